@@ -1,0 +1,108 @@
+"""What all tabs share: the loaded models, the limits of the page, and how errors reach a person."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import torch
+
+import mmdemo
+from mmdemo.errors import InputError
+from mmdemo.ui.i18n import lang_of, tr
+
+log = logging.getLogger("mmdemo.ui")
+
+CONCURRENCY_ID = "model"  # one queue for all model work: two cores or one GPU serve one request at a time
+QUEUE_SIZE = 20  # further requests are told at once that the queue is full
+MAX_FILE_SIZE = "40mb"  # one upload
+MAX_PICTURE_SIDE = 1024  # the page works on pictures up to this many pixels a side; the CLI has no such limit
+MAX_AUDIO_SECONDS = 30.0
+MAX_TEXT_BYTES = 20_000
+CACHE_AGE = (3600, 6 * 3600)  # clean the upload folder every hour of what is older than six
+
+
+class Context:
+    """Loaded models and the device, shared by all tabs and all visitors.
+
+    Models are loaded on first use and kept; `lock` is held while one loads. Running a model is serialised
+    by the queue (`CONCURRENCY_ID`), not here.
+    """
+
+    def __init__(self, device: str = "auto") -> None:
+        self.device = torch.device(_best_device() if device == "auto" else device)
+        self.lock = threading.RLock()
+        self._models: dict[str, Any] = {}
+
+    def codec(self, name: str) -> Any:
+        """The tokenizer "image", "audio" or "text" (or a path or Hub id) as `mmdemo.codec.Codec`."""
+        return self._load(name)
+
+    def joint(self, name: str = "digits") -> Any:
+        """The joint diffusion model `name` as `mmdemo.diffusion.joint.JointDiffusion`."""
+        return self._load(name)
+
+    @property
+    def device_name(self) -> str:
+        """What to show: "CPU", "Apple GPU" or the name of the CUDA device."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return {"cpu": "CPU", "mps": "Apple GPU"}.get(self.device.type, str(self.device))
+
+    def _load(self, name: str) -> Any:
+        with self.lock:
+            if name not in self._models:
+                self._models[name] = mmdemo.load(name, device=str(self.device))
+            return self._models[name]
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def friendly(fn: Callable) -> Callable:
+    """Wrap an event handler so that a person never sees a traceback and keeps what is on the page.
+
+    An `InputError` is shown as it is: one clear sentence. Anything else is logged and shown as one general
+    sentence. Both are raised as `gr.Error`: outputs keep their values, and API clients get a real error.
+    Works on plain functions and on generators; finds the language in a `gr.Request` argument.
+    """
+    if inspect.isgeneratorfunction(fn):
+
+        @functools.wraps(fn)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            try:
+                yield from fn(*args, **kwargs)
+            except Exception as error:
+                raise _explained(error, fn, args, kwargs) from None
+
+    else:
+
+        @functools.wraps(fn)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return fn(*args, **kwargs)
+            except Exception as error:
+                raise _explained(error, fn, args, kwargs) from None
+
+    return wrapped
+
+
+def _explained(error: Exception, fn: Callable, args: tuple, kwargs: dict) -> gr.Error:
+    if isinstance(error, gr.Error):
+        return error
+    request = next((a for a in (*args, *kwargs.values()) if isinstance(a, gr.Request)), None)
+    lang = lang_of(request)
+    if isinstance(error, InputError):
+        message = str(error)
+    else:
+        log.error("%s failed", getattr(fn, "__name__", fn), exc_info=error)
+        message = tr("common.failed", lang)
+    return gr.Error(message, duration=10, title=tr("common.problem", lang), print_exception=False)
