@@ -15,7 +15,7 @@ from typing import Any
 
 import gradio as gr
 
-from mmdemo.ui import state, theme
+from mmdemo.ui import page, state, theme
 from mmdemo.ui.i18n import lang_of, t, tr, translations
 from mmdemo.ui.state import Context
 
@@ -53,6 +53,7 @@ def launch_kwargs() -> dict[str, Any]:
         "footer_links": ["api"],
         "enable_monitoring": False,
         "ssr_mode": False,
+        "app_kwargs": page.app_kwargs(),
     }
 
 

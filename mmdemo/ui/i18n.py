@@ -37,7 +37,8 @@ def table() -> dict[str, dict[str, str]]:
 def translations() -> gr.I18n:
     """What `launch(i18n=)` takes: the table, one dictionary a language."""
     by_language = {lang: {key: texts[lang] for key, texts in table().items()} for lang in LANGUAGES}
-    return gr.I18n(**by_language)
+    # Gradio itself knows Chinese as zh-CN and zh-TW and falls back to English for a bare "zh".
+    return gr.I18n(**by_language, **{tag: by_language["zh"] for tag in ("zh-CN", "zh-TW")})
 
 
 def t(key: str) -> I18nData:
@@ -54,6 +55,14 @@ def tr(key: str, lang: str = DEFAULT, /, **values: Any) -> str:
     texts = table()[key]
     text = texts.get(lang, texts[DEFAULT])
     return text.format(**values) if values else text
+
+
+def browser_texts(*keys: str) -> dict[str, dict[str, str]]:
+    """Texts for a script in the page: {"en": {"title": ...}, "zh": {...}}, by the last part of each key.
+
+    The script picks by `window.mmLang`, so what it shows needs no round trip. Raises KeyError for unknown keys.
+    """
+    return {lang: {key.split(".", 1)[1]: table()[key][lang] for key in keys} for lang in LANGUAGES}
 
 
 def lang_of(request: gr.Request | None) -> str:
