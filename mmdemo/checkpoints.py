@@ -1,0 +1,159 @@
+"""Checkpoints on disk and on the Hub: a folder with config.json, safetensors shards and a model card (README.md).
+
+Weights are stored in half precision, in files under 10 MB (what a Space's plain ``git push`` takes), and are
+used in fp32. Nothing is ever pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from .errors import InputError
+
+FORMAT = 1  # version of config.json
+SHARD_BYTES = 9_500_000
+# Kept in fp32: code assignment must not move when weights are rounded, and counts exceed half precision.
+FULL_PRECISION = ("codebooks", "ema_count", "mean", "std")
+PATTERNS = ["config.json", "*.safetensors", "README.md"]
+
+
+def roots() -> list[Path]:
+    """Folders that hold shipped checkpoints: the repository's, then the ones inside an installed wheel."""
+    package = Path(__file__).resolve().parent
+    return [p for p in (package.parent / "checkpoints", package / "_checkpoints") if p.is_dir()]
+
+
+def list_checkpoints() -> list[str]:
+    """Names of the shipped checkpoints."""
+    return sorted({f.parent.name for root in roots() for f in root.glob("*/config.json")})
+
+
+def find(name: str | Path) -> Path:
+    """Folder of a checkpoint, by shipped name, local path, or Hub repository id ("owner/name").
+
+    Raises:
+        InputError: there is no such checkpoint, here or on the Hub.
+    """
+    path = Path(name).expanduser()
+    if (path / "config.json").is_file():
+        return path
+    for root in roots():
+        if re.fullmatch(r"[\w.-]+", str(name)) and (root / str(name) / "config.json").is_file():
+            return root / str(name)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) and not path.exists():
+        return _download(str(name))
+    shipped = ", ".join(list_checkpoints()) or "none"
+    raise InputError(
+        f"There is no checkpoint {str(name)!r}: give a shipped name ({shipped}), a folder with a config.json, "
+        "or a Hub id like owner/name."
+    )
+
+
+def _download(repo_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(repo_id, allow_patterns=PATTERNS))
+    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        raise InputError(
+            f"The checkpoint {repo_id!r} could not be fetched from the Hub ({type(error).__name__}): check its "
+            "name and the network, or give a local folder."
+        ) from error
+    if not (folder / "config.json").is_file():
+        raise InputError(f"The Hub repository {repo_id!r} is no mmdemo checkpoint: it has no config.json.")
+    return folder
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a checkpoint folder. Raises InputError if it is damaged or newer than this program."""
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        version = int(config["format"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"The checkpoint {folder.name!r} has no readable config.json.") from error
+    if version > FORMAT:
+        raise InputError(f"The checkpoint {folder.name!r} needs a newer mmdemo (format {version}; known: {FORMAT}).")
+    return config
+
+
+def save(folder: Path, model: nn.Module, config: dict[str, Any]) -> None:
+    """Write weights (half precision, sharded) and config.json; an existing card is left alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("model*.safetensors"):
+        old.unlink()
+    shards = _shards({k: _stored(k, v) for k, v in model.state_dict().items() if not k.endswith("ema_sum")})
+    for i, shard in enumerate(shards):
+        name = "model.safetensors" if len(shards) == 1 else f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors"
+        save_file(shard, folder / name)
+    text = json.dumps({"format": FORMAT, **config}, indent=2, ensure_ascii=False)
+    (folder / "config.json").write_text(text + "\n", "utf-8")
+
+
+def _stored(name: str, value: Tensor) -> Tensor:
+    value = value.detach().cpu().contiguous()
+    keep = name.split(".")[-1] in FULL_PRECISION or not value.is_floating_point()
+    return value.clone() if keep else value.half()
+
+
+def _shards(state: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    shards: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, value in state.items():
+        if size and size + value.nbytes > SHARD_BYTES:
+            shards.append({})
+            size = 0
+        shards[-1][name] = value
+        size += value.nbytes
+    return shards
+
+
+def load_state(folder: Path) -> dict[str, Tensor]:
+    """All weights of a checkpoint, floating ones in fp32. Raises InputError if a file is missing or damaged."""
+    files = sorted(folder.glob("model*.safetensors"))
+    try:
+        state = {k: v for f in files for k, v in load_file(f).items()}
+    except Exception as error:  # safetensors raises its own type, and OSError, for damaged files
+        raise InputError(f"The weights of checkpoint {folder.name!r} are damaged: {error}.") from error
+    if not state:
+        raise InputError(f"The checkpoint {folder.name!r} has no weights (model.safetensors).")
+    state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    for name in [k for k in state if k.endswith("codebooks")]:  # the EMA sum is implied; warm starts need it
+        count = state[name.replace("codebooks", "ema_count")]
+        state[name.replace("codebooks", "ema_sum")] = state[name] * count[..., None]
+    return state
+
+
+def load_into(model: nn.Module, folder: Path) -> nn.Module:
+    """Put a checkpoint's weights into ``model``. Raises InputError if they do not fit."""
+    try:
+        model.load_state_dict(load_state(folder))
+    except RuntimeError as error:
+        raise InputError(f"The weights of checkpoint {folder.name!r} do not fit its config.json.") from error
+    return model
+
+
+def fingerprint(model: nn.Module) -> str:
+    """8 hex digits that identify a model's weights: tokens made by other weights are refused with it."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        if not name.endswith(("ema_sum", "ema_count")):
+            digest.update(name.encode() + _stored(name, value).numpy().tobytes())
+    return digest.hexdigest()[:8]
+
+
+def auto_device(device: str | torch.device = "auto") -> torch.device:
+    """ "auto" -> the GPU where there is one, else the CPU."""
+    if str(device) != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -1,0 +1,82 @@
+"""What every tokenizer is: encoder -> bottleneck -> decoder, with codes in between."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .quantize import BottleneckConfig, Quantized, make_bottleneck
+
+
+@dataclass
+class TokenizerOutput:
+    """One pass through the autoencoder."""
+
+    y: Tensor  # reconstruction, in the tokenizer's own output space
+    quantized: Quantized
+
+
+class Tokenizer(nn.Module, ABC):
+    """A VQ-VAE over one modality. Subclasses say how to get to a latent and back; the codes are handled here.
+
+    Attributes:
+        modality: "image", "audio" or "text".
+        stride: input samples per latent position (per side, for images).
+    """
+
+    modality: str
+    stride: int
+
+    def __init__(self, bottleneck: BottleneckConfig) -> None:
+        super().__init__()
+        self.bottleneck = make_bottleneck(bottleneck)
+
+    @property
+    def levels(self) -> int:
+        return self.bottleneck.levels
+
+    @property
+    def codebook_size(self) -> int:
+        return self.bottleneck.config.codebook_size
+
+    @property
+    def dim(self) -> int:
+        return self.bottleneck.config.dim
+
+    @abstractmethod
+    def to_latent(self, x: Tensor) -> Tensor:
+        """Canonical batch -> what the bottleneck takes, (B, in_dim, *pos)."""
+
+    @abstractmethod
+    def from_latent(self, z: Tensor, active: Tensor) -> Tensor:
+        """Latent (B, D, *pos) made with ``active`` (B,) levels -> reconstruction."""
+
+    def position_mask(self, x: Tensor) -> Tensor | None:
+        """(B, *pos) bool, False at padding; None where there is none."""
+        return None
+
+    def forward(self, x: Tensor, active: Tensor | None = None) -> TokenizerOutput:
+        """Autoencode a batch; ``active`` (B,) is the number of levels per sample (quantizer dropout)."""
+        quantized = self.bottleneck(self.to_latent(x), active, self.position_mask(x))
+        return TokenizerOutput(self.from_latent(quantized.z, quantized.active), quantized)
+
+    @torch.no_grad()
+    def encode(self, x: Tensor, levels: int | None = None) -> Tensor:
+        """Canonical batch -> codes (B, levels, *pos) int64. Raises ValueError for the Gaussian bottleneck."""
+        if not self.levels:
+            raise ValueError("A Gaussian VAE has no codes; its latent is continuous.")
+        return self.bottleneck.encode(self.to_latent(x), levels)
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes (B, l, *pos), 1 <= l <= L -> reconstruction; fewer levels give a coarser one."""
+        return self.decode_latent(self.bottleneck.decode(codes), codes.shape[1])
+
+    @torch.no_grad()
+    def decode_latent(self, z: Tensor, levels: int | None = None) -> Tensor:
+        """Sum of codewords (B, D, *pos) -> reconstruction."""
+        active = torch.full((len(z),), self.levels if levels is None else levels, device=z.device)
+        return self.from_latent(z, active)

@@ -1,0 +1,86 @@
+"""Image tokenizer: fully convolutional, 8x8 pixels a position, any size.
+
+Pixel-unshuffle 4 -> blocks at 1/4 -> stride 2 -> blocks at 1/8 -> D channels; the decoder mirrors it with
+pixel-shuffle. No global attention and no norm over space, so a tile decodes exactly as it would inside the whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .base import Tokenizer
+from .layers import ChannelNorm, stack
+from .quantize import BottleneckConfig
+
+
+@dataclass
+class ImageTokenizerConfig:
+    width4: int = 128  # channels at 1/4 resolution
+    width8: int = 256  # channels at 1/8 resolution
+    depth4: int = 2  # blocks at 1/4, encoder and decoder each
+    depth8: int = 4  # blocks at 1/8
+    kernel: int = 5
+    expansion: int = 3
+    bottleneck: BottleneckConfig = field(default_factory=BottleneckConfig)
+
+
+class ImageTokenizer(Tokenizer):
+    """RGB pictures in [0, 1] <-> codes at 1/8 of the resolution."""
+
+    modality = "image"
+    stride = 8
+
+    def __init__(self, config: ImageTokenizerConfig) -> None:
+        super().__init__(config.bottleneck)
+        self.config = config
+        c4, c8 = config.width4, config.width8
+        self.encoder = nn.Sequential(
+            nn.PixelUnshuffle(4),  # (B, 48, H/4, W/4)
+            nn.Conv2d(48, c4, 3, padding=1),
+            stack(c4, config.depth4, 2, config.kernel, config.expansion),
+            ChannelNorm(c4),
+            nn.Conv2d(c4, c8, 2, stride=2),  # (B, c8, H/8, W/8)
+            stack(c8, config.depth8, 2, config.kernel, config.expansion),
+            ChannelNorm(c8),
+            nn.Conv2d(c8, self.bottleneck.in_dim, 1),
+        )
+        self.level_embedding = nn.Embedding(self.levels + 1, c8)  # tells the decoder how coarse its latent is
+        self.project_out = nn.Conv2d(self.dim, c8, 3, padding=1)
+        self.decoder = nn.Sequential(
+            stack(c8, config.depth8, 2, config.kernel, config.expansion),
+            ChannelNorm(c8),
+            nn.Conv2d(c8, 4 * c4, 1),
+            nn.PixelShuffle(2),  # (B, c4, H/4, W/4)
+            stack(c4, config.depth4, 2, config.kernel, config.expansion),
+            ChannelNorm(c4),
+            nn.Conv2d(c4, 48, 3, padding=1),
+            nn.PixelShuffle(4),  # (B, 3, H, W)
+        )
+        nn.init.zeros_(self.level_embedding.weight)
+
+    def to_latent(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1], H and W >= 1 -> (B, in_dim, ceil(H/8), ceil(W/8))."""
+        return self.encoder(pad_to_multiple(x, self.stride) * 2 - 1)
+
+    def from_latent(self, z: Tensor, active: Tensor) -> Tensor:
+        """(B, D, h, w) -> (B, 3, 8h, 8w), about [0, 1] (not clipped)."""
+        h = self.project_out(z) + self.level_embedding(active)[:, :, None, None]  # (B, c8, h, w)
+        return (self.decoder(h) + 1) / 2
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Extend (B, C, H, W) to the right and below by its mirror image (its edge, where too small to mirror)."""
+    down, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
+    if not (down or right):
+        return x
+    mirrors = down < x.shape[-2] and right < x.shape[-1]
+    return F.pad(x, (0, right, 0, down), mode="reflect" if mirrors else "replicate")
+
+
+def crop_to(y: Tensor, height: int, width: int) -> Tensor:
+    """Undo the padding and clip to [0, 1]: (B, 3, >=H, >=W) -> (B, 3, H, W)."""
+    return torch.clamp(y[..., :height, :width], 0, 1)

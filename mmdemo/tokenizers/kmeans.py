@@ -1,0 +1,54 @@
+"""Nearest-codeword search and k-means (Lloyd 1982), in fp32 and with bounded memory."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+CHUNK = 1 << 24  # most distances held at once (64 MiB in fp32), for any N and K
+
+
+@torch.no_grad()
+def nearest(vectors: Tensor, codebook: Tensor) -> Tensor:
+    """Index of the nearest codeword (Euclidean) for each vector.
+
+    One matmul and an argmin: |v - c|^2 = |v|^2 - 2 v.c + |c|^2, and |v|^2 does not change the winner.
+
+    Args:
+        vectors: (N, D). codebook: (K, D).
+
+    Returns:
+        (N,) int64.
+    """
+    codebook = codebook.float()
+    offset = codebook.square().sum(1)  # (K,)
+    rows = max(1, CHUNK // len(codebook))
+    parts = [torch.addmm(offset, v.float(), codebook.T, alpha=-2).argmin(1) for v in vectors.split(rows)]
+    return torch.cat(parts) if parts else vectors.new_zeros(0, dtype=torch.long)
+
+
+@torch.no_grad()
+def kmeans(vectors: Tensor, k: int, iterations: int = 10) -> tuple[Tensor, Tensor]:
+    """Lloyd's algorithm from k random vectors; an empty cluster restarts at a random vector.
+
+    Args:
+        vectors: (N, D). k: number of centres.
+
+    Returns:
+        centres (k, D) and the assignment (N,).
+    """
+    vectors = vectors.float()
+    picks = torch.randperm(len(vectors))[:k]
+    if len(picks) < k:  # fewer vectors than centres: repeat with a little noise
+        picks = torch.cat([picks, torch.randint(len(vectors), (k - len(picks),))])
+    centres = vectors[picks.to(vectors.device)].clone()
+    centres += 1e-4 * vectors.std() * torch.randn(centres.shape).to(centres)
+    for _ in range(iterations):
+        assigned = nearest(vectors, centres)
+        count = torch.bincount(assigned, minlength=k)  # (k,)
+        total = torch.zeros_like(centres).index_add_(0, assigned, vectors)
+        centres = total / count.clamp(min=1)[:, None]
+        empty = (count == 0).nonzero()[:, 0]
+        if len(empty):
+            centres[empty] = vectors[torch.randint(len(vectors), (len(empty),)).to(vectors.device)]
+    return centres, nearest(vectors, centres)

@@ -1,0 +1,61 @@
+"""Training: recipes (one TOML file makes one checkpoint), tasks, losses and the loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import checkpoints
+from ..errors import InputError
+from .loop import Task, Trainer
+from .recipe import Recipe, read_recipe
+
+
+def make_task(recipe: Recipe, data_dir: Path, device: str = "auto") -> Task:
+    """The task a recipe names, with its data loaded. Raises InputError for an unknown task or missing data."""
+    where = checkpoints.auto_device(device)
+    if recipe.task == "image":
+        from .image_task import ImageTask
+
+        return ImageTask(recipe, where, data_dir)
+    if recipe.task == "audio":
+        from .audio_task import AudioTask
+
+        return AudioTask(recipe, where, data_dir)
+    if recipe.task == "text":
+        from .text_task import TextTask
+
+        return TextTask(recipe, where, data_dir)
+    if recipe.task == "joint":
+        from .joint_task import JointTask
+
+        return JointTask(recipe, where, data_dir)
+    raise InputError(f"The recipe {recipe.name!r} has an unknown task {recipe.task!r}.")
+
+
+def train(
+    name: str,
+    data_dir: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    init: str | None = None,
+    minutes: float | None = None,
+    device: str = "auto",
+    quiet: bool = False,
+) -> Path:
+    """Train a recipe and write its checkpoint to ``out``; see ``mmdemo train --help``.
+
+    Args:
+        name: a shipped recipe, or a TOML file.
+        init: a checkpoint to start from (a warm start: weights only, the schedule begins anew).
+        minutes: train this long instead of ``steps`` (the learning-rate schedule then follows the clock).
+    """
+    recipe = read_recipe(name)
+    task = make_task(recipe, data_dir, device)
+    if init:
+        checkpoints.load_into(task.model, checkpoints.find(init))
+    trainer = Trainer(task, out, minutes, quiet)
+    if resume:
+        trainer.resume()
+    trainer.run()
+    return out

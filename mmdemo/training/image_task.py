@@ -1,0 +1,72 @@
+"""The image tokenizer's batches (photographs, emoji, digits) and loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from . import data
+from .losses import picture_loss
+from .recipe import Recipe
+from .tokenizer_task import TokenizerTask
+
+
+class ImageTask(TokenizerTask):
+    """Crops of photographs, emoji and digits in fixed shares: one tokenizer for all three."""
+
+    modality = "image"
+
+    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+        super().__init__(recipe, device)
+        settings = recipe.data
+        self.crop = int(settings.get("crop", 64))
+        folders = [data.need(data_dir / f, f) for f in settings.get("photographs", [])]
+        self.photos = data.photographs(folders) if folders else []
+        self.emoji = data.emoji(data_dir / "emoji", "train") if settings.get("emoji") else None
+        self.digits = data.mnist(data_dir, train=True)[0] if settings.get("mnist") else None
+        shares = settings.get("shares", {"photographs": 1.0})
+        self.sources = [getattr(self, f"_{name}") for name in shares]
+        self.weights = torch.tensor([float(v) for v in shares.values()])
+        self.scales = {k: float(v) for k, v in recipe.loss.items() if k in ("l1", "mse", "gradient")}
+        # Pictures are drawn in proportion to their pixels, so that large photographs are seen as much as they hold.
+        self.photo_weights = torch.tensor([float(p.shape[1] * p.shape[2]) for p in self.photos]).sqrt()
+
+    def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
+        picks = torch.multinomial(self.weights, self.recipe.batch_size, True, generator=generator)
+        crops = torch.stack([self.sources[i](generator) for i in picks.tolist()])
+        return {"x": crops.float() / 255}
+
+    def _photographs(self, generator: torch.Generator) -> Tensor:
+        picture = self.photos[int(torch.multinomial(self.photo_weights, 1, generator=generator))]
+        crop = _random_crop(picture, self.crop, generator)
+        return crop.flip(-1) if _int(2, generator) else crop
+
+    def _emoji(self, generator: torch.Generator) -> Tensor:
+        return _random_crop(self.emoji[_int(len(self.emoji), generator)], self.crop, generator)
+
+    def _digits(self, generator: torch.Generator) -> Tensor:
+        """Four digits on a 2x2 sheet (each keeps its own 32x32 frame), half the time in inverse."""
+        picks = torch.randint(len(self.digits), (4,), generator=generator)
+        side = self.digits.shape[-1]
+        sheet = self.digits[picks].reshape(2, 2, side, side).permute(0, 2, 1, 3).reshape(2 * side, 2 * side)
+        sheet = 255 - sheet if _int(4, generator) == 0 else sheet
+        return _random_crop(sheet.expand(3, -1, -1), self.crop, generator)
+
+    def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        y, x = y.float(), batch["x"]
+        with torch.no_grad():
+            psnr = -10 * torch.log10((y.clamp(0, 1) - x).square().mean())
+        return picture_loss(y, x, **self.scales), {"PSNR": psnr.item()}
+
+
+def _int(below: int, generator: torch.Generator) -> int:
+    return int(torch.randint(below, (1,), generator=generator))
+
+
+def _random_crop(picture: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """(C, H, W) -> (C, size, size)"""
+    top = _int(picture.shape[1] - size + 1, generator)
+    left = _int(picture.shape[2] - size + 1, generator)
+    return picture[:, top : top + size, left : left + size]

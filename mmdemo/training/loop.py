@@ -1,0 +1,193 @@
+"""The training loop: AdamW, warm-up then cosine, optional weight averaging, exact resume.
+
+What is specific to a model lives in its `Task`; this file knows steps, time, gradients and files.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from ..errors import InputError
+from .recipe import Recipe
+
+SAVE_EVERY = 240.0  # seconds between snapshots
+
+
+class Task(ABC):
+    """One model's part of training: its data, its loss, and how to export it."""
+
+    model: nn.Module
+    recipe: Recipe
+    device: torch.device
+
+    @abstractmethod
+    def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """A training batch, drawn only with ``generator`` so that step k is the same after a resume."""
+
+    @abstractmethod
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+        """Scalar loss and figures to show."""
+
+    @abstractmethod
+    def export(self, folder: Path, notes: dict[str, object]) -> None:
+        """Write a checkpoint others can load."""
+
+    def before_step(self, step: int) -> None:  # noqa: B027 - a hook, empty by default
+        """Called before each step (the codebooks' k-means start hangs here)."""
+
+    def status(self) -> str:
+        """More for the progress bar (codebook usage and perplexity)."""
+        return ""
+
+
+def learning_rate(progress: float, step: int, recipe: Recipe) -> float:
+    """Linear warm-up over ``warmup_steps``, then half a cosine down to zero at progress 1."""
+    warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
+    return recipe.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def autocast_pays(device: torch.device) -> bool:
+    """Whether bf16 matmuls are faster than fp32 here: true on GPUs and CPUs with AMX, false on older CPUs.
+
+    Measured rather than looked up: without hardware support bf16 on a CPU can be hundreds of times slower.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device.type != "cpu":
+        return False
+
+    def seconds(dtype: torch.dtype) -> float:
+        a = torch.ones(256, 256, dtype=dtype)
+        a @ a
+        start = time.perf_counter()
+        a @ a
+        return time.perf_counter() - start
+
+    return min(seconds(torch.bfloat16) for _ in range(3)) < 0.8 * min(seconds(torch.float32) for _ in range(3))
+
+
+class Trainer:
+    """Runs a task for ``recipe.steps`` steps, or for ``minutes`` if given (then the schedule follows the clock)."""
+
+    def __init__(self, task: Task, out: Path, minutes: float | None = None, quiet: bool = False) -> None:
+        self.task, self.recipe, self.out, self.minutes, self.quiet = task, task.recipe, out, minutes, quiet
+        self.step, self.elapsed = 0, 0.0
+        decay, plain = [], []
+        for p in task.model.parameters():
+            if p.requires_grad:
+                (decay if p.ndim >= 2 else plain).append(p)  # no weight decay on biases and norms
+        groups = [{"params": decay, "weight_decay": self.recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=self.recipe.learning_rate, betas=tuple(self.recipe.betas), fused=task.device.type != "mps"
+        )
+        self.average = {k: v.detach().clone() for k, v in task.model.named_parameters()} if self.recipe.ema else {}
+
+    @property
+    def progress(self) -> float:
+        """0 at the start, 1 when done."""
+        return self.elapsed / (60 * self.minutes) if self.minutes else self.step / self.recipe.steps
+
+    def run(self) -> None:
+        """Train to the end, saving snapshots on the way and the exported checkpoint last."""
+        torch.manual_seed(self.recipe.seed + 7919 * self.step)
+        self.task.model.train()
+        self.autocast = autocast_pays(self.task.device)
+        total = None if self.minutes else self.recipe.steps
+        bar = tqdm(total=total, initial=self.step, disable=self.quiet, mininterval=2, dynamic_ncols=True)
+        saved = time.monotonic()
+        while self.progress < 1:
+            start = time.monotonic()
+            shown = self._step()
+            self.elapsed += time.monotonic() - start
+            bar.update()
+            if self.step % 10 == 0:
+                figures = " ".join(f"{k} {v:.4g}" for k, v in shown.items())
+                bar.set_postfix_str(f"{figures} {self.task.status()}", refresh=False)
+            if time.monotonic() - saved > SAVE_EVERY:
+                self.save()
+                saved = time.monotonic()
+        bar.close()
+        self.save()
+
+    def _step(self) -> dict[str, float]:
+        # A generator per step, seeded by its number: a resumed run sees the same batches.
+        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.step)
+        self.task.before_step(self.step)
+        batch = {k: v.to(self.task.device) for k, v in self.task.batch(generator).items()}
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.progress, self.step, self.recipe)
+        with torch.autocast(self.task.device.type, torch.bfloat16, enabled=self.autocast):
+            loss, shown = self.task.loss(batch, self.step)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.task.model.parameters(), self.recipe.clip_norm)
+        if torch.isfinite(norm):  # one bad batch must not end a night's run
+            self.optimizer.step()
+        self.step += 1
+        if self.average:
+            # Warm-up of the average (power 0.75): early weights are forgotten quickly.
+            decay = min(self.recipe.ema, 1 - (1 + self.step) ** -0.75)
+            for k, v in self.task.model.named_parameters():
+                self.average[k].lerp_(v.detach(), 1 - decay)
+        return {"loss": loss.item(), **shown}
+
+    # ---------------------------------------------------------------------------- files
+
+    def save(self) -> None:
+        """Snapshot for ``--resume`` and the exported checkpoint (averaged weights if there are any)."""
+        state = {f"model.{k}": v for k, v in self.task.model.state_dict().items()}
+        state |= {f"average.{k}": v for k, v in self.average.items()}
+        for i, values in self.optimizer.state_dict()["state"].items():
+            state |= {f"optimizer.{i}.{k}": torch.as_tensor(v) for k, v in values.items()}
+        folder = self.out / "resume"
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / "state.tmp"  # written aside, then moved: a cut never leaves half a file
+        save_file({k: v.detach().cpu().contiguous().clone() for k, v in state.items()}, temporary)
+        temporary.replace(folder / "state.safetensors")
+        (folder / "state.json").write_text(json.dumps({"step": self.step, "elapsed": self.elapsed}), "utf-8")
+        self._export()
+
+    def _export(self) -> None:
+        live = {k: v.detach().clone() for k, v in self.task.model.named_parameters()} if self.average else {}
+        self._put(self.average)
+        notes = {"steps": self.step, "minutes": round(self.elapsed / 60, 1), "batch_size": self.recipe.batch_size}
+        self.task.export(self.out, {**notes, "seed": self.recipe.seed, "threads": torch.get_num_threads()})
+        self._put(live)
+
+    @torch.no_grad()
+    def _put(self, values: dict[str, Tensor]) -> None:
+        parameters = dict(self.task.model.named_parameters())
+        for k, v in values.items():
+            parameters[k].copy_(v)
+
+    def resume(self) -> None:
+        """Continue from the snapshot in ``out``. Raises InputError if there is none, or it does not fit."""
+        folder = self.out / "resume"
+        if not (folder / "state.safetensors").is_file():
+            raise InputError(f"There is nothing to resume in {self.out}: start without --resume.")
+        state = load_file(folder / "state.safetensors", device=str(self.task.device))
+        where = json.loads((folder / "state.json").read_text("utf-8"))
+        try:
+            self.task.model.load_state_dict(_part(state, "model."))
+        except RuntimeError as error:
+            raise InputError(f"The run in {self.out} was made by another recipe.") from error
+        self.average = _part(state, "average.")
+        whole = self.optimizer.state_dict()
+        for key, value in _part(state, "optimizer.").items():
+            index, name = key.split(".", 1)
+            whole["state"].setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict(whole)
+        self.step, self.elapsed = where["step"], where["elapsed"]
+
+
+def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

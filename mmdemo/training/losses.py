@@ -1,0 +1,60 @@
+"""Reconstruction losses of the three tokenizers."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+import torchaudio
+from torch import Tensor, nn
+
+
+def picture_loss(y: Tensor, x: Tensor, l1: float = 1.0, mse: float = 40.0, gradient: float = 0.5) -> Tensor:
+    """Weighted L1 + MSE + differences between neighbours at three scales; pictures (B, 3, H, W) in [0, 1].
+
+    MSE is what PSNR measures; L1 keeps flat areas flat; the gradient terms keep edges where they are.
+    """
+    loss = l1 * F.l1_loss(y, x) + mse * F.mse_loss(y, x)
+    for _ in range(3):
+        across = F.l1_loss(y.diff(dim=-1), x.diff(dim=-1))
+        down = F.l1_loss(y.diff(dim=-2), x.diff(dim=-2))
+        loss = loss + gradient * (across + down)
+        y, x = F.avg_pool2d(y, 2), F.avg_pool2d(x, 2)
+    return loss
+
+
+class SpectralLoss(nn.Module):
+    """Multi-resolution STFT loss: L1 of log-mel and of log-magnitude, over several window lengths.
+
+    Short windows judge onsets, long ones pitch (Yamamoto et al. 2020; mel part as in DAC, Kumar et al. 2023).
+    The number of mel bins is capped for short windows: more would leave some filters empty.
+    """
+
+    def __init__(self, sample_rate: int = 16_000, windows: tuple[int, ...] = (2048, 1024, 512, 256, 128)) -> None:
+        super().__init__()
+        self.windows = windows
+        for n in windows:
+            mels = min(80, max(5, n // 16))
+            bank = torchaudio.functional.melscale_fbanks(n // 2 + 1, 0.0, sample_rate / 2, mels, sample_rate)
+            self.register_buffer(f"bank{n}", bank)  # (bins, mels)
+            self.register_buffer(f"window{n}", torch.hann_window(n))
+
+    def forward(self, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Waveforms (B, T) -> (mel loss, log-magnitude loss), each a mean over the windows."""
+        mel, log = y.new_zeros(()), y.new_zeros(())
+        for n in self.windows:
+            a, b = self._magnitude(y, n), self._magnitude(x, n)  # (B, frames, bins)
+            bank = getattr(self, f"bank{n}")
+            mel = mel + F.l1_loss((a @ bank).clamp(min=1e-4).log10(), (b @ bank).clamp(min=1e-4).log10())
+            log = log + F.l1_loss(a.clamp(min=1e-3).log10(), b.clamp(min=1e-3).log10())
+        return mel / len(self.windows), log / len(self.windows)
+
+    def _magnitude(self, wave: Tensor, n: int) -> Tensor:
+        spectrum = torch.stft(wave, n, n // 4, window=getattr(self, f"window{n}"), return_complex=True)
+        # A floor under the root: its gradient at exact silence is infinite otherwise.
+        return (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt().transpose(1, 2)
+
+
+def byte_loss(logits: Tensor, x: Tensor, mask: Tensor) -> Tensor:
+    """Cross-entropy per real byte. logits (B, 256, T), x (B, T) int64, mask (B, T) bool."""
+    each = F.cross_entropy(logits.float(), x, reduction="none")  # (B, T)
+    return (each * mask).sum() / mask.sum().clamp(min=1)
