@@ -1,0 +1,39 @@
+"""Modalities: what a person may hand in, as one canonical tensor, and back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mmdemo.errors import InputError
+from mmdemo.modalities import audio, image, text
+from mmdemo.modalities.base import Item, label, opened
+from mmdemo.modalities.sniff import HEAD_BYTES, sniff
+
+__all__ = ["MODALITIES", "Item", "audio", "guess", "image", "text"]
+
+MODALITIES = {"image": image, "audio": audio, "text": text}
+
+_ACCEPTED = "a picture (PNG, JPEG, WebP, GIF, AVIF), a sound (WAV, FLAC, OGG, MP3) or a text file (UTF-8) is needed"
+
+
+def guess(path: str | os.PathLike) -> str:
+    """Tell the modality of a file: from its first bytes, or where they say nothing, from its suffix.
+
+    Returns:
+        "image", "audio" or "text".
+
+    Raises:
+        InputError: missing, empty, unreadable, or no known kind of file.
+    """
+    with opened(path, _ACCEPTED) as file:
+        modality, kind = sniff(file.read(HEAD_BYTES))
+    if modality:
+        return modality
+    if kind:
+        raise InputError(f"{label(path)} is {kind}, which is not taken; {_ACCEPTED}.")
+    suffix = Path(path).suffix.lower()
+    for name, module in MODALITIES.items():
+        if suffix in module.SUFFIXES:
+            return name
+    raise InputError(f"{label(path)} is of no known kind; {_ACCEPTED}.")

@@ -1,0 +1,162 @@
+"""Sounds: files and (rate, array) pairs ⇄ 16 kHz mono tensors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile
+import torch
+
+from mmdemo.errors import InputError
+from mmdemo.modalities.base import Item, prepare_target
+from mmdemo.modalities.resample import resample, resample_chunks
+from mmdemo.modalities.waveform import MAX_SECONDS, Inspector, Source
+
+__all__ = ["MAX_SECONDS", "SAMPLE_RATE", "SUFFIXES", "AudioStream", "load", "restore", "save", "stream_blocks"]
+
+SAMPLE_RATE = 16_000
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf")
+SAVE_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+_SUBTYPES = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS", ".mp3": "MPEG_LAYER_III"}
+
+
+def load(source: str | os.PathLike | bytes | BinaryIO | tuple[int, np.ndarray]) -> Item:
+    """Turn a sound into 16 kHz mono.
+
+    Channels are averaged, then resampled; samples that are not finite become silence, and a peak over 1 scales the
+    whole sound down. Each of these is said in the notes, as are clipping and a constant offset, which stay.
+
+    Args:
+        source: a path, file bytes, a binary file, or (sample_rate, array) with an array (T,) or (T, C) of floats in
+            [-1, 1], int16, int32, int8 or uint8.
+
+    Returns:
+        Item with tensor (T,) float32 in [-1, 1], T = ceil(frames · 16000 / rate), and meta {"samples": T,
+        "sample_rate": the original one, "channels": the original count}.
+
+    Raises:
+        InputError: no sound, damaged, empty, over `MAX_SECONDS`, over 8 channels, or a rate outside 4 to 192 kHz.
+    """
+    with Source.open(source, MAX_SECONDS) as sound:
+        inspector = Inspector(sound)
+        pieces = list(resample_chunks(inspector.mono(sound.chunks()), sound.rate, SAMPLE_RATE))
+        wave = torch.cat(pieces) if pieces else torch.zeros(0)
+        del pieces
+        peak = float(wave.abs().max()) if len(wave) else 0.0
+        notes = inspector.notes(peak)
+        if peak > 1:
+            wave /= peak
+        return Item(wave, _meta(len(wave), sound), notes)
+
+
+class AudioStream:
+    """A long sound, block by block: iterate over it for float32 tensors (t,) at 16 kHz mono.
+
+    Attributes:
+        meta: as of `load`.
+        notes: as of `load`.
+    """
+
+    def __init__(self, source: str | os.PathLike | bytes, seconds: float, max_seconds: float | None) -> None:
+        if not seconds > 0:
+            raise InputError(f"Blocks of {seconds} seconds are not possible; give a length over 0.")
+        self._source, self._limit = source, max_seconds
+        self._block = max(1, round(seconds * SAMPLE_RATE))
+        # One pass ahead for the peak, as no block can be scaled before the loudest one is known.
+        samples, self._peak = 0, 0.0
+        with Source.open(source, max_seconds) as sound:
+            inspector = Inspector(sound)
+            for piece in resample_chunks(inspector.mono(sound.chunks()), sound.rate, SAMPLE_RATE):
+                samples += len(piece)
+                self._peak = max(self._peak, float(piece.abs().max()))
+            self.notes = inspector.notes(self._peak)
+            self.meta = _meta(samples, sound)
+
+    def __len__(self) -> int:
+        return -(-self.meta["samples"] // self._block)
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        held: list[torch.Tensor] = []
+        count = 0
+        with Source.open(self._source, self._limit) as sound:
+            for piece in resample_chunks(Inspector(sound).mono(sound.chunks()), sound.rate, SAMPLE_RATE):
+                held.append(piece / self._peak if self._peak > 1 else piece)
+                count += len(piece)
+                if count >= self._block:
+                    wave = torch.cat(held)
+                    whole = count // self._block * self._block
+                    yield from (block.clone() for block in wave[:whole].split(self._block))
+                    held, count = [wave[whole:]], count - whole
+        if count:
+            yield torch.cat(held)
+
+
+def stream_blocks(
+    source: str | os.PathLike | bytes, seconds: float = 10.0, max_seconds: float | None = None
+) -> AudioStream:
+    """Read a long sound in blocks, without holding it all in memory; the samples are exactly those of `load`.
+
+    Args:
+        source: a path, or file bytes (it is read twice: for the peak, then for the samples).
+        seconds: length of a block; the last one may be shorter.
+        max_seconds: refuse longer sounds; None takes any length.
+
+    Returns:
+        AudioStream; iterating it gives float32 tensors (t,) in [-1, 1], 16 kHz mono.
+
+    Raises:
+        InputError: as `load` does.
+    """
+    return AudioStream(source, seconds, max_seconds)
+
+
+def restore(tensor: torch.Tensor, meta: dict[str, Any] | None = None, original: bool = False) -> tuple[int, np.ndarray]:
+    """Turn a tensor back into a sound.
+
+    Args:
+        tensor: (T',), (1, T') or (1, 1, T') in [-1, 1] (others are clipped), 16 kHz.
+        meta: as given by `load`, meta["samples"] at most T'; None keeps the whole tensor.
+        original: give it at the original sample rate, the one channel copied to each of the original ones.
+
+    Returns:
+        (sample_rate, float32 array): 16000 and (T,); with `original` meta's rate and (T,), or (T, channels) if the
+        original had more than one.
+    """
+    meta = meta or {}
+    wave = tensor.detach().reshape(-1).to("cpu", torch.float32).nan_to_num(0.0)
+    wave = wave[: meta.get("samples", len(wave))].clamp(-1, 1)
+    if not original:
+        return SAMPLE_RATE, wave.numpy()
+    rate, channels = meta.get("sample_rate", SAMPLE_RATE), meta.get("channels", 1)
+    if rate != SAMPLE_RATE:
+        # T samples stand for any count in ((T − 1)·r, T·r] of original ones; the floor is never too long.
+        wave = resample(wave, SAMPLE_RATE, rate)[: max(1, len(wave) * rate // SAMPLE_RATE)].clamp(-1, 1)
+    array = wave.numpy()
+    return rate, array if channels == 1 else np.repeat(array[:, None], channels, axis=1)
+
+
+def save(native: tuple[int, np.ndarray], path: str | os.PathLike) -> Path:
+    """Write (sample_rate, float array) as 16-bit WAV or FLAC, Ogg Vorbis or MP3, by the suffix; returns the path."""
+    target = prepare_target(path, SAVE_SUFFIXES)
+    rate, array = native
+    array = np.clip(np.nan_to_num(np.asarray(array, dtype=np.float32)), -1, 1)
+    channels = 1 if array.ndim == 1 else array.shape[1]
+    try:
+        with soundfile.SoundFile(target, "w", rate, channels, _SUBTYPES[target.suffix.lower()]) as file:
+            # In pieces, as the Vorbis encoder puts a whole write on the stack.
+            for start in range(0, len(array), rate):
+                file.write(array[start : start + rate])
+    except soundfile.LibsndfileError as error:
+        raise InputError(
+            f"{rate} Hz with {channels} channels cannot be saved as {target.suffix} ({error.error_string.strip()}); "
+            "WAV takes any."
+        ) from None
+    return target
+
+
+def _meta(samples: int, sound: Source) -> dict[str, Any]:
+    return {"samples": samples, "sample_rate": sound.rate, "channels": sound.channels}
