@@ -12,11 +12,11 @@ import soundfile
 import torch
 
 from mmdemo.errors import InputError
-from mmdemo.modalities.base import Item, prepare_target
+from mmdemo.modalities.base import Item, label, prepare_target, writing
 from mmdemo.modalities.resample import resample, resample_chunks
 from mmdemo.modalities.waveform import MAX_SECONDS, Inspector, Source
 
-__all__ = ["MAX_SECONDS", "SAMPLE_RATE", "SUFFIXES", "AudioStream", "load", "restore", "save", "stream_blocks"]
+__all__ = ["MAX_SECONDS", "SAMPLE_RATE", "SUFFIXES", "load", "restore", "save", "stream_blocks"]
 
 SAMPLE_RATE = 16_000
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf")
@@ -27,19 +27,20 @@ _SUBTYPES = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS", ".mp3": "MPE
 def load(source: str | os.PathLike | bytes | BinaryIO | tuple[int, np.ndarray]) -> Item:
     """Turn a sound into 16 kHz mono.
 
-    Channels are averaged, then resampled; samples that are not finite become silence, and a peak over 1 scales the
-    whole sound down. Each of these is said in the notes, as are clipping and a constant offset, which stay.
+    Channels are averaged, then resampled; samples that are not finite become silence, and a peak over 1
+    scales the whole sound down. The notes say so, and tell of clipping and a constant offset, which stay.
 
     Args:
-        source: a path, file bytes, a binary file, or (sample_rate, array) with an array (T,) or (T, C) of floats in
-            [-1, 1], int16, int32, int8 or uint8.
+        source: a path, file bytes, a binary file, or (sample_rate, array) with an array (T,) or (T, C) of
+            floats in [-1, 1], int16, int32, int8 or uint8.
 
     Returns:
-        Item with tensor (T,) float32 in [-1, 1], T = ceil(frames · 16000 / rate), and meta {"samples": T,
-        "sample_rate": the original one, "channels": the original count}.
+        Item with tensor (T,) float32 in [-1, 1], T = ceil(frames · 16000 / rate), and meta
+        {"samples": T, "sample_rate": the original one, "channels": the original count}.
 
     Raises:
-        InputError: no sound, damaged, empty, over `MAX_SECONDS`, over 8 channels, or a rate outside 4 to 192 kHz.
+        InputError: no sound, damaged, empty, over `MAX_SECONDS`, over 8 channels, or a rate outside
+            4 to 192 kHz.
     """
     with Source.open(source, MAX_SECONDS) as sound:
         inspector = Inspector(sound)
@@ -114,7 +115,9 @@ def stream_blocks(
     return AudioStream(source, seconds, max_seconds)
 
 
-def restore(tensor: torch.Tensor, meta: dict[str, Any] | None = None, original: bool = False) -> tuple[int, np.ndarray]:
+def restore(
+    tensor: torch.Tensor, meta: dict[str, Any] | None = None, original: bool = False
+) -> tuple[int, np.ndarray]:
     """Turn a tensor back into a sound.
 
     Args:
@@ -122,11 +125,16 @@ def restore(tensor: torch.Tensor, meta: dict[str, Any] | None = None, original: 
         meta: as given by `load`, meta["samples"] at most T'; None keeps the whole tensor.
         original: give it at the original sample rate, the one channel copied to each of the original ones.
 
+    Raises:
+        ValueError: more than one sound in the tensor.
+
     Returns:
-        (sample_rate, float32 array): 16000 and (T,); with `original` meta's rate and (T,), or (T, channels) if the
-        original had more than one.
+        (sample_rate, float32 array): 16000 and (T,); with `original` meta's rate and (T,), or (T, channels)
+        if the original had more than one.
     """
     meta = meta or {}
+    if tensor.numel() != tensor.shape[-1]:
+        raise ValueError(f"one sound at a time, not a batch of the shape {tuple(tensor.shape)}")
     wave = tensor.detach().reshape(-1).to("cpu", torch.float32).nan_to_num(0.0)
     wave = wave[: meta.get("samples", len(wave))].clamp(-1, 1)
     if not original:
@@ -140,20 +148,21 @@ def restore(tensor: torch.Tensor, meta: dict[str, Any] | None = None, original: 
 
 
 def save(native: tuple[int, np.ndarray], path: str | os.PathLike) -> Path:
-    """Write (sample_rate, float array) as 16-bit WAV or FLAC, Ogg Vorbis or MP3, by the suffix; returns the path."""
+    """Write (sample_rate, float array) as 16-bit WAV or FLAC, Ogg Vorbis or MP3, by the suffix."""
     target = prepare_target(path, SAVE_SUFFIXES)
     rate, array = native
     array = np.clip(np.nan_to_num(np.asarray(array, dtype=np.float32)), -1, 1)
     channels = 1 if array.ndim == 1 else array.shape[1]
+    subtype = _SUBTYPES[target.suffix.lower()]
     try:
-        with soundfile.SoundFile(target, "w", rate, channels, _SUBTYPES[target.suffix.lower()]) as file:
+        with writing(target), soundfile.SoundFile(target, "w", rate, channels, subtype) as file:
             # In pieces, as the Vorbis encoder puts a whole write on the stack.
             for start in range(0, len(array), rate):
                 file.write(array[start : start + rate])
     except soundfile.LibsndfileError as error:
         raise InputError(
-            f"{rate} Hz with {channels} channels cannot be saved as {target.suffix} ({error.error_string.strip()}); "
-            "WAV takes any."
+            f"{rate} Hz with {channels} channels cannot be saved as {label(target)} "
+            f"({error.error_string.strip()}); WAV takes any."
         ) from None
     return target
 

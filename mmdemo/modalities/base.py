@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,7 +32,7 @@ class Item:
 
     tensor: torch.Tensor
     meta: dict[str, Any]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def label(source: object) -> str:
@@ -42,8 +42,8 @@ def label(source: object) -> str:
         return f"“{name if len(name) <= 80 else name[:77] + '…'}”".encode("utf-8", "replace").decode("utf-8")
     if isinstance(source, (bytes, bytearray, memoryview)):
         return "The data"
-    name = getattr(source, "name", None)
-    return label(name) if isinstance(name, str) and name else "The file"
+    given = getattr(source, "name", None)
+    return label(given) if isinstance(given, str) and given else "The file"
 
 
 @contextmanager
@@ -57,6 +57,8 @@ def opened(source: str | os.PathLike | bytes | BinaryIO, accepted: str) -> Itera
     Raises:
         InputError: no such file, a folder, not a regular file, no permission, or nothing in it.
     """
+    if source is None:
+        raise InputError(f"No file was given; {accepted}.")
     if isinstance(source, (bytes, bytearray, memoryview)):
         if not len(source):
             raise InputError(f"The data is empty; {accepted}.")
@@ -113,14 +115,35 @@ def _seekable(source: BinaryIO, accepted: str) -> BinaryIO:
     if not data:
         raise InputError(f"{label(source)} is empty (0 bytes); {accepted}.")
     if len(data) > MAX_STREAM_BYTES:
-        raise InputError(f"{label(source)} is over {MAX_STREAM_BYTES >> 20} MB, the most taken from a stream.")
+        limit = MAX_STREAM_BYTES >> 20
+        raise InputError(f"{label(source)} is over {limit} MB, the most taken from a stream.")
     return io.BytesIO(data)
 
 
 def prepare_target(path: str | os.PathLike, suffixes: tuple[str, ...]) -> Path:
-    """The `Path` to save to, its folder made; InputError when its suffix is none of `suffixes`."""
+    """The `Path` to save to; InputError when its suffix is none of `suffixes`."""
     target = Path(path)
     if target.suffix.lower() not in suffixes:
         raise InputError(f"Cannot save as {label(target)}; the name has to end in {', '.join(suffixes)}.")
-    target.parent.mkdir(parents=True, exist_ok=True)
     return target
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Make the folder of `target` for what is written inside; a failure leaves no half-written file.
+
+    Raises:
+        InputError: the disk or its permissions do not allow it.
+    """
+    existed = target.exists()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException as error:
+        if not existed and target.is_file():
+            target.unlink()
+        if isinstance(error, OSError):
+            reason = error.strerror or "the format does not allow it"
+            sentence = f"{label(target)} could not be written ({reason}); choose another place."
+            raise InputError(sentence) from None
+        raise

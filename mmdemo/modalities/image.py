@@ -9,14 +9,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, features
+from PIL import Image, UnidentifiedImageError, features
 
 from mmdemo.errors import InputError
 from mmdemo.modalities import pixels
-from mmdemo.modalities.base import Item, label, opened, prepare_target
+from mmdemo.modalities.base import Item, label, opened, prepare_target, writing
 from mmdemo.modalities.sniff import HEAD_BYTES, sniff
 
-_AVIF = features.check("avif")
+_AVIF = "avif" in features.modules and features.check("avif")  # Pillow before 11.3 does not know the name
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff") + ((".avif",) if _AVIF else ())
 SAVE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 BACKGROUNDS = ("white", "checker")
@@ -25,8 +25,23 @@ MAX_PIXELS = 50_000_000
 MAX_SIDE = 16_384
 """Most pixels of one side of a picture."""
 
+_MOST_PIXELS = f"at most {MAX_PIXELS // 1_000_000} megapixels are accepted"
+
+# What undoes each EXIF orientation.
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 # MPO is the JPEG of phones with a second picture in the same file.
 _FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF") + (("AVIF",) if _AVIF else ())
+MAX_FILE_BYTES = 256 * 2**20
+"""Most bytes of a picture file."""
+
 _ACCEPTED = f"a PNG, JPEG, WebP, GIF{', AVIF' if _AVIF else ''}, BMP or TIFF picture is needed"
 
 
@@ -36,8 +51,9 @@ def load(
 ) -> Item:
     """Turn a picture into an RGB tensor.
 
-    The size is checked before any pixel is decoded. The EXIF orientation is applied, an animation gives its first
-    frame, transparent parts are put on `background`, and colours with a profile (CMYK too) are converted to sRGB.
+    The size is checked before any pixel is decoded. The EXIF orientation is applied, an animation gives its
+    first frame, transparent parts are put on `background`, and colours with a profile (CMYK too) are
+    converted to sRGB. The notes say so.
 
     Args:
         source: a path, file bytes, a binary file, a PIL image, or an array or tensor: (H, W), (H, W, 1..4) or
@@ -81,7 +97,7 @@ def restore(tensor: torch.Tensor, meta: dict[str, Any] | None = None) -> Image.I
     height, width = (meta or {}).get("height", tensor.shape[1]), (meta or {}).get("width", tensor.shape[2])
     tensor = tensor.detach()[:, :height, :width].to("cpu", torch.float32)
     levels = tensor.nan_to_num(0.0).clamp(0, 1).mul(255).round().to(torch.uint8)
-    return Image.fromarray(np.ascontiguousarray(levels.permute(1, 2, 0).numpy()), "RGB")
+    return Image.fromarray(np.ascontiguousarray(levels.permute(1, 2, 0).numpy()))
 
 
 def save(native: Image.Image, path: str | os.PathLike) -> Path:
@@ -90,12 +106,13 @@ def save(native: Image.Image, path: str | os.PathLike) -> Path:
     suffix = target.suffix.lower()
     if suffix == ".webp" and max(native.size) > 16_383:
         raise InputError("A WebP picture has at most 16,383 pixels a side; save this one as PNG or JPEG.")
-    if suffix == ".png":
-        native.save(target, "PNG")
-    elif suffix == ".webp":
-        native.save(target, "WEBP", lossless=True)
-    else:
-        native.convert("RGB").save(target, "JPEG", quality=95, subsampling=0)
+    with writing(target):
+        if suffix == ".png":
+            native.save(target, "PNG")
+        elif suffix == ".webp":
+            native.save(target, "WEBP", lossless=True)
+        else:
+            native.convert("RGB").save(target, "JPEG", quality=95, subsampling=0)
     return target
 
 
@@ -107,20 +124,23 @@ def _check_size(width: int, height: int, name: str) -> None:
         raise InputError(f"{name} has {size}; at most {MAX_SIDE:,} a side are accepted.")
     if width * height > MAX_PIXELS:
         megapixels = width * height / 1e6
-        raise InputError(f"{name} has {size} ({megapixels:.0f} megapixels); at most 50 megapixels are accepted.")
+        raise InputError(f"{name} has {size} ({megapixels:.0f} megapixels); {_MOST_PIXELS}.")
 
 
 def _from_file(file: BinaryIO, name: str, background: str, notes: list[str]) -> np.ndarray:
     modality, kind = sniff(file.read(HEAD_BYTES))
-    file.seek(0)
     if kind and modality != "image":
         raise InputError(f"{name} is {kind}, not a picture that can be read; {_ACCEPTED}.")
+    # WebP and AVIF are read whole at opening, and counting the frames of a GIF goes through all of it.
+    if file.seek(0, os.SEEK_END) > MAX_FILE_BYTES:
+        raise InputError(f"{name} is over {MAX_FILE_BYTES >> 20} MB, the most accepted for a picture.")
+    file.seek(0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own bomb warning; the limits here are lower
             image = Image.open(file, formats=_FORMATS)
     except Image.DecompressionBombError:
-        raise InputError(f"{name} has over 50 megapixels, the most accepted.") from None
+        raise InputError(f"{name} has too many pixels; {_MOST_PIXELS}.") from None
     except UnidentifiedImageError:
         reason = "is damaged, or its kind of file is not known" if kind is None else "is damaged at its start"
         raise InputError(f"{name} {reason}; {_ACCEPTED}.") from None
@@ -132,37 +152,38 @@ def _from_file(file: BinaryIO, name: str, background: str, notes: list[str]) -> 
 def _from_pil(image: Image.Image, name: str, background: str, notes: list[str]) -> np.ndarray:
     _check_size(*image.size, name)
     try:
-        frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
         # Pillow reads 16-bit colour as 8-bit; only the raw mode in the tile tells.
-        deep = any(";16" in str(tile) for tile in getattr(image, "tile", ())) and not image.mode.startswith("I")
-        if frames > 1 and image.tell() != 0:
-            image.seek(0)
+        deep = image.mode[0] != "I" and any(";16" in str(tile) for tile in getattr(image, "tile", ()))
+        _note_frames(image, notes)
         image.load()
     except Exception as error:
-        raise InputError(f"{name} is damaged or cut short: not all of it could be decoded; {_ACCEPTED}.") from error
-    if frames > 1:
-        notes.append(f"First of {frames} frames of the animation.")
+        reason = "is damaged or cut short, as not all of it could be decoded"
+        raise InputError(f"{name} {reason}; {_ACCEPTED}.") from error
     if deep:
         notes.append("16 bits per channel read as 8.")
     return pixels.to_rgb(_oriented(image, notes), background, notes)
+
+
+def _note_frames(image: Image.Image, notes: list[str]) -> None:
+    """Say which frame is taken: the first one of a file, the one that a PIL image stands at."""
+    if image.format == "MPO":
+        return  # the other pictures are previews or the other eye's view
+    try:
+        frames, at = getattr(image, "n_frames", 1), image.tell()
+    except (EOFError, OSError, SyntaxError, ValueError):
+        return  # a later frame is damaged, which need not concern the first
+    if frames > 1:
+        what = "pages" if image.format == "TIFF" else "frames"
+        notes.append(f"First of {frames} {what}." if at == 0 else f"Number {at + 1} of {frames} {what}.")
 
 
 def _oriented(image: Image.Image, notes: list[str]) -> Image.Image:
     """`image` turned as its EXIF orientation says (Pillow reads it from JPEG, WebP, PNG, TIFF and AVIF)."""
     try:
         orientation = image.getexif().get(0x0112, 1)
-        if orientation in range(2, 9):
-            # Transposed by hand: `exif_transpose` also rewrites the metadata, which fails when that is damaged.
-            method = {
-                2: Image.Transpose.FLIP_LEFT_RIGHT,
-                3: Image.Transpose.ROTATE_180,
-                4: Image.Transpose.FLIP_TOP_BOTTOM,
-                5: Image.Transpose.TRANSPOSE,
-                6: Image.Transpose.ROTATE_270,
-                7: Image.Transpose.TRANSVERSE,
-                8: Image.Transpose.ROTATE_90,
-            }[orientation]
-            turned = image.transpose(method)
+        if orientation in _TRANSPOSE:
+            # By hand: `ImageOps.exif_transpose` also rewrites the metadata, which fails when that is damaged.
+            turned = image.transpose(_TRANSPOSE[orientation])
             turned.info = dict(image.info)
             notes.append("Turned upright as its EXIF orientation says.")
             return turned

@@ -18,14 +18,17 @@ _ARRAYS = "an array needs the shape (H, W) or (H, W, 1 to 4) and uint8, uint16, 
 
 def to_tensor(array: np.ndarray) -> torch.Tensor:
     """(H, W, 3) uint8, or float32 in [0, 1], to (3, H, W) float32 in [0, 1]."""
-    planes = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+    planes = torch.from_numpy(np.array(array.transpose(2, 0, 1), order="C"))  # own memory
     return planes.float().div_(255) if planes.dtype == torch.uint8 else planes
 
 
 def to_rgb(image: Image.Image, background: str, notes: list[str]) -> np.ndarray:
-    """A decoded PIL image of any mode to an (H, W, 3) array, uint8 or (from 16-bit and float modes) float32 in [0, 1].
+    """A decoded PIL image of any mode to RGB.
 
     Transparent parts are put on `background`, colours with a profile converted to sRGB; `notes` is added to.
+
+    Returns:
+        (H, W, 3) array, uint8 or (from 16-bit and float modes) float32 in [0, 1].
 
     Raises:
         InputError: a mode that cannot be converted, or values that are not finite.
@@ -33,17 +36,18 @@ def to_rgb(image: Image.Image, background: str, notes: list[str]) -> np.ndarray:
     if image.mode.startswith("I") or image.mode == "F":
         return _from_deep_grey(image, notes)
     profile = image.info.get("icc_profile")
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or image.info.get("transparency") is not None:
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or (
+        image.mode in ("1", "L", "P", "RGB") and image.info.get("transparency") is not None
+    ):
         image = _flattened(image.convert("RGBA"), background, notes)
     elif image.mode in ("1", "P"):
         image = image.convert("RGB" if image.mode == "P" else "L")
-    image = _to_srgb(image, profile, notes)
-    return np.asarray(image)
+    return np.asarray(_to_srgb(image, profile, notes))
 
 
 def _flattened(image: Image.Image, background: str, notes: list[str]) -> Image.Image:
     """An RGBA image put on the background; RGB."""
-    if image.getextrema()[3][0] == 255:
+    if image.getchannel("A").getextrema()[0] == 255:
         return image.convert("RGB")
     notes.append(f"Transparent parts put on {'white' if background == 'white' else 'a checkerboard'}.")
     width, height = image.size
@@ -61,10 +65,8 @@ def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Ima
     """An L, RGB, CMYK, YCbCr, LAB or HSV image to RGB in sRGB, by its ICC profile where there is one."""
     try:
         if image.mode == "LAB":
-            converted = ImageCms.profileToProfile(
-                image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
-            return converted
+            lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+            return ImageCms.buildTransform(lab, srgb, "LAB", "RGB").apply(image)
         if profile and image.mode in ("RGB", "CMYK", "L"):
             return _by_profile(image, profile, notes)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
@@ -74,7 +76,8 @@ def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Ima
     try:
         return image.convert("RGB")
     except ValueError:
-        raise InputError(f"Pictures of the mode {image.mode} are not read; save it as 8-bit RGB first.") from None
+        sentence = f"Pictures of the mode {image.mode} are not read; save it as 8-bit RGB first."
+        raise InputError(sentence) from None
 
 
 def _by_profile(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Image:
@@ -83,14 +86,9 @@ def _by_profile(image: Image.Image, profile: bytes, notes: list[str]) -> Image.I
     if image.mode == "RGB" and name.lower().startswith("srgb"):
         return image  # already there; converting would only add rounding
     # Relative colorimetric keeps colours that both spaces have; black point compensation keeps shadows.
-    converted = ImageCms.profileToProfile(
-        image,
-        source,
-        ImageCms.createProfile("sRGB"),
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        outputMode="RGB",
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
+    intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+    srgb = ImageCms.createProfile("sRGB")
+    converted = ImageCms.buildTransform(source, srgb, image.mode, "RGB", intent, flags).apply(image)
     notes.append(f"Colours converted to sRGB from the profile “{name[:60]}”.")
     return converted
 
@@ -103,7 +101,7 @@ def _from_deep_grey(image: Image.Image, notes: list[str]) -> np.ndarray:
     else:
         values = values.astype(np.float64)
         low, high = float(values.min()), float(values.max())
-        if 0 <= low and high <= 65_535:
+        if low >= 0 and high <= 65_535:
             grey = values / 65_535  # 16-bit PNG and TIFF
         else:
             grey = (values - low) / (high - low or 1)
@@ -148,8 +146,9 @@ def _unit_array(array: np.ndarray, notes: list[str]) -> np.ndarray:
     if array.dtype == np.uint16:
         return (array / np.float32(65_535)).astype(np.float32)
     if np.issubdtype(array.dtype, np.integer):
-        if array.min() < 0 or array.max() > 255:
-            raise InputError(f"An integer array with values from {array.min()} to {array.max()} is no picture; {_ARRAYS}.")
+        low, high = array.min(), array.max()
+        if low < 0 or high > 255:
+            raise InputError(f"An integer array with values from {low} to {high} is no picture; {_ARRAYS}.")
         return array.astype(np.uint8)
     if np.issubdtype(array.dtype, np.floating):
         return _unit_floats(array, notes)
@@ -175,8 +174,8 @@ def _unit_floats(values: np.ndarray, notes: list[str]) -> np.ndarray:
 def _composite(values: np.ndarray, background: str, notes: list[str]) -> np.ndarray:
     """(H, W, 2 or 4) with alpha last, put on the background; (H, W, 3)."""
     if values.dtype == np.uint8:
-        mode = "LA" if values.shape[2] == 2 else "RGBA"
-        return np.asarray(_flattened(Image.fromarray(values, mode).convert("RGBA"), background, notes))
+        image = Image.fromarray(np.ascontiguousarray(values))  # LA or RGBA
+        return np.asarray(_flattened(image.convert("RGBA"), background, notes))
     alpha = values[..., -1:]
     colour = values[..., :-1]
     if (alpha < 1).any():

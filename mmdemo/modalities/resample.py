@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 import torch
 import torchaudio
@@ -31,9 +32,9 @@ def resample(wave: torch.Tensor, rate: int, target: int) -> torch.Tensor:
 def resample_chunks(chunks: Iterable[torch.Tensor], rate: int, target: int) -> Iterator[torch.Tensor]:
     """Resample a sound that comes in chunks, with memory for one block only.
 
-    A windowed sinc (Kaiser), as `torchaudio.functional.resample` computes it. Blocks are cut on a fixed grid of
-    the input and overlap by the filter's width, so that there are no seams and the way the sound comes in chunks
-    does not change one bit of the result.
+    A sinc in a Kaiser window, as `torchaudio.functional.resample` has it. Blocks are cut on a fixed grid of
+    the input and overlap by the filter's width, so that there are no seams, and the way the sound comes in
+    chunks does not change one bit of the result.
 
     Args:
         chunks: float32 tensors (t,), of any lengths.
@@ -67,6 +68,7 @@ def resample_chunks(chunks: Iterable[torch.Tensor], rate: int, target: int) -> I
         yield convolve(buffer[: frames * old + 2 * width])[:remaining]
 
 
+@lru_cache(maxsize=2)  # a table takes up to 105 MB (for a rate such as 191,999 Hz)
 def _filter(old: int, new: int) -> tuple[Callable[[torch.Tensor], torch.Tensor], int]:
     """(function, width): the function takes width + n·old + width samples and returns n·new."""
     base = min(old, new) * ROLLOFF
@@ -90,14 +92,17 @@ def _dense_filter(old: int, new: int) -> tuple[Callable[[torch.Tensor], torch.Te
 
 
 def _sparse_filter(old: int, new: int, base: float, width: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The same filter for rates with hardly a common divisor: only the taps that are not zero, phase by phase."""
+    """The same filter for rates with hardly a common divisor: of each phase only the taps that count."""
     taps = 2 * width
-    table = torch.empty(new, taps)  # output p of a frame lies at input p·old/new; its taps start at floor − width + 1
+    table = torch.empty(new, taps)
+    # Output p of a frame lies at input p·old/new; its taps start at the floor of that − width + 1.
     starts = torch.arange(new) * old // new + 1
     for first in range(0, new, 1024):
         phase = torch.arange(first, min(first + 1024, new))
         fraction = (phase * old % new).double() / new
-        offset = torch.arange(1 - width, width + 1).double()[None] - fraction[:, None]  # (rows, taps), in inputs
+        offset = (
+            torch.arange(1 - width, width + 1)[None] - fraction[:, None]
+        )  # (rows, taps), in input samples
         table[first : first + 1024] = _windowed_sinc(offset * (base / old)) * (base / old)
 
     def convolve(block: torch.Tensor) -> torch.Tensor:

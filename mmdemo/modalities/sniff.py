@@ -8,7 +8,7 @@ HEAD_BYTES = 4096
 """How much of a file `sniff` looks at."""
 
 _BMP_HEADER_SIZES = {12, 40, 52, 56, 64, 108, 124}
-_TEXT_CONTROLS = set(b"\t\n\r\f\b\x1b")
+_BINARY = {*range(32), 127} - set(b"\t\n\r\f\b\x1b")  # control bytes that no text has
 _BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 # (offset, magic bytes, modality or None for a format that is known but not taken, its name)
@@ -18,7 +18,6 @@ _MAGIC = (
     (0, b"GIF87a", "image", "a GIF picture"),
     (0, b"GIF89a", "image", "a GIF picture"),
     (8, b"WEBP", "image", "a WebP picture"),
-    (4, b"ftypavif", "image", "an AVIF picture"),
     (4, b"ftypavis", "image", "an AVIF picture"),
     (0, b"II*\0", "image", "a TIFF picture"),
     (0, b"MM\0*", "image", "a TIFF picture"),
@@ -52,11 +51,14 @@ def sniff(head: bytes) -> tuple[str | None, str | None]:
         (modality, name): "image", "audio", "text" or None, and the format in words ("a PNG picture").
         (None, name) is a known format that no modality takes; (None, None) is an unknown one.
     """
-    # Text first: a sentence may start with "ID3" or "BM", but a picture or sound holds control bytes early on.
+    # Text first: a sentence may start with "ID3" or "BM"; a picture or sound holds control bytes early on.
     if is_text(head):
         if head.lstrip().startswith(b"%PDF-"):
             return None, "a PDF document"
         return "text", "a text file"
+    # An AVIF file may name a general brand first and AVIF among the compatible ones.
+    if head.startswith(b"ftyp", 4) and b"avif" in head[8:40]:
+        return "image", "an AVIF picture"
     for offset, magic, modality, name in _MAGIC:
         if head.startswith(magic, offset):
             return modality, name
@@ -68,7 +70,7 @@ def sniff(head: bytes) -> tuple[str | None, str | None]:
 
 
 def is_text(head: bytes) -> bool:
-    """Whether `head` (bytes, maybe cut inside a character) reads as text: UTF-8 without control bytes, or a BOM."""
+    """Whether `head`, maybe cut inside a character, is text: UTF-8 without control bytes, or a BOM."""
     if head.startswith(_BOMS):
         return True
     try:
@@ -76,7 +78,7 @@ def is_text(head: bytes) -> bool:
         codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeDecodeError:
         return False
-    return bool(head) and all(byte >= 32 and byte != 127 or byte in _TEXT_CONTROLS for byte in head)
+    return bool(head) and not _BINARY.intersection(head)
 
 
 def _is_mpeg_frame(head: bytes) -> bool:

@@ -11,10 +11,24 @@ import numpy as np
 import torch
 
 from mmdemo.errors import InputError
-from mmdemo.modalities.base import Item, label, opened, prepare_target
+from mmdemo.modalities.base import Item, label, opened, prepare_target, writing
 from mmdemo.modalities.sniff import HEAD_BYTES, sniff
 
-SUFFIXES = (".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".srt", ".log", ".py", ".html", ".xml", ".yaml", ".toml")
+SUFFIXES = (
+    ".txt",
+    ".md",
+    ".rst",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".srt",
+    ".log",
+    ".py",
+    ".html",
+    ".xml",
+    ".yaml",
+    ".toml",
+)
 SAVE_SUFFIXES = (".txt", ".md")
 MAX_BYTES = 10_000_000
 """Most bytes of text taken at once."""
@@ -33,8 +47,8 @@ def load(source: str | bytes | os.PathLike | BinaryIO) -> Item:
     """Turn text into its UTF-8 bytes.
 
     Args:
-        source: a `str` is the text itself; `bytes` are UTF-8; a `Path` or a binary file is read (a byte order mark
-            is dropped, and UTF-16 or UTF-32 with a mark is converted). NUL characters and line ends are kept.
+        source: a `str` is the text itself; `bytes` are UTF-8; a `Path` or a binary file is read (a byte order
+            mark is dropped; UTF-16 and UTF-32 with a mark are converted). NULs and line ends are kept.
 
     Returns:
         Item with tensor (T,) uint8 and meta {"bytes": T}.
@@ -49,6 +63,8 @@ def load(source: str | bytes | os.PathLike | BinaryIO) -> Item:
         data = _repaired(bytes(source), notes)
     elif isinstance(source, os.PathLike) or hasattr(source, "read"):
         data = _from_file(source, notes)
+    elif source is None:
+        raise InputError(f"No text was given; {_ACCEPTED}.")
     else:
         raise InputError(f"A {type(source).__name__} is not text; {_ACCEPTED}.")
     if not data:
@@ -66,9 +82,14 @@ def restore(tensor: torch.Tensor, meta: dict | None = None) -> str:
         tensor: (T,) or (1, T) integers 0..255; what lies beyond meta["bytes"] is padding and is cut off.
         meta: as given by `load`; None takes the whole tensor.
 
+    Raises:
+        ValueError: more than one text in the tensor.
+
     Returns:
         The text; bytes that are no valid UTF-8 become U+FFFD.
     """
+    if tensor.numel() != tensor.shape[-1]:
+        raise ValueError(f"one text at a time, not a batch of the shape {tuple(tensor.shape)}")
     data = tensor.detach().reshape(-1).to("cpu", torch.int64).clamp(0, 255).to(torch.uint8).numpy().tobytes()
     count = (meta or {}).get("bytes", len(data))
     return data[:count].decode("utf-8", errors="replace")
@@ -77,13 +98,16 @@ def restore(tensor: torch.Tensor, meta: dict | None = None) -> str:
 def save(native: str, path: str | os.PathLike) -> Path:
     """Write text as UTF-8, line ends as they are, to a .txt or .md file; returns its path."""
     target = prepare_target(path, SAVE_SUFFIXES)
-    target.write_bytes(native.encode("utf-8", errors="replace"))
+    with writing(target):
+        target.write_bytes(native.encode("utf-8", errors="replace"))
     return target
 
 
 def _check_size(count: int, name: str) -> None:
     if count > MAX_BYTES:
-        raise InputError(f"{name} has {count / 1e6:.1f} MB; at most {MAX_BYTES // 1_000_000} MB of text is accepted.")
+        raise InputError(
+            f"{name} has {count / 1e6:.1f} MB; at most {MAX_BYTES // 1_000_000} MB of text is accepted."
+        )
 
 
 def _from_str(text: str, notes: list[str]) -> bytes:

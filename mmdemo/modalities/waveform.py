@@ -1,4 +1,4 @@
-"""Sounds as they come in: opening and checking them, reading them in chunks, and what is worth telling about them."""
+"""Sounds as they come in: opened, checked, read in chunks, and looked over for what is worth telling."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -48,16 +48,15 @@ class Source:
 
     @staticmethod
     @contextmanager
-    def open(source: object, max_seconds: float | None) -> Iterator[Source]:
-        """Open a path, bytes, a binary file or (rate, array), and check rate, channels and length (InputError)."""
+    def open(source: Any, max_seconds: float | None) -> Iterator[Source]:
+        """Open a path, bytes, a binary file or (rate, array); InputError for bad rate, channels or length."""
         if isinstance(source, (np.ndarray, torch.Tensor)):
             raise InputError("A sound array needs its sample rate: give (sample_rate, array).")
         if isinstance(source, (tuple, list)):
             yield _from_pair(source, max_seconds)
             return
-        with opened(source, _ACCEPTED) as file:
-            with _open_soundfile(file, source) as sound:
-                yield _from_soundfile(sound, label(source), max_seconds)
+        with opened(source, _ACCEPTED) as file, _open_soundfile(file, source) as sound:
+            yield _from_soundfile(sound, label(source), max_seconds)
 
 
 def _open_soundfile(file: BinaryIO, source: object) -> soundfile.SoundFile:
@@ -98,8 +97,8 @@ def _from_soundfile(sound: soundfile.SoundFile, name: str, max_seconds: float | 
                 break
             yield block
         if stated and count < stated and count:
-            read, whole = count / sound.samplerate, stated / sound.samplerate
-            result.truncated = f"The file is cut short or damaged: {read:.2f} of {whole:.2f} seconds could be read."
+            read, whole = f"{count / sound.samplerate:.2f}", f"{stated / sound.samplerate:.2f}"
+            result.truncated = f"The file is cut short or damaged: {read} of {whole} seconds could be read."
 
     result = Source(name, sound.samplerate, sound.channels, chunks)
     return result
@@ -107,10 +106,13 @@ def _from_soundfile(sound: soundfile.SoundFile, name: str, max_seconds: float | 
 
 def _from_pair(pair: tuple | list, max_seconds: float | None) -> Source:
     name = "The sound"
-    if len(pair) != 2 or not isinstance(pair[0], (int, np.integer)) or isinstance(pair[0], bool):
+    if len(pair) != 2 or isinstance(pair[0], bool) or not _is_whole(pair[0]):
         raise InputError(f"A sound is given as (sample_rate, array), with a whole sample rate; {_ARRAYS}.")
     rate = int(pair[0])
-    array = pair[1].detach().cpu().numpy() if isinstance(pair[1], torch.Tensor) else np.asarray(pair[1])
+    try:
+        array = pair[1].detach().cpu().numpy() if isinstance(pair[1], torch.Tensor) else np.asarray(pair[1])
+    except (ValueError, TypeError):
+        raise InputError(f"What was given with the sample rate is no array; {_ARRAYS}.") from None
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
@@ -126,11 +128,18 @@ def _from_pair(pair: tuple | list, max_seconds: float | None) -> Source:
     def chunks() -> Iterator[np.ndarray]:
         for start in range(0, len(array), _FRAMES):
             block = array[start : start + _FRAMES]
-            with np.errstate(over="ignore", invalid="ignore"):  # values beyond float32 become infinite: noted later
+            # Values beyond float32 become infinite here, and are found as such by the Inspector.
+            with np.errstate(over="ignore", invalid="ignore"):
                 block = block.astype(np.float64) if block.dtype == np.int32 else block.astype(np.float32)
                 yield ((block - offset) / scale).astype(np.float32) if scale != 1 else block
 
     return Source(name, rate, array.shape[1], chunks)
+
+
+def _is_whole(value: object) -> bool:
+    if isinstance(value, (float, np.floating)):
+        return float(value).is_integer()
+    return isinstance(value, (int, np.integer))
 
 
 def _full_scale(dtype: np.dtype) -> tuple[float, float]:
@@ -152,7 +161,8 @@ def _check_layout(name: str, rate: int, channels: int) -> None:
 
 def _check_length(name: str, frames: int, rate: int, max_seconds: float | None) -> None:
     if max_seconds is not None and frames > max_seconds * rate:
-        raise InputError(f"{name} is over {max_seconds / 60:g} minutes long, the most accepted; cut it into parts.")
+        limit = f"{max_seconds / 60:g} minutes"
+        raise InputError(f"{name} is over {limit} long, the most accepted; cut it into parts.")
 
 
 class Inspector:
@@ -165,7 +175,7 @@ class Inspector:
         self._last_full: np.ndarray | None = None
 
     def mono(self, chunks: Iterable[np.ndarray]) -> Iterator[torch.Tensor]:
-        """Chunks (t, C) to their mean over channels, float32 tensors (t,); InputError if nothing usable comes."""
+        """Chunks (t, C) to their mean over channels, tensors (t,); InputError if nothing usable comes."""
         channels = self._sound.channels
         for block in chunks:
             usable = np.abs(block) < _UNUSABLE  # false for NaN too
@@ -185,8 +195,9 @@ class Inspector:
             raise InputError(f"{self._sound.name} holds no finite sample (all NaN or infinite); {_ARRAYS}.")
 
     def _count_clipped(self, block: np.ndarray) -> None:
-        """Count samples at full scale that follow another one: a lone peak may touch it, a clipped one stays there."""
-        full = np.abs(block) >= 0.9999
+        """Count samples at full scale after another such: a lone peak may touch it, a clipped one stays."""
+        magnitude = np.abs(block)
+        full = (magnitude >= 0.9999) & (magnitude <= 1)  # floats over 1 are loud, not clipped
         before = self._last_full if self._last_full is not None else np.zeros(full.shape[1], bool)
         self._clipped += int((full & np.vstack((before[None], full[:-1]))).sum())
         self._last_full = full[-1]
@@ -197,7 +208,9 @@ class Inspector:
         if sound.channels > 1:
             notes.append(f"Coded as mid: the mean of its {sound.channels} channels.")
             if self._mid_energy < 0.01 * self._energy:
-                notes.append("The channels nearly cancel each other in the mean, so little of the sound is left.")
+                notes.append(
+                    "The channels nearly cancel each other in the mean: little of the sound is left."
+                )
         if sound.truncated:
             notes.append(sound.truncated)
         if self._bad:
@@ -208,7 +221,7 @@ class Inspector:
         if abs(offset) > 0.02:
             notes.append(f"Has a constant offset (DC) of {offset:+.3f} of full scale.")
         if peak > 1:
-            notes.append(f"Its peak of {peak:.3f} is over full scale, so the whole sound was scaled down to 1.")
+            notes.append(f"Its peak of {peak:.3f} is over full scale: the whole sound was scaled down to 1.")
         if peak == 0:
             notes.append("Is silent throughout.")
         return tuple(notes)
