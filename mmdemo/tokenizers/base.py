@@ -29,6 +29,8 @@ class Tokenizer(nn.Module, ABC):
 
     modality: str
     stride: int
+    encoder: nn.Module
+    decoder: nn.Module
 
     def __init__(self, bottleneck: BottleneckConfig) -> None:
         super().__init__()

@@ -1,0 +1,100 @@
+"""The package's front door: load a checkpoint, reconstruct an input, generate from a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import checkpoints
+from .codec import Codec, rate
+from .errors import InputError
+from .evaluation import metrics
+from .modalities.base import Item
+from .tokenizers.tokens import Tokens
+
+if TYPE_CHECKING:
+    from .diffusion.joint import JointDiffusion, Step
+
+
+def load(name: str | Path, device: str | torch.device = "auto") -> Any:
+    """A `Codec` (tokenizer checkpoint) or a `JointDiffusion` (diffusion checkpoint).
+
+    Args:
+        name: a shipped checkpoint ("image", "audio", "text", "digits"), a folder, or a Hub id like owner/name.
+        device: "auto" takes the GPU where there is one.
+
+    Raises:
+        InputError: no such checkpoint, or it is damaged or made by a newer version.
+    """
+    folder = checkpoints.find(name)
+    kind = checkpoints.read_config(folder).get("kind")
+    if kind == "tokenizer":
+        return Codec(folder, device)
+    if kind == "joint":
+        from .diffusion.joint import JointDiffusion
+
+        return JointDiffusion(folder, device)
+    raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {kind!r}.")
+
+
+@dataclass
+class Reconstruction:
+    """An input, its tokens, and what came back, with the figures that say how much it cost and lost."""
+
+    item: Item
+    tokens: Tokens
+    output: Any  # PIL.Image, (16000, float32 array), or str
+    figures: dict[str, Any]
+
+
+def reconstruct(source: Any, model: str | Codec, levels: int | None = None) -> Reconstruction:
+    """Encode and decode ``source`` and measure the result.
+
+    Args:
+        source: whatever the modality takes: a path, a PIL image, (sample_rate, array), a string …
+        model: a `Codec` or the name of one.
+        levels: residual levels to use (None: all).
+    """
+    codec = model if isinstance(model, Codec) else load(model)
+    if not isinstance(codec, Codec):
+        raise InputError(f"{model!r} is a diffusion model; reconstruction needs a tokenizer: image, audio or text.")
+    item = source if isinstance(source, Item) else codec.load(source)
+    tokens = codec.encode(item, levels)
+    y = codec.decode_tensor(tokens)
+    output = codec.files.restore(y, item.meta)
+    return Reconstruction(item, tokens, output, figures(codec.modality, item.tensor, y, tokens))
+
+
+def figures(modality: str, x: Tensor, y: Tensor, tokens: Tokens) -> dict[str, Any]:
+    """Rate and distortion of canonical tensors ``x`` (input) and ``y`` (output).
+
+    image: psnr (dB), ms_ssim; audio: stoi, pesq (wide band), snr (dB), None where undefined; text: byte_accuracy, exact.
+    """
+    size = len(tokens.to_bytes())
+    characters = len(bytes(x.numpy()).decode("utf-8", "replace")) if modality == "text" else None
+    value, unit = rate(modality, 8 * size, tokens.meta, characters)
+    shared = {"tokens": tokens.count, "bytes": size, "rate": value, "rate_unit": unit}
+    if modality == "image":
+        a, b = ((t * 255).round().to(torch.uint8) for t in (x, y))
+        return {**shared, "psnr": metrics.psnr(a, b), "ms_ssim": metrics.ms_ssim(a, b)}
+    if modality == "audio":
+        a, b = x.numpy(), y.numpy()
+        return {**shared, "stoi": metrics.stoi(a, b), "pesq": metrics.pesq_wb(a, b), "snr": metrics.snr(a, b)}
+    accuracy = metrics.byte_accuracy(bytes(x.numpy()), bytes(y.numpy()))
+    return {**shared, "byte_accuracy": accuracy, "exact": bool(np.array_equal(x.numpy(), y.numpy()))}
+
+
+def generate(model: str | JointDiffusion, given: dict[str, Any] | None = None, **settings: Any) -> Iterator[Step]:
+    """Sample from a diffusion model: `JointDiffusion.sample` by name.
+
+    ``for step in mmdemo.generate("digits", {"text": "seven"}, want=("image",), n=4): ...``
+    """
+    loaded = load(model) if isinstance(model, str | Path) else model
+    want: Sequence[str] | None = settings.pop("want", None)
+    yield from loaded.sample(given or {}, **({"want": want} if want else {}), **settings)

@@ -1,0 +1,161 @@
+"""A codec: one modality's files, one trained tokenizer, and the tokens between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import checkpoints
+from .errors import InputError
+from .modalities import MODALITIES
+from .modalities.base import Item
+from .tokenizers import Tokenizer, build_tokenizer
+from .tokenizers.tokens import Tokens
+from .windows import decode_windows, encode_windows
+
+
+class Codec:
+    """What `mmdemo.load` gives for a tokenizer checkpoint: any accepted input -> `Tokens` -> output."""
+
+    def __init__(self, folder: Path, device: str | torch.device = "auto") -> None:
+        self.config = checkpoints.read_config(folder)
+        self.folder, self.name = folder, str(self.config["name"])
+        self.modality = str(self.config["modality"])
+        self.device = checkpoints.auto_device(device)
+        model = build_tokenizer(self.modality, self.config["model"])
+        self.tokenizer: Tokenizer = checkpoints.load_into(model, folder).eval().requires_grad_(False)  # type: ignore[assignment]
+        self.fingerprint = checkpoints.fingerprint(self.tokenizer)
+        self.tokenizer.to(self.device)
+        self.files = MODALITIES[self.modality]
+
+    @property
+    def levels(self) -> int:
+        return self.tokenizer.levels
+
+    @property
+    def codebook_size(self) -> int:
+        return self.tokenizer.codebook_size
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown."""
+        path = self.folder / "README.md"
+        return path.read_text("utf-8") if path.is_file() else ""
+
+    @property
+    def codebooks(self) -> Tensor:
+        """(levels, K, D)"""
+        return self.tokenizer.bottleneck.codebooks.cpu()
+
+    def codebook(self, level: int) -> Tensor:
+        """(K, D) codewords of one level, 0 the coarsest."""
+        return self.codebooks[level]
+
+    def load(self, source: Any) -> Item:
+        """Validate an input and bring it to canonical form. Raises InputError with the reason it is refused."""
+        return self.files.load(source)
+
+    def encode(self, source: Any, levels: int | None = None) -> Tokens:
+        """Anything the modality takes (or an `Item`) -> `Tokens`.
+
+        Args:
+            levels: how many residual levels to keep, 1..L (None: all). Raises InputError outside that range.
+        """
+        item = source if isinstance(source, Item) else self.load(source)
+        levels = self._levels(levels)
+        x = item.tensor[None].to(self.device)  # (1, ...)
+        codes = encode_windows(self.tokenizer, x, levels)[0].cpu()  # (levels, *positions)
+        return self.wrap(codes, item.meta)
+
+    def _levels(self, levels: int | None) -> int:
+        if levels is None:
+            return self.levels
+        if not 1 <= levels <= self.levels:
+            raise InputError(f"The model {self.name!r} has {self.levels} levels; ask for 1 to {self.levels}, not {levels}.")
+        return int(levels)
+
+    def wrap(self, codes: Tensor, meta: dict[str, Any]) -> Tokens:
+        """Codes (levels, *positions) made by this tokenizer -> `Tokens`."""
+        return Tokens(codes.long(), self.name, self.modality, self.codebook_size, self.fingerprint, dict(meta))
+
+    def decode(self, tokens: Tokens, levels: int | None = None) -> Any:
+        """`Tokens` -> PIL.Image, str, or (16000, float32 array). Raises InputError if other weights made them."""
+        return self.files.restore(self.decode_tensor(tokens, levels), tokens.meta)
+
+    def decode_tensor(self, tokens: Tokens, levels: int | None = None) -> Tensor:
+        """`Tokens` -> canonical tensor, cropped to the input's size."""
+        self.check(tokens)
+        if levels is not None:
+            tokens = tokens.truncate(levels)
+        y = decode_windows(self.tokenizer, tokens.codes[None].to(self.device))
+        return self.canonical(y, tokens.meta)[0].cpu()
+
+    def canonical(self, y: Tensor, meta: dict[str, Any] | None = None) -> Tensor:
+        """Tokenizer output (B, ...) -> canonical batch: pictures clipped, waveforms clipped, logits -> bytes."""
+        meta = meta or {}
+        if self.modality == "image":
+            return y[..., : meta.get("height"), : meta.get("width")].clamp(0, 1)
+        if self.modality == "audio":
+            return y[..., : meta.get("samples")].clamp(-1, 1)
+        return (y.argmax(1) if y.ndim == 3 else y)[..., : meta.get("bytes")].to(torch.uint8)
+
+    def check(self, tokens: Tokens) -> None:
+        """Raise InputError unless this very tokenizer made ``tokens``."""
+        if tokens.modality != self.modality:
+            raise InputError(f"These tokens are {tokens.modality}, and the model {self.name!r} decodes {self.modality}.")
+        if tokens.fingerprint != self.fingerprint:
+            raise InputError(
+                f"These tokens were made by other weights ({tokens.model} {tokens.fingerprint}); "
+                f"the model {self.name!r} here is {self.fingerprint}."
+            )
+
+    def latent(self, tokens: Tokens, levels: int | None = None) -> Tensor:
+        """Sum of the chosen codewords, (1, D, *positions): what the diffusion transformer works on."""
+        self.check(tokens)
+        codes = tokens.codes if levels is None else tokens.truncate(levels).codes
+        return self.tokenizer.bottleneck.decode(codes[None].to(self.device))
+
+    @torch.no_grad()
+    def decode_latent(self, z: Tensor, meta: dict[str, Any] | None = None) -> Tensor:
+        """Latents (B, D, *positions) -> canonical batch."""
+        return self.canonical(self.tokenizer.decode_latent(z.to(self.device)), meta)
+
+    def show_code(self, level: int, code: int) -> Any:
+        """One codeword alone, decoded in the middle of otherwise average surroundings.
+
+        A picture patch (8x8 pixels), a short sound (5 frames of the code), or the text its position spells.
+        """
+        return self.show_codes(level, torch.tensor([code]))[0]
+
+    @torch.no_grad()
+    def show_codes(self, level: int, codes: Tensor) -> list[Any]:
+        """`show_code` for many codes (N,) at once."""
+        if not 0 <= level < self.levels or len(codes) == 0 or not 0 <= int(codes.min()) <= int(codes.max()) < self.codebook_size:
+            raise InputError(f"{self.name!r} has levels 1 to {self.levels} with codes 0 to {self.codebook_size - 1}.")
+        word = self.tokenizer.bottleneck.codebooks[level][codes.to(self.device)]  # (N, D)
+        side = {"image": 3, "audio": 5, "text": 1}[self.modality]
+        axes = 2 if self.modality == "image" else 1
+        z = word[(...,) + (None,) * axes].expand(-1, -1, *[side] * axes)  # the code next to itself
+        y = self.canonical(self.tokenizer.decode_latent(z.contiguous(), level + 1)).cpu()
+        stride = self.tokenizer.stride
+        if self.modality == "image":
+            y = y[..., stride:-stride, stride:-stride]
+        meta = {"image": {"height": stride, "width": stride}, "audio": {"samples": y.shape[-1], "sample_rate": 16_000, "channels": 1}, "text": {"bytes": stride}}
+        return [self.files.restore(row, meta[self.modality]) for row in y]
+
+    def rate(self, tokens: Tokens) -> tuple[float, str]:
+        """Rate of the tokens as a whole file, and its unit: bits per pixel, kilobits a second, bits a character."""
+        bits = 8 * len(tokens.to_bytes())
+        return rate(self.modality, bits, tokens.meta)
+
+
+def rate(modality: str, bits: int, meta: dict[str, Any], characters: int | None = None) -> tuple[float, str]:
+    """Bits per pixel ("bpp"), kilobits a second ("kbps"), or bits per byte or character ("bpc")."""
+    if modality == "image":
+        return bits / (meta["height"] * meta["width"]), "bpp"
+    if modality == "audio":
+        return bits / max(1, meta["samples"]) * 16.0, "kbps"
+    return bits / max(1, characters or meta["bytes"]), "bpc"
