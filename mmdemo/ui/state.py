@@ -6,6 +6,7 @@ import functools
 import inspect
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import gradio as gr
 import torch
 
 import mmdemo
+from mmdemo.checkpoints import auto_device
 from mmdemo.errors import InputError
 from mmdemo.ui.i18n import lang_of, tr
 
@@ -35,7 +37,7 @@ class Context:
     """
 
     def __init__(self, device: str = "auto") -> None:
-        self.device = torch.device(_best_device() if device == "auto" else device)
+        self.device = auto_device(device)
         self.lock = threading.RLock()
         self._models: dict[str, Any] = {}
 
@@ -61,10 +63,34 @@ class Context:
             return self._models[name]
 
 
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+class Latest:
+    """Which run of a visitor is the newest, so that an older one stops at its next step."""
+
+    def __init__(self, kept: int = 1000) -> None:
+        self._runs: OrderedDict[str, int] = OrderedDict()
+        self._kept = kept
+        self._lock = threading.Lock()
+
+    def bump(self, request: gr.Request) -> None:
+        """Note that this visitor asked for something new."""
+        key = request.session_hash or ""
+        with self._lock:
+            self._runs[key] = self._runs.pop(key, 0) + 1
+            while len(self._runs) > self._kept:
+                self._runs.popitem(last=False)
+
+    def now(self, request: gr.Request) -> int:
+        """The number of this visitor's newest run."""
+        return self._runs.get(request.session_hash or "", 0)
+
+
+def whole(value: Any, low: int = 0, high: int = 1 << 31) -> int:
+    """An integer from the page or an API client. Raises InputError for anything else or outside low..high."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or value % 1:
+        raise InputError(f"A whole number from {low} to {high} is needed.")
+    if not low <= value <= high:
+        raise InputError(f"A whole number from {low} to {high} is needed, not {int(value)}.")
+    return int(value)
 
 
 def friendly(fn: Callable) -> Callable:

@@ -1,0 +1,17 @@
+// A strip of pictures to start from; the one that is shown is marked.
+function drawExamples() {
+  const strip = element.querySelector(".mm-examples");
+  strip.replaceChildren(...(props.value || []).map((example, index) => el("button", {
+    type: "button", class: "mm-example", title: example.credit || example.name, "aria-label": example.name,
+    onclick: (event) => {
+      strip.querySelectorAll(".mm-on").forEach((other) => other.classList.remove("mm-on"));
+      event.currentTarget.classList.add("mm-on");
+      trigger("pick", { index });
+    } }, el("img", { src: example.src, alt: "", draggable: "false" }))));
+  if (strip.firstChild && props.first !== false) strip.firstChild.classList.add("mm-on");
+}
+
+document.addEventListener("mm-own-input", () =>
+  element.querySelectorAll(".mm-on").forEach((other) => other.classList.remove("mm-on")));
+watch("value", drawExamples);
+drawExamples();

@@ -1,0 +1,114 @@
+// Rate-distortion curves of the current picture: ours against classical codecs, drawn as SVG.
+const BOX = { width: 460, height: 300, left: 46, right: 62, top: 14, bottom: 40 };
+const RIVAL_TONES = { JPEG: "--mm-plot-1", WebP: "--mm-plot-2", AVIF: "--mm-plot-3" };
+const host = element.querySelector(".mm-rate");
+let marked = null;
+
+document.addEventListener("mm-picture-level", (event) => { marked = event.detail; mark(); });
+watch("value", drawPlots);
+drawPlots();
+
+function drawPlots() {
+  const value = props.value;
+  if (!value || !value.ours) return;
+  document.dispatchEvent(new CustomEvent("mm-picture-rivals", { detail: { id: value.id, jpeg: value.jpeg } }));
+  marked = window.mmPictureLevel || marked;
+  host.dataset.ready = value.done ? value.id : "";
+  host.replaceChildren(
+    el("h3", {}, say("rate_title")),
+    el("div", { class: "mm-plots" }, plot(value, "psnr", say("rate_psnr"), 0),
+      plot(value, "ms_ssim", say("rate_ms_ssim"), 2)),
+    value.done ? "" : el("p", { class: "mm-hint" }, say("rate_wait")));
+  mark();
+}
+
+function niceTicks(low, high, count) {
+  const raw = (high - low) / count;
+  const power = Math.pow(10, Math.floor(Math.log10(raw)));
+  const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw);
+  const ticks = [];
+  for (let tick = Math.ceil(low / step) * step; tick <= high + 1e-9; tick += step) ticks.push(tick);
+  return ticks;
+}
+
+// Rates are spread over decades: a logarithmic axis shows the low end, where codecs differ most.
+function scales(points, figure) {
+  const rates = points.map((p) => p.bpp);
+  const values = points.map((p) => p[figure]);
+  const [r0, r1] = [Math.min(...rates) * 0.9, Math.max(...rates) * 1.1];
+  let [v0, v1] = [Math.min(...values), Math.max(...values)];
+  const margin = (v1 - v0 || 1) * 0.06;
+  [v0, v1] = [v0 - margin, figure === "ms_ssim" ? Math.min(1, v1 + margin) : v1 + margin];
+  const inner = [BOX.width - BOX.left - BOX.right, BOX.height - BOX.top - BOX.bottom];
+  return {
+    r0, r1, v0, v1,
+    x: (rate) => BOX.left + (inner[0] * Math.log(rate / r0)) / Math.log(r1 / r0),
+    y: (v) => BOX.top + inner[1] * (1 - (v - v0) / (v1 - v0)),
+  };
+}
+
+function axes(scale, digits) {
+  const parts = [];
+  const [right, bottom] = [BOX.width - BOX.right, BOX.height - BOX.bottom];
+  for (const tick of niceTicks(scale.v0, scale.v1, 5)) {
+    parts.push(svg("line", { class: "mm-grid", x1: BOX.left, x2: right, y1: scale.y(tick), y2: scale.y(tick) }));
+    parts.push(svg("text", { class: "mm-tick", x: BOX.left - 6, y: scale.y(tick) + 4, "text-anchor": "end" },
+      tick.toFixed(digits)));
+  }
+  for (const tick of [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]) {
+    if (tick < scale.r0 || tick > scale.r1) continue;
+    parts.push(svg("line", { class: "mm-grid", x1: scale.x(tick), x2: scale.x(tick), y1: BOX.top, y2: bottom }));
+    parts.push(svg("text", { class: "mm-tick", x: scale.x(tick), y: bottom + 16, "text-anchor": "middle" }, String(tick)));
+  }
+  parts.push(svg("text", { class: "mm-axis", x: (BOX.left + right) / 2, y: BOX.height - 6, "text-anchor": "middle" },
+    say("rate_bpp")));
+  return parts;
+}
+
+function curve(points, scale, figure, tone, name, ours) {
+  const at = points.map((p) => [scale.x(p.bpp), scale.y(p[figure])]);
+  const group = svg("g", { class: ours ? "mm-curve mm-ours" : "mm-curve", style: `--tone:var(${tone})` });
+  group.append(svg("polyline", { points: at.map((p) => p.join(",")).join(" ") }));
+  points.forEach((p, i) => {
+    const [key, n] = ours ? ["rate_level", p.level] : ["rate_point", p.quality];
+    const title = `${name} ${say(key, { n })}: ${number(p.bytes)} B, ${p.bpp.toFixed(3)} bpp, ${p[figure].toFixed(3)}`;
+    const dot = svg("circle", { cx: at[i][0], cy: at[i][1], r: ours ? 4 : 2.5 }, svg("title", {}, title));
+    if (ours) dot.dataset.level = p.level;
+    group.append(dot);
+  });
+  return group;
+}
+
+function plot(value, figure, title, digits) {
+  const series = Object.entries(value.curves).map(([name, points]) => [name, points, RIVAL_TONES[name], false]);
+  series.push([say("rate_ours"), value.ours, "--mm-accent", true]);
+  const usable = series.map(([name, points, ...rest]) => [name, points.filter((p) => p[figure] !== null), ...rest])
+    .filter(([, points]) => points.length);
+  const scale = scales(usable.flatMap(([, points]) => points), figure);
+  const image = svg("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", "aria-label": title });
+  image.append(...axes(scale, digits));
+  for (const [name, points, tone, ours] of usable) image.append(curve(points, scale, figure, tone, name, ours));
+  image.append(...labels(usable, scale, figure));
+  return el("figure", { class: "mm-plot" }, el("figcaption", {}, title), image);
+}
+
+// Names stand at the right end of their curves, moved apart where they would touch.
+function labels(series, scale, figure) {
+  const ends = series.map(([name, points, tone]) => {
+    const last = points[points.length - 1];
+    return { name, tone, x: scale.x(last.bpp) + 8, y: scale.y(last[figure]) + 4 };
+  }).sort((a, b) => a.y - b.y);
+  for (let i = 1; i < ends.length; i++) ends[i].y = Math.max(ends[i].y, ends[i - 1].y + 14);
+  return ends.map((end) => svg("text", { class: "mm-name", x: Math.min(end.x, BOX.width - BOX.right + 8), y: end.y,
+    style: `--tone:var(${end.tone})` }, end.name));
+}
+
+function mark() {
+  const value = props.value;
+  const level = marked && value && marked.id === value.id ? String(marked.level) : null;
+  host.querySelectorAll("[data-level]").forEach((dot) => {
+    const on = dot.dataset.level === level;
+    dot.classList.toggle("mm-on", on);
+    dot.setAttribute("r", on ? 7 : 4);
+  });
+}

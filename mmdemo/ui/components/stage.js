@@ -1,0 +1,121 @@
+// The picture stage: two pictures with a swipe handle, and a canvas above them for grid and heat map.
+function makeStage(onCell) {
+  const left = el("img", { class: "mm-under", alt: "", draggable: "false" });
+  const right = el("img", { class: "mm-over", alt: "", draggable: "false" });
+  const canvas = el("canvas", { class: "mm-canvas", "aria-hidden": "true" });
+  const handle = el("div", { class: "mm-handle", role: "slider", tabindex: "0", "aria-label": say("swipe"),
+    "aria-valuemin": "0", "aria-valuemax": "100" });
+  const tags = [el("span", { class: "mm-tag mm-tag-left" }), el("span", { class: "mm-tag mm-tag-right" })];
+  const tip = el("div", { class: "mm-tip", hidden: true });
+  const node = el("div", { class: "mm-stage" }, left, right, canvas, handle, ...tags, tip);
+  let swiping = true;
+  let cut = 50;
+  let sweep = 0;
+
+  function setCut(percent) {
+    cut = clamp(percent, 0, 100);
+    node.style.setProperty("--cut", cut + "%");
+    handle.setAttribute("aria-valuenow", Math.round(cut));
+  }
+
+  function place(event) {
+    const box = node.getBoundingClientRect();
+    return { x: clamp((event.clientX - box.left) / box.width, 0, 0.99999),
+      y: clamp((event.clientY - box.top) / box.height, 0, 0.99999) };
+  }
+
+  // On arrival the handle sweeps once over the picture: what can be moved shows that it can.
+  function arrive() {
+    cancelAnimationFrame(sweep);
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return setCut(50);
+    const start = performance.now();
+    const frame = (now) => {
+      const t = Math.min(1, (now - start) / 900);
+      setCut(100 - 50 * (1 - Math.pow(1 - t, 3)));
+      if (t < 1) sweep = requestAnimationFrame(frame);
+    };
+    sweep = requestAnimationFrame(frame);
+  }
+
+  node.addEventListener("pointerdown", (event) => {
+    cancelAnimationFrame(sweep);
+    const at = place(event);
+    if (!swiping) return onCell("pick", at, event);
+    node.setPointerCapture(event.pointerId);
+    setCut(at.x * 100);
+    event.preventDefault();
+    handle.focus({ preventScroll: true });
+  });
+  node.addEventListener("pointermove", (event) => {
+    if (!swiping) return onCell("hover", place(event), event);
+    if (node.hasPointerCapture(event.pointerId)) setCut(place(event).x * 100);
+  });
+  node.addEventListener("pointerleave", (event) => onCell("leave", null, event));
+  handle.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -2, ArrowRight: 2, Home: -100, End: 100 }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    setCut(cut + step);
+  });
+  setCut(50);
+
+  return {
+    node, canvas, left, right, tip, arrive,
+    shape(width, height) {
+      node.style.setProperty("--ratio", width / height);
+      node.classList.toggle("mm-pixels", Math.max(width, height) <= 160);
+    },
+    show(leftSource, rightSource, leftText, rightText) {
+      if (left.src !== leftSource) left.src = leftSource;
+      if (right.src !== rightSource) right.src = rightSource;
+      tags[0].textContent = leftText;
+      tags[1].textContent = rightText;
+    },
+    swipe(on) {
+      swiping = on;
+      node.classList.toggle("mm-swiping", on);
+      if (!on) tip.hidden = true;
+    },
+  };
+}
+
+// Dark purple to yellow in six stops (a perceptually even ramp, like inferno).
+const HEAT = [[10, 7, 34], [78, 15, 109], [155, 41, 100], [220, 80, 57], [250, 150, 35], [250, 240, 160]];
+const HEAT_MAX = 0.25; // mean absolute error of the colour channels that gives the brightest colour
+
+function heatColour(value) {
+  const at = clamp(value / HEAT_MAX, 0, 1) * (HEAT.length - 1);
+  const low = Math.min(HEAT.length - 2, Math.floor(at));
+  return HEAT[low].map((channel, i) => channel + (HEAT[low + 1][i] - channel) * (at - low));
+}
+
+const HEAT_TABLE = Array.from({ length: 256 }, (_, i) => heatColour((i / 255) * HEAT_MAX));
+
+function pixelsOf(image, width, height) {
+  const canvas = el("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
+}
+
+async function drawDifference(canvas, leftSource, rightSource, width, height) {
+  const images = [new Image(), new Image()];
+  images[0].src = leftSource;
+  images[1].src = rightSource;
+  await Promise.all(images.map((image) => image.decode()));
+  const [a, b] = images.map((image) => pixelsOf(image, width, height));
+  for (let i = 0; i < a.data.length; i += 4) {
+    const error = (Math.abs(a.data[i] - b.data[i]) + Math.abs(a.data[i + 1] - b.data[i + 1])
+      + Math.abs(a.data[i + 2] - b.data[i + 2])) / 765;
+    const colour = HEAT_TABLE[Math.min(255, Math.round((error / HEAT_MAX) * 255))];
+    a.data[i] = colour[0];
+    a.data[i + 1] = colour[1];
+    a.data[i + 2] = colour[2];
+    a.data[i + 3] = 255;
+  }
+  canvas.width = width;
+  canvas.height = height;
+  canvas.getContext("2d").putImageData(a, 0, 0);
+}

@@ -1,0 +1,130 @@
+"""What happens when something is clicked in the Image tab. No layout here, and no model logic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from mmdemo.errors import InputError
+from mmdemo.ui import charts, rivals
+from mmdemo.ui.explain_image import explain
+from mmdemo.ui.i18n import lang_of, tr
+from mmdemo.ui.picture import Picture, open_picture, open_tokens, png_uri
+from mmdemo.ui.state import Context, Latest, friendly, whole
+
+Shown = tuple[dict[str, Any], Picture]
+
+
+class Actions:
+    """Handlers of the Image tab; each is given to one event."""
+
+    def __init__(self, ctx: Context, examples: list[Path], latest: Latest) -> None:
+        self.ctx = ctx
+        self.examples = examples
+        self.latest = latest
+        self._done: dict[int, Picture] = {}  # examples, decoded at all levels: shown at once the next time
+        for name in ("atlas", "example", "picture", "tokens_file", "swap", "undo", "png", "rates", "formulas"):
+            setattr(self, name, friendly(getattr(self, name)))
+
+    def ask(self, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
+        """Note what was clicked and that it is the newest wish of this visitor."""
+        self.latest.bump(request)
+        return dict(event._data or {})
+
+    def wish(self, request: gr.Request) -> None:
+        """Note that an input was given, so that older runs stop."""
+        self.latest.bump(request)
+
+    def atlas(self, level: int) -> dict[str, Any]:
+        """The chart of all codes of a level, for the token panel."""
+        codec = self.ctx.codec("image")
+        return charts.chart(codec, whole(level, 0, codec.levels - 1))
+
+    def example(self, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+        """Show an example; the first one when nothing was asked for (the page has just opened)."""
+        if not self.examples:
+            return
+        index = whole((asked or {}).get("index", 0), 0, len(self.examples) - 1)
+        path = self.examples[index]
+        picture = self._done.get(index)
+        if picture is not None:
+            yield picture.view(picture.tokens.levels), picture
+            return
+        picture = open_picture(self.ctx.codec("image"), path, path.stem, lang_of(request))
+        yield from self._run(picture, picture.tokens.levels, request)
+        if len(picture.figures) == picture.tokens.levels:
+            self._done[index] = picture
+
+    def picture(self, path: str | None, request: gr.Request) -> Iterator[Shown]:
+        """Encode an uploaded picture."""
+        if path is None:
+            return
+        picture = open_picture(self.ctx.codec("image"), path, Path(path).stem or "picture", lang_of(request))
+        yield from self._run(picture, picture.tokens.levels, request)
+
+    def tokens_file(self, path: str | None, request: gr.Request) -> Iterator[Shown]:
+        """Decode a .mmt file."""
+        if path is None:
+            return
+        picture = open_tokens(self.ctx.codec("image"), path, Path(path).stem or "tokens", lang_of(request))
+        yield from self._run(picture, picture.tokens.levels, request)
+
+    def swap(self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+        """Change one code and decode again."""
+        if picture is None or not asked:
+            return
+        level, row, column, code = (whole(asked.get(key)) for key in ("level", "row", "column", "code"))
+        changed = picture.changed_to(picture.tokens.with_code(level, (row, column), code))
+        yield from self._run(changed, self._levels(asked, changed), request)
+
+    def undo(self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+        """Put all changed codes back."""
+        if picture is None:
+            return
+        yield from self._run(picture.changed_to(picture.first), self._levels(asked or {}, picture), request)
+
+    def png(self, picture: Picture | None, asked: dict[str, Any] | None) -> dict[str, Any]:
+        """The reconstruction as an exact PNG, for the browser to save."""
+        if picture is None:
+            return gr.skip()
+        levels = self._levels(asked or {}, picture)
+        return picture.view(levels, png=png_uri(picture.codec.decode(picture.tokens, levels)))
+
+    def rates(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
+        """Rate-distortion curves of this picture."""
+        run = self.latest.now(request)
+        if picture is None:
+            return
+        for value in rivals.rate_stages(picture, lang_of(request)):
+            yield value
+            if self.latest.now(request) != run:
+                return
+
+    def formulas(self, picture: Picture | None, request: gr.Request) -> str:
+        """The fold-out with this picture's numbers."""
+        lang = lang_of(request)
+        if picture is None or len(picture.figures) < picture.tokens.levels:
+            return tr("image.explain_empty", lang)
+        return explain(picture, lang)
+
+    def _run(self, picture: Picture, start: int, request: gr.Request) -> Iterator[Shown]:
+        run = self.latest.now(request)
+        for view in picture.stages(start):
+            yield view, picture
+            if self.latest.now(request) != run:
+                return
+
+    @staticmethod
+    def _levels(asked: dict[str, Any], picture: Picture) -> int:
+        return whole(asked.get("levels", picture.tokens.levels), 1, picture.tokens.levels)
+
+
+def check_levels(levels: Any, most: int, lang: str) -> int:
+    """A number of levels from an API client. Raises InputError outside 1..most."""
+    try:
+        return whole(levels, 1, most)
+    except InputError:
+        raise InputError(tr("image.levels_range", lang, most=most)) from None

@@ -1,0 +1,214 @@
+"""What the Text tab shows for one text: pure functions from a text, its tokens and a number of levels."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mmdemo.evaluation import classical, metrics
+from mmdemo.evaluation.text_diff import character_diff
+from mmdemo.ui.components import chips, compare, picker
+from mmdemo.ui.components.common import tiles
+from mmdemo.ui.components.spans import Span, spans
+from mmdemo.ui.i18n import tr
+
+CONTEXT = 24  # positions on each side that are decoded with a candidate code: more than the decoder can see
+NEIGHBOURS = 7  # candidates offered on each level
+COMPRESSORS = ("gzip", "zstd", "brotli")
+
+
+@dataclass(frozen=True)
+class TextSession:
+    """One text on the page.
+
+    Attributes:
+        original: its UTF-8 bytes; None if only tokens were given.
+        tokens: its tokens on all levels, with changes made by hand.
+        encoded: the same tokens as the encoder gave them.
+        notes: sentences about what was done to the input.
+    """
+
+    original: bytes | None
+    tokens: Any
+    encoded: Any
+    notes: tuple[str, ...] = ()
+
+    @property
+    def edited(self) -> set[int]:
+        """Positions changed by hand."""
+        different = (self.tokens.codes != self.encoded.codes).any(0)
+        return set(different.nonzero().flatten().tolist())
+
+
+def decoded_bytes(codec: Any, tokens: Any, levels: int | None = None) -> bytes:
+    """What the tokens decode to, before it is read as UTF-8: with wrong codes it may not be valid."""
+    return bytes(codec.decode_tensor(tokens, levels).tolist())
+
+
+def stride(session: TextSession) -> int:
+    """Bytes for each position."""
+    return max(1, -(-session.tokens.meta["bytes"] // max(1, session.tokens.positions[0])))
+
+
+def reconstruction_html(session: TextSession, data: bytes, lang: str) -> str:
+    """The reconstruction pane."""
+    output = data.decode("utf-8", errors="replace")
+    name = tr("text.reconstruction", lang)
+    if session.original is None:
+        body = compare.marked(output, output, character_diff(output, output), "", "")
+        return compare.pane(body, name, tr("text.decoded_only", lang))
+    original = session.original.decode("utf-8", errors="replace")
+    ops = character_diff(original, output)
+    wrong = sum(max(a1 - a0, b1 - b0) for op, a0, a1, b0, b1 in ops if op != "equal")
+    body = compare.marked(original, output, ops, tr("text.was", lang), tr("text.nothing", lang))
+    verdict = tr("text.wrong", lang, count=wrong, total=len(original)) if wrong else tr("text.exact", lang)
+    return compare.pane(body, name, verdict, good=not wrong)
+
+
+def notes_html(notes: tuple[str, ...]) -> str:
+    """Sentences about the input, one a line; nothing if there are none."""
+    return "".join(f'<p class="mm-note">{html.escape(note)}</p>' for note in notes)
+
+
+def chips_json(session: TextSession, data: bytes, levels: int, lang: str) -> str:
+    """The value of the chips."""
+    step = stride(session)
+    return chips.chips_value(
+        spans(data, step),
+        session.tokens.codes.tolist(),
+        levels,
+        _words(chips.LABELS, lang),
+        None if session.original is None else spans(session.original, step),
+        session.edited,
+    )
+
+
+def picker_json(codec: Any, session: TextSession, position: int, levels: int, lang: str) -> str:
+    """The value of the code picker for one position; "" for a position that the text does not have."""
+    total = session.tokens.positions[0]
+    if not 0 <= position < total:
+        return ""
+    data = decoded_bytes(codec, session.tokens, levels)
+    return picker.picker_value(
+        position,
+        total,
+        spans(data, stride(session))[position],
+        session.tokens.codes[:, position].tolist(),
+        levels,
+        alternatives(codec, session, position, levels),
+        session.tokens.codebook_size,
+        _words(picker.LABELS, lang),
+        bool(session.edited),
+    )
+
+
+def alternatives(codec: Any, session: TextSession, position: int, levels: int) -> list[list[tuple[int, str]]]:
+    """For each level in use: the nearest other codes, and what this position would say with them."""
+    tokens, step = session.tokens, stride(session)
+    start = max(0, position - CONTEXT)
+    codes = tokens.codes[:, start : position + CONTEXT + 1]
+    size = min(codes.shape[1] * step, tokens.meta["bytes"] - start * step)
+    local = replace(tokens, codes=codes, meta={**tokens.meta, "bytes": size}, payload=None)
+    rows = []
+    for level in range(levels):
+        code = int(tokens.codes[level, position])
+        book = codec.codebook(level)
+        nearest = (book - book[code]).square().sum(-1).argsort().tolist()
+        row = []
+        for other in [c for c in nearest if c != code][:NEIGHBOURS]:
+            changed = decoded_bytes(codec, local.with_code(level, (position - start,), other), levels)
+            row.append((other, _at(spans(changed, step), position - start)))
+        rows.append(row)
+    return rows
+
+
+def tiles_html(session: TextSession, data: bytes, levels: int, lang: str) -> str:
+    """Number tiles: characters, bytes, rate, accuracy, exactness, perplexity."""
+    tokens = session.tokens.truncate(levels)
+    text = (data if session.original is None else session.original).decode("utf-8", errors="replace")
+    size = session.tokens.meta["bytes"]
+    count = max(1, len(text))
+    figures = [
+        (tr("text.characters", lang), f"{len(text):,}"),
+        (tr("text.size", lang), f"{size:,}", tr("text.size_note", lang)),
+        (tr("text.bpc", lang), f"{tokens.bits / count:.2f}", tr("text.bpc_note", lang, raw=8 * size / count)),
+        *_accuracy(session, data, lang),
+    ]
+    for level, value in enumerate(tokens.perplexity()[-1:], start=levels):
+        note = tr("text.perplexity_note", lang, level=level, size=tokens.codebook_size)
+        figures.append((tr("text.perplexity", lang), f"{value:.0f}", note))
+    return tiles(figures)
+
+
+def bars_html(session: TextSession, data: bytes, levels: int, lang: str) -> str:
+    """Sizes of the same text: as it is, through gzip, zstd and brotli, and as codes."""
+    raw = data if session.original is None else session.original
+    if session.original is None:
+        note = ""
+    elif data == raw:
+        note = tr("text.bars_exact", lang)
+    else:
+        note = tr("text.bars_lossy", lang, percent=100 * metrics.byte_accuracy(raw, data))
+    own = tr("text.bars_ours_one" if levels == 1 else "text.bars_ours", lang, levels=levels)
+    bars = [compare.Bar(tr("text.bars_raw", lang), len(raw))]
+    sizes = {point.codec: point.bytes for point in classical.text_points(raw.decode("utf-8", errors="replace"))}
+    for name in COMPRESSORS:
+        bars.append(compare.Bar(name, sizes.get(name), "" if name in sizes else tr("text.bars_missing", lang)))
+    bars.append(compare.Bar(own, -(-int(session.tokens.truncate(levels).bits) // 8), note, ours=True))
+    return compare.bar_chart(bars, tr("text.bars", lang), tr("text.bars_unit", lang), tr("text.bars_note", lang))
+
+
+def maths(codec: Any, session: TextSession, data: bytes, levels: int, lang: str) -> str:
+    """The fold-out: residual vector quantisation with the numbers of this text."""
+    tokens = session.tokens
+    size, positions, K = tokens.meta["bytes"], tokens.positions[0], tokens.codebook_size
+    text = (data if session.original is None else session.original).decode("utf-8", errors="replace")
+    first = spans(data, stride(session))[0]
+    codes = tokens.codes[:, 0].tolist()
+    bits = tokens.truncate(levels).bits
+    return tr(
+        "text.maths",
+        lang,
+        characters=len(text),
+        bytes=size,
+        stride=stride(session),
+        positions=positions,
+        dim=codec.codebook(0).shape[-1],
+        levels=levels,
+        total_levels=tokens.levels,
+        K=K,
+        bits_per_code=f"{_log2(K):g}",
+        bits=round(bits),
+        bpc=bits / max(1, len(text)),
+        possible=f"{K}^{{{levels}}}",
+        span=first.label.replace("$", "").replace("`", ""),
+        raw=first.raw,
+        codes=", ".join(str(code) for code in codes[:levels]),
+        terms=" + ".join(f"e^{{({i + 1})}}_{{{code}}}" for i, code in enumerate(codes[:levels])),
+        perplexity=", ".join(f"{p:.0f}" for p in tokens.truncate(levels).perplexity()),
+    )
+
+
+def _accuracy(session: TextSession, data: bytes, lang: str) -> list[tuple[str, ...]]:
+    names = tr("text.accuracy", lang), tr("text.exactly", lang)
+    if session.original is None:
+        return [(name, "–", tr("text.no_original", lang)) for name in names]
+    total = len(session.original)
+    share = metrics.byte_accuracy(session.original, data)
+    # Rounding must not turn "almost" into "all".
+    shown = "100 %" if share == 1 else f"{min(100 * share, 99.99):.2f} %"
+    note = tr("text.accuracy_note", lang, right=round(share * total), total=total)
+    return [(names[0], shown, note), (names[1], tr("text.yes" if share == 1 else "text.no", lang))]
+
+
+def _at(row: list[Span], index: int) -> str:
+    return row[index].label if index < len(row) else ""
+
+
+def _log2(count: int) -> float:
+    return count.bit_length() - 1 if count & (count - 1) == 0 else round(count.bit_length() - 0.5, 1)
+
+
+def _words(names: tuple[str, ...], lang: str) -> dict[str, str]:
+    return {name: tr(f"text.{name}", lang) for name in names}
