@@ -1,4 +1,4 @@
-"""Entry point of the demo: `python app.py [--share --host --port --device --auth]`, and Hugging Face Spaces."""
+"""Entry point for `python app.py` and Hugging Face Spaces. Options: --share --host --port --device --auth."""
 
 from mmdemo.ui.app import main
 
