@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from mmdemo.errors import InputError
-from mmdemo.modalities import text
+from mmdemo.modalities import text as text_files
 from mmdemo.tokenizers.tokens import Tokens
 from mmdemo.ui import state, text_view
 from mmdemo.ui.components import compare
@@ -22,7 +22,7 @@ from mmdemo.ui.state import Context, friendly
 from mmdemo.ui.text_view import TextSession
 
 EXAMPLES = Path(__file__).with_name("examples")
-FILE_TYPES = [".mmt", *text.SUFFIXES]
+FILE_TYPES = [".mmt", *text_files.SUFFIXES]
 FIRST = "The quick brown fox jumps over the lazy dog. 敏捷的棕狐跳过了懒狗。🦊"
 # The server needs to know only that a text is too long, not all of it.
 TRIM_JS = f"""(text, ...rest) =>

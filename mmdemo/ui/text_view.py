@@ -178,7 +178,8 @@ def maths(codec: Any, session: TextSession, data: bytes, levels: int, lang: str)
         levels=levels,
         total_levels=tokens.levels,
         K=K,
-        bits_per_code=f"{_log2(K):g}",
+        bits_per_code=tokens.code_bits,
+        plain=positions * levels * tokens.code_bits,
         bits=round(bits),
         bpc=bits / max(1, len(text)),
         possible=f"{K}^{{{levels}}}",
@@ -204,10 +205,6 @@ def _accuracy(session: TextSession, data: bytes, lang: str) -> list[tuple[str, .
 
 def _at(row: list[Span], index: int) -> str:
     return row[index].label if index < len(row) else ""
-
-
-def _log2(count: int) -> float:
-    return count.bit_length() - 1 if count & (count - 1) == 0 else round(count.bit_length() - 0.5, 1)
 
 
 def _words(names: tuple[str, ...], lang: str) -> dict[str, str]:

@@ -34,6 +34,7 @@ BARS_CSS = """
 """
 
 Op = tuple[str, int, int, int, int]
+_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}  # a page cannot hold a NUL
 
 
 def marked(original: str, output: str, ops: Iterable[Op], was: str, nothing: str) -> str:
@@ -46,7 +47,7 @@ def marked(original: str, output: str, ops: Iterable[Op], was: str, nothing: str
     """
     pieces = []
     for op, a0, a1, b0, b1 in ops:
-        text = html.escape(output[b0:b1])
+        text = html.escape(output[b0:b1].translate(_PICTURES))
         if op == "equal":
             pieces.append(text)
             continue
