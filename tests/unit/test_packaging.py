@@ -28,6 +28,7 @@ MAX_LINES = 350
 # Import names that differ from the name of what is installed, and packages that gradio always brings.
 DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "vector_quantize_pytorch": "vector-quantize-pytorch"}
 WITH_GRADIO = {"fastapi", "gradio_client", "pydantic", "starlette"}
+NEWER_STDLIB = {"compression"}  # 3.14; imported only where it exists
 MACHINE_PATH = re.compile(r"(?<![\w.~>-])/(?:work|opt|root|home|Users)/[\w.]+|/tmp/(?:build|bash)")
 SPACES_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 
@@ -83,7 +84,7 @@ def test_every_import_is_declared():
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module or ""]
             for name in {name.partition(".")[0] for name in names}:
-                if name in sys.stdlib_module_names | WITH_GRADIO | {"mmdemo"}:
+                if name in sys.stdlib_module_names | NEWER_STDLIB | WITH_GRADIO | {"mmdemo"}:
                     continue
                 if canonicalize_name(DISTRIBUTIONS.get(name, name)) not in declared:
                     undeclared.add(f"{path.relative_to(ROOT)}: {name}")
@@ -161,3 +162,12 @@ def test_console_script_exists():
 def _target(node: ast.stmt) -> str | None:
     targets = node.targets if isinstance(node, ast.Assign) else []
     return targets[0].id if targets and isinstance(targets[0], ast.Name) else None
+
+
+def test_examples_are_small_and_attributed():
+    folder = ROOT / "mmdemo" / "ui" / "examples"
+    files = [path for path in folder.iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 1_500_000
+    credits = (folder / "ATTRIBUTION.md").read_text("utf-8")
+    names = {path.name for path in files} - {"ATTRIBUTION.md"}
+    assert {name for name in names if f"`{name}`" not in credits} == set()
