@@ -46,7 +46,7 @@ def launch_kwargs() -> dict[str, Any]:
     """Settings of `Blocks.launch` that belong to this page, whoever launches it."""
     return {
         "theme": theme.theme(),
-        "css_paths": [theme.CSS_PATH],
+        "css_paths": theme.CSS_PATHS,
         "i18n": translations(),
         "max_file_size": state.MAX_FILE_SIZE,
         "run_history": False,
@@ -80,5 +80,12 @@ def _header(ctx: Context, lang: str) -> str:
     device = html.escape(tr("common.device", lang, device=ctx.device_name))
     return (
         f'<header class="mm-head"><h1>{text["title"]}</h1><p>{text["tagline"]}</p>'
-        f'<span class="mm-device">{device}</span></header>'
+        f'<nav><span class="mm-device">{device}</span>{_language_links(lang)}</nav></header>'
     )
+
+
+def _language_links(lang: str) -> str:
+    """The language switch: plain links, so that a choice can be bookmarked and shared."""
+    names = {"en": "English", "zh": "中文"}
+    other = next(code for code in names if code != lang)
+    return f'<a href="?lang={other}" hreflang="{other}" lang="{other}">{names[other]}</a>'

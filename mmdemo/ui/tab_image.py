@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
-from gradio.context import get_blocks_context
+from gradio.context import Context as Building
 
 from mmdemo.ui.components.common import how_it_works, intro
 from mmdemo.ui.components.viewer import Examples, PictureInput, PictureViewer, RatePlot
@@ -49,7 +49,7 @@ def build(ctx: Context) -> None:
         run.success(actions.formulas, current, formulas, **AT_ONCE)
 
     shown = [viewer, current]
-    follow(get_blocks_context().load(actions.example, asked, shown, **MODEL))
+    follow(Building.root_block.load(actions.example, asked, shown, **MODEL))
     follow(strip.pick(actions.ask, None, asked, **AT_ONCE).then(actions.example, asked, shown, **MODEL))
     follow(upload.input(actions.wish, None, None, js=OWN_INPUT_JS, **AT_ONCE)
            .then(actions.picture, upload, shown, **MODEL))
