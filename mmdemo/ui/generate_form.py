@@ -1,0 +1,160 @@
+"""The controls of the Generate tab: what to give, what to make, how, and presets that fill them in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from mmdemo.ui.generate_given import example_picture, pack_picture
+from mmdemo.ui.generate_settings import COUNT, GUIDANCE, SEED, STEPS, Choices, Settings
+from mmdemo.ui.i18n import t
+
+# (key of the text on the chip, what differs from the usual settings); "example" stands for our drawn digit
+PRESETS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("preset_word", {"text": "seven", "want": ["image", "audio"]}),
+    ("preset_zh", {"text": "七", "want": ["image", "audio"], "seed": 7}),
+    ("preset_picture", {"image": "example", "want": ["audio", "text"]}),
+    ("preset_nothing", {"want": ["image", "audio", "text"]}),
+    ("preset_guidance", {"text": "four", "want": ["image"], "guidance": 4.0, "vs": "guidance:0"}),
+    ("preset_sampler", {"text": "two", "want": ["image"], "steps": 8, "sampler": "heun", "vs": "sampler:euler"}),
+)
+SAMPLER_NAMES = {
+    "euler": "Euler",
+    "heun": "Heun",
+    "dpmpp_2m": "DPM-Solver++(2M)",
+    "ddim": "DDIM",
+    "ancestral": "Ancestral (DDPM)",
+}
+DICE = f"() => Math.floor(Math.random() * {SEED[1]})"
+
+
+@dataclass
+class Form:
+    """The controls, by the names of `Settings`; `picture` and `recording` are where a visitor gives them."""
+
+    fields: dict[str, gr.components.Component] = field(default_factory=dict)
+    picture: Any = None
+    recording: Any = None
+    kept: Any = None  # shows a picture or voice that came with a link or a preset
+    chips: list[tuple[gr.Button, dict[str, Any]]] = field(default_factory=list)
+    generate: Any = None
+    stop: Any = None
+    forget: Any = None
+    kept_row: Any = None
+
+    def outputs(self) -> list[Any]:
+        """All that a link or a preset sets, in the order of `filled`."""
+        return [*self.fields.values(), self.picture, self.recording, self.kept_row, self.kept]
+
+
+def ask(form: Form, choices: Choices) -> None:
+    """What is wanted most: presets, a word, what to make, Generate and Stop."""
+    usual = Settings(text="seven", want=("image", "audio"), choices=choices)
+    with gr.Row(elem_classes=["mm-chips"]):
+        for key, changed in PRESETS:
+            chip = gr.Button(t(f"generate.{key}"), size="sm", min_width=0, elem_id=f"mm-{key.replace('_', '-')}")
+            form.chips.append((chip, changed))
+    form.fields["text"] = gr.Textbox(
+        usual.text, label=t("generate.word"), info=t("generate.word_info"), max_lines=1, elem_id="mm-word"
+    )
+    form.fields["want"] = gr.CheckboxGroup(
+        [(t(f"generate.{m}"), m) for m in choices.modalities],
+        value=list(usual.want),
+        label=t("generate.want"),
+        elem_id="mm-want",
+    )
+    with gr.Row(elem_classes=["mm-go"]):
+        form.generate = gr.Button(t("generate.generate"), variant="primary", scale=3, elem_id="mm-generate")
+        form.stop = gr.Button(t("generate.stop"), scale=1, min_width=80, elem_id="mm-stop")
+
+
+def more(form: Form, choices: Choices) -> None:
+    """A picture or a voice to start from, and the settings of the sampler."""
+    with gr.Row(visible=False, elem_classes=["mm-kept"]) as form.kept_row:
+        form.kept = gr.HTML()
+        form.forget = gr.Button(t("generate.forget"), size="sm", scale=0, min_width=90)
+    with gr.Accordion(t("generate.give_picture"), open=False, elem_id="mm-give-picture"):
+        form.picture = gr.Sketchpad(
+            label=t("generate.picture_label"),
+            show_label=False,
+            type="pil",
+            canvas_size=(280, 280),
+            height=380,
+            sources=["upload", "clipboard", "webcam"],
+            brush=gr.Brush(default_size=22, colors=["#111111"], color_mode="fixed"),
+            layers=False,
+            transforms=[],
+            buttons=[],
+            elem_id="mm-picture",
+        )
+    with gr.Accordion(t("generate.give_voice"), open=False, elem_id="mm-give-voice"):
+        form.recording = gr.Audio(
+            label=t("generate.voice_label"),
+            show_label=False,
+            sources=["microphone", "upload"],
+            type="numpy",
+            elem_id="mm-recording",
+        )
+    with gr.Accordion(t("generate.how_made"), open=False, elem_id="mm-settings"):
+        _settings(form, choices)
+
+
+def _settings(form: Form, choices: Choices) -> None:
+    usual = Settings(choices=choices)
+    form.fields["steps"] = gr.Slider(*STEPS, usual.steps, step=1, label=t("generate.steps"), elem_id="mm-steps")
+    form.fields["sampler"] = gr.Dropdown(
+        [(SAMPLER_NAMES.get(name, name), name) for name in choices.samplers],
+        value=usual.sampler,
+        label=t("generate.sampler"),
+        elem_id="mm-sampler",
+    )
+    form.fields["guidance"] = gr.Slider(
+        *GUIDANCE, usual.guidance, step=0.1, label=t("generate.guidance"), info=t("generate.guidance_info")
+    )
+    if choices.speakers:
+        form.fields["speaker"] = gr.Dropdown(
+            [("—", ""), *((name, name) for name in choices.speakers)], value="", label=t("generate.speaker")
+        )
+    with gr.Row(equal_height=True, elem_classes=["mm-seed"]):
+        form.fields["seed"] = gr.Number(
+            usual.seed, label=t("generate.seed"), precision=0, minimum=SEED[0], maximum=SEED[1], elem_id="mm-seed"
+        )
+        dice = gr.Button(t("generate.dice"), size="sm", min_width=90, scale=0, elem_id="mm-dice")
+        dice.click(None, None, form.fields["seed"], js=DICE, api_visibility="private")
+    form.fields["n"] = gr.Slider(*COUNT, usual.n, step=1, label=t("generate.count"))
+    form.fields["vs"] = gr.Dropdown(
+        compared(choices), value="", label=t("generate.compare"), info=t("generate.compare_info"), elem_id="mm-vs"
+    )
+
+
+def compared(choices: Choices) -> list[tuple[str, str]]:
+    """Second runs to choose from; the names are those of the settings, the same in every language."""
+    guidance = [(f"guidance {g:g}", f"guidance:{g:g}") for g in (0, 1, 2, 4, 7)]
+    samplers = [(f"sampler {name}", f"sampler:{name}") for name in choices.samplers]
+    steps = [(f"steps {s}", f"steps:{s}") for s in (4, 8, 16, 24, 48)]
+    return [("—", ""), *guidance, *samplers, *steps, *((f"seed {s}", f"seed:{s}") for s in (1, 2, 3))]
+
+
+def filled(form: Form, values: dict[str, Any], kept: str) -> list[Any]:
+    """Values for `form.outputs()` from the plain form of settings."""
+    return [*(values[name] for name in form.fields), None, None, gr.update(visible=bool(kept)), kept]
+
+
+def preset(changed: dict[str, Any], choices: Choices) -> dict[str, Any]:
+    """The plain settings behind a chip."""
+    changed = dict(changed)
+    if changed.get("image") == "example":
+        changed["image"] = pack_picture(example_picture())
+    want = [m for m in changed.pop("want") if m in choices.modalities] or list(choices.modalities[:1])
+    sampler = changed.pop("sampler", Settings.sampler)
+    sampler = sampler if sampler in choices.samplers else choices.samplers[0]
+    return Settings(**changed, sampler=sampler, want=tuple(want), choices=choices).plain()
+
+
+def signal(word: str, passes: bool = False) -> str:
+    """JavaScript that tells the player what happens ("start", "stop", "over") and hands on its arguments."""
+    tell = f"window.dispatchEvent(new CustomEvent('mm-player', {{detail: {json.dumps(word)}}}))"
+    return f"(...args) => {{ {tell}; return {'args' if passes else '[]'}; }}"

@@ -1,0 +1,107 @@
+"""What a visitor gives to the Generate tab, small enough to travel in the page's address.
+
+A picture becomes a PNG of at most `SIDE` pixels, a recording Ogg Opus: a run always starts from that small
+form, so the address holds exactly what the run was made from.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from typing import Any
+
+import numpy as np
+import soundfile
+from PIL import Image, ImageDraw
+
+from mmdemo.errors import InputError
+from mmdemo.modalities import audio, image
+
+SIDE = 48  # pixels; more than a digit model sees, few enough for an address
+MAX_CODE = 24_000  # characters of one input in an address
+MAX_SECONDS = 3.0
+RATE = 16_000
+BLANK = 2  # grey levels that a canvas may vary and still count as empty
+
+
+def pack_picture(native: Any) -> str:
+    """A picture -> base64url of a small PNG; "" for an empty canvas. Raises InputError for no picture."""
+    picture = image.restore(image.load(native).tensor, None)
+    grey = picture.convert("L")
+    low, high = grey.getextrema()
+    if high - low <= BLANK:
+        return ""
+    if np.abs(np.asarray(picture, np.int16) - np.asarray(grey, np.int16)[..., None]).max() <= BLANK:
+        picture = grey
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    return _code(buffer.getvalue())
+
+
+def unpack_picture(code: str) -> Image.Image:
+    """The reverse of `pack_picture`. Raises InputError for a damaged code."""
+    try:
+        picture = Image.open(io.BytesIO(_raw(code)), formats=("PNG",))
+        if max(picture.size) > 4 * SIDE:
+            raise InputError("The picture in this link is too large.")
+        return picture.convert("RGB")
+    except InputError:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise InputError("The picture in this link is damaged; draw or upload it again.") from None
+
+
+def pack_sound(native: Any) -> str:
+    """A recording (sampling rate, array) -> base64url of Ogg Opus; "" for silence. Raises InputError."""
+    wave = audio.load(native).tensor.numpy()
+    if not len(wave) or np.abs(wave).max() < 1e-4:
+        return ""
+    wave = loudest(wave, int(MAX_SECONDS * RATE))
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave, RATE, format="OGG", subtype="OPUS")
+    return _code(buffer.getvalue())
+
+
+def unpack_sound(code: str) -> tuple[int, np.ndarray]:
+    """The reverse of `pack_sound`. Raises InputError for a damaged code."""
+    try:
+        with soundfile.SoundFile(io.BytesIO(_raw(code))) as file:
+            if file.frames > 2 * MAX_SECONDS * file.samplerate:
+                raise InputError("The recording in this link is too long.")
+            return file.samplerate, file.read(dtype="float32", always_2d=True).mean(axis=1)
+    except soundfile.LibsndfileError:
+        raise InputError("The recording in this link is damaged; record or upload it again.") from None
+
+
+def loudest(wave: np.ndarray, length: int) -> np.ndarray:
+    """The stretch of `length` samples with the most energy; the whole wave if it is shorter."""
+    if len(wave) <= length:
+        return wave
+    energy = np.concatenate([[0.0], np.cumsum(wave.astype(np.float64) ** 2)])
+    start = int(np.argmax(energy[length:] - energy[:-length]))
+    return wave[start : start + length]
+
+
+def example_picture() -> Image.Image:
+    """A three, drawn by this function: black ink on white, (128, 128)."""
+    page = Image.new("L", (512, 512), 255)
+    draw = ImageDraw.Draw(page)
+    strokes = ((150, 96, 350, 280), 195, 445), ((132, 240, 366, 430), 285, 520)
+    for box, start, end in strokes:
+        draw.arc(box, start, end, fill=0, width=44)
+    return page.resize((128, 128), Image.Resampling.LANCZOS)
+
+
+def _code(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
+
+
+def _raw(code: str) -> bytes:
+    if len(code) > MAX_CODE:
+        raise InputError("The input in this link is too long.")
+    try:
+        return base64.b64decode(code + "=" * (-len(code) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise InputError("The input in this link is damaged.") from None

@@ -1,0 +1,137 @@
+"""Everything that makes a result of the Generate tab, checked, and its form in the page's address."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from mmdemo.errors import InputError
+
+MODALITIES = ("image", "audio", "text")
+COUNT, STEPS, GUIDANCE, SEED = (1, 8), (2, 100), (0.0, 10.0), (0, 2**31 - 1)
+COMPARED = ("guidance", "sampler", "steps", "seed")
+MAX_TEXT = 64  # bytes; how many a model takes is its own business
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the model at hand offers: names of modalities, samplers and speakers."""
+
+    modalities: tuple[str, ...] = MODALITIES
+    samplers: tuple[str, ...] = ("euler", "heun")
+    speakers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run. `image` and `audio` are codes of `mmdemo.ui.generate_given`; `vs` names a second run beside it."""
+
+    text: str = ""
+    image: str = ""
+    audio: str = ""
+    want: tuple[str, ...] = MODALITIES
+    n: int = 4
+    steps: int = 24
+    sampler: str = "heun"
+    guidance: float = 2.0
+    speaker: str = ""
+    seed: int = 0
+    vs: str = ""
+    choices: Choices = field(default_factory=Choices, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        set_ = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  (frozen)
+        set_("text", _text(self.text))
+        set_("n", _whole("The number of results", self.n, *COUNT))
+        set_("steps", _whole("The number of steps", self.steps, *STEPS))
+        set_("seed", _whole("The seed", self.seed, *SEED))
+        set_("guidance", _number("Guidance", self.guidance, *GUIDANCE))
+        set_("sampler", _one_of("sampler", self.sampler, self.choices.samplers))
+        set_("speaker", _one_of("speaker", self.speaker or "", ("", *self.choices.speakers)))
+        for name in ("image", "audio", "vs"):
+            if not isinstance(getattr(self, name), str):
+                raise InputError(f"The setting {name} has to be a text.")
+        set_("want", self._wanted())
+        if self.vs:
+            self.second()
+
+    def _wanted(self) -> tuple[str, ...]:
+        asked = self.want.split(",") if isinstance(self.want, str) else self.want
+        if not isinstance(asked, Sequence) or any(m not in self.choices.modalities for m in asked):
+            raise InputError(f"What to make is one or more of {', '.join(self.choices.modalities)}.")
+        wanted = tuple(m for m in self.choices.modalities if m in asked and not getattr(self, m))
+        if not wanted:
+            raise InputError("Choose something to make that is not already given: a picture, a sound or a text.")
+        return wanted
+
+    def second(self) -> Settings | None:
+        """The run to show beside this one: the same but for the setting that `vs` names, like "guidance:1"."""
+        if not self.vs:
+            return None
+        name, _, value = self.vs.partition(":")
+        if name not in COMPARED or not value:
+            raise InputError(f"A second run differs in one of {', '.join(COMPARED)}, for example guidance:1.")
+        return replace(self, vs="", **{name: value})
+
+    def titles(self) -> tuple[str, str]:
+        """How the two runs differ, in a few characters each: ("guidance 2", "guidance 1")."""
+        other, name = self.second(), self.vs.partition(":")[0]
+        show = lambda value: f"{value:g}" if isinstance(value, float) else str(value)  # noqa: E731
+        return f"{name} {show(getattr(self, name))}", f"{name} {show(getattr(other, name))}"
+
+    def query(self) -> str:
+        """The page's address from "?" on; opening it runs the same again."""
+        values = {"tab": "generate", **{k: v for k, v in self.plain().items() if v != ""}, "run": 1}
+        return "?" + urlencode({**values, "want": ",".join(self.want)}, safe=",:")
+
+    def plain(self) -> dict[str, Any]:
+        """JSON-able."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "choices"}
+        return {**values, "want": list(self.want)}
+
+
+NAMES = tuple(f.name for f in fields(Settings) if f.name != "choices")
+
+
+def from_query(params: Mapping[str, str], choices: Choices) -> Settings:
+    """The settings in a page's address; what it does not name is as usual. Raises InputError."""
+    return Settings(**{name: params[name] for name in NAMES if name in params}, choices=choices)
+
+
+def _text(value: Any) -> str:
+    text = "" if value is None else value
+    if not isinstance(text, str):
+        raise InputError("The word has to be a text.")
+    text = text.strip()
+    if len(text.encode("utf-8", "replace")) > MAX_TEXT:
+        raise InputError(f"The word is longer than {MAX_TEXT} bytes; type one short word such as seven.")
+    return text
+
+
+def _number(name: str, value: Any, low: float, high: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not low <= number <= high or isinstance(value, bool):
+        raise InputError(f"{name} has to be a number from {low:g} to {high:g}.")
+    return number
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> int:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not low <= number <= high or number != int(number) or isinstance(value, bool):
+        raise InputError(f"{name} has to be a whole number from {low} to {high}.")
+    return int(number)
+
+
+def _one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise InputError(f"The {name} has to be one of {', '.join(a for a in allowed if a)}.")
+    return value

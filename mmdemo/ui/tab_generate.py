@@ -1,0 +1,236 @@
+"""The Generate tab: give any of a picture, a recording, a word; watch the rest being made, step by step."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.context import Context as GradioContext
+
+from mmdemo.errors import InputError
+from mmdemo.ui import generate_form as forms
+from mmdemo.ui.components.common import how_it_works, intro
+from mmdemo.ui.components.noise import NoisePanel
+from mmdemo.ui.components.player import Player
+from mmdemo.ui.components.trajectory import messages, picture, sound_of
+from mmdemo.ui.generate_form import Form, signal
+from mmdemo.ui.generate_given import pack_picture, pack_sound, unpack_picture, unpack_sound
+from mmdemo.ui.generate_maths import explain
+from mmdemo.ui.generate_settings import NAMES, Choices, Settings, from_query
+from mmdemo.ui.gpu import gpu
+from mmdemo.ui.i18n import lang_of, t, tr
+from mmdemo.ui.state import CONCURRENCY_ID, Context, friendly
+
+MODEL = "digits"
+STYLE = Path(__file__).with_name("generate.css")
+
+# A link may open this tab: choose it, and wait for the player to be there, before anything is filled in.
+OPEN_TAB = """async () => {
+  const asked = new URLSearchParams(location.search);
+  if (asked.get("tab") !== "generate" && !asked.has("run")) return [];
+  for (let i = 0; i < 100 && !document.querySelector(".mp"); i++) {
+    document.getElementById("mm-tab-generate-button")?.click();
+    await new Promise((go) => setTimeout(go, 50));
+  }
+  return [];
+}"""
+RUN_IF_ASKED = """() => {
+  if (new URLSearchParams(location.search).get("run") === "1") document.getElementById("mm-generate")?.click();
+  return [];
+}"""
+RUN = "() => { document.getElementById('mm-run').click(); return []; }"
+
+
+class GenerateTab:
+    """What the tab does, apart from its layout."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+        model = ctx.joint(MODEL)
+        self.trajectory = gpu(duration=120)(self._trajectory)
+        self.choices = Choices(tuple(model.modalities), tuple(model.samplers), tuple(model.speakers))
+
+    @friendly
+    def run(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, Any]]:
+        """Generate; yields (message for the player, mathematics). Values: the fields, a canvas, a recording."""
+        settings = self.settings(*values)
+        lang = lang_of(request)
+        frames: list[dict[str, Any]] = []
+        for message in self.trajectory(settings):
+            frames += [f for f in message["frames"] if f["lane"] == "a"]
+            yield message, explain(settings, frames, lang) if "end" in message else gr.skip()
+
+    def settings(self, fields: dict[str, Any], canvas: Any, recording: Any) -> Settings:
+        """Settings from the page: what is drawn or recorded now goes before what came with a link."""
+        fields = dict(fields)
+        drawn = pack_picture(_composite(canvas)) if _composite(canvas) is not None else ""
+        spoken = pack_sound(recording) if recording is not None else ""
+        fields["image"], fields["audio"] = drawn or fields["image"] or "", spoken or fields["audio"] or ""
+        return Settings(**fields, choices=self.choices)
+
+    def _trajectory(self, settings: Settings) -> Iterator[dict[str, Any]]:
+        """Messages for the player. Inputs are checked before the first one."""
+        given = native_inputs(settings)
+        model = self.ctx.joint(MODEL)
+        runs = {"a": settings, **({"b": settings.second()} if settings.vs else {})}
+        titles = settings.titles() if settings.vs else ("",)
+
+        def sampler(one: Settings) -> Any:
+            return lambda: model.sample(
+                dict(given),
+                want=one.want,
+                n=one.n,
+                steps=one.steps,
+                guidance=one.guidance,
+                sampler=one.sampler,
+                seed=one.seed,
+                speaker=one.speaker or None,
+            )
+
+        opening = {
+            "lanes": [
+                {"key": key, "title": title, "n": one.n, "steps": one.steps, "settings": one.plain()}
+                for (key, one), title in zip(runs.items(), titles, strict=True)
+            ],
+            "given": shown_inputs(given),
+            "address": settings.query(),
+        }
+        lanes = {key: sampler(one) for key, one in runs.items()}
+        return messages(lanes, opening, settings.want, self.ctx.device_name)
+
+    @friendly
+    def open_link(self, form: Form, request: gr.Request) -> list[Any]:
+        """Values of all controls from the page's address; nothing changes when it says nothing."""
+        params = dict(request.query_params)
+        if not any(name in params for name in NAMES):
+            return [gr.skip()] * len(form.outputs())
+        settings = from_query(params, self.choices)
+        return forms.filled(form, settings.plain(), kept_html(settings, lang_of(request)))
+
+    def choose_preset(self, form: Form, changed: dict[str, Any], request: gr.Request) -> list[Any]:
+        """Values of all controls for a chip."""
+        plain = forms.preset(changed, self.choices)
+        kept = kept_html(Settings(**plain, choices=self.choices), lang_of(request))
+        return forms.filled(form, plain, kept)
+
+
+def native_inputs(settings: Settings) -> dict[str, Any]:
+    """What is given, as the model takes it. Raises InputError for damaged codes."""
+    given: dict[str, Any] = {}
+    if settings.text:
+        given["text"] = settings.text
+    if settings.image:
+        given["image"] = unpack_picture(settings.image)
+    if settings.audio:
+        given["audio"] = unpack_sound(settings.audio)
+    return given
+
+
+def shown_inputs(given: dict[str, Any]) -> dict[str, Any]:
+    """What is given, as the player shows it."""
+    show = {"text": str, "image": picture, "audio": sound_of}
+    return {name: show[name](native) for name, native in given.items()}
+
+
+def kept_html(settings: Settings, lang: str) -> str:
+    """A picture or voice that came with a link or a preset, to show beside the controls; "" for none."""
+    parts = []
+    if settings.image:
+        uri = picture(unpack_picture(settings.image))
+        parts.append(f'<img src="{uri}" alt="{html.escape(tr("generate.image", lang))}">')
+    if settings.audio:
+        unpack_sound(settings.audio)
+        code = settings.audio + "=" * (-len(settings.audio) % 4)
+        data = base64.b64encode(base64.urlsafe_b64decode(code)).decode("ascii")
+        parts.append(f'<audio controls src="data:audio/ogg;base64,{data}"></audio>')
+    note = html.escape(tr("generate.kept", lang))
+    return f'<div class="mm-kept-box">{"".join(parts)}<span>{note}</span></div>' if parts else ""
+
+
+def _composite(canvas: Any) -> Any:
+    if canvas is None:
+        return None
+    if not isinstance(canvas, dict) or "composite" not in canvas:
+        raise InputError("The picture has to come from the drawing canvas.")
+    return canvas["composite"]
+
+
+def build(ctx: Context) -> None:
+    """Build the tab inside the current `gr.Tab`."""
+    intro("generate.intro")
+    try:
+        tab = GenerateTab(ctx)
+    except InputError as error:
+        gr.Markdown(str(error))
+        return
+    form = Form()
+    gr.HTML(f"<style>{STYLE.read_text(encoding='utf-8')}</style>", elem_classes=["mm-style"])
+    with gr.Row(elem_classes=["mm-gen"]):
+        with gr.Column(elem_classes=["mm-gen-ask"]):
+            forms.ask(form, tab.choices)
+        with gr.Column(elem_classes=["mm-gen-show"]):
+            player = Player(elem_id="mm-player")
+        with gr.Column(elem_classes=["mm-gen-more"]):
+            forms.more(form, tab.choices)
+    for name in ("image", "audio"):
+        form.fields[name] = gr.Textbox("", visible=False, label=name)
+    maths = how_it_works(explain(Settings(choices=tab.choices), [], "en"))
+    with gr.Accordion(t("generate.noise"), open=False, elem_id="mm-noise"):
+        NoisePanel(elem_id="mm-noise-panel")
+    _connect(tab, form, player, maths)
+
+
+def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -> None:
+    names, fields = list(form.fields), list(form.fields.values())
+    inputs = [*fields, form.picture, form.recording]
+
+    def generate(request: gr.Request, *values: Any) -> Iterator[tuple[Any, Any]]:
+        yield from tab.run(request, dict(zip(names, values, strict=False)), *values[len(names) :])
+
+    trigger = gr.Button("run", visible="hidden", elem_id="mm-run")
+    running = trigger.click(
+        generate,
+        inputs,
+        [player, maths],
+        api_name="generate",
+        concurrency_id=CONCURRENCY_ID,
+        concurrency_limit=1,
+        show_progress="hidden",
+        trigger_mode="multiple",
+        js=signal("start", passes=True),
+    )
+    running.then(None, js=signal("over"))
+    # A new run takes the place of one's own unfinished run; those of other visitors are not touched.
+    private: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+    again = gr.on([form.generate.click, form.fields["text"].submit], None, cancels=[running], js=signal("stop"))
+    again.then(None, js=RUN)
+    form.stop.click(None, cancels=[running], js=signal("stop"))
+    for chip, changed in form.chips:
+
+        def choose(request: gr.Request, changed: dict[str, Any] = changed) -> list[Any]:
+            return tab.choose_preset(form, changed, request)
+
+        chosen = chip.click(choose, None, form.outputs(), cancels=[running], js=signal("stop"), **private)
+        chosen.then(None, js=RUN)
+    forget = {"image": "", "audio": ""}
+    codes = [form.fields[name] for name in forget]
+    gone = [*codes, form.kept_row]
+    form.forget.click(lambda: ["", "", gr.update(visible=False)], None, gone, **private)
+    form.picture.input(lambda: ["", gr.update(visible=False)], None, [codes[0], form.kept_row], **private)
+    form.recording.input(lambda: ["", gr.update(visible=False)], None, [codes[1], form.kept_row], **private)
+
+    def open_link(request: gr.Request) -> list[Any]:
+        return tab.open_link(form, request)
+
+    page = GradioContext.root_block
+    opened = page.load(open_link, None, form.outputs(), js=OPEN_TAB, **private)
+    opened.then(None, js=RUN_IF_ASKED)
+
+    def greet(request: gr.Request) -> str:
+        return explain(Settings(choices=tab.choices), [], lang_of(request))
+
+    page.load(greet, None, maths, **private)
