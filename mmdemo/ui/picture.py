@@ -47,6 +47,7 @@ class Picture:
     figures: dict[int, dict[str, float | None]] = field(default_factory=dict)
     files: dict[int, str] = field(default_factory=dict)
     before: str | None = None
+    curves: dict[str, Any] = field(default_factory=dict)  # what other codecs make of it, once measured
 
     @property
     def size(self) -> tuple[int, int]:
@@ -93,7 +94,7 @@ class Picture:
     def changed_to(self, tokens: Any) -> Picture:
         """The same picture with other codes; nothing decoded yet."""
         return Picture(self.name, self.codec, tokens, self.original, self.notes, self.first, before=self.before,
-                       ident=self.ident)
+                       ident=self.ident, curves=self.curves)
 
     def _original_uri(self, decoded: Image.Image) -> str:
         if self.original is None:  # a .mmt file holds no original: its own decoding stands there
@@ -114,8 +115,8 @@ class Picture:
             "perplexity": float(part.perplexity()[levels - 1]),
         }
         if self.original is not None:
-            reference = self.original.permute(1, 2, 0).contiguous().numpy()
-            array = np.asarray(output)
+            reference = self.original
+            array = np.array(output)
             self.figures[levels] |= {"psnr": finite(psnr(reference, array)), "ms_ssim": ms_ssim(reference, array)}
 
 

@@ -24,16 +24,20 @@ def rate_stages(picture: Picture, lang: str) -> Iterator[dict[str, Any]]:
         return
     original = Image.fromarray(picture.original.permute(1, 2, 0).contiguous().numpy())
     ours = [{"level": n, **picture.figures[n]} for n in sorted(picture.figures)]
-    value: dict[str, Any] = {"id": picture.ident, "ours": ours, "curves": {}, "jpeg": {}, "done": False}
+    value: dict[str, Any] = {"id": picture.ident, "ours": ours, "curves": dict(picture.curves), "jpeg": {},
+                             "done": False}
     yield dict(value)
     jpeg = {str(n): _same_bytes(original, int(picture.figures[n]["bytes"] or 0), lang)
             for n in sorted(picture.figures)}
     value["jpeg"] = {n: entry for n, entry in jpeg.items() if entry}
     yield dict(value)
     for codec in classical.image_codecs():
+        if codec in picture.curves:
+            continue
         ladder = {codec: classical.IMAGE_LADDER[codec]}
         points = [_point(p) for p in classical.image_points(original, ladder)]
-        value["curves"] = {**value["curves"], codec: sorted(points, key=lambda p: p["bpp"])}
+        picture.curves[codec] = sorted(points, key=lambda p: p["bpp"])
+        value["curves"] = dict(picture.curves)
         yield dict(value)
     yield {**value, "done": True}
 

@@ -1,5 +1,5 @@
 // Rate-distortion curves of the current picture: ours against classical codecs, drawn as SVG.
-const BOX = { width: 460, height: 300, left: 46, right: 62, top: 14, bottom: 40 };
+const BOX = { width: 460, height: 300, left: 46, right: 18, top: 22, bottom: 40 };
 const RIVAL_TONES = { JPEG: "--mm-plot-1", WebP: "--mm-plot-2", AVIF: "--mm-plot-3" };
 const host = element.querySelector(".mm-rate");
 let marked = null;
@@ -25,7 +25,7 @@ function drawPlots() {
 function niceTicks(low, high, count) {
   const raw = (high - low) / count;
   const power = Math.pow(10, Math.floor(Math.log10(raw)));
-  const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw);
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw);
   const ticks = [];
   for (let tick = Math.ceil(low / step) * step; tick <= high + 1e-9; tick += step) ticks.push(tick);
   return ticks;
@@ -92,15 +92,10 @@ function plot(value, figure, title, digits) {
   return el("figure", { class: "mm-plot" }, el("figcaption", {}, title), image);
 }
 
-// Names stand at the right end of their curves, moved apart where they would touch.
+// Names stand above the left ends of their curves, which lie far apart on a logarithmic axis.
 function labels(series, scale, figure) {
-  const ends = series.map(([name, points, tone]) => {
-    const last = points[points.length - 1];
-    return { name, tone, x: scale.x(last.bpp) + 8, y: scale.y(last[figure]) + 4 };
-  }).sort((a, b) => a.y - b.y);
-  for (let i = 1; i < ends.length; i++) ends[i].y = Math.max(ends[i].y, ends[i - 1].y + 14);
-  return ends.map((end) => svg("text", { class: "mm-name", x: Math.min(end.x, BOX.width - BOX.right + 8), y: end.y,
-    style: `--tone:var(${end.tone})` }, end.name));
+  return series.map(([name, points, tone]) => svg("text", { class: "mm-name", x: scale.x(points[0].bpp) - 6,
+    y: scale.y(points[0][figure]) - 10, style: `--tone:var(${tone})` }, name));
 }
 
 function mark() {

@@ -9,7 +9,7 @@ function drawGrid(canvas, codes, grid, level, picked, box) {
   const offset = level * rows * columns;
   for (let y = 0; y < rows; y++)
     for (let x = 0; x < columns; x++) {
-      context.fillStyle = `hsl(${codeHue(codes[offset + y * columns + x])} 72% 55% / .5)`;
+      context.fillStyle = `hsl(${codeHue(codes[offset + y * columns + x])} 62% 56% / .46)`;
       context.fillRect(x * w, y * h, w, h);
     }
   if (Math.min(w, h) >= 6 * scale) drawLines(context, rows, columns, w, h);
@@ -66,10 +66,38 @@ async function fillTokenPanel(panel, state, onSwap, onLevel) {
   panel.replaceChildren(
     el("p", { class: "mm-hint" }, say("token_at", { row: picked.y + 1, column: picked.x + 1 })),
     el("div", { class: "mm-stack" }, stack),
-    charts[level] ? codeChart(charts[level], codeAt(level), (code) => onSwap(level, picked, code)) : "");
+    charts[level] ? codeChart(charts[level], codeAt(level), (code) => onSwap(level, picked, code), zooms(state)) : "");
 }
 
-function codeChart(chart, current, onPick) {
+// The surroundings of the picked token, enlarged: what a swap changes, and how far it reaches.
+const ZOOM_TOKENS = 7;
+function zooms({ value, picked, shown }) {
+  const pairs = [[value.original, say("zoom_original")], [value.recon[shown], say("zoom_now")]];
+  return el("div", { class: "mm-zooms" }, pairs.map(([source, name]) => {
+    const canvas = el("canvas", { width: 168, height: 168 });
+    const image = new Image();
+    image.src = source;
+    image.decode().then(() => drawZoom(canvas, image, value.stride, picked)).catch(() => {});
+    return el("figure", {}, canvas, el("figcaption", { class: "mm-hint" }, name));
+  }));
+}
+
+function drawZoom(canvas, image, stride, picked) {
+  const span = ZOOM_TOKENS * stride;
+  const scale = canvas.width / span;
+  const [x, y] = [(picked.x + 0.5) * stride - span / 2, (picked.y + 0.5) * stride - span / 2];
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  context.drawImage(image, -x * scale, -y * scale, image.naturalWidth * scale, image.naturalHeight * scale);
+  const middle = ((ZOOM_TOKENS - 1) / 2) * stride * scale;
+  for (const [style, width] of [["#fff", 3], ["#111", 1.5]]) {
+    context.strokeStyle = style;
+    context.lineWidth = width;
+    context.strokeRect(middle, middle, stride * scale, stride * scale);
+  }
+}
+
+function codeChart(chart, current, onPick, beside) {
   const rows = Math.ceil(chart.count / chart.columns);
   const ring = el("span", { class: "mm-ring" });
   const label = el("span", { class: "mm-hint" });
@@ -90,5 +118,6 @@ function codeChart(chart, current, onPick) {
   board.addEventListener("pointerleave", () => point(current));
   board.addEventListener("click", (event) => onPick(at(event)));
   point(current);
-  return el("div", { class: "mm-swap" }, board, el("div", {}, el("p", { class: "mm-hint" }, say("swap_hint")), label));
+  return el("div", { class: "mm-swap" }, board, el("div", {}, el("p", { class: "mm-hint" }, say("swap_hint")), label,
+    beside || ""));
 }

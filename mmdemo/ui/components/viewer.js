@@ -13,7 +13,7 @@ const legend = el("div", { class: "mm-legend", hidden: true }, el("span", {}, "0
   el("i", { style: `background:linear-gradient(90deg,${HEAT.map((c) => `rgb(${c})`).join(",")})` }),
   el("span", {}, say("heat_max")));
 const undo = el("button", { type: "button", class: "mm-link", hidden: true,
-  onclick: () => trigger("undo", {}) }, say("undo"));
+  onclick: () => trigger("undo", { levels: state.shown }) }, say("undo"));
 const MODES = ["compare", "tokens", "difference", "rival"];
 const modes = Object.fromEntries(MODES.map((mode) => [mode, el("button", {
   type: "button", role: "tab", "data-mode": mode, onclick: () => setMode(mode) }, say("mode_" + mode))]));
@@ -121,7 +121,7 @@ function setLevel(level) {
 
 function swap(level, picked, code) {
   busy.textContent = say("decoding");
-  trigger("swap", { level, row: picked.y, column: picked.x, code });
+  trigger("swap", { level, row: picked.y, column: picked.x, code, levels: state.shown });
 }
 
 function onCell(kind, at, event) {
@@ -146,9 +146,10 @@ function drawTiles(figures, shown) {
   const f = figures || {};
   const entries = [["bytes", number(f.bytes)], ["bpp", number(f.bpp, 3)], ["psnr", number(f.psnr, 1), "dB"],
     ["ms_ssim", number(f.ms_ssim, 3)], ["tokens", number(f.tokens)],
-    ["perplexity", number(f.perplexity, 0), say("of_codes", { n: state.value.codebook, level: shown })]];
+    ["perplexity", number(f.perplexity, 0), say("of_codes", { n: state.value.codebook })]];
   tiles.replaceChildren(...entries.map(([name, text, note]) => el("div", { class: "mm-tile", "data-figure": name },
-    el("span", { class: "mm-tile-name" }, say(name)), el("span", { class: "mm-tile-value" }, text),
+    el("span", { class: "mm-tile-name" },
+      name === "perplexity" ? say("perplexity_of", { level: shown }) : say(name)), el("span", { class: "mm-tile-value" }, text),
     note ? el("span", { class: "mm-tile-note" }, note) : null)));
 }
 

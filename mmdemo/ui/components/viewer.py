@@ -14,8 +14,8 @@ VIEWER_TEXTS = browser_texts(
     "image.swipe", "image.levels", "image.of", "image.decoding", "image.original", "image.reconstruction",
     "image.mode_compare", "image.mode_tokens", "image.mode_difference", "image.mode_rival",
     "image.save_png", "image.save_mmt", "image.undo", "image.heat_max", "image.level_n", "image.tip",
-    "image.token_hint", "image.token_at", "image.code_now", "image.code_swap", "image.swap_hint",
-    "image.bytes", "image.bpp", "image.psnr", "image.ms_ssim", "image.tokens", "image.perplexity",
+    "image.token_hint", "image.token_at", "image.zoom_original", "image.zoom_now", "image.code_now", "image.code_swap", "image.swap_hint",
+    "image.bytes", "image.bpp", "image.psnr", "image.ms_ssim", "image.tokens", "image.perplexity_of",
     "image.of_codes", "image.all_levels",
 )
 PLOT_TEXTS = browser_texts(
@@ -26,6 +26,9 @@ PLOT_TEXTS = browser_texts(
 
 class _Json(gr.HTML):
     """An HTML component whose value is a JSON object read by its script."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(apply_default_css=False, **kwargs)
 
     def api_info(self) -> dict[str, Any]:
         """Any JSON value."""
