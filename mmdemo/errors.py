@@ -6,4 +6,4 @@ class MmdemoError(Exception):
 
 
 class InputError(MmdemoError, ValueError):
-    """Something handed in cannot be taken: its message is one sentence on what was wrong and what is accepted."""
+    """Something handed in cannot be taken: one sentence on what was wrong and what is accepted."""

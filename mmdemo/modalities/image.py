@@ -37,8 +37,7 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# MPO is the JPEG of phones with a second picture in the same file.
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF") + (("AVIF",) if _AVIF else ())
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF") + (("AVIF",) if _AVIF else ())
 MAX_FILE_BYTES = 256 * 2**20
 """Most bytes of a picture file."""
 
@@ -144,8 +143,8 @@ def _from_file(file: BinaryIO, name: str, background: str, notes: list[str]) -> 
     except UnidentifiedImageError:
         reason = "is damaged, or its kind of file is not known" if kind is None else "is damaged at its start"
         raise InputError(f"{name} {reason}; {_ACCEPTED}.") from None
-    except Exception:  # Pillow's parsers raise nearly anything on broken headers
-        raise InputError(f"{name} is damaged and cannot be opened; {_ACCEPTED}.") from None
+    except Exception as error:  # Pillow's parsers raise nearly anything on broken headers
+        raise InputError(f"{name} is damaged and cannot be opened; {_ACCEPTED}.") from error
     return _from_pil(image, name, background, notes)
 
 
@@ -167,7 +166,7 @@ def _from_pil(image: Image.Image, name: str, background: str, notes: list[str]) 
 def _note_frames(image: Image.Image, notes: list[str]) -> None:
     """Say which frame is taken: the first one of a file, the one that a PIL image stands at."""
     if image.format == "MPO":
-        return  # the other pictures are previews or the other eye's view
+        return  # a JPEG with more pictures behind it: previews, or the other eye's view
     try:
         frames, at = getattr(image, "n_frames", 1), image.tell()
     except (EOFError, OSError, SyntaxError, ValueError):
@@ -178,7 +177,7 @@ def _note_frames(image: Image.Image, notes: list[str]) -> None:
 
 
 def _oriented(image: Image.Image, notes: list[str]) -> Image.Image:
-    """`image` turned as its EXIF orientation says (Pillow reads it from JPEG, WebP, PNG, TIFF and AVIF)."""
+    """`image` turned as its EXIF orientation says (Pillow itself turns a TIFF as it loads)."""
     try:
         orientation = image.getexif().get(0x0112, 1)
         if orientation in _TRANSPOSE:

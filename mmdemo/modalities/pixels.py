@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 from mmdemo.errors import InputError
 
@@ -39,7 +39,8 @@ def to_rgb(image: Image.Image, background: str, notes: list[str]) -> np.ndarray:
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or (
         image.mode in ("1", "L", "P", "RGB") and image.info.get("transparency") is not None
     ):
-        image = _flattened(image.convert("RGBA"), background, notes)
+        straight = image.convert("LA") if image.mode == "La" else image  # premultiplied grey
+        image = _flattened(straight.convert("RGBA"), background, notes)
     elif image.mode in ("1", "P"):
         image = image.convert("RGB" if image.mode == "P" else "L")
     return np.asarray(_to_srgb(image, profile, notes))
@@ -89,7 +90,8 @@ def _by_profile(image: Image.Image, profile: bytes, notes: list[str]) -> Image.I
     intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
     srgb = ImageCms.createProfile("sRGB")
     converted = ImageCms.buildTransform(source, srgb, image.mode, "RGB", intent, flags).apply(image)
-    notes.append(f"Colours converted to sRGB from the profile “{name[:60]}”.")
+    if image.mode == "CMYK" or ImageChops.difference(converted, image.convert("RGB")).getbbox():
+        notes.append(f"Colours converted to sRGB from the profile “{name[:60]}”.")
     return converted
 
 

@@ -1,0 +1,211 @@
+"""Sounds: formats, channels, samples that are not as they should be, and back to files."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from modalities_files import refusal, tone, written
+
+from mmdemo.errors import InputError
+from mmdemo.modalities import audio
+
+
+def refused(source, *words: str) -> str:
+    return refusal(audio.load, source, *words)
+
+
+# ---- formats and sources
+
+
+@pytest.mark.parametrize(
+    "kind, subtype, tolerance",
+    [
+        # Half a step of the format, and a little for float32.
+        ("WAV", "PCM_U8", 1 / 128),
+        ("WAV", "PCM_16", 2**-15),
+        ("WAV", "PCM_24", 2**-22),
+        ("WAV", "PCM_32", 1e-6),
+        ("WAV", "FLOAT", 1e-6),
+        ("WAV", "DOUBLE", 1e-6),
+        ("WAVEX", "PCM_16", 2**-15),
+        ("FLAC", "PCM_16", 2**-15),
+        ("FLAC", "PCM_24", 2**-22),
+        ("AIFF", "PCM_16", 2**-15),
+        ("CAF", "PCM_16", 2**-15),
+        ("AU", "PCM_16", 2**-15),
+    ],
+)
+def test_lossless_formats(tmp_path, kind, subtype, tolerance):
+    wave = tone(16_000)
+    data = written(wave, 16_000, kind, subtype)
+    path = tmp_path / "a.bin"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        for source in (path, str(path), data, io.BytesIO(data), file):
+            item = audio.load(source)
+            assert item.meta == {"samples": 8_000, "sample_rate": 16_000, "channels": 1}
+            assert item.tensor.dtype == torch.float32 and item.tensor.shape == (8_000,)
+            assert np.abs(item.tensor.numpy() - wave).max() <= tolerance
+            assert item.notes == ()
+        assert not file.closed
+
+
+@pytest.mark.parametrize("kind, subtype", [("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None)])
+def test_lossy_formats_come_close(kind, subtype):
+    wave = tone(48_000, 1.0)
+    item = audio.load(written(wave, 48_000, kind, subtype))
+    assert abs(item.meta["samples"] - 16_000) <= 1152  # an MP3 frame of padding at most
+    spectrum = np.abs(np.fft.rfft(item.tensor[:16_000].numpy() * np.hanning(16_000)[: len(item.tensor)]))
+    assert spectrum.argmax() == 440
+    assert item.tensor.abs().max() == pytest.approx(0.5, abs=0.1)
+
+
+# ---- channels
+
+
+@pytest.mark.parametrize("channels", range(1, 9))
+def test_channels_are_averaged_and_noted(tmp_path, channels):
+    array = np.random.uniform(-0.9, 0.9, (4_000, channels)).astype(np.float32)
+    item = audio.load(written(array, 16_000, "WAV", "FLOAT"))
+    assert np.abs(item.tensor.numpy() - array.mean(1)).max() < 1e-6
+    assert item.meta["channels"] == channels
+    assert any("mid" in note for note in item.notes) == (channels > 1)
+
+
+def test_opposite_channels_are_noticed():
+    wave = tone(16_000)
+    item = audio.load((16_000, np.stack([wave, -wave], 1)))
+    assert any("cancel" in note for note in item.notes)
+
+
+def test_array_layouts():
+    array = np.random.uniform(-0.5, 0.5, (300, 2))
+    expected = array.mean(1).astype(np.float32)
+    for source in (array, array.T, torch.from_numpy(array)):
+        assert np.allclose(audio.load((16_000, source)).tensor.numpy(), expected, atol=1e-6)
+    assert audio.load((16_000, array[:, :1])).meta["channels"] == 1
+    # Few samples of few channels are taken as gradio gives them, (T, C).
+    assert audio.load((16_000, array[:3])).meta == {"samples": 3, "sample_rate": 16_000, "channels": 2}
+
+
+@pytest.mark.parametrize("dtype, full", [("int16", 2**15), ("int32", 2**31), ("int8", 128), ("uint8", 128)])
+def test_integer_arrays_are_scaled_by_their_full_scale(dtype, full):
+    wave = tone(16_000)
+    centre = 128 if dtype == "uint8" else 0
+    item = audio.load((np.int32(16_000), np.round(wave * full + centre).astype(dtype)))
+    assert np.abs(item.tensor.numpy() - wave).max() <= 1 / full + 1e-6
+    assert item.notes == ()
+
+
+def test_the_tensor_does_not_share_memory_with_the_array():
+    array = np.full(100, 0.25, np.float32)
+    audio.load((16_000, array)).tensor.fill_(0)
+    assert np.all(array == 0.25)
+
+
+# ---- samples that are not as they should be
+
+
+def test_nan_and_infinity_become_silence_and_are_noted():
+    wave = tone(16_000)
+    wave[10], wave[20], wave[30], wave[40] = np.nan, np.inf, -np.inf, 1e200
+    for source in (
+        (16_000, wave),
+        (16_000, torch.from_numpy(wave).float()),
+        written(wave, 16_000, "WAV", "DOUBLE"),
+    ):
+        item = audio.load(source)
+        assert torch.isfinite(item.tensor).all() and item.tensor[[10, 20, 30, 40]].tolist() == [0, 0, 0, 0]
+        assert any(note.startswith("4 samples") for note in item.notes)
+    refused((16_000, np.full(100, np.nan)), "finite")
+    refused(written(np.full(100, np.nan), 16_000, "WAV", "FLOAT"), "finite")
+
+
+def test_a_peak_over_full_scale_is_scaled_and_noted():
+    item = audio.load((16_000, tone(16_000, level=3.0)))
+    assert item.tensor.abs().max() == 1
+    assert (
+        np.abs(item.tensor.numpy() - tone(16_000, level=1.0)).max() < 1e-3
+    )  # the peak falls between samples
+    assert any("scaled" in note for note in item.notes) and not any("clipped" in note for note in item.notes)
+
+
+def test_clipping_and_offset_and_silence_are_noted():
+    clipped = np.clip(tone(16_000, level=2.0), -1, 1)
+    assert any("clipped" in note for note in audio.load((16_000, clipped)).notes)
+    as_int = (clipped * 32_767).astype(np.int16)
+    assert any("clipped" in note for note in audio.load((16_000, as_int)).notes)
+    item = audio.load((16_000, tone(16_000, level=0.3) + 0.1))
+    assert any("DC" in note and "+0.100" in note for note in item.notes)
+    assert item.tensor.mean() == pytest.approx(0.1, abs=1e-3)  # said, not changed
+    assert audio.load((16_000, np.zeros(100, np.int16))).notes == ("Is silent throughout.",)
+
+
+def test_resampling_overshoot_stays_in_range():
+    square = np.sign(tone(44_100, 0.5, 300)).astype(np.float32)
+    assert audio.load((44_100, square)).tensor.abs().max() <= 1
+
+
+# ---- back again
+
+
+def test_restore_crops_and_clips():
+    wave = torch.tensor([0.5, 2.0, -2.0, float("nan"), 0.1, 0.1])
+    for tensor in (wave, wave[None], wave[None, None]):
+        rate, array = audio.restore(tensor.requires_grad_(), {"samples": 4})
+        assert rate == 16_000 and array.dtype == np.float32
+        assert array.tolist() == [0.5, 1.0, -1.0, 0.0]
+    with pytest.raises(ValueError, match="one sound"):
+        audio.restore(torch.zeros(2, 5))
+
+
+@pytest.mark.parametrize("rate", [4_000, 8_000, 16_000, 22_050, 44_100, 44_101, 192_000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_restore_in_the_original_form(rate, channels):
+    wave = tone(rate, 0.5)
+    source = wave if channels == 1 else np.stack([wave] * channels, 1)
+    item = audio.load((rate, source))
+    got_rate, got = audio.restore(item.tensor, item.meta, original=True)
+    assert got_rate == rate
+    assert got.shape == ((len(got),) if channels == 1 else (len(got), channels))
+    assert abs(len(got) - len(wave)) <= -(-rate // 16_000)  # one sample at 16 kHz
+    first = got if channels == 1 else got[:, -1]
+    edge = rate // 50
+    size = min(len(first), len(wave)) - edge
+    assert np.abs(first[edge:size] - wave[edge:size]).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    "suffix, tolerance", [(".wav", 2**-15), (".flac", 2**-15), (".ogg", 0.1), (".mp3", 0.1)]
+)
+def test_save_by_suffix(tmp_path, suffix, tolerance):
+    wave = tone(16_000, 1.0).astype(np.float32)
+    path = audio.save((16_000, wave), tmp_path / "new" / f"a{suffix}")
+    item = audio.load(path)
+    assert item.meta["sample_rate"] == 16_000
+    size = min(len(item.tensor), len(wave)) - 2_000
+    assert np.abs(item.tensor.numpy()[2_000:size] - wave[2_000:size]).max() <= tolerance
+
+
+def test_save_clips_and_takes_channels(tmp_path):
+    array = np.array([[2.0, -2.0], [np.nan, 0.5]] * 100, np.float32)
+    back, rate = soundfile.read(audio.save((22_050, array), tmp_path / "a.wav"))
+    assert rate == 22_050 and back.shape == (200, 2)
+    assert back[0] == pytest.approx([1, -1], abs=2**-14) and back[1] == pytest.approx([0, 0.5], abs=2**-14)
+
+
+def test_a_long_ogg_can_be_saved(tmp_path):
+    wave = np.zeros(16_000 * 120, np.float32)
+    assert soundfile.info(audio.save((16_000, wave), tmp_path / "a.ogg")).frames == len(wave)
+
+
+def test_save_refuses_what_a_format_cannot_hold(tmp_path):
+    with pytest.raises(InputError, match=r"\.wav"):
+        audio.save((16_000, np.zeros(10)), tmp_path / "a.txt")
+    with pytest.raises(InputError, match="WAV takes any"):
+        audio.save((44_101, np.zeros(100)), tmp_path / "a.mp3")
+    assert not (tmp_path / "a.mp3").exists()
