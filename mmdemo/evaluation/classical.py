@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,12 @@ from PIL import Image, features
 from mmdemo.evaluation import metrics
 
 # Few settings that span the rates of the tokenizers: a page computes these while a person waits.
-IMAGE_LADDER = {"JPEG": (5, 12, 30, 60), "WebP": (5, 30, 65), "AVIF": (10, 35)}
-IMAGE_OPTIONS = {"JPEG": {"optimize": True, "subsampling": "4:2:0"},
-                 "WebP": {"method": 6},
-                 "AVIF": {"speed": 6, "subsampling": "4:2:0"}}
+IMAGE_LADDER = {"JPEG": (5, 12, 30, 60), "WebP": (5, 50), "AVIF": (8, 28)}
+IMAGE_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"optimize": True, "subsampling": "4:2:0"},
+    "WebP": {"method": 6},
+    "AVIF": {"speed": 6, "subsampling": "4:2:0"},
+}
 QUALITIES = {"JPEG": (1, 95), "WebP": (0, 100), "AVIF": (0, 100)}   # JPEG beyond 95 only wastes bytes
 
 AUDIO_RATE = 16_000
@@ -56,7 +58,7 @@ class Point:
     rate: float
     unit: str
     output: Any = field(default=None, repr=False, compare=False)
-    figures: dict[str, float | int | bool | None] = field(default_factory=dict)
+    figures: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -256,7 +258,8 @@ def _lzma(data: bytes) -> bytes:
 
 def _zstd() -> Callable[[bytes], bytes] | None:
     try:
-        from compression import zstd                 # Python 3.14
+        from compression import zstd  # Python 3.14
+
         return lambda data: zstd.compress(data, 19)
     except ImportError:
         pass
@@ -270,6 +273,7 @@ def _zstd() -> Callable[[bytes], bytes] | None:
 def _brotli() -> Callable[[bytes], bytes] | None:
     try:
         import brotli
+
         return brotli.compress                       # quality 11
     except ImportError:
         return None
@@ -302,7 +306,8 @@ def train_dictionary(text: str, size: int = 110 * 1024, chunk: int = 256) -> byt
         import zstandard
     except ImportError:
         return None
-    chunks = [text[i:i + chunk].encode() for i in range(0, len(text), chunk)]
+    parts = (text[i:i + chunk] for i in range(0, len(text), chunk))
+    chunks: list[Any] = [part.encode("utf-8", "surrogatepass") for part in parts]
     try:
         return zstandard.train_dictionary(size, chunks).as_bytes()
     except zstandard.ZstdError:                      # too little text to learn from

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mmdemo.evaluation.text_diff import character_diff, character_error   # noqa: F401  (part of this API)
+from mmdemo.evaluation.text_diff import character_diff, character_error  # noqa: F401  (part of this API)
 
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)   # Wang et al. 2003, finest scale first
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
@@ -230,9 +230,9 @@ def log_mel_distance(reference: Any, output: Any, sample_rate: int = 16_000, mel
     window = torch.hann_window(1024)
     spectra = []
     for wave in _waves(reference, output):
-        wave = F.pad(torch.from_numpy(wave).float(), (512, 512))
-        spectrum = torch.stft(wave, 1024, 256, window=window, center=False, return_complex=True)   # (513, T)
-        spectra.append(20 * (spectrum.abs().mT @ bank).clamp_min(1e-5).log10())                    # (T, mels)
+        padded = F.pad(torch.from_numpy(wave).float(), (512, 512))
+        spectrum = torch.stft(padded, 1024, 256, window=window, center=False, return_complex=True)  # (513, T)
+        spectra.append(20 * (spectrum.abs().mT @ bank).clamp_min(1e-5).log10())                   # (T, mels)
     return (spectra[0] - spectra[1]).abs().mean().item()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 BLOCK = 256        # characters aligned at a time; the cost of a block grows with its square
@@ -98,7 +100,7 @@ def _placewise(x: np.ndarray, y: np.ndarray, a: int, b: int) -> list[Op]:
     same = x[a:a + n] == y[b:b + n]
     edges = [0, *(np.flatnonzero(same[1:] != same[:-1]) + 1).tolist(), n]
     ops: list[Op] = [("equal" if same[i] else "replace", a + i, a + j, b + i, b + j)
-                     for i, j in zip(edges, edges[1:]) if j > i]
+                     for i, j in pairwise(edges) if j > i]
     return ops + _rest(a + n, len(x), b + n, len(y), 0)
 
 

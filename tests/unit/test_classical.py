@@ -5,6 +5,7 @@ import io
 import json
 import math
 import subprocess
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_image_points(picture):
     for codec in classical.image_codecs():
         ladder = [p for p in points if p.codec == codec]
         assert len(ladder) >= 2
-        for worse, better in zip(ladder, ladder[1:]):
+        for worse, better in pairwise(ladder):
             assert worse.bytes < better.bytes and worse.figures["psnr"] < better.figures["psnr"]
             assert worse.figures["ms_ssim"] < better.figures["ms_ssim"]
 
@@ -198,7 +199,7 @@ def test_modern_compressors_absent(monkeypatch):
 
 def test_zstd_with_a_dictionary():
     pytest.importorskip("zstandard")
-    words = "the of seven house river a green and over under stone".split()
+    words = ["the", "of", "seven", "house", "river", "a", "green", "and", "over", "stone"]
     words = np.random.default_rng(0).choice(words, 8_000)
     training = " ".join(words)
     dictionary = classical.train_dictionary(training, 4_096)
