@@ -1,4 +1,4 @@
-"""Charts of codebooks: every code of a level decoded on its own, as one picture."""
+"""Charts of codebooks: every code of a level decoded on its own, as one picture or as texts."""
 
 from __future__ import annotations
 
@@ -6,29 +6,95 @@ import base64
 import io
 import math
 import threading
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import soundfile
 import torch
 from PIL import Image
 
-_charts: dict[tuple[str, str, int], dict[str, Any]] = {}
+_made: dict[tuple[Any, ...], Any] = {}
 _lock = threading.Lock()
+MEL_BANDS = 24
+# Ends of the colour ramp of log-mel pictures: quiet is dark teal, loud is pale yellow.
+_RAMP = np.array([[12, 28, 30], [15, 92, 92], [90, 170, 130], [245, 238, 180]], dtype=np.float32)
 
 
 def chart(codec: Any, level: int) -> dict[str, Any]:
-    """The decoded patches of all codes of a picture tokenizer's level, left to right, row by row.
+    """The decoded codes of a level, left to right, row by row: patches of pictures, or log-mel pictures of sounds.
 
     Returns {"src": PNG data URI, "columns": codes a row, "count": codes}. Made once per weights and level.
     """
-    key = (codec.name, codec.fingerprint, level)
+    draw = _patches if codec.modality == "image" else _spectra
+    return _once(("chart", codec.name, codec.fingerprint, level), lambda: _sheet(draw(codec, level)))
+
+
+def texts(codec: Any, level: int) -> list[str]:
+    """What each code of a text tokenizer's level says on its own."""
+    return _once(("texts", codec.name, codec.fingerprint, level), lambda: _decoded(codec, level))
+
+
+def sound(codec: Any, level: int, code: int) -> str:
+    """The short sound of one code, as a WAV data URI, made audible: its peak is brought to at least 0.3."""
+    rate, wave = codec.show_code(level, code)
+    peak = float(np.abs(wave).max()) or 1.0
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave * max(1.0, 0.3 / peak), rate, format="WAV", subtype="PCM_16")
+    return f"data:audio/wav;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _once(key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
     with _lock:
-        if key not in _charts:
-            _charts[key] = _draw(codec, level)
-        return _charts[key]
+        if key not in _made:
+            _made[key] = make()
+        return _made[key]
 
 
-def _draw(codec: Any, level: int) -> dict[str, Any]:
-    patches = codec.show_codes(level, torch.arange(codec.codebook_size))
+def _decoded(codec: Any, level: int) -> list[Any]:
+    return codec.show_codes(level, torch.arange(codec.codebook_size))
+
+
+def _patches(codec: Any, level: int) -> list[Image.Image]:
+    return _decoded(codec, level)
+
+
+def _spectra(codec: Any, level: int) -> list[Image.Image]:
+    """Log-mel pictures on one scale for the whole level, so that loud codes look loud. (24 bands high)"""
+    waves = np.stack([wave for _, wave in _decoded(codec, level)])
+    power = np.abs(_stft(waves)) ** 2  # (K, frames, bins)
+    mel = np.log10(power @ _mel_filters(power.shape[-1]).T + 1e-7)  # (K, frames, bands)
+    low, high = np.percentile(mel, (5, 99.8))
+    scaled = np.clip((mel - low) / max(high - low, 1e-6), 0, 1)
+    return [Image.fromarray(_ramp(picture.T[::-1])) for picture in scaled]
+
+
+def _stft(waves: np.ndarray, size: int = 512, hop: int = 80) -> np.ndarray:
+    window = np.hanning(size).astype(np.float32)
+    padded = np.pad(waves, ((0, 0), (size // 2, size // 2)))
+    starts = range(0, padded.shape[1] - size + 1, hop)
+    return np.stack([np.fft.rfft(padded[:, s : s + size] * window) for s in starts], axis=1)
+
+
+def _mel_filters(bins: int, rate: int = 16_000) -> np.ndarray:
+    """(bands, bins) triangular filters, evenly spaced in mel."""
+    top = 2595 * math.log10(1 + rate / 2 / 700)
+    edges = 700 * (10 ** (np.linspace(0, top, MEL_BANDS + 2) / 2595) - 1) / (rate / 2) * (bins - 1)
+    at = np.arange(bins)
+    rising = (at - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - at) / (edges[2:] - edges[1:-1])[:, None]
+    return np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)
+
+
+def _ramp(values: np.ndarray) -> np.ndarray:
+    """Values in [0, 1], (H, W) -> (H, W, 3) uint8."""
+    place = values * (len(_RAMP) - 1)
+    lower = np.clip(place.astype(int), 0, len(_RAMP) - 2)
+    part = (place - lower)[..., None]
+    return (_RAMP[lower] * (1 - part) + _RAMP[lower + 1] * part).round().astype(np.uint8)
+
+
+def _sheet(patches: list[Image.Image]) -> dict[str, Any]:
     width, height = patches[0].size
     columns = math.ceil(math.sqrt(len(patches)))
     sheet = Image.new("RGB", (columns * width, math.ceil(len(patches) / columns) * height))

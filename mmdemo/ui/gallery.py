@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 EXAMPLES = Path(__file__).with_name("examples")
@@ -15,3 +16,21 @@ def files(*suffixes: str) -> list[Path]:
 def pictures() -> list[Path]:
     """Example pictures."""
     return files(".png", ".jpg", ".jpeg", ".webp")
+
+
+def credits() -> dict[str, str]:
+    """For each example file, what it is, by whom, under which licence; read from ATTRIBUTION.md's tables."""
+    path = EXAMPLES / "ATTRIBUTION.md"
+    found: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        cells = [_plain(cell) for cell in line.strip().strip("|").split("|")]
+        if len(cells) == 5 and "." in cells[0]:  # a photograph: file, what, author, licence, source
+            found |= {name: f"{cells[1]} · {cells[2]} · {cells[3]}" for name in cells[0].split(", ")}
+        elif len(cells) == 3 and "." in cells[0]:  # our own: file, what, how it was made
+            found |= {name: cells[1] for name in cells[0].split(", ")}
+    return found
+
+
+def _plain(cell: str) -> str:
+    """A Markdown table cell without links and code marks."""
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell).replace("`", "").strip()

@@ -8,7 +8,6 @@ from typing import Any
 
 import gradio as gr
 
-from mmdemo.errors import InputError
 from mmdemo.ui import charts, rivals
 from mmdemo.ui.explain_image import explain
 from mmdemo.ui.i18n import lang_of, tr
@@ -26,8 +25,6 @@ class Actions:
         self.examples = examples
         self.latest = latest
         self._done: dict[int, Picture] = {}  # examples, decoded at all levels: shown at once the next time
-        for name in ("atlas", "example", "picture", "tokens_file", "swap", "undo", "png", "rates", "formulas"):
-            setattr(self, name, friendly(getattr(self, name)))
 
     def ask(self, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
         """Note what was clicked and that it is the newest wish of this visitor."""
@@ -38,11 +35,13 @@ class Actions:
         """Note that an input was given, so that older runs stop."""
         self.latest.bump(request)
 
+    @friendly
     def atlas(self, level: int) -> dict[str, Any]:
         """The chart of all codes of a level, for the token panel."""
         codec = self.ctx.codec("image")
         return charts.chart(codec, whole(level, 0, codec.levels - 1))
 
+    @friendly
     def example(self, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Show an example; the first one when nothing was asked for (the page has just opened)."""
         if not self.examples:
@@ -51,6 +50,7 @@ class Actions:
         path = self.examples[index]
         picture = self._done.get(index)
         if picture is not None:
+            self.ctx.remember(request, picture.tokens)
             yield picture.view(picture.tokens.levels), picture
             return
         picture = open_picture(self.ctx.codec("image"), path, path.stem, lang_of(request))
@@ -58,6 +58,7 @@ class Actions:
         if len(picture.figures) == picture.tokens.levels:
             self._done[index] = picture
 
+    @friendly
     def picture(self, path: str | None, request: gr.Request) -> Iterator[Shown]:
         """Encode an uploaded picture."""
         if path is None:
@@ -65,6 +66,7 @@ class Actions:
         picture = open_picture(self.ctx.codec("image"), path, Path(path).stem or "picture", lang_of(request))
         yield from self._run(picture, picture.tokens.levels, request)
 
+    @friendly
     def tokens_file(self, path: str | None, request: gr.Request) -> Iterator[Shown]:
         """Decode a .mmt file."""
         if path is None:
@@ -72,6 +74,7 @@ class Actions:
         picture = open_tokens(self.ctx.codec("image"), path, Path(path).stem or "tokens", lang_of(request))
         yield from self._run(picture, picture.tokens.levels, request)
 
+    @friendly
     def swap(self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Change one code and decode again."""
         if picture is None or not asked:
@@ -80,12 +83,14 @@ class Actions:
         changed = picture.changed_to(picture.tokens.with_code(level, (row, column), code))
         yield from self._run(changed, self._levels(asked, changed), request)
 
+    @friendly
     def undo(self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Put all changed codes back."""
         if picture is None:
             return
         yield from self._run(picture.changed_to(picture.first), self._levels(asked or {}, picture), request)
 
+    @friendly
     def png(self, picture: Picture | None, asked: dict[str, Any] | None) -> dict[str, Any]:
         """The reconstruction as an exact PNG, for the browser to save."""
         if picture is None:
@@ -93,6 +98,7 @@ class Actions:
         levels = self._levels(asked or {}, picture)
         return picture.view(levels, png=png_uri(picture.codec.decode(picture.tokens, levels)))
 
+    @friendly
     def rates(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """Rate-distortion curves of this picture."""
         run = self.latest.now(request)
@@ -103,6 +109,7 @@ class Actions:
             if self.latest.now(request) != run:
                 return
 
+    @friendly
     def formulas(self, picture: Picture | None, request: gr.Request) -> str:
         """The fold-out with this picture's numbers."""
         lang = lang_of(request)
@@ -112,6 +119,7 @@ class Actions:
 
     def _run(self, picture: Picture, start: int, request: gr.Request) -> Iterator[Shown]:
         run = self.latest.now(request)
+        self.ctx.remember(request, picture.tokens)
         for view in picture.stages(start):
             yield view, picture
             if self.latest.now(request) != run:
@@ -121,10 +129,3 @@ class Actions:
     def _levels(asked: dict[str, Any], picture: Picture) -> int:
         return whole(asked.get("levels", picture.tokens.levels), 1, picture.tokens.levels)
 
-
-def check_levels(levels: Any, most: int, lang: str) -> int:
-    """A number of levels from an API client. Raises InputError outside 1..most."""
-    try:
-        return whole(levels, 1, most)
-    except InputError:
-        raise InputError(tr("image.levels_range", lang, most=most)) from None

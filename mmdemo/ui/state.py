@@ -26,6 +26,7 @@ MAX_FILE_SIZE = "40mb"  # one upload
 MAX_PICTURE_SIDE = 1024  # the page works on pictures up to this many pixels a side; the CLI has no such limit
 MAX_AUDIO_SECONDS = 30.0
 MAX_TEXT_BYTES = 20_000
+KEPT_TOKENS = 200  # visitors' newest tokens that are kept in memory for the other tabs
 CACHE_AGE = (3600, 6 * 3600)  # clean the upload folder every hour of what is older than six
 
 
@@ -40,6 +41,7 @@ class Context:
         self.device = auto_device(device)
         self.lock = threading.RLock()
         self._models: dict[str, Any] = {}
+        self._newest: OrderedDict[tuple[str, str], Any] = OrderedDict()
 
     def codec(self, name: str) -> Any:
         """The tokenizer "image", "audio" or "text" (or a path or Hub id) as `mmdemo.codec.Codec`."""
@@ -48,6 +50,21 @@ class Context:
     def joint(self, name: str = "digits") -> Any:
         """The joint diffusion model `name` as `mmdemo.diffusion.joint.JointDiffusion`."""
         return self._load(name)
+
+    def remember(self, request: gr.Request | None, tokens: Any) -> None:
+        """Note a visitor's newest tokens of a modality, so that other tabs can show them too."""
+        if request is None or not request.session_hash:
+            return
+        with self.lock:
+            key = (request.session_hash, tokens.modality)
+            self._newest.pop(key, None)
+            self._newest[key] = tokens
+            while len(self._newest) > KEPT_TOKENS:
+                self._newest.popitem(last=False)
+
+    def recall(self, request: gr.Request | None, modality: str) -> Any:
+        """The visitor's newest tokens of a modality, or None."""
+        return self._newest.get(((request.session_hash or "") if request else "", modality))
 
     @property
     def device_name(self) -> str:

@@ -9,7 +9,7 @@ from gradio.context import Context as Building
 
 from mmdemo.ui.components.common import how_it_works, intro
 from mmdemo.ui.components.viewer import Examples, PictureInput, PictureViewer, RatePlot
-from mmdemo.ui.gallery import pictures
+from mmdemo.ui.gallery import credits, pictures
 from mmdemo.ui.i18n import t
 from mmdemo.ui.image_actions import Actions
 from mmdemo.ui.rivals import thumbnail
@@ -27,19 +27,25 @@ def build(ctx: Context) -> None:
     """Build the tab inside the current `gr.Tab`."""
     examples = pictures()
     actions = Actions(ctx, examples, Latest())
+
+    def atlas(level: int) -> dict[str, Any]:  # a server function has to be a plain function
+        return actions.atlas(level)
+
     current = gr.State(None, time_to_live=KEEP)
     asked = gr.State(None)
 
     intro("image.intro")
     with gr.Row(elem_classes=["mm-split"]):
         with gr.Column(scale=3, min_width=260, elem_classes=["mm-side"]):
-            thumbs = [{"src": thumbnail(path), "name": path.stem} for path in examples]
+            known = credits()
+            thumbs = [{"src": thumbnail(path), "name": path.stem.replace("_", " "), "credit": known.get(path.name, "")}
+                      for path in examples]
             strip = Examples(value=thumbs, elem_id="mm-image-examples")
             upload = PictureInput(label=t("image.input"), sources=["upload", "clipboard", "webcam"], height=210,
                                   type="filepath", elem_id="mm-image-input", buttons=[])
             file = gr.File(label=t("image.open_mmt"), file_types=[".mmt"], height=96, elem_id="mm-image-mmt")
         with gr.Column(scale=8, min_width=320, elem_classes=["mm-main"]):
-            viewer = PictureViewer(actions.atlas, value={}, elem_id="mm-image-viewer")
+            viewer = PictureViewer(atlas, value={}, elem_id="mm-image-viewer")
     plot = RatePlot(value={}, elem_id="mm-image-rate")
     formulas = how_it_works(t("image.explain_empty"))
 

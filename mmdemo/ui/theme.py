@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 FOLDER = Path(__file__).parent
-CSS_PATHS = [FOLDER / name for name in ("theme.css", "viewer.css")]
+CSS_PATHS = [FOLDER / name for name in ("theme.css", "viewer.css", "codebook.css")]
 
 SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Noto Sans", "PingFang SC", "Microsoft YaHei",
         "Noto Sans CJK SC", "sans-serif")

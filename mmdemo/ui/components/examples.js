@@ -6,12 +6,21 @@ function drawExamples() {
     onclick: (event) => {
       strip.querySelectorAll(".mm-on").forEach((other) => other.classList.remove("mm-on"));
       event.currentTarget.classList.add("mm-on");
+      credit(example);
       trigger("pick", { index });
     } }, el("img", { src: example.src, alt: "", draggable: "false" }))));
-  if (strip.firstChild && props.first !== false) strip.firstChild.classList.add("mm-on");
+  if (!strip.firstChild) return;
+  strip.firstChild.classList.add("mm-on"); // the page opens on the first one
+  credit(props.value[0]);
 }
 
-document.addEventListener("mm-own-input", () =>
-  element.querySelectorAll(".mm-on").forEach((other) => other.classList.remove("mm-on")));
+function credit(example) {
+  element.querySelector(".mm-credit").textContent = (example && example.credit) || "";
+}
+
+document.addEventListener("mm-own-input", () => {
+  element.querySelectorAll(".mm-on").forEach((other) => other.classList.remove("mm-on"));
+  credit(null);
+});
 watch("value", drawExamples);
 drawExamples();

@@ -24,7 +24,7 @@ PLOT_TEXTS = browser_texts(
 )
 
 
-class _Json(gr.HTML):
+class JsonComponent(gr.HTML):
     """An HTML component whose value is a JSON object read by its script."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -49,7 +49,7 @@ class PictureInput(gr.Image):
         return None if payload is None else payload.path
 
 
-class PictureViewer(_Json):
+class PictureViewer(JsonComponent):
     """Original and reconstruction, tokens, difference and rivals of one picture.
 
     The value is what `mmdemo.ui.picture.Picture.view` makes. Events: `swap` {level, row, column, code}, `undo`,
@@ -66,7 +66,7 @@ class PictureViewer(_Json):
         )
 
 
-class RatePlot(_Json):
+class RatePlot(JsonComponent):
     """Rate-distortion curves: {"id", "ours": [...], "curves": {codec: [...]}, "jpeg": {level: ...}}."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -75,14 +75,14 @@ class RatePlot(_Json):
         )
 
 
-class Examples(_Json):
+class Examples(JsonComponent):
     """A strip of small pictures to click; the value is a list of {"src", "name", "credit"}.
 
     Event: `pick` {index}.
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(html_template='<div class="mm-examples"></div>', js_on_load=script("examples"), **kwargs)
+        super().__init__(html_template='<div class="mm-examples"></div><p class="mm-hint mm-credit"></p>', js_on_load=script("examples"), **kwargs)
 
     def api_info(self) -> dict[str, Any]:
         """A list."""
