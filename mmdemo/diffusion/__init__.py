@@ -1,0 +1,1 @@
+"""Diffusion transformers over tokenizer latents: noise processes, samplers, the network, any-to-any sampling."""

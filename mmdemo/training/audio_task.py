@@ -1,0 +1,63 @@
+"""The speech tokenizer's batches (read speech, spoken digits) and loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from . import data
+from .losses import SpectralLoss
+from .recipe import Recipe
+from .tokenizer_task import TokenizerTask
+
+
+class AudioTask(TokenizerTask):
+    """Segments at random gain; spoken digits are set among stretches of silence, as they are used later."""
+
+    modality = "audio"
+
+    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+        super().__init__(recipe, device)
+        settings = recipe.data
+        self.segment = int(settings.get("segment", 16_000))
+        self.digit_share = float(settings.get("digit_share", 0.25))
+        speech = data.clips(data.speech_files(data_dir, "train")) if settings.get("speech", True) else []
+        digits = data.clips(data.fsdd_files(data_dir, train=True)) if settings.get("fsdd", True) else []
+        self.speech = [s for s in speech if len(s) > self.segment]
+        self.digits = [d for d in digits if len(d) < self.segment]
+        self.spectral = SpectralLoss().to(device)
+        self.mel_weight = float(recipe.loss.get("mel", 10.0))
+        self.log_weight = float(recipe.loss.get("log", 3.0))
+
+    def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
+        rows = [self._segment(generator) for _ in range(self.recipe.batch_size)]
+        return {"x": torch.stack(rows)}
+
+    def _segment(self, generator: torch.Generator) -> Tensor:
+        """(segment,) with its peak at a random level between 0.05 and 0.95."""
+        digit = torch.rand(1, generator=generator) < self.digit_share
+        wave = self._digit(generator) if digit and self.digits else self._speech(generator)
+        peak = 0.05 + 0.9 * torch.rand(1, generator=generator)
+        return wave * (peak / wave.abs().max().clamp(min=1e-3)).clamp(max=20)
+
+    def _speech(self, generator: torch.Generator) -> Tensor:
+        clip = self.speech[_int(len(self.speech), generator)]
+        start = _int(len(clip) - self.segment + 1, generator)
+        return clip[start : start + self.segment]
+
+    def _digit(self, generator: torch.Generator) -> Tensor:
+        clip = self.digits[_int(len(self.digits), generator)]
+        room = self.segment - len(clip)
+        before = _int(room + 1, generator) if _int(2, generator) else 0  # half the time from the first sample
+        return torch.nn.functional.pad(clip, (before, room - before))
+
+    def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        with torch.autocast(self.device.type, enabled=False):
+            mel, log = self.spectral(y.float(), batch["x"])
+        return self.mel_weight * mel + self.log_weight * log, {"mel": mel.item(), "log": log.item()}
+
+
+def _int(below: int, generator: torch.Generator) -> int:
+    return int(torch.randint(below, (1,), generator=generator))

@@ -1,0 +1,154 @@
+"""The joint diffusion transformer's batches (latents of digits: drawn, spoken, written) and loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .. import checkpoints
+from ..codec import Codec
+from ..config import from_dict, to_dict
+from ..diffusion import inputs
+from ..diffusion.dit import DiT, DiTConfig
+from ..diffusion.latents import Latents
+from ..diffusion.schedule import Process
+from ..digits import WORDS
+from . import data
+from .loop import Task
+from .recipe import Recipe
+
+SHIFTS = (0, 80, 160, 240)  # samples of silence before a word, so that frames fall differently on it
+
+
+class JointTask(Task):
+    """Same-digit triples of picture, recording and word; each stream at its own time step.
+
+    Pairs are drawn by label, so the three sets need not be paired and each combines freely.
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+        self.recipe, self.device = recipe, device
+        self.codecs = {k: Codec(checkpoints.find(v), device) for k, v in recipe.data["tokenizers"].items()}
+        self.process = Process(str(recipe.loss.get("process", "flow")))
+        self.settings = {
+            "tied": float(recipe.loss.get("tied", 0.2)),
+            "clean": float(recipe.loss.get("clean", 0.55)),
+            "absent": float(recipe.loss.get("absent", 0.2)),
+            "style_dropout": float(recipe.loss.get("style_dropout", 0.5)),
+        }
+        torch.manual_seed(recipe.seed)
+        config = from_dict(DiTConfig, recipe.model)
+        self.network, self.latents = DiT(config), Latents(config.streams)
+        self.model = nn.ModuleDict({"network": self.network, "latents": self.latents}).to(device)
+        self.streams = config.streams
+        self._load(data_dir, int(recipe.data.get("pictures", 60_000)))
+
+    # ------------------------------------------------------------------------------ data
+
+    def _load(self, data_dir: Path, pictures: int) -> None:
+        digits, labels = data.mnist(data_dir, train=True)
+        digits, labels = digits[:pictures], labels[:pictures]
+        colour = digits[:, None].expand(-1, 3, -1, -1)
+        self.store = {"image": (self._encode("image", colour, lambda x: x.float() / 255), labels)}
+        files = data.fsdd_files(data_dir, train=True)
+        spoken, speakers = data.fsdd_labels(files)
+        length = self._stream("audio").shape[0] * self.codecs["audio"].tokenizer.stride
+        clips = [inputs.frame_sound(c, length) for c in data.clips(files)]
+        shifted = torch.stack([F.pad(c, (s, 0))[:length] for s in SHIFTS for c in clips])
+        self.store["audio"] = (self._encode("audio", shifted), torch.tensor(spoken * len(SHIFTS)))
+        names = list(self.network.config.styles)
+        self.speaker = torch.tensor([names.index(s) for s in speakers] * len(SHIFTS))
+        words = [(w, d) for d, forms in enumerate(WORDS) for w in forms]
+        size = self._stream("text").shape[0] * self.codecs["text"].tokenizer.stride
+        texts = torch.stack([inputs.frame_text(torch.tensor(list(w.encode()), dtype=torch.uint8), size) for w, _ in words])
+        self.store["text"] = (self._encode("text", texts), torch.tensor([d for _, d in words]))
+        for name, (z, _) in self.store.items():
+            self.latents.cpu().measure(name, z)
+            self.store[name] = (self.latents.normalise(name, z), self.store[name][1])
+        self.latents.to(self.device)
+        self.by_digit = {k: [(y == d).nonzero()[:, 0] for d in range(10)] for k, (_, y) in self.store.items()}
+
+    def _stream(self, name: str):
+        return next(s for s in self.streams if s.name == name)
+
+    @torch.inference_mode()
+    def _encode(self, name: str, batch: Tensor, prepare=lambda x: x) -> Tensor:
+        """Canonical inputs -> latents (N, D, *shape): the sums of their codewords."""
+        tokenizer = self.codecs[name].tokenizer
+        parts = []
+        for chunk in batch.split(256):
+            codes = tokenizer.encode(prepare(chunk).to(self.device))
+            parts.append(tokenizer.bottleneck.decode(codes).cpu())
+        return torch.cat(parts).clone()
+
+    def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
+        size = self.recipe.batch_size
+        digits = torch.randint(10, (size,), generator=generator)
+        out: dict[str, Tensor] = {}
+        for name, (z, _) in self.store.items():
+            places = [self.by_digit[name][d] for d in digits.tolist()]
+            rows = torch.stack([p[torch.randint(len(p), (1,), generator=generator)][0] for p in places])
+            out[name] = z[rows]
+            if name == "audio":
+                out["style"] = self.speaker[rows]
+        drop = torch.rand(size, generator=generator) < self.settings["style_dropout"]
+        out["style"] = torch.where(drop, torch.full_like(out["style"], self.network.any_style), out["style"])
+        out |= {f"eps_{s.name}": torch.randn(out[s.name].shape, generator=generator) for s in self.streams}
+        return {**out, **self._times(size, generator)}
+
+    def _times(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """A time per stream and sample: logit-normal, with the corners that conditional sampling visits.
+
+        With the shares of the recipe all streams are tied to one time, one stream is clean (t = 0, a condition), and
+        another is pure noise (t = 1, "not given"). Clean and noise streams do not count in the loss.
+        """
+        k = len(self.streams)
+        t = torch.sigmoid(torch.randn(size, k, generator=generator))
+        uniform = torch.rand(size, k, generator=generator)
+        t = torch.where(torch.rand(size, 1, generator=generator) < 0.3, uniform, t)  # the ends need visits too
+        draw = torch.rand(size, 3, generator=generator)
+        tied = draw[:, 0] < self.settings["tied"]
+        t = torch.where(tied[:, None], t[:, :1], t)
+        order = torch.rand(size, k, generator=generator).argsort(1)
+        rows = torch.arange(size)
+        clean = ~tied & (draw[:, 1] < self.settings["clean"])
+        absent = draw[:, 2] < self.settings["absent"] + self.settings["clean"] * clean.float() * 0.5
+        t[rows[clean], order[clean, 0]] = 0.0
+        others = torch.where(clean, 1, 0)  # never the stream that was just made clean
+        pick = order.gather(1, others[:, None])[:, 0]
+        noise = absent & ~tied
+        t[rows[noise], pick[noise]] = 1.0
+        return {f"t_{s.name}": t[:, i] for i, s in enumerate(self.streams)}
+
+    # ------------------------------------------------------------------------------ loss
+
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+        x, when, targets, counted = {}, {}, {}, {}
+        for s in self.streams:
+            x0, eps, t = batch[s.name], batch[f"eps_{s.name}"], batch[f"t_{s.name}"]
+            wide = t.reshape(-1, *[1] * (x0.ndim - 1))
+            x[s.name] = self.process.network_input(self.process.noise(x0, eps, wide), wide)
+            targets[s.name] = self.process.target(x0, eps, wide)
+            when[s.name] = t
+            counted[s.name] = ((t > 0) & (t < 1)).float()
+        out = self.network(x, when, batch["style"])
+        parts = {}
+        for s in self.streams:  # a mean per stream: few text tokens are not drowned by many picture tokens
+            each = (out[s.name].float() - targets[s.name]).square().flatten(1).mean(1)  # (B,)
+            parts[s.name] = (each * counted[s.name]).sum() / counted[s.name].sum().clamp(min=1)
+        return sum(parts.values()), {k: v.item() for k, v in parts.items()}
+
+    def export(self, folder: Path, notes: dict[str, object]) -> None:
+        tokenizers = {k: {"name": c.name, "fingerprint": c.fingerprint} for k, c in self.codecs.items()}
+        config = {
+            "kind": "joint",
+            "name": self.recipe.name,
+            "process": self.process.name,
+            "tokenizers": tokenizers,
+            "model": to_dict(self.network.config),
+            "training": notes,
+        }
+        checkpoints.save(folder, self.model, config)
