@@ -21,7 +21,7 @@ from .errors import InputError
 FORMAT = 1  # version of config.json
 SHARD_BYTES = 9_500_000
 # Kept in fp32: code assignment must not move when weights are rounded, and counts exceed half precision.
-FULL_PRECISION = ("codebooks", "ema_count", "mean", "std")
+FULL_PRECISION = ("codebooks", "ema_count", "mean", "std", "running_mean", "running_var", "fb", "window")
 PATTERNS = ["config.json", "*.safetensors", "README.md"]
 
 
@@ -33,7 +33,8 @@ def roots() -> list[Path]:
 
 def list_checkpoints() -> list[str]:
     """Names of the shipped checkpoints."""
-    return sorted({f.parent.name for root in roots() for f in root.glob("*/config.json")})
+    found = {f.parent.relative_to(root).as_posix() for root in roots() for f in root.rglob("config.json")}
+    return sorted(found)
 
 
 def find(name: str | Path) -> Path:
@@ -46,7 +47,7 @@ def find(name: str | Path) -> Path:
     if (path / "config.json").is_file():
         return path
     for root in roots():
-        if re.fullmatch(r"[\w.-]+", str(name)) and (root / str(name) / "config.json").is_file():
+        if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(name)) and (root / str(name) / "config.json").is_file():
             return root / str(name)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) and not path.exists():
         return _download(str(name))
@@ -139,6 +140,11 @@ def load_into(model: nn.Module, folder: Path) -> nn.Module:
     except RuntimeError as error:
         raise InputError(f"The weights of checkpoint {folder.name!r} do not fit its config.json.") from error
     return model
+
+
+def kind(name: str) -> str:
+    """What a checkpoint is: "tokenizer", "joint" or "judge"."""
+    return str(read_config(find(name)).get("kind"))
 
 
 def fingerprint(model: nn.Module) -> str:

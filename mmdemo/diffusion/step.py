@@ -44,12 +44,14 @@ class Step:
         return self.index == self.steps
 
     @cached_property
+    @torch.inference_mode()
     def change(self) -> float:
         """Root-mean-square change of the predicted x0 since the last step (its own size, at the first step)."""
         squares = [(self.x0[k] - (self._before[k] if self._before else 0)).square().flatten() for k in self.x0]
         return float(torch.cat(squares).mean().sqrt())
 
     @cached_property
+    @torch.inference_mode()
     def code_distance(self) -> dict[str, float]:
         """Per modality: RMS distance of x0 to the nearest codes' sum. It falls as the sample settles."""
         out = {}
@@ -58,6 +60,7 @@ class Step:
             out[name] = float((z - snapped).square().mean().sqrt())
         return out
 
+    @torch.inference_mode()
     def codes(self, modality: str) -> Tensor:
         """Codes of the predicted clean sample, (n, levels, *shape)."""
         bottleneck = self.model.codecs[modality].tokenizer.bottleneck
@@ -77,6 +80,7 @@ class Step:
             meta = {"samples": shape[0] * stride, "sample_rate": 16_000, "channels": 1}
         return [codec.wrap(c.cpu(), meta) for c in self.codes(modality)]
 
+    @torch.inference_mode()
     def decoded(self, modality: str, what: str = "x0") -> Tensor:
         """Canonical batch: x0 snapped to its nearest codes (as the final result is), or "x" as it is."""
         codec = self.model.codecs[modality]
@@ -94,6 +98,7 @@ class Step:
             return [unframe_text(row) for row in batch]
         return [self.model.codecs[modality].files.restore(row, {}) for row in batch]
 
+    @torch.inference_mode()
     def text_confidence(self) -> list[list[float]]:
         """Per sample, the probability of each byte of the text's x0 under the decoder."""
         codec = self.model.codecs["text"]

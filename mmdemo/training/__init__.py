@@ -29,6 +29,10 @@ def make_task(recipe: Recipe, data_dir: Path, device: str = "auto") -> Task:
         from .joint_task import JointTask
 
         return JointTask(recipe, where, data_dir)
+    if recipe.task == "judge":
+        from .judge_task import JudgeTask
+
+        return JudgeTask(recipe, where, data_dir)
     raise InputError(f"The recipe {recipe.name!r} has an unknown task {recipe.task!r}.")
 
 

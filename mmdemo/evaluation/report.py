@@ -1,0 +1,78 @@
+"""`mmdemo evaluate`: the figures of any checkpoint, as data, as a table, and as part of its model card."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import checkpoints
+from ..errors import InputError
+from .metrics import Figure
+
+START, END = "<!-- figures -->", "<!-- /figures -->"
+
+
+def evaluate(name: str, data_dir: Path, limit: int | None = None, device: str = "auto") -> dict[str, Any]:
+    """Measure a checkpoint on its test data.
+
+    Returns:
+        {"model", "checkpoint", "figures": [{"name", "value", "unit", "n", "target", "met"}, …]}
+
+    Raises:
+        InputError: there is no such checkpoint, or its test data is not in ``data_dir``.
+    """
+    from ..api import load
+
+    folder = checkpoints.find(name)
+    config = checkpoints.read_config(folder)
+    kind = config.get("kind")
+    if kind == "tokenizer":
+        from .tokenizer_report import evaluate_tokenizer
+
+        model = load(folder, device)
+        figures, mark = evaluate_tokenizer(model, data_dir, limit), model.fingerprint
+    elif kind == "joint":
+        from .joint_report import evaluate_joint
+
+        model = load(folder, device)
+        figures, mark = evaluate_joint(model, data_dir, limit), checkpoints.fingerprint(model.network)
+    elif kind == "judge":
+        figures, mark = _judge(folder, data_dir, limit)
+    else:
+        raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {kind!r}.")
+    return {"model": config["name"], "checkpoint": mark, "figures": [f.as_dict() for f in figures]}
+
+
+def _judge(folder: Path, data_dir: Path, limit: int | None) -> tuple[list[Figure], str]:
+    from ..training.judge_task import real_digits
+    from .judges import load_judge
+
+    judge = load_judge(folder)
+    x, y = real_digits(judge.config.modality, data_dir, train=False)
+    x, y = x[:limit], y[:limit]
+    right = float((judge.verdict(x)[0] == y).float().mean())
+    return [Figure("accuracy on real test data", right, "accuracy", len(y), None, None)], checkpoints.fingerprint(judge)
+
+
+def table(figures: Sequence[dict[str, Any]]) -> str:
+    """Figures as a Markdown table."""
+    lines = ["| figure | value | target | met | n |", "| --- | --- | --- | --- | --- |"]
+    for f in figures:
+        value = "–" if f["value"] is None else f"{f['value']:.4g} {f['unit']}".strip()
+        target = "" if f["target"] is None else f"{f['target']:g}"
+        met = {True: "yes", False: "no", None: ""}[f["met"]]
+        lines.append(f"| {f['name']} | {value} | {target} | {met} | {f['n'] or ''} |")
+    return "\n".join(lines)
+
+
+def write_into_card(folder: Path, report: dict[str, Any]) -> bool:
+    """Put a report's table between the card's markers; False if the card has none."""
+    card = folder / "README.md"
+    text = card.read_text("utf-8") if card.is_file() else ""
+    if START not in text or END not in text:
+        return False
+    body = f"{START}\nWeights `{report['checkpoint']}`.\n\n{table(report['figures'])}\n{END}"
+    card.write_text(re.sub(f"{START}.*?{END}", lambda _: body, text, flags=re.DOTALL), "utf-8")
+    return True

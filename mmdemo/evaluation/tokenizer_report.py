@@ -1,0 +1,171 @@
+"""Test figures of the tokenizers, measured on the weights as shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..codec import Codec, rate
+from ..modalities.base import Item
+from ..tokenizers.tokens import Tokens
+from ..training import data
+from . import metrics
+from .metrics import Figure
+
+
+def evaluate_tokenizer(codec: Codec, data_dir: Path, limit: int | None = None) -> list[Figure]:
+    """All figures of a tokenizer. ``limit`` caps the number of test items (for a quick look)."""
+    return {"image": _image, "audio": _audio, "text": _text}[codec.modality](codec, data_dir, limit)
+
+
+# ------------------------------------------------------------------------------------------ pictures
+
+# (most bits per pixel, least PSNR dB, least MS-SSIM) on Kodak: JPEG's own figures there
+KODAK_TARGETS = ((0.10, 23.0, 0.80), (0.19, 25.4, 0.86))
+
+
+def _mean(values: list[float | None]) -> float:
+    real = [v for v in values if v is not None]
+    return float(np.mean(real)) if real else float("nan")
+
+
+def _image(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
+    files = sorted(data.need(data_dir / "kodak", "kodak").glob("*.png"))[:limit]
+    items = [codec.load(f) for f in files]
+    curve = _kodak_curve(codec, items)
+    figures = []
+    for level, (bpp, psnr, ssim) in enumerate(curve, 1):
+        name = f"kodak, {level} level{'s' * (level > 1)}"
+        figures.append(Figure(f"{name}: rate", bpp, "bpp", len(items), None, None))
+        figures.append(Figure(f"{name}: PSNR", psnr, "dB", len(items), None, None))
+        figures.append(Figure(f"{name}: MS-SSIM", ssim, "", len(items), None, None))
+    for most, least_psnr, least_ssim in KODAK_TARGETS:
+        inside = [p for p in curve if p[0] <= most]
+        best = inside[-1] if inside else (float("nan"),) * 3
+        figures.append(Figure.against(f"kodak at <= {most} bpp: PSNR", best[1], least_psnr, "dB", len(items)))
+        figures.append(Figure.against(f"kodak at <= {most} bpp: MS-SSIM", best[2], least_ssim, "", len(items)))
+    figures.append(Figure.against("kodak, all levels: PSNR", curve[-1][1], 29.0, "dB", len(items)))
+    emoji = data.emoji(data_dir / "emoji", "test")[:limit].float() / 255
+    figures.append(Figure.against("emoji test, all levels: PSNR", _batch_psnr(codec, emoji), 28.0, "dB", len(emoji)))
+    digits = data.mnist(data_dir, train=False)[0][: limit or 2000]
+    batch = (digits.float() / 255)[:, None].expand(-1, 3, -1, -1)
+    figures.append(Figure.against("MNIST test, all levels: PSNR", _batch_psnr(codec, batch), 30.0, "dB", len(batch)))
+    photos = items + [codec.load(f) for f in sorted((data_dir / "bsds500" / "test").glob("*"))[:limit] if f.suffix != ".txt"]
+    counts = sum(codec.encode(i, 1).histogram()[0] for i in photos)
+    figures.append(Figure.against("level 1 usage, kodak + BSDS test", metrics.usage(counts), 0.95, "", len(photos)))
+    half = codec.codebook_size / 2
+    figures.append(Figure.against("level 1 perplexity, kodak + BSDS test", metrics.perplexity(counts), half, "", len(photos)))
+    return figures
+
+
+def _kodak_curve(codec: Codec, items: list[Item]) -> list[tuple[float, float, float]]:
+    """Per number of levels: mean bpp (whole files), PSNR, MS-SSIM."""
+    rows = []
+    for item in tqdm(items, desc="kodak", leave=False):
+        tokens = codec.encode(item)
+        row = []
+        for level in range(1, codec.levels + 1):
+            part = tokens.truncate(level)
+            y = codec.decode_tensor(part)
+            row.append((codec.rate(part)[0], metrics.psnr(item.tensor, y), metrics.ms_ssim(item.tensor, y)))
+        rows.append(row)
+    return [tuple(v) for v in np.array(rows).mean(0).tolist()]
+
+
+def _batch_psnr(codec: Codec, x: Tensor) -> float:
+    """Mean PSNR of same-size pictures (N, 3, H, W) at all levels."""
+    out = []
+    for chunk in x.split(128):
+        y = codec.tokenizer.decode(codec.tokenizer.encode(chunk.to(codec.device))).cpu().clamp(0, 1)
+        out += [metrics.psnr(a, b) for a, b in zip(chunk, y, strict=True)]
+    return _mean(out)
+
+
+# --------------------------------------------------------------------------------------------- sound
+
+AUDIO_TARGETS = ((1.5, 0.86, 1.85), (3.0, 0.90, 2.2))  # (most kbps of payload, least STOI, least PESQ-WB)
+
+
+def _audio(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
+    files = data.speech_files(data_dir, "test")
+    chosen = [files[i * len(files) // 100] for i in range(100)][:limit]
+    rows = []
+    for file in tqdm(chosen, desc="speech", leave=False):
+        item = codec.load(file)
+        tokens = codec.encode(item)
+        row = []
+        for level in range(1, codec.levels + 1):
+            part = tokens.truncate(level)
+            y, x = codec.decode_tensor(part).numpy(), item.tensor.numpy()
+            payload = rate("audio", part.bits, part.meta)[0]
+            row.append((payload, metrics.stoi(x, y), metrics.estoi(x, y), metrics.pesq_wb(x, y)))
+        rows.append(row)
+    table = np.nanmean(np.array(rows, dtype=float), axis=0)  # (levels, 4)
+    n, figures = len(chosen), []
+    for level, (kbps, stoi, estoi, pesq) in enumerate(table, 1):
+        name = f"speech, {level} level{'s' * (level > 1)}"
+        figures.append(Figure(f"{name}: rate", float(kbps), "kbps", n, None, None))
+        figures.append(Figure(f"{name}: STOI", float(stoi), "", n, None, None))
+        figures.append(Figure(f"{name}: ESTOI", float(estoi), "", n, None, None))
+        figures.append(Figure(f"{name}: PESQ-WB", float(pesq), "", n, None, None))
+    for most, least_stoi, least_pesq in AUDIO_TARGETS:
+        best = table[table[:, 0] <= most + 1e-9][-1]
+        figures.append(Figure.against(f"speech at <= {most} kbps: STOI", float(best[1]), least_stoi, "", n))
+        figures.append(Figure.against(f"speech at <= {most} kbps: PESQ-WB", float(best[3]), least_pesq, "", n))
+    figures.append(Figure.against("speech, all levels: STOI", float(table[-1][1]), 0.92, "", n))
+    return figures + _spoken_digits(codec, data_dir, limit)
+
+
+def _spoken_digits(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
+    """What a digit classifier, trained on real clips only, still understands after 3 levels (1.5 kbps)."""
+    from ..training.judge_task import real_digits
+    from .judges import load_judge
+
+    clips, labels = real_digits("audio", data_dir, train=False)
+    clips, labels = clips[:limit], labels[:limit]
+    judge = load_judge("judges/audio")
+    real = float((judge.verdict(clips)[0] == labels).float().mean())
+    tokenizer = codec.tokenizer
+    coded = torch.cat([tokenizer.decode(tokenizer.encode(c.to(codec.device), 3)).cpu() for c in clips.split(64)])
+    kept = float((judge.verdict(coded[:, : clips.shape[1]])[0] == labels).float().mean())
+    return [
+        Figure("FSDD test, judge on real clips", real, "accuracy", len(clips), None, None),
+        Figure("FSDD test, judge at 1.5 kbps", kept, "accuracy", len(clips), None, None),
+        Figure.against("FSDD test, accuracy kept at 1.5 kbps", kept / real, 0.97, "of real", len(clips)),
+    ]
+
+
+# ---------------------------------------------------------------------------------------------- text
+
+TEXT_TARGETS = (0.80, 0.97, 0.997)  # byte accuracy on WikiText-2 test with 1, 2, 3 levels
+
+
+def _text(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
+    figures = []
+    wiki = data.need(data_dir / "text" / "wikitext2-test.txt", "wikitext2-test").read_bytes()[: 200_000 if limit is None else 4_000 * limit]
+    play = data.need(data_dir / "text" / "tinyshakespeare.txt", "tinyshakespeare").read_bytes()[: len(wiki)]
+    for level, target in enumerate(TEXT_TARGETS[: codec.levels], 1):
+        value = _byte_accuracy(codec, wiki, level)
+        name = f"WikiText-2 test, {level} level{'s' * (level > 1)}: byte accuracy"
+        figures.append(Figure.against(name, value, target, "", len(wiki)))
+    figures.append(Figure("Shakespeare, all levels: byte accuracy", _byte_accuracy(codec, play, None), "", len(play), None, None))
+    names = _test_names(data_dir / "emoji")
+    value = _byte_accuracy(codec, names.encode(), None)
+    figures.append(Figure.against("emoji and Chinese names (test split), all levels: byte accuracy", value, 0.97, "", len(names.encode())))
+    return figures
+
+
+def _test_names(root: Path) -> str:
+    lines = (root / "annotations.tsv").read_text("utf-8").splitlines()[1:]
+    rows = [line.split("\t") for line in lines]
+    return "\n".join(f"{r[1]} {r[4]} {r[5]}" for r in rows if r[8] == "test")
+
+
+def _byte_accuracy(codec: Codec, raw: bytes, levels: int | None) -> float:
+    tensor = torch.from_numpy(np.frombuffer(raw, np.uint8).copy())
+    tokens: Tokens = codec.encode(Item(tensor, {"bytes": len(raw)}), levels)
+    return float((codec.decode_tensor(tokens) == tensor).float().mean())

@@ -1,0 +1,58 @@
+"""Training of the judges on real digits (see `mmdemo.evaluation.judges`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .. import checkpoints
+from ..config import from_dict, to_dict
+from ..diffusion.inputs import frame_sound
+from ..evaluation.judges import Judge, JudgeConfig, augment_wave
+from . import data
+from .loop import Task
+from .recipe import Recipe
+
+SAMPLES = 12_800  # 0.8 s at 16 kHz, the joint model's frame
+
+
+def real_digits(modality: str, data_dir: Path, train: bool) -> tuple[Tensor, Tensor]:
+    """Real digits in the joint model's frame: pictures (N, 3, 32, 32) or waveforms (N, 12800), and labels (N,)."""
+    if modality == "image":
+        digits, labels = data.mnist(data_dir, train)
+        return (digits.float() / 255)[:, None].expand(-1, 3, -1, -1), labels
+    files = data.fsdd_files(data_dir, train)
+    clips = torch.stack([frame_sound(c, SAMPLES) for c in data.clips(files)])
+    return clips, torch.tensor(data.fsdd_labels(files)[0])
+
+
+class JudgeTask(Task):
+    """Cross-entropy on augmented real digits."""
+
+    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+        self.recipe, self.device = recipe, device
+        torch.manual_seed(recipe.seed)
+        self.model = Judge(from_dict(JudgeConfig, recipe.model)).to(device)
+        self.x, self.y = real_digits(self.model.config.modality, data_dir, train=True)
+
+    def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
+        picks = torch.randint(len(self.x), (self.recipe.batch_size,), generator=generator)
+        x = self.x[picks]
+        if self.model.config.modality == "audio":
+            x = augment_wave(x, generator)
+        else:  # up to two pixels to each side: the pad is black already
+            by = torch.randint(-2, 3, (2,), generator=generator).tolist()
+            x = x.roll(by, (2, 3))
+        return {"x": x, "y": self.y[picks]}
+
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+        logits = self.model(batch["x"])
+        right = (logits.argmax(1) == batch["y"]).float().mean()
+        return F.cross_entropy(logits, batch["y"], label_smoothing=0.05), {"right": right.item()}
+
+    def export(self, folder: Path, notes: dict[str, object]) -> None:
+        config = {"kind": "judge", "name": self.recipe.name, "model": to_dict(self.model.config), "training": notes}
+        checkpoints.save(folder, self.model, config)
