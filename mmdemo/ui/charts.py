@@ -22,7 +22,7 @@ _RAMP = np.array([[12, 28, 30], [15, 92, 92], [90, 170, 130], [245, 238, 180]], 
 
 
 def chart(codec: Any, level: int) -> dict[str, Any]:
-    """The decoded codes of a level, left to right, row by row: patches of pictures, or log-mel pictures of sounds.
+    """The decoded codes of a level, row by row: patches of pictures, or log-mel pictures of sounds.
 
     Returns {"src": PNG data URI, "columns": codes a row, "count": codes}. Made once per weights and level.
     """

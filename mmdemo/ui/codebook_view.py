@@ -16,9 +16,9 @@ NEIGHBOURS = 8
 def level_view(codec: Any, tokens: Any, level: int, source: str) -> dict[str, Any]:
     """The value of `CodeBrowser` for `level` (0 the coarsest).
 
-    `tokens` are the ones whose use of the codebook is shown, or None; `source` says in words what they are of.
-    Holds for each code: its place on the PCA map (both coordinates in [-1, 1]), its norm, its nearest codes, and
-    how often the input uses it.
+    `tokens` are the ones whose use of the codebook is shown, or None; `source` says what they are of.
+    Holds for each code: its place on the PCA map (both coordinates in [-1, 1]), its norm, its nearest
+    codes, and how often the input uses it.
     """
     book = codec.codebook(level).float()
     used = tokens is not None and level < tokens.levels
@@ -76,15 +76,18 @@ def _geometry(key: _Key) -> dict[str, Any]:
         "variance": [round(s, 4) for s in share],
         "norms": [round(n, 3) for n in book.norm(dim=1).tolist()],
         "nearest": [[n for n in row if n != code][:NEIGHBOURS] for code, row in enumerate(nearest)],
-        "distances": [[round(float(distance[code, n]), 3) for n in row if n != code][:NEIGHBOURS]
-                      for code, row in enumerate(nearest)],
+        "distances": [
+            [round(float(distance[code, n]), 3) for n in row if n != code][:NEIGHBOURS]
+            for code, row in enumerate(nearest)
+        ],
     }
 
 
 def pca(vectors: Tensor) -> tuple[Tensor, list[float]]:
-    """(K, D) -> the first two principal components, (K, 2) scaled into [-1, 1], and their shares of the variance.
+    """(K, D) -> the first two principal components and their shares of the variance.
 
-    The sign of each component is fixed (its largest coordinate is positive), so that the map always looks the same.
+    The components are (K, 2), centred and scaled into [-1, 1]. The sign of each is fixed (its largest
+    coordinate is positive), so that the map always looks the same.
     """
     centred = vectors - vectors.mean(0)
     u, s, _ = torch.linalg.svd(centred, full_matrices=False)
@@ -94,4 +97,5 @@ def pca(vectors: Tensor) -> tuple[Tensor, list[float]]:
     extreme = places.abs().argmax(0)
     places = places * torch.where(places[extreme, torch.arange(2)] < 0, -1.0, 1.0)
     total = s.square().sum().clamp(min=1e-12)
+    places = places - (places.amax(0) + places.amin(0)) / 2
     return places / places.abs().max().clamp(min=1e-12), [float(x) for x in (s.square() / total)[:2]]

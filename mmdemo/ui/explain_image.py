@@ -16,13 +16,26 @@ def explain(picture: Picture, lang: str) -> str:
     dim = picture.codec.codebook(0).shape[1]
     codewords = int(tokens.codes[0, rows // 2, columns // 2])
     text = tr(
-        "image.explain", lang,
-        width=width, height=height, rows=rows, columns=columns, dim=dim, stride=stride_of(picture.codec),
-        levels=tokens.levels, codebook=tokens.codebook_size, bits_each=f"{math.log2(tokens.codebook_size):g}",
-        row=rows // 2 + 1, column=columns // 2 + 1, code=codewords,
-        positions=f"{rows * columns:,}", tokens=f"{tokens.count:,}",
+        "image.explain",
+        lang,
+        width=width,
+        height=height,
+        rows=rows,
+        columns=columns,
+        dim=dim,
+        stride=stride_of(picture.codec),
+        levels=tokens.levels,
+        codebook=tokens.codebook_size,
+        bits_each=f"{math.log2(tokens.codebook_size):g}",
+        row=rows // 2 + 1,
+        column=columns // 2 + 1,
+        code=codewords,
+        positions=f"{rows * columns:,}",
+        tokens=f"{tokens.count:,}",
         plain_bytes=f"{math.ceil(tokens.count * math.log2(tokens.codebook_size) / 8):,}",
-        bytes=f"{int(last['bytes'] or 0):,}", bpp=f"{last['bpp']:.3f}", raw=f"{3 * height * width:,}",
+        bytes=f"{int(last['bytes'] or 0):,}",
+        bpp=f"{last['bpp']:.3f}",
+        raw=f"{3 * height * width:,}",
         ratio=f"{3 * height * width / max(1, last['bytes'] or 1):.0f}",
     )
     if last["psnr"] is not None:
@@ -34,13 +47,18 @@ def explain(picture: Picture, lang: str) -> str:
 def _table(picture: Picture, lang: str) -> str:
     tokens = picture.tokens
     energy = _step_sizes(picture)
-    head = [tr(f"image.{key}", lang) for key in ("levels", "column_step", "perplexity", "column_usage", "bytes", "bpp")]
+    head = [
+        tr(f"image.{key}", lang)
+        for key in ("levels", "column_step", "perplexity", "column_usage", "bytes", "bpp")
+    ]
     rows = ["| " + " | ".join(head) + " | PSNR |", "|" + "---|" * (len(head) + 1)]
     for n, (perplexity, usage) in enumerate(zip(tokens.perplexity(), tokens.usage()), 1):
         f = picture.figures[n]
         psnr = "–" if f["psnr"] is None else f"{f['psnr']:.2f} dB"
-        rows.append(f"| {n} | {energy[n - 1]:.3f} | {perplexity:.0f} | {usage:.0%} | {int(f['bytes'] or 0):,} "
-                    f"| {f['bpp']:.3f} | {psnr} |")
+        rows.append(
+            f"| {n} | {energy[n - 1]:.3f} | {perplexity:.0f} | {usage:.0%} | {int(f['bytes'] or 0):,} "
+            f"| {f['bpp']:.3f} | {psnr} |"
+        )
     return "\n".join(rows)
 
 

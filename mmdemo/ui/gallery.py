@@ -25,9 +25,9 @@ def credits() -> dict[str, str]:
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         cells = [_plain(cell) for cell in line.strip().strip("|").split("|")]
         if len(cells) == 5 and "." in cells[0]:  # a photograph: file, what, author, licence, source
-            found |= {name: f"{cells[1]} · {cells[2]} · {cells[3]}" for name in cells[0].split(", ")}
+            found |= dict.fromkeys(cells[0].split(", "), f"{cells[1]} · {cells[2]} · {cells[3]}")
         elif len(cells) == 3 and "." in cells[0]:  # our own: file, what, how it was made
-            found |= {name: cells[1] for name in cells[0].split(", ")}
+            found |= dict.fromkeys(cells[0].split(", "), cells[1])
     return found
 
 

@@ -8,6 +8,7 @@ person at the other end reads.
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from typing import Any
 import gradio as gr
 from gradio.i18n import I18nData
 
-try:
+if sys.version_info >= (3, 11):
     import tomllib
-except ModuleNotFoundError:  # Python 3.10
+else:
     import tomli as tomllib
 
 LANGUAGES = ("en", "zh")
@@ -38,7 +39,7 @@ def translations() -> gr.I18n:
     """What `launch(i18n=)` takes: the table, one dictionary a language."""
     by_language = {lang: {key: texts[lang] for key, texts in table().items()} for lang in LANGUAGES}
     # Gradio itself knows Chinese as zh-CN and zh-TW and falls back to English for a bare "zh".
-    return gr.I18n(**by_language, **{tag: by_language["zh"] for tag in ("zh-CN", "zh-TW")})
+    return gr.I18n(**by_language, **dict.fromkeys(("zh-CN", "zh-TW"), by_language["zh"]))
 
 
 def t(key: str) -> I18nData:
@@ -60,16 +61,18 @@ def tr(key: str, lang: str = DEFAULT, /, **values: Any) -> str:
 def browser_texts(*keys: str) -> dict[str, dict[str, str]]:
     """Texts for a script in the page: {"en": {"title": ...}, "zh": {...}}, by the last part of each key.
 
-    The script picks by `window.mmLang`, so what it shows needs no round trip. Raises KeyError for unknown keys.
+    The script picks by `window.mmLang`, so what it shows needs no round trip. Raises KeyError.
     """
     return {lang: {key.split(".", 1)[1]: table()[key][lang] for key in keys} for lang in LANGUAGES}
 
 
 def lang_of(request: gr.Request | None) -> str:
-    """"en" or "zh": `?lang=` in the page's address, else the page's cookie, else Accept-Language."""
+    """ "en" or "zh": `?lang=` in the page's address, else the page's cookie, else Accept-Language."""
     if request is None:
         return DEFAULT
-    asked = _get(getattr(request, "query_params", None), "lang") or _get(getattr(request, "cookies", None), COOKIE)
+    asked = _get(getattr(request, "query_params", None), "lang") or _get(
+        getattr(request, "cookies", None), COOKIE
+    )
     if asked in LANGUAGES:
         return asked
     return _preferred(_get(getattr(request, "headers", None), "accept-language") or "")

@@ -75,7 +75,9 @@ class Actions:
         yield from self._run(picture, picture.tokens.levels, request)
 
     @friendly
-    def swap(self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+    def swap(
+        self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request
+    ) -> Iterator[Shown]:
         """Change one code and decode again."""
         if picture is None or not asked:
             return
@@ -84,7 +86,9 @@ class Actions:
         yield from self._run(changed, self._levels(asked, changed), request)
 
     @friendly
-    def undo(self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+    def undo(
+        self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request
+    ) -> Iterator[Shown]:
         """Put all changed codes back."""
         if picture is None:
             return
@@ -128,4 +132,3 @@ class Actions:
     @staticmethod
     def _levels(asked: dict[str, Any], picture: Picture) -> int:
         return whole(asked.get("levels", picture.tokens.levels), 1, picture.tokens.levels)
-

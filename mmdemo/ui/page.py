@@ -13,13 +13,12 @@ from starlette.middleware import Middleware
 
 from mmdemo.ui.i18n import COOKIE
 
-EARLY_SCRIPT = (
-    """<script>(function () {
+EARLY_SCRIPT = """<script>(function () {
   var asked = new URLSearchParams(location.search).get("lang");
-  var kept = (document.cookie.match(/(?:^|; )%(cookie)s=(\\w+)/) || [])[1];
+  var kept = (document.cookie.match(/(?:^|; )COOKIE=(\\w+)/) || [])[1];
   var chosen = [asked, kept].find(function (l) { return l === "en" || l === "zh"; });
   var lang = chosen || (/^zh/i.test(navigator.language || "") ? "zh" : "en");
-  if (asked === lang) document.cookie = "%(cookie)s=" + lang + "; path=/; max-age=31536000; SameSite=Lax";
+  if (asked === lang) document.cookie = "COOKIE=" + lang + "; path=/; max-age=31536000; SameSite=Lax";
   if (chosen) {
     var tag = lang === "zh" ? "zh-CN" : "en";
     Object.defineProperty(navigator, "language", { get: function () { return tag; }, configurable: true });
@@ -27,9 +26,7 @@ EARLY_SCRIPT = (
   }
   window.mmLang = lang;
   document.documentElement.lang = lang;
-})();</script>"""
-    % {"cookie": COOKIE}
-).encode()
+})();</script>""".replace("COOKIE", COOKIE).encode()
 
 
 def app_kwargs() -> dict[str, Any]:

@@ -58,13 +58,10 @@ class Picture:
         """Decode `start` levels first, then all others from fine to coarse; a view after each."""
         order = [start, *(n for n in range(self.tokens.levels, 0, -1) if n != start)]
         if self.before is None:
-            self.before = self._original_uri(self.codec.decode(self.tokens, order[0]))
+            self.before = self._original_uri()
         for n in order:
-            output = self.codec.decode(self.tokens, n)
-            self.shown[n] = data_uri(output)
-            if n == start:
-                yield self.view(start)  # seen before it is measured: figures follow
-            self._measure(n, output)
+            output, self.figures[n], data = self.reconstruct(n)
+            self.shown[n], self.files[n] = data_uri(output), base64.b64encode(data).decode()
             yield self.view(start)
 
     def view(self, start: int, png: str | None = None) -> dict[str, Any]:
@@ -93,20 +90,30 @@ class Picture:
 
     def changed_to(self, tokens: Any) -> Picture:
         """The same picture with other codes; nothing decoded yet."""
-        return Picture(self.name, self.codec, tokens, self.original, self.notes, self.first, before=self.before,
-                       ident=self.ident, curves=self.curves)
+        return Picture(
+            self.name,
+            self.codec,
+            tokens,
+            self.original,
+            self.notes,
+            self.first,
+            before=self.before,
+            ident=self.ident,
+            curves=self.curves,
+        )
 
-    def _original_uri(self, decoded: Image.Image) -> str:
+    def _original_uri(self) -> str:
         if self.original is None:  # a .mmt file holds no original: its own decoding stands there
-            return data_uri(decoded)
+            return data_uri(self.codec.decode(self.tokens))
         return data_uri(Image.fromarray(self.original.permute(1, 2, 0).contiguous().numpy()))
 
-    def _measure(self, levels: int, output: Image.Image) -> None:
+    def reconstruct(self, levels: int) -> tuple[Image.Image, dict[str, float | None], bytes]:
+        """The picture decoded from `levels` levels, its figures, and its .mmt file."""
+        output = self.codec.decode(self.tokens, levels)
         part = self.tokens.truncate(levels)
         data = part.to_bytes()
         height, width = self.size
-        self.files[levels] = base64.b64encode(data).decode()
-        self.figures[levels] = {
+        figures: dict[str, float | None] = {
             "bytes": len(data),
             "bpp": bits_per_pixel(len(data), width, height),
             "psnr": None,
@@ -115,13 +122,13 @@ class Picture:
             "perplexity": float(part.perplexity()[levels - 1]),
         }
         if self.original is not None:
-            reference = self.original
             array = np.array(output)
-            self.figures[levels] |= {"psnr": finite(psnr(reference, array)), "ms_ssim": ms_ssim(reference, array)}
+            figures |= {"psnr": finite(psnr(self.original, array)), "ms_ssim": ms_ssim(self.original, array)}
+        return output, figures, data
 
 
 def open_picture(codec: Any, source: Any, name: str, lang: str) -> Picture:
-    """Load, shrink to the page's working size if needed, and encode. Raises InputError as the modality does."""
+    """Load, shrink to the page's working size if needed, and encode. Raises InputError."""
     item = codec.load(source)
     tensor, notes = item.tensor, list(item.notes)
     height, width = tensor.shape[1:]
@@ -132,7 +139,9 @@ def open_picture(codec: Any, source: Any, name: str, lang: str) -> Picture:
         notes.append(tr("image.shrunk", lang, before=f"{width} × {height}", after=f"{size[1]} × {size[0]}"))
     original = (tensor * 255).round().to(torch.uint8)
     # The pixels that are shown and measured are the ones that are encoded.
-    item = replace(item, tensor=original.float() / 255, meta={"height": original.shape[1], "width": original.shape[2]})
+    item = replace(
+        item, tensor=original.float() / 255, meta={"height": original.shape[1], "width": original.shape[2]}
+    )
     tokens = codec.encode(item)
     return Picture(name, codec, tokens, original, tuple(notes), tokens)
 
@@ -146,9 +155,9 @@ def open_tokens(codec: Any, path: str, name: str, lang: str) -> Picture:
     return Picture(name, codec, tokens, None, (tr("image.mmt_note", lang),), tokens)
 
 
-def finite(value: float) -> float | None:
+def finite(value: float | None) -> float | None:
     """JSON has no infinity: identical pictures have no PSNR."""
-    return value if math.isfinite(value) else None
+    return value if value is not None and math.isfinite(value) else None
 
 
 def stride_of(codec: Any) -> int:

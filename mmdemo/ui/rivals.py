@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,23 +11,30 @@ from PIL import Image
 
 from mmdemo.evaluation import classical
 from mmdemo.ui.i18n import tr
-from mmdemo.ui.picture import Picture, data_uri
+from mmdemo.ui.picture import Picture, data_uri, finite
 
 
 def rate_stages(picture: Picture, lang: str) -> Iterator[dict[str, Any]]:
     """The rate plot's value, growing: our own levels at once, then one codec after another.
 
-    Rivals are measured on the original; without one (a .mmt file) there is nothing to compare and nothing comes.
+    Rivals are measured on the original; without one (a .mmt file) there is nothing to compare.
     """
     if picture.original is None:
         return
     original = Image.fromarray(picture.original.permute(1, 2, 0).contiguous().numpy())
     ours = [{"level": n, **picture.figures[n]} for n in sorted(picture.figures)]
-    value: dict[str, Any] = {"id": picture.ident, "ours": ours, "curves": dict(picture.curves), "jpeg": {},
-                             "done": False}
+    value: dict[str, Any] = {
+        "id": picture.ident,
+        "ours": ours,
+        "curves": dict(picture.curves),
+        "jpeg": {},
+        "done": False,
+    }
     yield dict(value)
-    jpeg = {str(n): _same_bytes(original, int(picture.figures[n]["bytes"] or 0), lang)
-            for n in sorted(picture.figures)}
+    jpeg = {
+        str(n): _same_bytes(original, int(picture.figures[n]["bytes"] or 0), lang)
+        for n in sorted(picture.figures)
+    }
     value["jpeg"] = {n: entry for n, entry in jpeg.items() if entry}
     yield dict(value)
     for codec in classical.image_codecs():
@@ -43,7 +49,7 @@ def rate_stages(picture: Picture, lang: str) -> Iterator[dict[str, Any]]:
 
 
 def _point(point: classical.Point) -> dict[str, Any]:
-    figures = {name: value if math.isfinite(value) else None for name, value in point.figures.items()}
+    figures = {name: finite(value) for name, value in point.figures.items()}
     return {"bytes": point.bytes, "bpp": point.rate, "quality": point.setting, **figures}
 
 
@@ -53,8 +59,14 @@ def _same_bytes(original: Image.Image, size: int, lang: str) -> dict[str, str] |
         return None
     # A JPEG has a smallest file; where ours is far below it, the label says so.
     key = "image.rival_larger" if point.bytes > 1.1 * size else "image.rival"
-    label = tr(key, lang, setting=point.label, bytes=f"{point.bytes:,}", times=f"{point.bytes / size:.1f}",
-               psnr=f"{point.figures['psnr']:.1f}")
+    label = tr(
+        key,
+        lang,
+        setting=point.label,
+        bytes=f"{point.bytes:,}",
+        times=f"{point.bytes / size:.1f}",
+        psnr=f"{point.figures['psnr']:.1f}",
+    )
     return {"src": data_uri(point.output), "label": label}
 
 

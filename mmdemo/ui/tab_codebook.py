@@ -40,7 +40,7 @@ class Actions:
 
     @friendly
     def choose(self, asked: dict[str, Any] | None, request: gr.Request) -> tuple[dict[str, Any], str]:
-        """Show a level of a model, with the use that this visitor's newest input (or an example) makes of it."""
+        """Show a level of a model, and how this visitor's newest input, or an example, uses it."""
         asked = asked or {"model": MODELS[0], "level": 0}
         model = asked.get("model")
         if model not in MODELS:
@@ -65,14 +65,30 @@ class Actions:
 
     @staticmethod
     def _explain(codec: Any, level: int, tokens: Any, lang: str) -> str:
-        text = tr("codebook.explain", lang, size=codec.codebook_size, dim=codec.codebook(level).shape[1],
-                  levels=codec.levels, level=level + 1)
+        text = tr(
+            "codebook.explain",
+            lang,
+            size=codec.codebook_size,
+            dim=codec.codebook(level).shape[1],
+            levels=codec.levels,
+            level=level + 1,
+        )
         if tokens is None or level >= tokens.levels:
             return text
         perplexity = tokens.perplexity()[level]
-        return text + "\n\n" + tr("codebook.explain_use", lang, n=tokens.codes[level].numel(), size=codec.codebook_size,
-                                  perplexity=f"{perplexity:.1f}", usage=f"{tokens.usage()[level] * 100:.0f}",
-                                  level=level + 1)
+        return (
+            text
+            + "\n\n"
+            + tr(
+                "codebook.explain_use",
+                lang,
+                n=tokens.codes[level].numel(),
+                size=codec.codebook_size,
+                perplexity=f"{perplexity:.1f}",
+                usage=f"{tokens.usage()[level] * 100:.0f}",
+                level=level + 1,
+            )
+        )
 
 
 def build(ctx: Context) -> None:
@@ -87,8 +103,16 @@ def build(ctx: Context) -> None:
     browser = CodeBrowser(list(MODELS), sound, value={}, elem_id="mm-codebook")
     formulas = how_it_works(t("codebook.explain_empty"))
 
-    show: dict[str, Any] = {"inputs": asked, "outputs": [browser, formulas], "concurrency_id": CONCURRENCY_ID,
-                            "concurrency_limit": 1, "trigger_mode": "always_last", **QUIET}
+    show: dict[str, Any] = {
+        "inputs": asked,
+        "outputs": [browser, formulas],
+        "concurrency_id": CONCURRENCY_ID,
+        "concurrency_limit": 1,
+        "trigger_mode": "always_last",
+        **QUIET,
+    }
     # Opening the tab shows the newest input's codes; nothing is computed for visitors who never come here.
     Building.block.select(actions.choose, **show)
-    browser.choose(actions.ask, None, asked, queue=False, trigger_mode="multiple", **QUIET).then(actions.choose, **show)
+    browser.choose(actions.ask, None, asked, queue=False, trigger_mode="multiple", **QUIET).then(
+        actions.choose, **show
+    )

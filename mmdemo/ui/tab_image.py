@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context as Building
 
+from mmdemo.ui.api_image import add_image_api
 from mmdemo.ui.components.common import how_it_works, intro
 from mmdemo.ui.components.viewer import Examples, PictureInput, PictureViewer, RatePlot
 from mmdemo.ui.gallery import credits, pictures
@@ -38,16 +39,30 @@ def build(ctx: Context) -> None:
     with gr.Row(elem_classes=["mm-split"]):
         with gr.Column(scale=3, min_width=260, elem_classes=["mm-side"]):
             known = credits()
-            thumbs = [{"src": thumbnail(path), "name": path.stem.replace("_", " "), "credit": known.get(path.name, "")}
-                      for path in examples]
+            thumbs = [
+                {
+                    "src": thumbnail(path),
+                    "name": path.stem.replace("_", " "),
+                    "credit": known.get(path.name, ""),
+                }
+                for path in examples
+            ]
             strip = Examples(value=thumbs, elem_id="mm-image-examples")
-            upload = PictureInput(label=t("image.input"), sources=["upload", "clipboard", "webcam"], height=210,
-                                  type="filepath", elem_id="mm-image-input", buttons=[])
+            upload = PictureInput(
+                label=t("image.input"),
+                sources=["upload", "clipboard", "webcam"],
+                height=210,
+                type="filepath",
+                elem_id="mm-image-input",
+                buttons=[],
+            )
             file = gr.File(label=t("image.open_mmt"), file_types=[".mmt"], height=96, elem_id="mm-image-mmt")
         with gr.Column(scale=8, min_width=320, elem_classes=["mm-main"]):
             viewer = PictureViewer(atlas, value={}, elem_id="mm-image-viewer")
     plot = RatePlot(value={}, elem_id="mm-image-rate")
     formulas = how_it_works(t("image.explain_empty"))
+
+    add_image_api(ctx)
 
     def follow(run: Any) -> None:
         """After a picture is decoded: curves of other codecs, then the formulas with its numbers."""
@@ -57,10 +72,20 @@ def build(ctx: Context) -> None:
     shown = [viewer, current]
     follow(Building.root_block.load(actions.example, asked, shown, **MODEL))
     follow(strip.pick(actions.ask, None, asked, **AT_ONCE).then(actions.example, asked, shown, **MODEL))
-    follow(upload.input(actions.wish, None, None, js=OWN_INPUT_JS, **AT_ONCE)
-           .then(actions.picture, upload, shown, **MODEL))
-    follow(file.upload(actions.wish, None, None, js=OWN_INPUT_JS, **AT_ONCE)
-           .then(actions.tokens_file, file, shown, **MODEL))
-    follow(viewer.swap(actions.ask, None, asked, **AT_ONCE).then(actions.swap, [current, asked], shown, **MODEL))
-    follow(viewer.undo(actions.ask, None, asked, **AT_ONCE).then(actions.undo, [current, asked], shown, **MODEL))
+    follow(
+        upload.input(actions.wish, None, None, js=OWN_INPUT_JS, **AT_ONCE).then(
+            actions.picture, upload, shown, **MODEL
+        )
+    )
+    follow(
+        file.upload(actions.wish, None, None, js=OWN_INPUT_JS, **AT_ONCE).then(
+            actions.tokens_file, file, shown, **MODEL
+        )
+    )
+    follow(
+        viewer.swap(actions.ask, None, asked, **AT_ONCE).then(actions.swap, [current, asked], shown, **MODEL)
+    )
+    follow(
+        viewer.undo(actions.ask, None, asked, **AT_ONCE).then(actions.undo, [current, asked], shown, **MODEL)
+    )
     viewer.png(actions.ask, None, asked, **AT_ONCE).then(actions.png, [current, asked], viewer, **MODEL)

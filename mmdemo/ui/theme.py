@@ -9,8 +9,17 @@ import gradio as gr
 FOLDER = Path(__file__).parent
 CSS_PATHS = [FOLDER / name for name in ("theme.css", "viewer.css", "codebook.css")]
 
-SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Noto Sans", "PingFang SC", "Microsoft YaHei",
-        "Noto Sans CJK SC", "sans-serif")
+SANS = (
+    "ui-sans-serif",
+    "system-ui",
+    "-apple-system",
+    "Segoe UI",
+    "Noto Sans",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Noto Sans CJK SC",
+    "sans-serif",
+)
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono", "monospace")
 
 # Gradio's variable: ours. The CSS file gives each of ours its light and its dark value.

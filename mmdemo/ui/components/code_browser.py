@@ -10,11 +10,28 @@ from mmdemo.ui.components.viewer import JsonComponent
 from mmdemo.ui.i18n import browser_texts
 
 TEXTS = browser_texts(
-    "codebook.image", "codebook.audio", "codebook.text", "codebook.level_n", "codebook.chart_title",
-    "codebook.chart_hint_image", "codebook.chart_hint_audio", "codebook.chart_hint_text", "codebook.dim",
-    "codebook.code_n", "codebook.uses", "codebook.unused", "codebook.norm", "codebook.nearest", "codebook.listen",
-    "codebook.map_title", "codebook.map_hint", "codebook.levels_title", "codebook.levels_hint",
-    "codebook.used_share", "codebook.source", "codebook.loading",
+    "codebook.image",
+    "codebook.audio",
+    "codebook.text",
+    "codebook.level_n",
+    "codebook.chart_title",
+    "codebook.chart_hint_image",
+    "codebook.chart_hint_audio",
+    "codebook.chart_hint_text",
+    "codebook.dim",
+    "codebook.code_n",
+    "codebook.uses",
+    "codebook.unused",
+    "codebook.norm",
+    "codebook.nearest",
+    "codebook.listen",
+    "codebook.map_title",
+    "codebook.map_hint",
+    "codebook.levels_title",
+    "codebook.levels_hint",
+    "codebook.used_share",
+    "codebook.source",
+    "codebook.loading",
 )
 
 

@@ -11,16 +11,47 @@ from mmdemo.ui.components.scripts import script
 from mmdemo.ui.i18n import browser_texts
 
 VIEWER_TEXTS = browser_texts(
-    "image.swipe", "image.levels", "image.of", "image.decoding", "image.original", "image.reconstruction",
-    "image.mode_compare", "image.mode_tokens", "image.mode_difference", "image.mode_rival",
-    "image.save_png", "image.save_mmt", "image.undo", "image.heat_max", "image.level_n", "image.tip",
-    "image.token_hint", "image.token_at", "image.zoom_original", "image.zoom_now", "image.code_now", "image.code_swap", "image.swap_hint",
-    "image.bytes", "image.bpp", "image.psnr", "image.ms_ssim", "image.tokens", "image.perplexity_of",
-    "image.of_codes", "image.all_levels",
+    "image.swipe",
+    "image.levels",
+    "image.of",
+    "image.decoding",
+    "image.original",
+    "image.reconstruction",
+    "image.mode_compare",
+    "image.mode_tokens",
+    "image.mode_difference",
+    "image.mode_rival",
+    "image.save_png",
+    "image.save_mmt",
+    "image.undo",
+    "image.heat_max",
+    "image.level_n",
+    "image.tip",
+    "image.token_hint",
+    "image.token_at",
+    "image.zoom_original",
+    "image.zoom_now",
+    "image.code_now",
+    "image.code_swap",
+    "image.swap_hint",
+    "image.bytes",
+    "image.bpp",
+    "image.psnr",
+    "image.ms_ssim",
+    "image.tokens",
+    "image.perplexity_of",
+    "image.of_codes",
+    "image.all_levels",
 )
 PLOT_TEXTS = browser_texts(
-    "image.rate_title", "image.rate_bpp", "image.rate_psnr", "image.rate_ms_ssim", "image.rate_ours",
-    "image.rate_point", "image.rate_level", "image.rate_wait",
+    "image.rate_title",
+    "image.rate_bpp",
+    "image.rate_psnr",
+    "image.rate_ms_ssim",
+    "image.rate_ours",
+    "image.rate_point",
+    "image.rate_level",
+    "image.rate_wait",
 )
 
 
@@ -52,8 +83,8 @@ class PictureInput(gr.Image):
 class PictureViewer(JsonComponent):
     """Original and reconstruction, tokens, difference and rivals of one picture.
 
-    The value is what `mmdemo.ui.picture.Picture.view` makes. Events: `swap` {level, row, column, code}, `undo`,
-    `png` {levels}. `atlas(level)` gives {"src", "columns", "count"}: the chart of all codes of a level.
+    The value is what `mmdemo.ui.picture.Picture.view` makes. Events: `swap` {level, row, column, code,
+    levels}, `undo` and `png` {levels}. `atlas(level)` gives {"src", "columns", "count"}: the chart of all codes of a level.
     """
 
     def __init__(self, atlas: Callable[[int], dict[str, Any]], **kwargs: Any) -> None:
@@ -71,7 +102,10 @@ class RatePlot(JsonComponent):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            html_template='<div class="mm-rate"></div>', js_on_load=script("rate_plot"), text=PLOT_TEXTS, **kwargs
+            html_template='<div class="mm-rate"></div>',
+            js_on_load=script("rate_plot"),
+            text=PLOT_TEXTS,
+            **kwargs,
         )
 
 
@@ -82,7 +116,11 @@ class Examples(JsonComponent):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(html_template='<div class="mm-examples"></div><p class="mm-hint mm-credit"></p>', js_on_load=script("examples"), **kwargs)
+        super().__init__(
+            html_template='<div class="mm-examples"></div><p class="mm-hint mm-credit"></p>',
+            js_on_load=script("examples"),
+            **kwargs,
+        )
 
     def api_info(self) -> dict[str, Any]:
         """A list."""

@@ -1,0 +1,50 @@
+"""The Image tab without the page: one endpoint for programs (`gradio_client`, HTTP)."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from mmdemo.errors import InputError
+from mmdemo.ui.components.viewer import PictureInput
+from mmdemo.ui.i18n import lang_of
+from mmdemo.ui.picture import open_picture
+from mmdemo.ui.state import CONCURRENCY_ID, Context, friendly, whole
+
+
+def add_image_api(ctx: Context) -> None:
+    """Add `/reconstruct_image` (picture, levels) -> (reconstruction, figures, .mmt file)."""
+
+    @friendly
+    def reconstruct_image(
+        picture: str | None, levels: float | None, request: gr.Request
+    ) -> tuple[Any, Any, Any]:
+        """Encode a picture to tokens on so many levels (0: all) and decode it; gives rate and distortion too."""
+        if picture is None:
+            raise InputError("A picture is needed.")
+        codec = ctx.codec("image")
+        item = open_picture(codec, picture, "picture", lang_of(request))
+        wanted = whole(levels or 0, 0, codec.levels) or codec.levels
+        output, figures, data = item.reconstruct(wanted)
+        folder = Path(tempfile.mkdtemp(dir=outputs[2].GRADIO_CACHE))  # where Gradio cleans up
+        (folder / "picture.mmt").write_bytes(data)
+        return output, figures, str(folder / "picture.mmt")
+
+    with gr.Row(visible=False):
+        inputs = [PictureInput(type="filepath", label="picture"), gr.Number(0, precision=0, label="levels")]
+        outputs = [
+            gr.Image(format="png", label="reconstruction"),
+            gr.JSON(label="figures"),
+            gr.File(label="tokens"),
+        ]
+        gr.Button().click(
+            reconstruct_image,
+            inputs,
+            outputs,
+            api_name="reconstruct_image",
+            concurrency_id=CONCURRENCY_ID,
+            concurrency_limit=1,
+        )

@@ -1,0 +1,326 @@
+"""The Image tab without a browser: its endpoint, its handlers, the strings of the page."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmdemo.errors import InputError
+from mmdemo.ui import gallery, i18n, state
+from mmdemo.ui.codebook_view import level_view, pca
+from mmdemo.ui.image_actions import Actions
+from mmdemo.ui.picture import open_picture, pack_codes
+from mmdemo.ui.rivals import rate_stages
+from mmdemo.ui.state import Context, Latest, friendly, whole
+from mmdemo.ui.tab_codebook import Actions as CodebookActions
+
+UI = Path(i18n.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def context() -> Context:
+    return Context("cpu")
+
+
+@pytest.fixture
+def picture_file(tmp_path: Path) -> Path:
+    y, x = np.mgrid[0:96, 0:120]
+    array = np.stack([x * 2, y * 2, 255 - x - y], -1).clip(0, 255).astype(np.uint8)
+    path = tmp_path / "ramp.png"
+    Image.fromarray(array).save(path)
+    return path
+
+
+def request(session: str = "me", **headers: str) -> gr.Request:
+    return SimpleNamespace(session_hash=session, query_params={}, cookies={}, headers=headers)  # type: ignore[return-value]
+
+
+# ---------------------------------------------------------------- strings
+
+
+def test_every_string_is_there_in_both_languages():
+    for key, texts in i18n.table().items():
+        assert set(texts) == set(i18n.LANGUAGES), key
+        assert all(text.strip() for text in texts.values()), key
+
+
+def test_both_languages_take_the_same_values():
+    names = re.compile(r"(?<!\{)\{(\w+)(?::[^{}]*)?\}(?!\})|\{\{\{(\w+)")
+    for key, texts in i18n.table().items():
+        found = [sorted({a or b for a, b in names.findall(texts[lang])}) for lang in i18n.LANGUAGES]
+        assert found[0] == found[1], key
+
+
+def literals() -> set[str]:
+    """Every string constant in the page's Python files, f-strings in their constant parts."""
+    found = set()
+    for path in UI.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return found
+
+
+def test_no_key_is_missing():
+    table = i18n.table()
+    sections = "|".join({key.split(".")[0] for key in table})
+    for text in literals():
+        if not re.fullmatch(rf"({sections})\.\w*", text) or text.endswith((".txt", ".css", ".js", ".html")):
+            continue
+        # A key, or the beginning of one that an f-string completes.
+        assert any(key.startswith(text) for key in table), f"{text} is used but not in strings.toml"
+
+
+def test_no_key_is_unused():
+    used = literals()
+    begun = tuple(text for text in used if re.fullmatch(r"(\w+\.)?\w+_", text))  # an f-string completes it
+    scripts = "".join(
+        path.read_text(encoding="utf-8") for path in UI.rglob("*") if path.suffix in (".js", ".html")
+    )
+    words = set(re.findall(r"\w+", scripts))
+    unused = []
+    for key in i18n.table():
+        last = key.split(".", 1)[1]
+        whole_or_last = {key, last, f".{last}"} & used
+        if (
+            not whole_or_last
+            and not key.startswith(begun)
+            and not last.startswith(begun)
+            and last not in words
+        ):
+            unused.append(key)
+    assert unused == [], "in strings.toml, but nothing uses them"
+
+
+def test_unknown_key_is_an_error():
+    with pytest.raises(KeyError):
+        i18n.t("image.no_such_text")
+    with pytest.raises(KeyError):
+        i18n.tr("image.no_such_text", "en")
+
+
+@pytest.mark.parametrize(
+    ("header", "lang"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("en-US,en;q=0.9,zh;q=0.1", "en"),
+        ("fr,de;q=0.5", "en"),
+        ("", "en"),
+        ("en;q=0.1, zh-TW;q=0.7", "zh"),
+        ("zh;q=nonsense", "en"),
+    ],
+)
+def test_language_from_header(header: str, lang: str):
+    assert i18n.lang_of(request(**{"accept-language": header})) == lang
+
+
+def test_language_from_address_goes_before_the_header():
+    asked = SimpleNamespace(query_params={"lang": "zh"}, cookies={}, headers={"accept-language": "en"})
+    assert i18n.lang_of(asked) == "zh"
+    asked.query_params = {"lang": "<script>"}
+    assert i18n.lang_of(asked) == "en"
+    assert i18n.lang_of(None) == "en"
+
+
+# ---------------------------------------------------------------- errors and limits
+
+
+def test_friendly_keeps_input_errors_and_hides_others():
+    @friendly
+    def refuse() -> None:
+        raise InputError("This is not a picture.")
+
+    @friendly
+    def stumble():
+        yield 1
+        raise RuntimeError("secret detail")
+
+    with pytest.raises(gr.Error, match=re.escape("This is not a picture.")):
+        refuse()
+    steps = stumble()
+    assert next(steps) == 1
+    with pytest.raises(gr.Error) as caught:
+        next(steps)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, "3", True, 2.5, float("nan"), -1, 9])
+def test_whole_refuses(value: object):
+    with pytest.raises(InputError):
+        whole(value, 0, 8)
+
+
+def test_whole_takes_integral_floats():
+    assert whole(3.0, 0, 8) == 3
+
+
+def test_latest_counts_each_visitor_alone():
+    latest = Latest(kept=2)
+    latest.bump(request("a"))
+    latest.bump(request("a"))
+    latest.bump(request("b"))
+    assert (latest.now(request("a")), latest.now(request("b")), latest.now(request("c"))) == (2, 1, 0)
+    latest.bump(request("c"))
+    assert latest.now(request("a")) == 0  # forgotten: only the newest visitors are kept
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def test_codes_are_packed_small():
+    import base64
+
+    import torch
+
+    codes = torch.tensor([[[0, 255]], [[7, 3]]])
+    assert base64.b64decode(pack_codes(codes, 256)["data"]) == bytes([0, 255, 7, 3])
+    wide = pack_codes(torch.tensor([[[0, 1000]]]), 1024)
+    assert wide["wide"] and np.frombuffer(base64.b64decode(wide["data"]), "<u2").tolist() == [0, 1000]
+
+
+def test_all_levels_arrive_and_measure_better(context: Context, picture_file: Path):
+    picture = open_picture(context.codec("image"), picture_file, "ramp", "en")
+    views = list(picture.stages(picture.tokens.levels))
+    assert len(views) == picture.tokens.levels
+    assert list(views[0]["recon"]) == [str(picture.tokens.levels)]
+    figures = [picture.figures[n] for n in range(1, picture.tokens.levels + 1)]
+    assert [f["bytes"] for f in figures] == sorted(f["bytes"] for f in figures)
+    assert figures[-1]["psnr"] > figures[0]["psnr"]
+    assert not views[-1]["changed"]
+
+
+def test_large_pictures_are_shrunk_and_say_so(context: Context):
+    size = state.MAX_PICTURE_SIDE
+    buffer = io.BytesIO()
+    Image.new("RGB", (size * 2, 64), "teal").save(buffer, "PNG")
+    picture = open_picture(context.codec("image"), buffer.getvalue(), "wide", "en")
+    assert picture.size == (32, size)
+    assert str(size * 2) in picture.notes[-1]
+
+
+def test_swap_and_undo(context: Context, picture_file: Path):
+    actions = Actions(context, [], Latest())
+    *_, (view, picture) = actions.picture(str(picture_file), request())
+    code = int(picture.tokens.codes[0, 1, 1])
+    other = (code + 1) % picture.tokens.codebook_size
+    asked = {"level": 0, "row": 1, "column": 1, "code": other, "levels": 1}
+    *_, (view, changed) = actions.swap(picture, asked, request())
+    assert view["changed"] and int(changed.tokens.codes[0, 1, 1]) == other
+    assert changed.shown[1] != picture.shown[1]
+    *_, (view, back) = actions.undo(changed, {}, request())
+    assert not view["changed"] and back.shown == picture.shown
+    with pytest.raises(gr.Error):
+        list(actions.swap(picture, {**asked, "row": 10_000}, request()))
+
+
+def test_a_newer_wish_stops_an_older_run(context: Context, picture_file: Path):
+    latest = Latest()
+    actions = Actions(context, [], latest)
+    run = actions.picture(str(picture_file), request())
+    next(run)
+    latest.bump(request())
+    assert len(list(run)) == 0
+
+
+def test_tokens_file_goes_round(context: Context, picture_file: Path, tmp_path: Path):
+    codec = context.codec("image")
+    tokens = codec.encode(picture_file)
+    path = tokens.save(tmp_path / "ramp.mmt")
+    actions = Actions(context, [], Latest())
+    *_, (view, picture) = actions.tokens_file(str(path), request())
+    assert not view["has_original"] and view["figures"]["1"]["psnr"] is None
+    assert list(rate_stages(picture, "en")) == []
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(gr.Error, match="damaged"):
+        list(actions.tokens_file(str(path), request()))
+
+
+def test_rates_compare_with_classical_codecs(context: Context, picture_file: Path):
+    picture = open_picture(context.codec("image"), picture_file, "ramp", "en")
+    list(picture.stages(1))
+    *_, last = rate_stages(picture, "en")
+    assert last["done"] and "JPEG" in last["curves"]
+    assert len(last["ours"]) == picture.tokens.levels == len(last["jpeg"])
+
+
+def test_formulas_hold_the_numbers_of_the_picture(context: Context, picture_file: Path):
+    actions = Actions(context, [], Latest())
+    *_, (_, picture) = actions.picture(str(picture_file), request())
+    for lang in i18n.LANGUAGES:
+        text = actions.formulas(picture, request(**{"accept-language": lang}))
+        assert "120 × 96" in text and f"{picture.tokens.count:,}" in text
+
+
+def test_every_example_has_a_credit():
+    assert len(gallery.pictures()) >= 5
+    for path in gallery.pictures():
+        assert gallery.credits().get(path.name), path.name
+
+
+# ---------------------------------------------------------------- codebook
+
+
+def test_pca_is_bounded_and_keeps_variance_order():
+    import torch
+
+    vectors = torch.randn(50, 6) * torch.tensor([5.0, 3, 1, 1, 1, 1])
+    places, share = pca(vectors)
+    assert places.abs().max() <= 1 + 1e-6 and share[0] >= share[1]
+    assert pca(torch.zeros(4, 1))[0].shape == (4, 2)
+
+
+def test_codebook_shows_the_newest_input(context: Context, picture_file: Path):
+    tokens = context.codec("image").encode(picture_file)
+    context.remember(request(), tokens)
+    view, _ = CodebookActions(context).choose({"model": "image", "level": 1}, request())
+    assert sum(view["uses"]) == tokens.codes[1].numel()
+    assert len(view["map"]) == len(view["nearest"]) == context.codec("image").codebook_size
+    assert all(code not in row for code, row in enumerate(view["nearest"]))
+    with pytest.raises(gr.Error):
+        CodebookActions(context).choose({"model": "../secret", "level": 0}, request())
+
+
+def test_codebook_without_an_input(context: Context):
+    view = level_view(context.codec("image"), None, 0, "")
+    assert view["uses"] == [] and view["chart"]["src"].startswith("data:image/png")
+
+
+# ---------------------------------------------------------------- the endpoint
+
+
+def test_endpoint(app_url: str, picture_file: Path):
+    from gradio_client import Client, handle_file
+
+    client = Client(app_url, verbose=False)
+    output, figures, tokens = client.predict(handle_file(str(picture_file)), 2, api_name="/reconstruct_image")
+    assert Image.open(output).size == (120, 96)
+    assert figures["bytes"] == Path(tokens).stat().st_size
+    assert figures["tokens"] == 2 * 12 * 15
+
+
+@pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\nbroken", b"GIF89a"])
+def test_endpoint_refuses_in_one_sentence(app_url: str, tmp_path: Path, data: bytes):
+    from gradio_client import Client, handle_file
+
+    path = tmp_path / "bad.png"
+    path.write_bytes(data)
+    with pytest.raises(Exception) as caught:
+        Client(app_url, verbose=False).predict(handle_file(str(path)), 0, api_name="/reconstruct_image")
+    assert "Traceback" not in str(caught.value) and "bad.png" in str(caught.value)
+
+
+def test_endpoint_refuses_levels_out_of_range(app_url: str, picture_file: Path):
+    from gradio_client import Client, handle_file
+
+    with pytest.raises(Exception, match="whole number"):
+        Client(app_url, verbose=False).predict(
+            handle_file(str(picture_file)), 99, api_name="/reconstruct_image"
+        )

@@ -1,0 +1,159 @@
+"""The Image and Codebook tabs in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.browser
+WAIT = 60_000
+
+
+@pytest.fixture
+def page(browser: Any, app_url: str) -> Iterator[Any]:
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, locale="en-US", accept_downloads=True
+    )
+    page = context.new_page()
+    page.outside = []
+    page.on(
+        "request",
+        lambda r: None if r.url.startswith((app_url, "data:", "blob:")) else page.outside.append(r.url),
+    )
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.goto(app_url)
+    page.wait_for_selector(".mm-viewer[data-ready]", timeout=WAIT)
+    yield page
+    assert page.problems == []
+    assert page.outside == []  # nothing is fetched from anywhere else
+    context.close()
+
+
+def all_levels(page: Any) -> None:
+    """Wait until the coarsest level, the last to come, can be shown."""
+    page.locator("#mm-levels").fill("1")
+    page.wait_for_function("document.querySelector('.mm-viewer .mm-busy').textContent === ''", timeout=WAIT)
+
+
+def figure(page: Any, name: str) -> str:
+    return page.locator(f"[data-figure={name}] .mm-tile-value").inner_text()
+
+
+def shown_source(page: Any) -> str:
+    return page.locator(".mm-stage .mm-over").get_attribute("src")
+
+
+def wait_for_new_picture(page: Any, before: str) -> None:
+    page.wait_for_function(
+        "before => document.querySelector('.mm-viewer').dataset.ready !== before", arg=before, timeout=WAIT
+    )
+
+
+def test_opens_with_an_example_and_moves_through_levels(page: Any):
+    most = page.locator("#mm-levels").get_attribute("max")
+    page.wait_for_function("document.querySelector('[data-figure=psnr] .mm-tile-value').textContent !== '–'")
+    fine = shown_source(page)
+    assert float(figure(page, "psnr")) > 10
+    all_levels(page)
+    assert shown_source(page) != fine
+    assert page.locator(".mm-levels output").inner_text() == f"1 of {most}"
+
+
+def test_upload(page: Any, tmp_path: Path):
+    path = tmp_path / "mine.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 64, 3), dtype=np.uint8)).save(path)
+    before = page.get_attribute(".mm-viewer", "data-ready")
+    page.set_input_files("#mm-image-input input[type=file]", str(path))
+    wait_for_new_picture(page, before)
+    all_levels(page)
+    assert figure(page, "tokens") == str(5 * 8)
+    assert page.locator(".mm-example.mm-on").count() == 0
+
+
+def test_broken_upload_says_one_sentence_and_keeps_the_picture(page: Any, tmp_path: Path):
+    path = tmp_path / "broken.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\nnothing of the kind")
+    before = page.get_attribute(".mm-viewer", "data-ready")
+    page.set_input_files("#mm-image-input input[type=file]", str(path))
+    message = page.locator(".toast-wrap, [data-testid=toast-body]").first
+    message.wait_for(timeout=WAIT)
+    assert "broken.png" in message.inner_text()
+    assert page.get_attribute(".mm-viewer", "data-ready") == before
+
+
+def test_tokens_hover_pick_and_swap(page: Any):
+    all_levels(page)
+    page.click("button[data-mode=tokens]")
+    stage = page.locator(".mm-stage")
+    stage.hover(position={"x": 60, "y": 60})
+    assert "code" in page.locator(".mm-tip").inner_text()
+    stage.click(position={"x": 60, "y": 60})
+    page.wait_for_selector(".mm-code", timeout=WAIT)
+    before = shown_source(page)
+    chart = page.locator(".mm-chart")
+    box = chart.bounding_box()
+    now = page.locator(".mm-swap .mm-hint").nth(1).inner_text()
+    spots = [{"x": box["width"] * 0.9, "y": box["height"] * 0.9}, {"x": 4, "y": 4}]
+    chart.click(position=spots[0])
+    page.locator(".mm-link").wait_for(timeout=WAIT)  # "Undo" comes with the first change
+    assert shown_source(page) != before or now != page.locator(".mm-swap .mm-hint").nth(1).inner_text()
+    page.locator(".mm-link").click()
+    page.locator(".mm-link").wait_for(state="hidden", timeout=WAIT)
+
+
+def test_difference_and_rival(page: Any):
+    page.click("button[data-mode=difference]")
+    page.wait_for_function("document.querySelector('.mm-canvas').width > 1")
+    page.wait_for_selector(".mm-rate[data-ready]:not([data-ready=''])", timeout=WAIT)
+    assert page.locator(".mm-plot").count() == 2
+    page.click("button[data-mode=rival]")
+    assert "JPEG" in page.locator(".mm-tag-left").inner_text()
+
+
+def test_downloads(page: Any, tmp_path: Path):
+    all_levels(page)
+    with page.expect_download(timeout=WAIT) as tokens:
+        page.click("[data-save=mmt]")
+    tokens.value.save_as(tmp_path / "a.mmt")
+    assert (tmp_path / "a.mmt").read_bytes().startswith(b"MMT")
+    with page.expect_download(timeout=WAIT) as picture:
+        page.click("[data-save=png]")
+    picture.value.save_as(tmp_path / "a.png")
+    assert Image.open(tmp_path / "a.png").format == "PNG"
+    before = page.get_attribute(".mm-viewer", "data-ready")
+    page.set_input_files("#mm-image-mmt input[type=file]", str(tmp_path / "a.mmt"))
+    wait_for_new_picture(page, before)
+    assert page.locator(".mm-levels output").inner_text() == "1 of 1"
+    assert figure(page, "psnr") == "–"
+
+
+def test_codebook_follows_the_picture(page: Any):
+    page.get_by_role("tab", name="Codebook").click()
+    page.wait_for_selector(".mm-codebook[data-ready]", timeout=WAIT)
+    page.locator(".mm-cells [data-code='3']").click()
+    assert page.locator(".mm-detail h3").inner_text() == "Code 3"
+    page.locator(".mm-near button").first.click()
+    assert page.locator(".mm-detail h3").inner_text() != "Code 3"
+    page.locator(".mm-codebook .mm-chip").nth(1).click()
+    page.wait_for_selector(".mm-codebook[data-ready$='-1']", timeout=WAIT)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_chinese_dark_and_narrow(browser: Any, app_url: str, width: int, height: int):
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark", locale="en-US"
+    )
+    page = context.new_page()
+    page.goto(app_url + "/?lang=zh")
+    page.wait_for_selector(".mm-viewer[data-ready]", timeout=WAIT)
+    assert page.get_by_role("tab", name="图像").count() >= 1
+    assert page.locator("button[data-mode=compare]").inner_text() == "对比"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".mm-stage").bounding_box()["y"] < height * 0.6  # the result is near the top
+    context.close()
