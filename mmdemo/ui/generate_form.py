@@ -8,8 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from mmdemo.ui.generate_given import example_picture, pack_picture
-from mmdemo.ui.generate_settings import COUNT, GUIDANCE, SEED, STEPS, Choices, Settings
+from mmdemo.ui.components.pad import Pad
+from mmdemo.ui.generate_given import example_picture, pack_picture, picture_uri
+from mmdemo.ui.generate_settings import COUNT, GUIDANCE, MODALITIES, SEED, STEPS, Choices, Settings
 from mmdemo.ui.i18n import t
 
 # (key of the text on the chip, what differs from the usual settings); "example" stands for our drawn digit
@@ -33,12 +34,11 @@ DICE = f"() => Math.floor(Math.random() * {SEED[1]})"
 
 @dataclass
 class Form:
-    """The controls, by the names of `Settings`; `picture` and `recording` are where a visitor gives them."""
+    """The controls by the names of `Settings`; a new recording goes before the voice in `fields["audio"]`."""
 
     fields: dict[str, gr.components.Component] = field(default_factory=dict)
-    picture: Any = None
     recording: Any = None
-    kept: Any = None  # shows a picture or voice that came with a link or a preset
+    kept: Any = None  # plays a voice that came with a link
     chips: list[tuple[gr.Button, dict[str, Any]]] = field(default_factory=list)
     generate: Any = None
     stop: Any = None
@@ -47,7 +47,7 @@ class Form:
 
     def outputs(self) -> list[Any]:
         """All that a link or a preset sets, in the order of `filled`."""
-        return [*self.fields.values(), self.picture, self.recording, self.kept_row, self.kept]
+        return [*self.fields.values(), self.recording, self.kept_row, self.kept]
 
 
 def ask(form: Form, choices: Choices) -> None:
@@ -57,9 +57,16 @@ def ask(form: Form, choices: Choices) -> None:
         for key, changed in PRESETS:
             chip = gr.Button(t(f"generate.{key}"), size="sm", min_width=0, elem_id=f"mm-{key.replace('_', '-')}")
             form.chips.append((chip, changed))
-    form.fields["text"] = gr.Textbox(
-        usual.text, label=t("generate.word"), info=t("generate.word_info"), max_lines=1, elem_id="mm-word"
-    )
+    with gr.Row(elem_classes=["mm-give"]):
+        form.fields["text"] = gr.Textbox(
+            usual.text,
+            label=t("generate.word"),
+            info=t("generate.word_info"),
+            placeholder=t("generate.word_hint"),
+            max_lines=1,
+            elem_id="mm-word",
+        )
+        form.fields["image"] = Pad(elem_id="mm-pad", min_width=140, elem_classes=["mm-pad"])
     form.fields["want"] = gr.CheckboxGroup(
         [(t(f"generate.{m}"), m) for m in choices.modalities],
         value=list(usual.want),
@@ -72,24 +79,10 @@ def ask(form: Form, choices: Choices) -> None:
 
 
 def more(form: Form, choices: Choices) -> None:
-    """A picture or a voice to start from, and the settings of the sampler."""
+    """A voice to start from, and the settings of the sampler."""
     with gr.Row(visible=False, elem_classes=["mm-kept"]) as form.kept_row:
         form.kept = gr.HTML()
         form.forget = gr.Button(t("generate.forget"), size="sm", scale=0, min_width=90)
-    with gr.Accordion(t("generate.give_picture"), open=False, elem_id="mm-give-picture"):
-        form.picture = gr.Sketchpad(
-            label=t("generate.picture_label"),
-            show_label=False,
-            type="pil",
-            canvas_size=(280, 280),
-            height=380,
-            sources=["upload", "clipboard", "webcam"],
-            brush=gr.Brush(default_size=22, colors=["#111111"], color_mode="fixed"),
-            layers=False,
-            transforms=[],
-            buttons=[],
-            elem_id="mm-picture",
-        )
     with gr.Accordion(t("generate.give_voice"), open=False, elem_id="mm-give-voice"):
         form.recording = gr.Audio(
             label=t("generate.voice_label"),
@@ -114,10 +107,10 @@ def _settings(form: Form, choices: Choices) -> None:
     form.fields["guidance"] = gr.Slider(
         *GUIDANCE, usual.guidance, step=0.1, label=t("generate.guidance"), info=t("generate.guidance_info")
     )
-    if choices.speakers:
-        form.fields["speaker"] = gr.Dropdown(
-            [("—", ""), *((name, name) for name in choices.speakers)], value="", label=t("generate.speaker")
-        )
+    speakers = [("—", ""), *((name, name) for name in choices.speakers)]
+    form.fields["speaker"] = gr.Dropdown(
+        speakers, value="", label=t("generate.speaker"), visible=bool(choices.speakers), elem_id="mm-speaker"
+    )
     with gr.Row(equal_height=True, elem_classes=["mm-seed"]):
         form.fields["seed"] = gr.Number(
             usual.seed, label=t("generate.seed"), precision=0, minimum=SEED[0], maximum=SEED[1], elem_id="mm-seed"
@@ -126,8 +119,14 @@ def _settings(form: Form, choices: Choices) -> None:
         dice.click(None, None, form.fields["seed"], js=DICE, api_visibility="private")
     form.fields["n"] = gr.Slider(*COUNT, usual.n, step=1, label=t("generate.count"))
     form.fields["vs"] = gr.Dropdown(
-        compared(choices), value="", label=t("generate.compare"), info=t("generate.compare_info"), elem_id="mm-vs"
+        compared(choices),
+        value="",
+        label=t("generate.compare"),
+        info=t("generate.compare_info"),
+        allow_custom_value=True,  # a link may name any other value
+        elem_id="mm-vs",
     )
+    form.fields["audio"] = gr.Textbox("", visible=False, label="audio")
 
 
 def compared(choices: Choices) -> list[tuple[str, str]]:
@@ -140,7 +139,8 @@ def compared(choices: Choices) -> list[tuple[str, str]]:
 
 def filled(form: Form, values: dict[str, Any], kept: str) -> list[Any]:
     """Values for `form.outputs()` from the plain form of settings."""
-    return [*(values[name] for name in form.fields), None, None, gr.update(visible=bool(kept)), kept]
+    values = {**values, "image": picture_uri(values["image"])}
+    return [*(values[name] for name in form.fields), None, gr.update(visible=bool(kept)), kept]
 
 
 def preset(changed: dict[str, Any], choices: Choices) -> dict[str, Any]:
@@ -158,3 +158,15 @@ def signal(word: str, passes: bool = False) -> str:
     """JavaScript that tells the player what happens ("start", "stop", "over") and hands on its arguments."""
     tell = f"window.dispatchEvent(new CustomEvent('mm-player', {{detail: {json.dumps(word)}}}))"
     return f"(...args) => {{ {tell}; return {'args' if passes else '[]'}; }}"
+
+
+def given_js(name: str) -> str:
+    """JavaScript for (what is given, word, what to make) -> (word, what to make).
+
+    Who draws or speaks wants that to be what is given: the word goes, and everything else is made.
+    """
+    return f"""(given, word, want) => {{
+      const others = {json.dumps(list(MODALITIES))}.filter((name) => name !== {json.dumps(name)});
+      const rest = want.filter((name) => name !== {json.dumps(name)});
+      return given ? ["", word || !rest.length ? others : rest] : [word, want];
+    }}"""

@@ -20,6 +20,7 @@ from mmdemo.modalities import audio, image
 
 SIDE = 48  # pixels; more than a digit model sees, few enough for an address
 MAX_CODE = 24_000  # characters of one input in an address
+MAX_URI = 4_000_000  # characters of a picture from the page
 MAX_SECONDS = 3.0
 RATE = 16_000
 BLANK = 2  # grey levels that a canvas may vary and still count as empty
@@ -38,6 +39,33 @@ def pack_picture(native: Any) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return _code(buffer.getvalue())
+
+
+def pack_uri(uri: Any) -> str:
+    """What the drawing pad holds, a data URI or "", -> the code of the picture. Raises InputError.
+
+    A PNG that is small enough stays as it is, so that a picture from a link keeps its code.
+    """
+    if not uri:
+        return ""
+    if not isinstance(uri, str) or not uri.startswith("data:image/") or len(uri) > MAX_URI:
+        raise InputError("The picture has to be a data URI of a picture of up to 4 MB.")
+    raw = _raw(uri.partition(",")[2].replace("+", "-").replace("/", "_").rstrip("="), MAX_URI)
+    packed = pack_picture(raw)
+    try:
+        picture = Image.open(io.BytesIO(raw))
+        small = picture.format == "PNG" and max(picture.size) <= SIDE
+    except (OSError, ValueError, SyntaxError):
+        small = False
+    return _code(raw) if small and packed else packed
+
+
+def picture_uri(code: str) -> str:
+    """The code of a picture as a data URI; "" stays "". Raises InputError for a damaged code."""
+    if not code:
+        return ""
+    unpack_picture(code)
+    return "data:image/png;base64," + base64.b64encode(_raw(code)).decode("ascii")
 
 
 def unpack_picture(code: str) -> Image.Image:
@@ -98,8 +126,8 @@ def _code(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
 
 
-def _raw(code: str) -> bytes:
-    if len(code) > MAX_CODE:
+def _raw(code: str, most: int = MAX_CODE) -> bytes:
+    if len(code) > most:
         raise InputError("The input in this link is too long.")
     try:
         return base64.b64decode(code + "=" * (-len(code) % 4), altchars=b"-_", validate=True)

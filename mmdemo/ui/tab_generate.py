@@ -18,7 +18,7 @@ from mmdemo.ui.components.noise import NoisePanel
 from mmdemo.ui.components.player import Player
 from mmdemo.ui.components.trajectory import messages, picture, sound_of
 from mmdemo.ui.generate_form import Form, signal
-from mmdemo.ui.generate_given import pack_picture, pack_sound, unpack_picture, unpack_sound
+from mmdemo.ui.generate_given import pack_sound, pack_uri, unpack_picture, unpack_sound
 from mmdemo.ui.generate_maths import explain
 from mmdemo.ui.generate_settings import NAMES, Choices, Settings, from_query
 from mmdemo.ui.gpu import gpu
@@ -42,6 +42,7 @@ RUN_IF_ASKED = """() => {
   if (new URLSearchParams(location.search).get("run") === "1") document.getElementById("mm-generate")?.click();
   return [];
 }"""
+ORDER = ("text", "want", "image", "steps", "sampler", "guidance", "speaker", "seed", "n", "vs", "audio")
 RUN = "() => { document.getElementById('mm-run').click(); return []; }"
 
 
@@ -55,22 +56,20 @@ class GenerateTab:
         self.choices = Choices(tuple(model.modalities), tuple(model.samplers), tuple(model.speakers))
 
     @friendly
-    def run(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, Any]]:
-        """Generate; yields (message for the player, mathematics). Values: the fields, a canvas, a recording."""
-        settings = self.settings(*values)
+    def run(self, request: gr.Request, fields: dict[str, Any], recording: Any) -> Iterator[tuple[Any, Any]]:
+        """Generate; yields (message for the player, mathematics)."""
+        settings = self.settings(fields, recording)
         lang = lang_of(request)
         frames: list[dict[str, Any]] = []
         for message in self.trajectory(settings):
             frames += [f for f in message["frames"] if f["lane"] == "a"]
             yield message, explain(settings, frames, lang) if "end" in message else gr.skip()
 
-    def settings(self, fields: dict[str, Any], canvas: Any, recording: Any) -> Settings:
-        """Settings from the page: what is drawn or recorded now goes before what came with a link."""
-        fields = dict(fields)
-        drawn = pack_picture(_composite(canvas)) if _composite(canvas) is not None else ""
+    def settings(self, fields: dict[str, Any], recording: Any) -> Settings:
+        """Settings from the page: what is recorded now goes before a voice that came with a link."""
         spoken = pack_sound(recording) if recording is not None else ""
-        fields["image"], fields["audio"] = drawn or fields["image"] or "", spoken or fields["audio"] or ""
-        return Settings(**fields, choices=self.choices)
+        given = {"image": pack_uri(fields["image"]), "audio": spoken or fields["audio"] or ""}
+        return Settings(**{**fields, **given}, choices=self.choices)
 
     def _trajectory(self, settings: Settings) -> Iterator[dict[str, Any]]:
         """Messages for the player. Inputs are checked before the first one."""
@@ -137,26 +136,14 @@ def shown_inputs(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def kept_html(settings: Settings, lang: str) -> str:
-    """A picture or voice that came with a link or a preset, to show beside the controls; "" for none."""
-    parts = []
-    if settings.image:
-        uri = picture(unpack_picture(settings.image))
-        parts.append(f'<img src="{uri}" alt="{html.escape(tr("generate.image", lang))}">')
-    if settings.audio:
-        unpack_sound(settings.audio)
-        code = settings.audio + "=" * (-len(settings.audio) % 4)
-        data = base64.b64encode(base64.urlsafe_b64decode(code)).decode("ascii")
-        parts.append(f'<audio controls src="data:audio/ogg;base64,{data}"></audio>')
-    note = html.escape(tr("generate.kept", lang))
-    return f'<div class="mm-kept-box">{"".join(parts)}<span>{note}</span></div>' if parts else ""
-
-
-def _composite(canvas: Any) -> Any:
-    if canvas is None:
-        return None
-    if not isinstance(canvas, dict) or "composite" not in canvas:
-        raise InputError("The picture has to come from the drawing canvas.")
-    return canvas["composite"]
+    """A voice that came with a link, to be heard beside the controls; "" for none."""
+    if not settings.audio:
+        return ""
+    unpack_sound(settings.audio)
+    code = settings.audio + "=" * (-len(settings.audio) % 4)
+    data = base64.b64encode(base64.urlsafe_b64decode(code)).decode("ascii")
+    player = f'<audio controls src="data:audio/ogg;base64,{data}"></audio>'
+    return f'<div class="mm-kept-box">{player}<span>{html.escape(tr("generate.kept", lang))}</span></div>'
 
 
 def build(ctx: Context) -> None:
@@ -176,8 +163,6 @@ def build(ctx: Context) -> None:
             player = Player(elem_id="mm-player")
         with gr.Column(elem_classes=["mm-gen-more"]):
             forms.more(form, tab.choices)
-    for name in ("image", "audio"):
-        form.fields[name] = gr.Textbox("", visible=False, label=name)
     maths = how_it_works(explain(Settings(choices=tab.choices), [], "en"))
     with gr.Accordion(t("generate.noise"), open=False, elem_id="mm-noise"):
         NoisePanel(elem_id="mm-noise-panel")
@@ -185,16 +170,45 @@ def build(ctx: Context) -> None:
 
 
 def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -> None:
-    names, fields = list(form.fields), list(form.fields.values())
-    inputs = [*fields, form.picture, form.recording]
+    def generate(
+        text: str,
+        want: list[str],
+        image: str,
+        steps: int,
+        sampler: str,
+        guidance: float,
+        speaker: str,
+        seed: int,
+        n: int,
+        vs: str,
+        audio: str,
+        recording: Any,
+        request: gr.Request,
+    ) -> Iterator[tuple[Any, Any]]:
+        """Generate pictures, sounds and words of digits from any of them, and watch every step.
 
-    def generate(request: gr.Request, *values: Any) -> Iterator[tuple[Any, Any]]:
-        yield from tab.run(request, dict(zip(names, values, strict=False)), *values[len(names) :])
+        Args:
+            text: a word such as "seven", "七" or "7"; empty for none.
+            want: what to make: any of "image", "audio", "text" that is not given.
+            image: a picture as a data URI; empty for none.
+            steps: of the sampler.
+            sampler: its name.
+            guidance: scale of classifier-free guidance.
+            speaker: name of the voice; empty for any.
+            seed: of the start noise.
+            n: how many results.
+            vs: a second run beside the first, for example "guidance:1"; empty for none.
+            audio: a voice as it stands in a link; empty for none.
+            recording: a sound file, used before `audio`.
+        """
+        fields = dict(text=text, want=want, image=image, steps=steps, sampler=sampler, guidance=guidance)
+        fields |= dict(speaker=speaker, seed=seed, n=n, vs=vs, audio=audio)
+        yield from tab.run(request, fields, recording)
 
     trigger = gr.Button("run", visible="hidden", elem_id="mm-run")
     running = trigger.click(
         generate,
-        inputs,
+        [form.fields[name] for name in ORDER] + [form.recording],
         [player, maths],
         api_name="generate",
         concurrency_id=CONCURRENCY_ID,
@@ -203,7 +217,8 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
         trigger_mode="multiple",
         js=signal("start", passes=True),
     )
-    running.then(None, js=signal("over"))
+    for ended in (running.then, running.failure):
+        ended(None, js=signal("over"))
     # A new run takes the place of one's own unfinished run; those of other visitors are not touched.
     private: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     again = gr.on([form.generate.click, form.fields["text"].submit], None, cancels=[running], js=signal("stop"))
@@ -216,12 +231,12 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
 
         chosen = chip.click(choose, None, form.outputs(), cancels=[running], js=signal("stop"), **private)
         chosen.then(None, js=RUN)
-    forget = {"image": "", "audio": ""}
-    codes = [form.fields[name] for name in forget]
-    gone = [*codes, form.kept_row]
-    form.forget.click(lambda: ["", "", gr.update(visible=False)], None, gone, **private)
-    form.picture.input(lambda: ["", gr.update(visible=False)], None, [codes[0], form.kept_row], **private)
-    form.recording.input(lambda: ["", gr.update(visible=False)], None, [codes[1], form.kept_row], **private)
+    word, want, pad = (form.fields[name] for name in ("text", "want", "image"))
+    pad.drawn(None, [pad, word, want], [word, want], js=forms.given_js("image"))
+    form.recording.input(None, [form.recording, word, want], [word, want], js=forms.given_js("audio"))
+    voice, kept = form.fields["audio"], form.kept_row
+    for gone in (form.forget.click, form.recording.input):
+        gone(lambda: ["", gr.update(visible=False)], None, [voice, kept], **private)
 
     def open_link(request: gr.Request) -> list[Any]:
         return tab.open_link(form, request)

@@ -33,6 +33,7 @@ function paint() {
     what: view.what, playing: view.playing ? 1 : 0, run: run.id });
   const shown = root.querySelector(".mp-picture");
   root.dataset.shown = shown && shown.src ? String(shown.src.length) : "";
+  if (root.dataset.state === "stopped") setState("stopped", `${L.stopped} ${have} / ${run.max}`);
   controls(have);
   drawChart();
   showNumbers();
@@ -66,8 +67,9 @@ function setState(state, text) {
 
 // ---- messages -----------------------------------------------------------------------------------------
 
-function receive(message) {
-  if (!message || !message.run) return;
+function receive(value) {
+  if (!value) return;
+  const message = JSON.parse(value);
   if (message.open) open(message);
   if (!run || run.id !== message.run) return;
   for (const frame of message.frames || []) {
@@ -100,16 +102,17 @@ window.addEventListener("mm-player", (event) => {
   if (!root.isConnected) return;
   if (event.detail === "start") {
     setState("waiting", L.waiting);
+    setTimeout(() => { if (root.dataset.state === "waiting") setState("waiting", L.queued); }, 2000);
     const box = root.getBoundingClientRect();
     if (box.top > window.innerHeight * 0.75 || box.bottom < 0) root.scrollIntoView({ behavior: "smooth", block: "start" });
   }
   if (event.detail === "stop" && ["running", "waiting"].includes(root.dataset.state)) {
     const have = run ? arrived() : 0;
-    setState("stopped", have ? `${L.stopped} ${have} / ${run.max}` : L.ready);
+    setState(have ? "stopped" : "idle", "");
     repaint();
   }
   if (event.detail === "over" && ["running", "waiting"].includes(root.dataset.state)) {
-    setState(run && arrived() ? "stopped" : "idle", run && arrived() ? L.interrupted : L.ready);
+    setState(run && arrived() ? "stopped" : "idle", "");
     repaint();
   }
 });

@@ -7,6 +7,7 @@ carries `data-step`, `data-frames`, `data-steps`, `data-state`, `data-follow` an
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ SCRIPTS = ("player_view.js", "player_sound.js", "player_save.js", "player.js")  
 WORDS = (
     "clean noisy all one keys copy_link copied save save_webp save_gif save_png save_wav save_wav_all save_json "
     "saving save_failed no_sound no_picture sample given play pause loop live step play_sound settled change "
-    "distance help_t help_change help_distance image audio text waiting running done stopped interrupted too_long "
+    "distance help_t help_change help_distance image audio text waiting running done stopped queued too_long "
     "ready"
 ).split()
 
@@ -41,13 +42,13 @@ class Player(gr.HTML):
         """The player is an output only: what a browser sends back is ignored."""
         return None
 
-    def postprocess(self, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        """A message goes to the browser as it is."""
-        return value
+    def postprocess(self, value: dict[str, Any] | None) -> str | None:
+        """A message travels as one JSON string: Gradio's page compares and copies nested values several times."""
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
     def api_info(self) -> dict[str, Any]:
         """What a client gets: the newest message; the last one carries the tokens of the result."""
-        return {"type": "object", "description": "{run, open?, frames: [{lane, i, t, change, …}], end?}"}
+        return {"type": "string", "description": "JSON: {run, open?, frames: [{lane, i, t, change, …}], end?}"}
 
 
 def _read(name: str) -> str:

@@ -1,6 +1,10 @@
 // Sound in the player: decoding what the server sends, the picture of a sound, and playing it.
 
-const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+function bytesOf(base64) {
+  const text = atob(base64), bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
 
 // G.711 mu-law, 8 bits a sample: half the bytes of PCM, its error well below what a step changes.
 const MU_LAW = Float32Array.from({ length: 256 }, (_, code) => {
@@ -13,9 +17,9 @@ const MU_LAW = Float32Array.from({ length: 256 }, (_, code) => {
 function samplesOf(sound) {
   if (!sound.samples) {
     const bytes = bytesOf(sound.mu ?? sound.pcm);
-    sound.samples = sound.mu
-      ? Float32Array.from(bytes, (b) => MU_LAW[b])
-      : Float32Array.from(new Int16Array(bytes.buffer), (v) => v / 32768);
+    const whole = sound.mu ? bytes : new Int16Array(bytes.buffer), samples = new Float32Array(whole.length);
+    for (let i = 0; i < samples.length; i++) samples[i] = sound.mu ? MU_LAW[whole[i]] : whole[i] / 32768;
+    sound.samples = samples;
   }
   return sound.samples;
 }
@@ -64,25 +68,32 @@ function spectrogram(samples, columns) {
   return rows;
 }
 
-// Waveform above, spectrogram (0 Hz at the bottom) below.
+// Waveform above (compressed, so that soft speech is seen beside loud), spectrogram (0 Hz at the bottom) below.
 function drawSound(canvas, samples) {
   const [ctx, width, height] = fitted(canvas);
-  const style = getComputedStyle(root);
-  const ink = style.getPropertyValue("--mm-accent").trim() || "#0f766e";
+  const ink = getComputedStyle(root).getPropertyValue("--mm-accent").trim();
+  const middle = height * 0.2, per = samples.length / width;
   ctx.clearRect(0, 0, width, height);
-  const middle = height * 0.2;
   ctx.fillStyle = ink;
-  const per = samples.length / width;
+  ctx.beginPath();
   for (let x = 0; x < width; x++) {
     let low = 0, high = 0;
     for (let i = Math.floor(x * per); i < (x + 1) * per; i++) {
       if (samples[i] < low) low = samples[i];
       if (samples[i] > high) high = samples[i];
     }
-    const top = middle - Math.min(1, high * 1.4) * middle, bottom = middle - Math.max(-1, low * 1.4) * middle;
-    ctx.fillRect(x, top, 1, Math.max(1, bottom - top));
+    const top = middle * (1 - Math.min(1, high) ** 0.6), bottom = middle * (1 + Math.min(1, -low) ** 0.6);
+    ctx.rect(x, top, 1, Math.max(1, bottom - top));
   }
-  const columns = Math.min(160, Math.max(40, Math.round(width / 2)));
+  ctx.fill();
+  ctx.drawImage(spectrogramSheet(samples, Math.min(160, Math.max(40, Math.round(width / 2))), ink), 0, height * 0.42, width, height * 0.58);
+}
+
+// The spectrogram as a small picture, kept beside the samples: scrubbing comes back to the same steps.
+const sheets = new WeakMap();
+function spectrogramSheet(samples, columns, ink) {
+  const kept = sheets.get(samples);
+  if (kept && kept.columns === columns && kept.ink === ink) return kept.sheet;
   const rows = spectrogram(samples, columns), bins = FFT_SIZE / 2;
   const sheet = new OffscreenCanvas(columns, bins), paint = sheet.getContext("2d");
   const image = paint.createImageData(columns, bins), [r, g, b] = rgbOf(ink);
@@ -93,8 +104,8 @@ function drawSound(canvas, samples) {
       image.data[at + 3] = 255 * rows[x][k] ** 1.3;
     }
   paint.putImageData(image, 0, 0);
-  ctx.imageSmoothingEnabled = true;
-  ctx.drawImage(sheet, 0, height * 0.42, width, height * 0.58);
+  sheets.set(samples, { sheet, columns, ink });
+  return sheet;
 }
 
 let audio = null;

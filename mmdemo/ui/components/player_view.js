@@ -9,12 +9,16 @@ const make = (tag, className, text) => {
   return node;
 };
 
-const rgbOf = (colour) => {
-  const probe = new OffscreenCanvas(1, 1).getContext("2d");
-  probe.fillStyle = colour;
-  probe.fillRect(0, 0, 1, 1);
-  return probe.getImageData(0, 0, 1, 1).data;
-};
+const colours = new Map();
+function rgbOf(colour) {
+  if (!colours.has(colour)) {
+    const probe = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    probe.fillStyle = colour;
+    probe.fillRect(0, 0, 1, 1);
+    colours.set(colour, probe.getImageData(0, 0, 1, 1).data);
+  }
+  return colours.get(colour);
+}
 
 // A canvas at the screen's own resolution: [context, width, height] in device pixels.
 function fitted(canvas) {
@@ -93,9 +97,10 @@ function showGiven() {
 function layOut() {
   const one = view.layout === "one";
   root.dataset.layout = view.layout;
+  root.dataset.large = one || !run || run.lanes[0].n === 1 ? 1 : 0;
   for (const card of root.querySelectorAll(".mp-card"))
     card.hidden = one && Number(card.dataset.sample) !== view.sample;
-  const columns = one ? 1 : Math.min(run ? run.lanes[0].n : 1, run && run.lanes.length > 1 ? 2 : 4);
+  const most = run ? run.lanes[0].n : 1, columns = one ? 1 : Math.min(most, run && run.lanes.length > 1 ? 2 : 4);
   root.style.setProperty("--columns", columns);
   for (const button of root.querySelectorAll("[data-layout]"))
     button.setAttribute("aria-pressed", button.dataset.layout === view.layout);
@@ -158,19 +163,18 @@ function drawChart() {
 }
 
 function showNumbers() {
-  const list = root.querySelector(".mp-numbers");
   const frames = run ? run.lanes.map((lane) => lane.frames[frameAt(lane)]).filter(Boolean) : [];
   const digits = (value) => (value == null ? "–" : value >= 100 ? value.toFixed(0) : value.toFixed(3));
-  const row = (name, help, pick) => {
+  const shown = (pick) => (frames.length ? frames.map((f) => digits(pick(f))).join(" | ") : "–");
+  const row = (name, help, ...values) => {
     const cell = make("div");
     cell.title = help;
-    cell.append(make("dt", "", name), make("dd", "", frames.length ? frames.map((f) => digits(pick(f))).join(" | ") : "–"));
+    cell.append(make("dt", "", name), ...values.flatMap(([label, value]) => [make("dd", "", value), ...(label ? [make("dt", "mp-of", label)] : [])]));
     return cell;
   };
-  const want = run ? run.want : ["image"];
-  list.replaceChildren(
-    row("t", L.help_t, (f) => f.t),
-    row(L.change, L.help_change, (f) => f.change),
-    ...want.map((m) => row(`${L.distance} · ${L[m]}`, L.help_distance, (f) => f.distance[m])),
+  root.querySelector(".mp-numbers").replaceChildren(
+    row("t", L.help_t, ["", shown((f) => f.t)]),
+    row(L.change, L.help_change, ["", shown((f) => f.change)]),
+    row(L.distance, L.help_distance, ...(run ? run.want : []).map((m) => [L[m], shown((f) => f.distance[m])])),
   );
 }
