@@ -177,7 +177,7 @@ def train(
 
     folder = out or Path("runs") / Path(recipe).stem
     training.train(recipe, data_dir, folder, resume=resume, init=init, minutes=minutes, device=device)
-    if evaluate_after:
+    if evaluate_after and (folder / "config.json").is_file():  # the comparison prints its own table
         typer.echo(report.table(report.evaluate(str(folder), data_dir, device=device)["figures"]))
 
 

@@ -55,6 +55,11 @@ def train(
         minutes: train this long instead of ``steps`` (the learning-rate schedule then follows the clock).
     """
     recipe = read_recipe(name)
+    if recipe.task == "compare":
+        from .compare import compare, table
+
+        print(table(compare(recipe, data_dir, out, device, quiet)))
+        return out
     task = make_task(recipe, data_dir, device)
     if init:
         checkpoints.load_into(task.model, checkpoints.find(init))

@@ -1,0 +1,176 @@
+"""Properties of the bottlenecks, one test for each trap known from other codecs."""
+
+import pytest
+import torch
+
+from mmdemo.tokenizers.kmeans import kmeans, nearest
+from mmdemo.tokenizers.quantize import BottleneckConfig, ResidualVQ, dropout_levels, make_bottleneck
+
+
+@pytest.fixture
+def rvq() -> ResidualVQ:
+    torch.manual_seed(0)
+    vq = ResidualVQ(BottleneckConfig(dim=4, levels=3, codebook_size=16))
+    vq.initialise(torch.randn(2000, 4))
+    return vq
+
+
+def latents(n: int = 6, positions: int = 50) -> torch.Tensor:
+    return torch.randn(n, 4, positions, generator=torch.Generator().manual_seed(1))
+
+
+def test_nearest_agrees_with_brute_force_for_any_chunking(monkeypatch):
+    vectors, codebook = torch.randn(333, 8), torch.randn(40, 8)
+    expected = torch.cdist(vectors, codebook).argmin(1)
+    assert torch.equal(nearest(vectors, codebook), expected)
+    monkeypatch.setattr("mmdemo.tokenizers.kmeans.CHUNK", 400)  # ten rows at a time
+    assert torch.equal(nearest(vectors, codebook), expected)
+
+
+def test_kmeans_finds_separated_clusters():
+    torch.manual_seed(0)
+    truth = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    vectors = truth.repeat_interleave(100, 0) + 0.1 * torch.randn(300, 2)
+    centres, assigned = kmeans(vectors, 3, iterations=20)
+    assert (torch.cdist(truth, centres).min(1).values < 0.1).all()
+    assert len(assigned) == 300
+
+
+def test_kmeans_with_fewer_vectors_than_centres():
+    centres, _ = kmeans(torch.randn(5, 3), 8)
+    assert centres.shape == (8, 3) and centres.isfinite().all()
+
+
+def test_eval_forward_equals_decode_of_codes(rvq):
+    rvq.eval()
+    z = latents()
+    out = rvq(z)
+    assert torch.allclose(out.z, rvq.decode(out.codes), atol=1e-6)  # fp32 rounding of z + (q - z)
+    assert torch.equal(out.codes, rvq.encode(z))
+
+
+def test_codes_of_codewords_are_themselves(rvq):
+    """Level 1 codewords encode to their own index."""
+    words = rvq.codebooks[0].T[None]  # (1, D, K)
+    assert torch.equal(rvq.encode(words, levels=1)[0, 0], torch.arange(16))
+
+
+def test_error_falls_with_every_level(rvq):
+    z = latents()
+    codes = rvq.encode(z)
+    errors = [(rvq.decode(codes[:, : k + 1]) - z).square().mean() for k in range(3)]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_fewer_active_levels_give_the_coarser_sum(rvq):
+    rvq.eval()
+    z = latents(3)
+    out = rvq(z, torch.tensor([1, 2, 3]))
+    for i, levels in enumerate((1, 2, 3)):
+        assert torch.allclose(out.z[i], rvq.decode(out.codes[i : i + 1, :levels])[0], atol=1e-6)
+
+
+def test_straight_through_gradient_is_identity(rvq):
+    rvq.eval()
+    z = latents().requires_grad_()
+    rvq(z).z.sum().backward()
+    assert torch.allclose(z.grad, torch.ones_like(z))
+
+
+def test_commitment_reaches_the_encoder_past_level_one(rvq):
+    """The residual of level 2 and 3 must pull on z; without a detached word it does not."""
+    rvq.eval()
+    z = latents().requires_grad_()
+    rvq(z, torch.full((6,), 3)).loss.backward()
+    all_levels = z.grad.clone()
+    z.grad = None
+    rvq(z, torch.full((6,), 1)).loss.backward()
+    assert not torch.allclose(all_levels, z.grad, atol=1e-5)
+    # Gradient of the last level alone points from the full reconstruction to z.
+    residual = (z - rvq.decode(rvq.encode(z))).detach()
+    assert (all_levels * residual).sum() > 0
+
+
+def test_codebook_follows_the_data(rvq):
+    rvq.train()
+    z = latents(32) + 3.0  # the data moves
+    before = (rvq.decode(rvq.encode(z)) - z).square().mean()
+    for _ in range(200):
+        rvq(z)
+    assert (rvq.decode(rvq.encode(z)) - z).square().mean() < 0.5 * before
+
+
+def test_dead_codes_restart_and_stay(rvq):
+    rvq.train()
+    rvq.codebooks[0, 3] = 1e3  # a code that nothing will ever choose
+    rvq.ema_sum[0, 3] = 0
+    rvq.ema_count[0, 3] = 0
+    rvq(latents())
+    word = rvq.codebooks[0, 3].clone()
+    assert word.abs().max() < 10
+    # All three buffers were set: the next update must not throw the restart away.
+    assert torch.allclose(rvq.ema_sum[0, 3] / rvq.ema_count[0, 3], word, atol=1e-5)
+    rvq(latents())
+    assert rvq.codebooks[0, 3].abs().max() < 10
+
+
+def test_padding_never_touches_codebook_statistics(rvq):
+    twin = ResidualVQ(rvq.config)
+    twin.load_state_dict(rvq.state_dict())
+    z = latents(2, 50)
+    mask = torch.ones(2, 50, dtype=torch.bool)
+    mask[:, 40:] = False
+    dirty = z.clone()
+    dirty[..., 40:] = 100.0
+    torch.manual_seed(5)
+    masked = rvq.train()(dirty, mask=mask)
+    torch.manual_seed(5)
+    short = twin.train()(z[..., :40].contiguous())
+    assert torch.allclose(rvq.codebooks, twin.codebooks, atol=1e-6)
+    assert torch.allclose(masked.loss, short.loss, atol=1e-6)
+
+
+def test_quantising_is_fp32_under_autocast(rvq):
+    rvq.eval()
+    z = latents()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = rvq(z)
+    assert torch.equal(out.codes, rvq.encode(z))
+
+
+def test_quantizer_dropout_draws_every_level_and_keeps_half():
+    drawn = dropout_levels(4000, 4, 0.5, torch.Generator().manual_seed(0))
+    assert set(drawn.tolist()) == {1, 2, 3, 4}
+    assert 0.55 < (drawn == 4).float().mean() < 0.70  # half, plus a quarter of the other half: 0.625
+
+
+def test_usage_shows_a_collapse(rvq):
+    rvq.ema_count.zero_()
+    rvq.ema_count[:, 0] = 100
+    used, perplexity = rvq.usage()
+    assert used == pytest.approx([1 / 16] * 3) and perplexity == pytest.approx([1.0] * 3)
+
+
+def test_gaussian_kl_against_torch_distributions():
+    config = BottleneckConfig(kind="gaussian", dim=4, kl=1.0)
+    bottleneck = make_bottleneck(config).eval()
+    z = torch.randn(3, 8, 5)
+    mu, logvar = z.chunk(2, dim=1)
+    exact = torch.distributions.kl_divergence(
+        torch.distributions.Normal(mu, (0.5 * logvar).exp()), torch.distributions.Normal(0.0, 1.0)
+    )
+    out = bottleneck(z)
+    assert torch.allclose(out.loss, exact.mean(), atol=1e-6)
+    assert torch.equal(out.z, mu) and out.codes is None
+
+
+def test_gaussian_samples_only_in_training():
+    bottleneck = make_bottleneck(BottleneckConfig(kind="gaussian", dim=4)).train()
+    z = torch.zeros(200, 8, 10)
+    assert bottleneck(z).z.std() == pytest.approx(1.0, abs=0.05)  # sigma = 1 where log sigma^2 = 0
+
+
+def test_vq_is_one_level_and_unknown_kinds_are_refused():
+    assert make_bottleneck(BottleneckConfig(kind="vq", levels=5)).levels == 1
+    with pytest.raises(ValueError, match="rvq, vq, gaussian"):
+        BottleneckConfig(kind="fsq")
