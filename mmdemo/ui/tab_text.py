@@ -1,10 +1,9 @@
-"""The Text tab: type, see the codes of every four bytes, take levels away, swap codes, compare with compressors."""
+"""The Text tab: type, see the codes, take levels away, swap codes, compare with compressors."""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import gradio as gr
 
@@ -12,21 +11,28 @@ from mmdemo.errors import InputError
 from mmdemo.modalities import text as text_files
 from mmdemo.tokenizers.tokens import Tokens
 from mmdemo.ui import state, text_view
+from mmdemo.ui.api_text import add_text_api
 from mmdemo.ui.components import compare
 from mmdemo.ui.components.chips import TokenChips
 from mmdemo.ui.components.common import how_it_works, intro
+from mmdemo.ui.components.compare import notes_html
+from mmdemo.ui.components.filedrop import FileDrop, dropped_file
 from mmdemo.ui.components.picker import CodePicker
+from mmdemo.ui.components.pills import Pills
 from mmdemo.ui.components.save import SaveButtons, save_value
-from mmdemo.ui.i18n import lang_of, t, tr
-from mmdemo.ui.state import Context, friendly
+from mmdemo.ui.i18n import LANGUAGES, lang_of, t, tr
+from mmdemo.ui.state import Context, friendly, whole
 from mmdemo.ui.text_view import TextSession
 
 EXAMPLES = Path(__file__).with_name("examples")
 FILE_TYPES = [".mmt", *text_files.SUFFIXES]
+KEEP = 3600  # seconds a visitor's text stays in memory after its page is closed
 FIRST = "The quick brown fox jumps over the lazy dog. 敏捷的棕狐跳过了懒狗。🦊"
-# The server needs to know only that a text is too long, not all of it.
-TRIM_JS = f"""(text, ...rest) =>
-  [(text || '').slice(0, {state.MAX_TEXT_BYTES + 1}).replace(/[\\uD800-\\uDBFF]$/, ''), ...rest]"""
+# The server needs to know only that a text is too long, not all of it. Gradio's text box has no dir="auto".
+TRIM_JS = f"""(text, ...rest) => {{
+  document.querySelector("#mm-text-input textarea")?.setAttribute("dir", "auto");
+  return [(text || "").slice(0, {state.MAX_TEXT_BYTES + 1}).replace(/[\\uD800-\\uDBFF]$/, ""), ...rest];
+}}"""
 
 
 class TextTab:
@@ -39,7 +45,7 @@ class TextTab:
     def codec(self) -> Any:
         return self.ctx.codec("text")
 
-    def start(self, source: str | bytes | Path, lang: str) -> TextSession:
+    def start(self, source: str | BinaryIO, lang: str) -> TextSession:
         """Encode a text on all levels; longer ones are cut to the page's limit, with a note."""
         item = self.codec.load(source)
         notes = item.notes
@@ -51,9 +57,9 @@ class TextTab:
         tokens = self.codec.encode(item)
         return TextSession(bytes(item.tensor.tolist()), tokens, tokens, notes)
 
-    def open_tokens(self, path: Path, lang: str) -> TextSession:
+    def open_tokens(self, data: bytes, lang: str) -> TextSession:
         """Tokens from an .mmt file. Raises InputError if other weights made them or there are too many."""
-        tokens = Tokens.load(path)
+        tokens = Tokens.from_bytes(data)
         self.codec.check(tokens)
         size = tokens.meta["bytes"]
         if size > state.MAX_TEXT_BYTES:
@@ -65,15 +71,14 @@ class TextTab:
         """Values of `outputs()` for one session; None empties the page."""
         if session is None:
             empty = compare.pane("", tr("text.reconstruction", lang), tr("text.empty", lang))
-            return [None, empty, "", "", "", "", "", "", ""]
-        levels = max(1, min(int(levels), session.tokens.levels))
+            return [None, empty, "", "", "", "", "", ""]
+        levels = _levels(session, levels)
         data = text_view.decoded_bytes(self.codec, session.tokens, levels)
         kept = session.tokens.truncate(levels)
         return [
             session,
             text_view.reconstruction_html(session, data, lang),
-            text_view.notes_html(session.notes),
-            text_view.tiles_html(session, data, levels, lang),
+            text_view.tiles_html(session, data, levels, lang) + notes_html(session.notes),
             text_view.chips_json(session, data, levels, lang),
             "",
             text_view.bars_html(session, data, levels, lang),
@@ -89,27 +94,39 @@ class TextTab:
     # ------------------------------------------------------------------ events
 
     @friendly
-    def typed(self, text: str, levels: int, request: gr.Request) -> list[Any]:
-        """A text was typed, pasted or chosen from the examples."""
+    def typed(self, text: str, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
+        """The text box holds something else now. Nothing changes if the page already shows that text."""
         lang = lang_of(request)
+        shown = None if session is None else (session.original or b"").decode("utf-8")
+        if shown is not None and shown == text:
+            return [gr.skip()] * OUTPUTS
         return self.show(self.start(text, lang) if text else None, levels, lang)
 
-    @friendly
-    def chosen(self, text: str, levels: int, request: gr.Request) -> list[Any]:
-        """An example was chosen. The first output is the new content of the text box."""
-        lang = lang_of(request)
-        return [text, *self.show(self.start(text, lang), levels, lang)]
+    def example(self, texts: list[str]) -> Any:
+        """The handler for the row of examples. Its first output is the new content of the text box."""
+
+        @friendly
+        def chosen(levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
+            lang, text = lang_of(request), texts[whole(getattr(event, "index", None), 0, len(texts) - 1)]
+            return [text, *self.show(self.start(text, lang), levels, lang)]
+
+        return chosen
 
     @friendly
-    def opened(self, path: str | None, levels: int, request: gr.Request) -> list[Any]:
-        """A file was opened: tokens, or a text. The first output is the new content of the text box."""
+    def ready(self, text: str, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
+        """The tab was opened in a browser. The first output is the slider, with as many steps as levels."""
         lang = lang_of(request)
-        if path is None:
-            raise gr.Error(tr("text.no_file", lang), print_exception=False)
-        file = Path(path)
-        tokens = file.suffix.lower() == ".mmt"
-        session = self.open_tokens(file, lang) if tokens else self.start(file, lang)
-        return ["" if tokens else session.original.decode("utf-8"), *self.show(session, levels, lang)]
+        session = session or (self.start(text, lang) if text else None)
+        return [gr.update(maximum=self.codec.levels), *self.show(session, levels, lang)]
+
+    @friendly
+    def opened(self, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """A file was dropped or chosen: tokens, or a text. The first output goes to the text box."""
+        lang, file = lang_of(request), dropped_file(event)
+        tokens = file.name.lower().endswith(".mmt")
+        session = self.open_tokens(file.read(), lang) if tokens else self.start(file, lang)
+        text = "" if tokens else (session.original or b"").decode("utf-8")
+        return [text, *self.show(session, levels, lang)]
 
     @friendly
     def relevelled(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
@@ -117,12 +134,16 @@ class TextTab:
         return self.show(session, levels, lang_of(request))
 
     @friendly
-    def picked(self, session: TextSession | None, levels: int, event: gr.EventData, request: gr.Request) -> str:
+    def picked(
+        self, session: TextSession | None, levels: int, event: gr.EventData, request: gr.Request
+    ) -> str:
         """A chip was clicked."""
         if session is None:
             return ""
-        levels = max(1, min(int(levels), session.tokens.levels))
-        return text_view.picker_json(self.codec, session, _whole(event, "position"), levels, lang_of(request))
+        position = whole(getattr(event, "position", None), 0, session.tokens.positions[0] - 1)
+        return text_view.picker_json(
+            self.codec, session, position, _levels(session, levels), lang_of(request)
+        )
 
     @friendly
     def swapped(
@@ -132,8 +153,8 @@ class TextTab:
         lang = lang_of(request)
         if session is None:
             return self.show(None, levels, lang)
-        position, level = _whole(event, "position"), _whole(event, "level")
-        tokens = session.tokens.with_code(level, (position,), _whole(event, "code"))
+        level, position, code = (whole(getattr(event, name, None)) for name in ("level", "position", "code"))
+        tokens = session.tokens.with_code(level, (position,), code)  # refuses what does not exist
         return self._after_edit(session, tokens, position, levels, lang)
 
     @friendly
@@ -145,12 +166,19 @@ class TextTab:
         changed = sorted(session.edited)
         return self._after_edit(session, session.encoded, changed[0] if changed else 0, levels, lang)
 
-    def _after_edit(self, session: TextSession, tokens: Any, position: int, levels: int, lang: str) -> list[Any]:
+    def _after_edit(
+        self, session: TextSession, tokens: Any, position: int, levels: int, lang: str
+    ) -> list[Any]:
         session = TextSession(session.original, tokens, session.encoded, session.notes)
         values = self.show(session, levels, lang)
-        levels = max(1, min(int(levels), tokens.levels))
+        levels = _levels(session, levels)
         values[PICKER] = text_view.picker_json(self.codec, session, position, levels, lang)
         return values
+
+
+def _levels(session: TextSession, levels: Any) -> int:
+    """The slider's value, as far as this text has so many levels."""
+    return min(whole(levels, 1, 64), session.tokens.levels)
 
 
 def _title(text: str) -> str:
@@ -159,56 +187,72 @@ def _title(text: str) -> str:
     return line if len(line) <= 24 else f"{line[:22].rstrip()}…"
 
 
-def _whole(event: gr.EventData, name: str) -> int:
-    """A whole number from an event of the page. Raises InputError for anything else (anyone can send events)."""
-    value = getattr(event, name, None)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
-        raise InputError(f"“{name}” has to be a whole number.")
-    return int(value)
-
-
-PICKER = 5  # place of the code picker in the list of outputs
+OUTPUTS, PICKER = 8, 4  # how many values `show` gives, and which of them is the code picker
 
 
 def build(ctx: Context) -> None:
     """Build the tab inside the current `gr.Tab`."""
     tab = TextTab(ctx)
+    add_text_api(ctx)
     intro("text.intro")
-    session = gr.State(None)
+    session = gr.State(None, time_to_live=KEEP)
+    texts = [file.read_text(encoding="utf-8") for file in sorted(EXAMPLES.glob("*.txt"))]
+    first = len(texts) - 1 if texts else -1
+    pills = Pills(
+        {lang: [_title(text) for text in texts] for lang in LANGUAGES}, first, elem_id="mm-text-examples"
+    )
     with gr.Row(equal_height=False):
-        with gr.Column(min_width=320):
+        with gr.Column(min_width=300):
             box = gr.Textbox(
-                FIRST, label=t("text.input"), placeholder=t("text.placeholder"), lines=7, max_lines=14,
-                elem_id="mm-text-input", html_attributes=gr.InputHTMLAttributes(spellcheck=False),
+                texts[first] if texts else FIRST,
+                label=t("text.input"),
+                placeholder=t("text.placeholder"),
+                lines=6,
+                max_lines=14,
+                elem_id="mm-text-input",
+                max_length=state.MAX_TEXT_BYTES + 1,
+                html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocorrect="off"),
             )
-        with gr.Column(min_width=320):
-            output = gr.HTML(css_template=compare.COMPARE_CSS, elem_id="mm-text-output", apply_default_css=False)
+        with gr.Column(min_width=300):
+            output = gr.HTML(
+                css_template=compare.COMPARE_CSS, elem_id="mm-text-output", apply_default_css=False
+            )
     with gr.Row(equal_height=True):
         levels = gr.Slider(
-            1, 3, value=3, step=1, label=t("text.levels"), info=t("text.levels_info"), elem_id="mm-text-levels",
-            scale=3, min_width=260,
+            1,
+            3,
+            value=3,
+            step=1,
+            label=t("text.levels"),
+            info=t("text.levels_info"),
+            elem_id="mm-text-levels",
+            scale=3,
+            min_width=260,
         )
-        upload = gr.UploadButton(t("text.file"), file_types=FILE_TYPES, scale=1, min_width=160)
-    texts = [file.read_text(encoding="utf-8") for file in sorted(EXAMPLES.glob("*.txt"))]
-    with gr.Row(elem_classes=["mm-text-examples"]):
-        buttons = [gr.Button(_title(text), size="sm", min_width=90, variant="secondary") for text in texts]
-    notes = gr.HTML(elem_id="mm-text-notes")
+        with gr.Column(scale=1, min_width=220):
+            drop = FileDrop(
+                "text.file",
+                FILE_TYPES,
+                also="#mm-text-input",
+                head_bytes=4 * state.MAX_TEXT_BYTES,
+                elem_id="mm-text-file",
+            )
     tiles = gr.HTML(elem_id="mm-text-tiles")
-    gr.Markdown(t("text.tokens"), elem_classes=["mm-caption"])
+    gr.Markdown(t("text.tokens"), elem_classes=["mm-hint"])
     chips = TokenChips(elem_id="mm-text-chips")
     picker = CodePicker(elem_id="mm-text-picker")
     bars = gr.HTML(css_template=compare.BARS_CSS, elem_id="mm-text-bars", apply_default_css=False)
     save = SaveButtons(elem_id="mm-text-save")
     maths = how_it_works()
 
-    outputs = [session, output, notes, tiles, chips, picker, bars, maths, save]
+    outputs = [session, output, tiles, chips, picker, bars, maths, save]
     model = {"concurrency_id": state.CONCURRENCY_ID, "show_progress": "hidden", "api_visibility": "private"}
     live = {**model, "trigger_mode": "always_last"}
-    box.input(tab.typed, [box, levels], outputs, js=TRIM_JS, **live)
-    chips.ready(tab.typed, [box, levels], outputs, js=TRIM_JS, **live)
-    upload.upload(tab.opened, [upload, levels], [box, *outputs], **model)
-    for text, button in zip(texts, buttons, strict=True):
-        button.click(partial(tab.chosen, text), [levels], [box, *outputs], **model)
+    # Not `input`: in Gradio 6.31 that misses pasting, deleting and input methods for Chinese.
+    box.change(tab.typed, [box, session, levels], outputs, js=TRIM_JS, **live)
+    chips.ready(tab.ready, [box, session, levels], [levels, *outputs], js=TRIM_JS, **live)
+    pills.pick(tab.example(texts), [levels], [box, *outputs], **live)
+    drop.file(tab.opened, [levels], [box, *outputs], **model)
     levels.change(tab.relevelled, [session, levels], outputs, **live)
     chips.pick(tab.picked, [session, levels], picker, **live)
     picker.pick(tab.picked, [session, levels], picker, **live)

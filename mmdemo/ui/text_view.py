@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,11 +63,6 @@ def reconstruction_html(session: TextSession, data: bytes, lang: str) -> str:
     body = compare.marked(original, output, ops, tr("text.was", lang), tr("text.nothing", lang))
     verdict = tr("text.wrong", lang, count=wrong, total=len(original)) if wrong else tr("text.exact", lang)
     return compare.pane(body, name, verdict, good=not wrong)
-
-
-def notes_html(notes: tuple[str, ...]) -> str:
-    """Sentences about the input, one a line; nothing if there are none."""
-    return "".join(f'<p class="mm-note">{html.escape(note)}</p>' for note in notes)
 
 
 def chips_json(session: TextSession, data: bytes, levels: int, lang: str) -> str:
@@ -136,7 +130,7 @@ def tiles_html(session: TextSession, data: bytes, levels: int, lang: str) -> str
         *_accuracy(session, data, lang),
     ]
     for level, value in enumerate(tokens.perplexity()[-1:], start=levels):
-        note = tr("text.perplexity_note", lang, level=level, size=tokens.codebook_size)
+        note = tr("text.perplexity_note", lang, level=level)
         figures.append((tr("text.perplexity", lang), f"{value:.0f}", note))
     return tiles(figures)
 
@@ -152,11 +146,17 @@ def bars_html(session: TextSession, data: bytes, levels: int, lang: str) -> str:
         note = tr("text.bars_lossy", lang, percent=100 * metrics.byte_accuracy(raw, data))
     own = tr("text.bars_ours_one" if levels == 1 else "text.bars_ours", lang, levels=levels)
     bars = [compare.Bar(tr("text.bars_raw", lang), len(raw))]
-    sizes = {point.codec: point.bytes for point in classical.text_points(raw.decode("utf-8", errors="replace"))}
+    sizes = {
+        point.codec: point.bytes for point in classical.text_points(raw.decode("utf-8", errors="replace"))
+    }
     for name in COMPRESSORS:
-        bars.append(compare.Bar(name, sizes.get(name), "" if name in sizes else tr("text.bars_missing", lang)))
+        bars.append(
+            compare.Bar(name, sizes.get(name), "" if name in sizes else tr("text.bars_missing", lang))
+        )
     bars.append(compare.Bar(own, -(-int(session.tokens.truncate(levels).bits) // 8), note, ours=True))
-    return compare.bar_chart(bars, tr("text.bars", lang), tr("text.bars_unit", lang), tr("text.bars_note", lang))
+    return compare.bar_chart(
+        bars, tr("text.bars", lang), tr("text.bars_unit", lang), tr("text.bars_note", lang)
+    )
 
 
 def maths(codec: Any, session: TextSession, data: bytes, levels: int, lang: str) -> str:
@@ -191,7 +191,7 @@ def maths(codec: Any, session: TextSession, data: bytes, levels: int, lang: str)
     )
 
 
-def _accuracy(session: TextSession, data: bytes, lang: str) -> list[tuple[str, ...]]:
+def _accuracy(session: TextSession, data: bytes, lang: str) -> list[tuple[str, str] | tuple[str, str, str]]:
     names = tr("text.accuracy", lang), tr("text.exactly", lang)
     if session.original is None:
         return [(name, "–", tr("text.no_original", lang)) for name in names]

@@ -58,14 +58,13 @@ def chips_value(
         original: what each position stood for; chips that differ are marked.
         edited: positions whose codes were changed by hand.
     """
-    chips = []
+    chips: list[list[Any]] = []
     for i, span in enumerate(decoded):
-        wrong = original is not None and (i >= len(original) or original[i].raw != span.raw)
+        before = None if original is None or i >= len(original) else original[i]
+        wrong = original is not None and (before is None or before.raw != span.raw)
         flags = span.joins_left + 2 * span.joins_right + 4 * span.breaks + 8 * wrong + 16 * (i in edited)
-        chip = [span.label, span.raw, flags]
-        if wrong and i < len(original):
-            chip.append(original[i].label)
-        chips.append(chip)
+        was = [before.label] if wrong and before is not None else []
+        chips.append([span.label, span.raw, flags, *was])
     return json.dumps(
         {
             "chips": chips,

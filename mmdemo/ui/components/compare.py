@@ -1,4 +1,4 @@
-"""A reconstructed text with its wrong characters marked, and a bar chart of sizes: small HTML with own styles."""
+"""A reconstructed text with its wrong characters marked, and a bar chart of sizes, as small HTML."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from mmdemo.ui.components.spans import visible
 
 COMPARE_CSS = """
-.compare { color: var(--mm-ink); background: var(--mm-surface); border: 1px solid var(--mm-line); border-radius: 10px;
-  padding: .7rem .85rem; min-height: 9.6rem; max-height: 24rem; overflow-y: auto; white-space: pre-wrap;
-  overflow-wrap: anywhere; font-size: 15px; line-height: 1.6; unicode-bidi: plaintext; }
-.compare mark { background: none; color: var(--mm-bad); text-decoration: underline 1.5px; text-underline-offset: 3px;
+.compare { color: var(--mm-ink); background: var(--mm-surface); border: 1px solid var(--mm-line);
+  border-radius: 10px; padding: .7rem .85rem; min-height: 9.6rem; max-height: 24rem; overflow-y: auto;
+  white-space: pre-wrap; overflow-wrap: anywhere; font-size: 15px; line-height: 1.6;
+  unicode-bidi: plaintext; }
+.compare mark { color: var(--mm-bad); text-decoration: underline 1.5px; text-underline-offset: 3px;
   background: color-mix(in srgb, var(--mm-bad) 13%, transparent); border-radius: 3px; cursor: help; }
 .compare mark.gone { padding: 0 1px; border-inline-start: 2px solid var(--mm-bad); text-decoration: none; }
 .compare-name { display: flex; justify-content: space-between; gap: 1rem; font-size: 13px;
@@ -22,13 +23,16 @@ COMPARE_CSS = """
 """
 
 BARS_CSS = """
-.bars { display: grid; grid-template-columns: minmax(6.5rem, max-content) 1fr max-content; gap: .5rem .75rem;
+.bars { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr max-content max-content;
+  gap: .5rem .75rem;
   align-items: center; color: var(--mm-ink); font-size: 14px; }
 .bars svg { display: block; width: 100%; height: 14px; overflow: visible; }
 .bars rect { fill: var(--mm-line); }
 .bars rect.ours { fill: var(--mm-accent); }
-.bars span { font-variant-numeric: tabular-nums; }
+.bars .size { font-variant-numeric: tabular-nums; text-align: right; }
 .bars small { color: var(--mm-muted, inherit); }
+@media (max-width: 640px) { .bars { grid-template-columns: max-content 1fr max-content; }
+  .bars small { grid-column: 2 / -1; margin-top: -.45rem; } .bars small:empty { display: none; } }
 .bars-title { color: var(--mm-muted, var(--mm-ink)); font-size: 13px; padding-bottom: .5rem; }
 .bars-note { color: var(--mm-muted, var(--mm-ink)); font-size: 13px; padding-top: .5rem; }
 """
@@ -54,7 +58,8 @@ def marked(original: str, output: str, ops: Iterable[Op], was: str, nothing: str
         title = html.escape(f"{was} {visible(original[a0:a1][:60]) or nothing}", quote=True)
         kind = ' class="gone"' if b0 == b1 else ""
         # A changed line end or space would be invisible by itself.
-        shown = text if output[b0:b1].strip() else html.escape(visible(output[b0:b1])) + "\n" * output[b0:b1].count("\n")
+        ends = "\n" * output[b0:b1].count("\n")
+        shown = text if output[b0:b1].strip() else html.escape(visible(output[b0:b1])) + ends
         pieces.append(f'<mark{kind} title="{title}">{shown}</mark>')
     return "".join(pieces)
 
@@ -67,6 +72,11 @@ def pane(body: str, name: str, verdict: str = "", good: bool = True) -> str:
         f'<div class="compare-name"><span>{html.escape(name)}</span>{side}</div>'
         f'<div class="compare" dir="auto" lang="" tabindex="0">{body}</div>'
     )
+
+
+def notes_html(notes: tuple[str, ...]) -> str:
+    """Sentences about the input, one a line; nothing if there are none."""
+    return "".join(f'<p class="mm-hint" style="margin-top:8px">{html.escape(note)}</p>' for note in notes)
 
 
 @dataclass(frozen=True)
@@ -86,13 +96,12 @@ def bar_chart(bars: Sequence[Bar], title: str, unit: str, note: str = "") -> str
     for bar in bars:
         share = 0.0 if bar.size is None else 100 * bar.size / longest
         number = "–" if bar.size is None else f"{bar.size:,} {unit}"
-        tail = f" <small>{html.escape(bar.note)}</small>" if bar.note else ""
         kind = ' class="ours"' if bar.ours else ""
         rows.append(
             f"<span>{html.escape(bar.name)}</span>"
             f'<svg role="img" aria-label="{html.escape(f"{bar.name}: {number}", quote=True)}">'
             f'<rect{kind} width="{share:.2f}%" height="14" rx="3"></rect></svg>'
-            f"<span>{html.escape(number)}{tail}</span>"
+            f'<span class="size">{html.escape(number)}</span><small>{html.escape(bar.note)}</small>'
         )
     after = f'<div class="bars-note">{html.escape(note)}</div>' if note else ""
     return f'<div class="bars-title">{html.escape(title)}</div><div class="bars">{"".join(rows)}</div>{after}'

@@ -12,13 +12,16 @@ import gradio as gr
 from mmdemo.ui.components.spans import Span
 
 HERE = Path(__file__).parent
-LABELS = ("position", "of", "says", "level", "code", "unused", "nearest", "any", "close", "undo", "previous", "next")
+LABELS = (
+    *("position", "of", "says", "level", "code", "unused"),
+    *("nearest", "any", "close", "undo", "previous", "next"),
+)
 
 
 class CodePicker(gr.HTML):
     """Codes of one position. Value: JSON made by `picker_value`, or "" for nothing.
 
-    Event `swap` carries `{"position", "level", "code"}`; `pick` carries `{"position"}`; `undo` carries nothing.
+    Event `swap` carries `{"position", "level", "code"}`; `pick` carries `{"position"}`; `undo` nothing.
     """
 
     def __init__(self, **kwargs: Any) -> None:

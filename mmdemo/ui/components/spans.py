@@ -26,7 +26,7 @@ class Span:
 
 
 def characters(data: bytes) -> list[tuple[int, int, str]]:
-    """(start, end, character) of UTF-8 `data`; broken bytes give U+FFFD exactly as `errors="replace"` does."""
+    """(start, end, character) of UTF-8 `data`; broken bytes give U+FFFD as `errors="replace"` does."""
     found: list[tuple[int, int, str]] = []
     at = 0
     while at < len(data):
@@ -61,13 +61,13 @@ def spans(data: bytes, stride: int) -> list[Span]:
         if last > first:
             right[first] = left[last] = True
     return [
-        Span("".join(labels[i]), data[i * stride : (i + 1) * stride].hex(" ").upper(), left[i], right[i], breaks[i])
-        for i in range(count)
+        Span("".join(labels[i]), raw.hex(" ").upper(), left[i], right[i], breaks[i])
+        for i, raw in enumerate(data[at : at + stride] for at in range(0, len(data), stride))
     ]
 
 
 def direction(text: str) -> str:
-    """"rtl" or "ltr": the direction of the first character that has one (what `dir="auto"` does)."""
+    """ "rtl" or "ltr": the direction of the first character that has one (what `dir="auto"` does)."""
     for character in text:
         kind = unicodedata.bidirectional(character)
         if kind in ("R", "AL"):
