@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mmdemo.diffusion.samplers import evaluations
 from mmdemo.ui.generate_settings import Settings
 from mmdemo.ui.i18n import tr
 
@@ -30,7 +31,7 @@ def explain(settings: Settings, frames: Sequence[dict[str, Any]], lang: str) -> 
         frames: numbers of its steps so far, as sent to the player; may be empty.
         lang: "en" or "zh".
     """
-    calls = settings.steps * (2 if settings.sampler == "heun" else 1)
+    calls = evaluations(settings.sampler, settings.steps)
     parts = [
         tr("generate.maths_flow", lang),
         r"$$x_t = (1-t)\,x_0 + t\,\varepsilon,\quad v = \varepsilon - x_0,\quad \hat x_0 = x_t - t\,v(x_t, t)$$",

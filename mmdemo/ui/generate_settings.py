@@ -85,7 +85,8 @@ class Settings:
     def query(self) -> str:
         """The page's address from "?" on; opening it runs the same again."""
         values = {"tab": "generate", **{k: v for k, v in self.plain().items() if v != ""}, "run": 1}
-        return "?" + urlencode({**values, "want": ",".join(self.want)}, safe=",:")
+        values |= {"want": ",".join(self.want), "guidance": f"{self.guidance:g}"}
+        return "?" + urlencode(values, safe=",:")
 
     def plain(self) -> dict[str, Any]:
         """JSON-able."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from gradio.context import Context as GradioContext
 
 from mmdemo.errors import InputError
 from mmdemo.ui import generate_form as forms
+from mmdemo.ui.components import trajectory
 from mmdemo.ui.components.common import how_it_works, intro
 from mmdemo.ui.components.noise import NoisePanel
 from mmdemo.ui.components.player import Player
@@ -101,6 +102,18 @@ class GenerateTab:
         lanes = {key: sampler(one) for key, one in runs.items()}
         return messages(lanes, opening, settings.want, self.ctx.device_name)
 
+    def noisy_function(self) -> Callable[[Any], dict[str, Any]]:
+        """The server function with which the player has x_t decoded."""
+        decode = gpu(duration=20)(lambda request: trajectory.decode_noisy(self.ctx.joint(MODEL), request))
+
+        def decode_noisy(request: Any) -> dict[str, Any]:
+            try:
+                return {"samples": decode(request)}
+            except InputError as error:
+                return {"error": str(error)}
+
+        return decode_noisy
+
     @friendly
     def open_link(self, form: Form, request: gr.Request) -> list[Any]:
         """Values of all controls from the page's address; nothing changes when it says nothing."""
@@ -160,7 +173,7 @@ def build(ctx: Context) -> None:
         with gr.Column(elem_classes=["mm-gen-ask"]):
             forms.ask(form, tab.choices)
         with gr.Column(elem_classes=["mm-gen-show"]):
-            player = Player(elem_id="mm-player")
+            player = Player(tab.noisy_function(), elem_id="mm-player")
         with gr.Column(elem_classes=["mm-gen-more"]):
             forms.more(form, tab.choices)
     maths = how_it_works(explain(Settings(choices=tab.choices), [], "en"))

@@ -7,7 +7,7 @@ const PICTURE = 64, RATE = 16000, MOST = 3 * RATE;
 let source = null; // {kind: "image", values, mean, spread} or {kind: "audio", ...}; values scaled to unit variance
 let noise = null;
 
-const FORMULA = { flow: "x\u209c = (1\u2212t)\u00b7x\u2080 + t\u00b7\u03b5", vp: "x\u209c = cos(\u03c0t/2)\u00b7x\u2080 + sin(\u03c0t/2)\u00b7\u03b5", ve: "x\u209c = x\u2080 + \u221at\u00b7\u03b5" };
+const FORMULA = { flow: "x\u209c = (1\u2212t)\u00b7x\u2080 + t\u00b7\u03b5", vp: "x\u209c = cos(\u03c0t/2)\u00b7x\u2080 + sin(\u03c0t/2)\u00b7\u03b5", ve: "x\u209c = x\u2080 + \u03c3(t)\u00b7\u03b5" };
 
 function gaussian(count) {
   const values = new Float32Array(count);
@@ -46,11 +46,15 @@ function showPicture(canvas, values) {
 
 function plot(canvas, table, t) {
   const [ctx, width, height] = fitted(canvas), style = getComputedStyle(root), edge = 5;
-  const y = (value) => height - edge - value * (height - 2 * edge);
+  const ratio = window.devicePixelRatio || 1, top = Math.ceil(Math.max(...table.alpha, ...table.sigma));
+  const y = (value) => height - edge - (value / top) * (height - 2 * edge);
   ctx.clearRect(0, 0, width, height);
   ctx.strokeStyle = style.getPropertyValue("--mm-line");
-  for (const value of [0, 0.5, 1]) { ctx.beginPath(); ctx.moveTo(0, y(value)); ctx.lineTo(width, y(value)); ctx.stroke(); }
-  ctx.lineWidth = 2 * (window.devicePixelRatio || 1);
+  ctx.fillStyle = style.getPropertyValue("--mm-muted");
+  ctx.font = `${11 * ratio}px sans-serif`;
+  for (const value of [0, top / 2, top]) { ctx.beginPath(); ctx.moveTo(0, y(value)); ctx.lineTo(width, y(value)); ctx.stroke(); }
+  ctx.fillText(String(top), 2 * ratio, y(top) + 12 * ratio);
+  ctx.lineWidth = 2 * ratio;
   for (const [curve, colour] of [[table.alpha, "--mm-accent"], [table.sigma, "--mm-level-5"]]) {
     ctx.strokeStyle = ctx.fillStyle = style.getPropertyValue(colour);
     ctx.beginPath();

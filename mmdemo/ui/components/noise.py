@@ -12,13 +12,13 @@ from typing import Any
 import gradio as gr
 import torch
 
+from mmdemo.diffusion.schedule import NAMES, Process
 from mmdemo.ui.components.trajectory import picture
 from mmdemo.ui.generate_given import example_picture
 from mmdemo.ui.i18n import browser_texts
 
 HERE = Path(__file__).parent
 POINTS = 101  # of each table, t = 0 ... 1
-PROCESSES = ("flow", "vp", "ve")
 WORDS = "noise_t noise_open noise_again noise_flow noise_vp noise_ve noise_snr noise_play noise_bad noise_scale".split()
 
 
@@ -42,10 +42,9 @@ class NoisePanel(gr.HTML):
 def tables() -> dict[str, dict[str, list[float]]]:
     """{process: {"alpha": POINTS values, "sigma": ...}}: x_t = alpha(t) x0 + sigma(t) noise, t = 0 ... 1."""
     t = torch.linspace(0, 1, POINTS)
-    half = t * torch.pi / 2
-    curves = {"flow": (1 - t, t), "vp": (half.cos(), half.sin()), "ve": (torch.ones_like(t), t.sqrt())}
     result = {}
-    for name in PROCESSES:
-        alpha, sigma = curves[name]
-        result[name] = {"alpha": [round(v, 5) for v in alpha.tolist()], "sigma": [round(v, 5) for v in sigma.tolist()]}
+    for name in NAMES:
+        process = Process(name)
+        pairs = {"alpha": process.alpha(t), "sigma": process.sigma(t)}
+        result[name] = {part: [round(value, 5) for value in values.tolist()] for part, values in pairs.items()}
     return result

@@ -23,6 +23,8 @@ function paint() {
   for (const lane of run.lanes)
     if (lane.frames.length)
       for (const card of root.querySelectorAll(`.mp-card[data-lane="${lane.key}"]`)) showCard(card, lane, frameAt(lane));
+  root.dataset.pending = view.what === "x" && run.lanes.some((lane) => lane.frames.length && !hasNoisy(lane, frameAt(lane))) ? 1 : 0;
+  fetchNoisy();
   slider.max = run.max;
   slider.value = Math.max(1, view.step);
   slider.disabled = have === 0;
@@ -174,7 +176,7 @@ root.addEventListener("click", (event) => {
   else if (button && button.dataset.save && run) save(button.dataset.save);
   else if (button && card && button.matches(".mp-sound")) {
     const lane = run.lanes.find((l) => l.key === card.dataset.lane);
-    if (lane.frames.length) playSound(lane.frames[frameAt(lane)].audio[view.what][Number(card.dataset.sample)], button);
+    if (lane.frames.length) playSound(shownOf(lane.frames[frameAt(lane)], "audio")[Number(card.dataset.sample)], button);
   } else if (card && !button) {
     view.sample = Number(card.dataset.sample);
     view.layout = view.layout === "one" ? "all" : "one";

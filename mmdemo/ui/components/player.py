@@ -1,13 +1,14 @@
 """The step player: a custom HTML component that keeps every frame of a run in the browser.
 
 The server sends small messages (`mmdemo.ui.components.trajectory`), each with the new steps only. Moving the
-slider, switching between predicted clean and noisy sample, playing and comparing cost no round trip. Its root
-carries `data-step`, `data-frames`, `data-steps`, `data-state`, `data-follow` and `data-what`.
+slider, playing and comparing cost no round trip. The noisy sample x_t arrives as a latent and is decoded by the
+server, many steps at once, the first time somebody wants to see it. Its root carries `data-step`, `data-frames`, `data-steps`, `data-state`, `data-follow` and `data-what`.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from mmdemo.ui.components.export import save_trajectory
 from mmdemo.ui.i18n import browser_texts
 
 HERE = Path(__file__).parent
-SCRIPTS = ("player_view.js", "player_sound.js", "player_save.js", "player.js")  # one scope; the last one starts it
+SCRIPTS = ("player_view.js", "player_sound.js", "player_noisy.js", "player_save.js", "player.js")  # one scope; the last one starts it
 WORDS = (
     "clean noisy all one keys copy_link copied save save_webp save_gif save_png save_wav save_wav_all save_json "
     "saving save_failed no_sound no_picture sample given play pause loop live step play_sound settled change "
@@ -29,14 +30,15 @@ WORDS = (
 class Player(gr.HTML):
     """Shows a run step by step. Value: None or the newest message of a run, a JSON-able dictionary."""
 
-    def __init__(self, value: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(self, decode_noisy: Callable[[Any], Any], **kwargs: Any) -> None:
+        """`decode_noisy`: server function of that name, see `mmdemo.ui.components.trajectory.decode_noisy`."""
         kwargs.setdefault("html_template", _read("player.html"))
         kwargs.setdefault("css_template", _read("player.css"))
         kwargs.setdefault("js_on_load", "\n".join(_read(name) for name in SCRIPTS))
         kwargs.setdefault("text", browser_texts(*(f"generate.{word}" for word in WORDS)))
         kwargs.setdefault("apply_default_css", False)
-        kwargs.setdefault("server_functions", [save_trajectory])
-        super().__init__(value, **kwargs)
+        kwargs.setdefault("server_functions", [save_trajectory, decode_noisy])
+        super().__init__(None, **kwargs)
 
     def preprocess(self, payload: Any) -> None:
         """The player is an output only: what a browser sends back is ignored."""

@@ -29,14 +29,14 @@ const record = () => ({
 function parts(kind) {
   const shown = run.lanes.filter((lane) => lane.frames.length);
   const samples = view.layout === "one" ? [view.sample] : [...Array(run.lanes[0].n).keys()];
-  if (kind === "png") return { frames: [shown.flatMap((lane) => samples.map((s) => lane.frames[frameAt(lane)].image[view.what][s]))] };
+  if (kind === "png") return { frames: [shown.flatMap((lane) => samples.map((s) => shownOf(lane.frames[frameAt(lane)], "image")[s]))] };
   if (kind === "webp" || kind === "gif") {
     const steps = [...Array(arrived()).keys()].map((at) => at + 1);
-    return { frames: steps.map((step) => shown.flatMap((lane) => samples.map((s) => lane.frames[frameAt(lane, step)].image[view.what][s]))) };
+    return { frames: steps.map((step) => shown.flatMap((lane) => samples.map((s) => shownOf(lane.frames[frameAt(lane, step)], "image")[s]))) };
   }
   const lane = shown[0], one = view.layout === "one" ? view.sample : 0;
   const chosen = kind === "wav" ? [lane.frames[frameAt(lane)]] : lane.frames;
-  return { sounds: chosen.map((f) => { const { rate, mu, pcm } = f.audio[view.what][one]; return mu ? { rate, mu } : { rate, pcm }; }) };
+  return { sounds: chosen.map((f) => { const { rate, mu, pcm } = shownOf(f, "audio")[one]; return mu ? { rate, mu } : { rate, pcm }; }) };
 }
 
 async function save(kind) {

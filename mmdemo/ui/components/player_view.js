@@ -110,7 +110,7 @@ function layOut() {
 function settled(lane, at, sample, place, character) {
   let same = 0;
   while (same < 4 && at - same - 1 >= 0) {
-    const before = Array.from(lane.frames[at - same - 1].text[view.what][sample]);
+    const before = Array.from(shownOf(lane.frames[at - same - 1], "text")[sample]);
     if (before[place] !== character) break;
     same++;
   }
@@ -120,7 +120,7 @@ function settled(lane, at, sample, place, character) {
 function showText(box, lane, at, sample) {
   const frame = lane.frames[at], last = at === lane.steps - 1;
   const sure = view.what === "x0" && frame.text.sure ? frame.text.sure[sample] : null;
-  box.replaceChildren(...Array.from(frame.text[view.what][sample]).map((character, place) => {
+  box.replaceChildren(...Array.from(shownOf(frame, "text")[sample]).map((character, place) => {
     const shown = character === "\uFFFD" ? "\u2592" : character < " " || character === "\x7f" ? "\u00b7" : character;
     const span = make("span", "", shown);
     const share = sure ? sure[place] ?? 0 : last ? 1 : settled(lane, at, sample, place, character);
@@ -134,8 +134,8 @@ function showCard(card, lane, at) {
   const frame = lane.frames[at], sample = Number(card.dataset.sample);
   if (card.hidden) return;
   const picture = card.querySelector(".mp-picture"), sound = card.querySelector(".mp-sound");
-  if (picture) picture.src = frame.image[view.what][sample];
-  if (sound) drawSound(sound.querySelector("canvas"), samplesOf(frame.audio[view.what][sample]));
+  if (picture) picture.src = shownOf(frame, "image")[sample];
+  if (sound) drawSound(sound.querySelector("canvas"), samplesOf(shownOf(frame, "audio")[sample]));
   const text = card.querySelector(".mp-text");
   if (text) showText(text, lane, at, sample);
 }

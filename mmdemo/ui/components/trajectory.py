@@ -11,15 +11,19 @@ import io
 import math
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
+
+from mmdemo.diffusion.step import Step
+from mmdemo.errors import InputError
 
 PACE = 0.04  # seconds between two messages
 LIMIT = 180.0  # seconds after which a run is ended; what there is stays
-VIEWS = ("x0", "x")
+MAX_LATENTS, MAX_SAMPLES = 16, 8  # steps and samples of one call of decode_noisy
 
 
 def messages(
@@ -74,7 +78,7 @@ def in_turn(runs: dict[str, Iterator[Any]]) -> Iterator[tuple[str, Any]]:
 
 
 def frame(lane: str, step: Any, want: tuple[str, ...]) -> dict[str, Any]:
-    """One step for the player: its numbers, and each modality decoded from x̂0 and from x_t."""
+    """One step for the player: its numbers, and each modality as `modality` gives it."""
     return {
         "lane": lane,
         "i": int(step.index),
@@ -86,13 +90,55 @@ def frame(lane: str, step: Any, want: tuple[str, ...]) -> dict[str, Any]:
 
 
 def modality(step: Any, name: str) -> dict[str, Any]:
-    """{"x0": [one a sample], "x": [...]} as data URIs, sounds or strings; text has "sure" where it is known."""
-    last = step.index == step.steps
-    show = {"image": picture, "audio": lambda sound: sound_of(sound, exact=last), "text": str}[name]
-    views: dict[str, Any] = {what: [show(native) for native in step.preview(name, what)] for what in VIEWS}
-    if name == "text" and hasattr(step, "confidence"):
-        views["sure"] = [[finite(value) for value in row] for row in step.confidence("text")]
+    """One modality of a step: "x0", one data URI, sound or string a sample; "latent", x_t as it is in fp16.
+
+    Decoding x_t too would make every run slower by a third; the page asks for it (`decode_noisy`) when somebody
+    wants to see it. Text has "sure" besides.
+    """
+    views: dict[str, Any] = {"x0": shown(name, step.preview(name), exact=step.index == step.steps)}
+    views["latent"] = _base64(step.x[name].detach().cpu().to(torch.float16).contiguous().numpy().tobytes())
+    if name == "text":
+        views["sure"] = [sureness(text, row) for text, row in zip(views["x0"], step.text_confidence(), strict=True)]
     return views
+
+
+def shown(name: str, natives: Sequence[Any], exact: bool = False) -> list[Any]:
+    """Samples of one modality as the player takes them. `exact`: sounds with 16 bits instead of 8."""
+    show = {"image": picture, "audio": lambda sound: sound_of(sound, exact), "text": str}[name]
+    return [show(native) for native in natives]
+
+
+def decode_noisy(model: Any, request: Any) -> list[list[Any]]:
+    """What x_t looks or sounds like: {"modality", "latents": [base64 fp16, one a step]} -> samples of each step.
+
+    Raises InputError for anything that is not a few latents of this model; anybody can post to a server function.
+    """
+    name, latents = (request.get(key) for key in ("modality", "latents")) if isinstance(request, dict) else (None, None)
+    if name not in model.modalities or not isinstance(latents, list) or not 1 <= len(latents) <= MAX_LATENTS:
+        raise InputError(f"Give a modality of the model and 1 to {MAX_LATENTS} latents.")
+    stream = model.modalities[name]
+    shape = (-1, stream.dim, *stream.shape)
+    try:
+        steps = [np.frombuffer(base64.b64decode(z, validate=True), np.float16).reshape(shape) for z in latents]
+    except (TypeError, ValueError):
+        raise InputError("A latent of this run is damaged.") from None
+    sizes = [len(step) for step in steps]
+    if sum(sizes) > MAX_LATENTS * MAX_SAMPLES or not sum(sizes):
+        raise InputError(f"A step can have 1 to {MAX_SAMPLES} samples.")
+    z = torch.from_numpy(np.nan_to_num(np.concatenate(steps)).astype(np.float32)).to(model.device)
+    step = Step(model, 1, 1, 0.0, {name: z}, {name: z}, None, 0)
+    views = iter(shown(name, step.preview(name, "x")))
+    return [[next(views) for _ in range(size)] for size in sizes]
+
+
+def sureness(text: str, per_byte: Sequence[float]) -> list[float | None]:
+    """How sure the decoder is of each character: the least probability among its bytes in UTF-8."""
+    result, at = [], 0
+    for character in text:
+        length = 1 if character == "\ufffd" else len(character.encode("utf-8"))
+        result.append(finite(min(per_byte[at : at + length], default=0.0)))
+        at += length
+    return result
 
 
 def picture(image: Image.Image) -> str:
