@@ -59,7 +59,9 @@ def reconstruction_html(session: TextSession, data: bytes, lang: str) -> str:
         return compare.pane(body, name, tr("text.decoded_only", lang))
     original = session.original.decode("utf-8", errors="replace")
     ops = character_diff(original, output)
-    wrong = sum(max(a1 - a0, b1 - b0) for op, a0, a1, b0, b1 in ops if op != "equal")
+    # Counted in the original, so that it is never more than there are; a mere insertion counts as one.
+    kept = sum(a1 - a0 for op, a0, a1, _, _ in ops if op == "equal")
+    wrong = 0 if data == session.original else max(1, len(original) - kept)
     body = compare.marked(original, output, ops, tr("text.was", lang), tr("text.nothing", lang))
     verdict = tr("text.wrong", lang, count=wrong, total=len(original)) if wrong else tr("text.exact", lang)
     return compare.pane(body, name, verdict, good=not wrong)

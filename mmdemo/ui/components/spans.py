@@ -58,8 +58,8 @@ def spans(data: bytes, stride: int) -> list[Span]:
         first, last = start // stride, (end - 1) // stride
         labels[first].append(_mark(character))
         breaks[first] |= character == "\n"
-        if last > first:
-            right[first] = left[last] = True
+        for i in range(first, last):
+            right[i] = left[i + 1] = True
     return [
         Span("".join(labels[i]), raw.hex(" ").upper(), left[i], right[i], breaks[i])
         for i, raw in enumerate(data[at : at + stride] for at in range(0, len(data), stride))

@@ -1,0 +1,287 @@
+"""The Audio tab without a browser: what the player gets, its handlers, its endpoint."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from mmdemo.evaluation import classical, metrics
+from mmdemo.tokenizers.tokens import Tokens
+from mmdemo.ui import sound_view, state
+from mmdemo.ui.sound_view import RATE, Clip, mel_bytes, rival_settings, track
+from mmdemo.ui.state import Context
+from mmdemo.ui.tab_audio import OUTPUTS, AudioTab, _examples
+
+
+@pytest.fixture(scope="module")
+def tab() -> AudioTab:
+    return AudioTab(Context("cpu"))
+
+
+@pytest.fixture(scope="module")
+def speech() -> Path:
+    return next(file for file in _examples() if file.stem.startswith("speech"))
+
+
+def request(session: str = "me", **headers: str) -> Any:
+    return SimpleNamespace(session_hash=session, query_params={}, cookies={}, headers=headers)
+
+
+def dropped(name: str, data: bytes) -> Any:
+    return SimpleNamespace(name=name, data=base64.b64encode(data).decode())
+
+
+def tone(seconds: float, hertz: float = 440.0, loud: float = 0.3) -> torch.Tensor:
+    return loud * torch.sin(2 * math.pi * hertz * torch.arange(round(seconds * RATE)) / RATE)
+
+
+def wav(tmp_path: Path, wave: np.ndarray, rate: int = RATE, name: str = "a.wav") -> str:
+    soundfile.write(tmp_path / name, wave, rate)
+    return str(tmp_path / name)
+
+
+def samples(sound: dict[str, Any]) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(sound["pcm"]), "<i2") / 32767
+
+
+# ---------------------------------------------------------------- what the player gets
+
+
+def test_a_sound_appears_in_the_spectrogram_where_it_is():
+    wave = torch.zeros(2 * RATE)
+    wave[RATE // 2 : RATE] = tone(0.5, 1000)
+    picture = mel_bytes(wave, sound_view._power(wave).max())
+    assert picture.shape == (sound_view.MEL_BINS, 2 * RATE // sound_view.MEL_HOP)
+    columns = picture.max(0)
+    assert columns[60:90].min() > 240 and columns[:40].max() == 0 and columns[110:].max() == 0
+    mel = 2595 * math.log10(1 + 1000 / 700) / (2595 * math.log10(1 + 8000 / 700))
+    assert abs(picture[:, 75].argmax() - mel * sound_view.MEL_BINS) < 2  # the page's axis says the same
+
+
+@pytest.mark.parametrize("loud", [0.01, 0.1, 0.9])
+@pytest.mark.parametrize("seconds", [0.1, 2.0])
+def test_equal_loudness_is_equal_and_never_clips(loud: float, seconds: float):
+    reference, wave = tone(seconds, loud=0.25), tone(seconds, loud=loud)
+    sound = track("a", wave, reference)
+    played = samples(sound) * sound["gain"]
+    assert np.abs(played).max() <= 1.0
+    wanted = min(0.25, loud * 10 ** (sound_view.MOST_GAIN / 20))
+    assert np.abs(played).max() == pytest.approx(wanted, rel=0.02)
+    assert samples(sound) * sound["plain"] == pytest.approx(wave.numpy(), abs=1e-4)
+
+
+def test_a_difference_beyond_full_scale_keeps_its_size():
+    wave = torch.tensor([1.8, -1.8, 0.5] * 200)
+    sound = track("a", wave, wave)
+    assert samples(sound) * sound["plain"] == pytest.approx(wave.numpy(), abs=1e-3)
+
+
+def test_silence_is_not_blown_up():
+    sound = track("a", torch.zeros(RATE), tone(1))
+    assert sound["gain"] == 1.0 and not samples(sound).any()
+
+
+def test_lab_holds_original_reconstruction_and_what_a_level_adds(tab: AudioTab, speech: Path):
+    clip = tab.start(speech, "en")
+    value = json.loads(sound_view.lab_json(tab.codec, clip, 2, "en", True))
+    two, one = (tab.codec.decode_tensor(clip.tokens, levels).numpy() for levels in (2, 1))
+    reconstruction, layer = value["tracks"]
+    assert samples(value["original"]) == pytest.approx(clip.wave.numpy(), abs=1e-4)
+    assert samples(reconstruction) * reconstruction["plain"] == pytest.approx(two, abs=1e-4)
+    assert samples(layer) * layer["plain"] == pytest.approx(two - one, abs=1e-3)
+    assert value["frames"] * value["hop"] >= len(clip.wave) > (value["frames"] - 1) * value["hop"]
+    assert Tokens.from_bytes(base64.b64decode(value["mmt"])).levels == 2
+    assert value["active"] == 2 and value["levels"] == tab.codec.levels
+
+
+def test_moving_the_slider_does_not_send_the_original_again(tab: AudioTab, speech: Path):
+    clip = tab.start(speech, "en")
+    value = json.loads(tab.relevelled(clip, 3, request())[1])
+    assert "original" not in value and value["id"] == clip.ident
+
+
+def test_the_first_level_adds_nothing_to_compare(tab: AudioTab, speech: Path):
+    value = json.loads(sound_view.lab_json(tab.codec, tab.start(speech, "en"), 1, "en", True))
+    assert [sound["key"] for sound in value["tracks"]] == ["reconstruction"]
+
+
+# ---------------------------------------------------------------- handlers
+
+
+def test_opening_a_file_shows_player_tiles_table_and_mathematics(tab: AudioTab, speech: Path):
+    values = tab.opened(str(speech), 3, request())
+    assert len(values) == OUTPUTS
+    clip, _, tiles, table, maths = values
+    for name in ("Seconds", "Bytes", "kbps", "STOI", "PESQ", "Perplexity", "measuring"):
+        assert name in tiles
+    assert f"{clip.seconds:.2f}" in tiles
+    assert [row["name"] for row in json.loads(table)["rows"]][0] == "These codes, 3 levels"
+    assert f"{clip.tokens.meta['samples']:,} samples" in maths
+
+
+def test_both_languages_are_complete(tab: AudioTab, speech: Path):
+    values = tab.opened(str(speech), 2, request(**{"accept-language": "zh"}))
+    assert "时长" in values[2] and "残差向量量化" in values[4]
+
+
+@pytest.mark.parametrize("length", [160, 1600, RATE])
+@pytest.mark.parametrize("kind", ["silence", "noise", "clipped", "offset"])
+def test_odd_sounds_are_shown_and_measured(tab: AudioTab, tmp_path: Path, length: int, kind: str):
+    noise = np.random.default_rng(0).standard_normal(length)
+    wave = {"silence": noise * 0, "noise": noise * 0.1, "clipped": np.sign(noise), "offset": 0 * noise + 0.5}[
+        kind
+    ]
+    clip, lab, tiles, _, _ = tab.opened(wav(tmp_path, wave), 2, request())
+    value = json.loads(lab, parse_constant=pytest.fail)  # JSON has no NaN and no infinity
+    assert value["seconds"] == pytest.approx(length / RATE) and ">nan<" not in tiles
+    tiles, table = list(tab.measured(clip, 2, request()))[-1]
+    assert "…" not in tiles and not json.loads(table)["rows"][0]["waiting"]
+    if kind == "silence":
+        assert "–" in tiles and "not defined" in tiles
+
+
+def test_long_sounds_are_cut_and_said(tab: AudioTab, tmp_path: Path):
+    seconds = state.MAX_AUDIO_SECONDS + 5
+    clip, _, tiles, _, _ = tab.opened(wav(tmp_path, tone(seconds).numpy()), 1, request())
+    assert clip.seconds == state.MAX_AUDIO_SECONDS and len(clip.wave) == clip.tokens.meta["samples"]
+    assert "first 30 seconds of 35" in tiles
+
+
+def test_stereo_at_another_rate(tab: AudioTab, tmp_path: Path):
+    wave = np.stack([tone(1, 300).numpy()] * 2, -1)
+    clip, *_ = tab.opened(wav(tmp_path, wave, 44_100), 1, request())
+    assert clip.seconds == pytest.approx(len(wave) / 44_100, abs=1e-3)
+    assert clip.tokens.meta["sample_rate"] == 44_100 and clip.notes
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"hello, this is text", b"RIFF\0\0\0\0WAVE", b"\x89PNG\r\n\x1a\n" + b"\0" * 64]
+)
+def test_unusable_files_are_one_sentence(tab: AudioTab, tmp_path: Path, data: bytes):
+    (tmp_path / "a.wav").write_bytes(data)
+    with pytest.raises(gr.Error) as caught:
+        tab.opened(str(tmp_path / "a.wav"), 3, request())
+    assert str(caught.value).strip("'\"").endswith(".")
+
+
+def test_an_emptied_input_keeps_the_page(tab: AudioTab):
+    assert tab.opened(None, 3, request()) == [gr.skip()] * OUTPUTS
+
+
+def test_levels_from_outside_are_checked(tab: AudioTab, speech: Path):
+    clip = tab.start(speech, "en")
+    assert json.loads(tab.relevelled(clip, 60, request())[1])["active"] == tab.codec.levels
+    for wrong in (0, 2.5, "3", None, float("nan")):
+        with pytest.raises(gr.Error):
+            tab.relevelled(clip, wrong, request())
+
+
+@pytest.mark.parametrize("index", [-1, 999, "0", None])
+def test_examples_that_do_not_exist(tab: AudioTab, index: Any):
+    with pytest.raises(gr.Error):
+        tab.example(3, SimpleNamespace(index=index), request())
+
+
+def test_every_example_opens(tab: AudioTab):
+    for index, _ in enumerate(_examples()):
+        values = tab.example(2, SimpleNamespace(index=index), request())
+        assert values[0] is None and isinstance(values[1], Clip)
+
+
+# ---------------------------------------------------------------- measuring
+
+
+def test_measuring_fills_tiles_then_the_table(tab: AudioTab, speech: Path):
+    clip = tab.opened(str(speech), 3, request())[0]
+    steps = list(tab.measured(clip, 3, request()))
+    first, last = json.loads(steps[0][1]), json.loads(steps[-1][1])
+    assert first["rows"][0]["stoi"] is not None and first["tracks"] == []
+    ours = clip.wave.numpy(), tab.codec.decode_tensor(clip.tokens, 3).numpy()
+    assert last["rows"][0]["stoi"] == pytest.approx(metrics.stoi(*ours))
+    assert last["rows"][0]["kbps"] == pytest.approx(clip.tokens.truncate(3).bits / clip.seconds / 1000)
+    for sound in last["tracks"]:
+        assert len(samples(sound)) == len(clip.wave)
+
+
+def test_measuring_stops_when_the_person_has_moved_on(tab: AudioTab, speech: Path):
+    clip = tab.opened(str(speech), 3, request("a"))[0]
+    steps = tab.measured(clip, 3, request("a"))
+    next(steps)
+    tab.relevelled(clip, 4, request("b"))  # somebody else does not matter
+    next(steps)
+    tab.relevelled(clip, 4, request("a"))
+    assert list(steps) == []
+
+
+def test_what_is_not_installed_is_said(tab: AudioTab, speech: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(classical, "codec2_point", lambda *_: None)
+    clip = tab.opened(str(speech), 3, request())[0]
+    row = json.loads(list(tab.measured(clip, 3, request()))[-1][1])["rows"][-1]
+    assert row["name"].startswith("codec2") and row["note"] == "not installed here" and row["key"] is None
+
+
+@pytest.mark.parametrize(
+    ("rate", "opus", "codec2"),
+    [(0.5, "6", "700C"), (1.5, "6", "1200"), (2.5, "6", "2400"), (9.2, "9", "3200")],
+)
+def test_nearest_rates(rate: float, opus: str, codec2: str):
+    assert rival_settings(rate) == [("Opus", opus), ("codec2", codec2)]
+
+
+# ---------------------------------------------------------------- token files
+
+
+def test_tokens_saved_and_opened_again_sound_the_same(tab: AudioTab, speech: Path):
+    lab = json.loads(tab.opened(str(speech), 2, request())[1])
+    emptied, clip, again, tiles, table, _ = tab.dropped(
+        2, dropped("a.mmt", base64.b64decode(lab["mmt"])), request()
+    )
+    value = json.loads(again)
+    assert emptied is None and clip.wave is None and "original" not in value and table == ""
+    assert value["tracks"][0]["pcm"] == lab["tracks"][0]["pcm"]
+    assert "no original" in tiles
+    assert list(tab.measured(clip, 2, request())) == [[gr.skip(), ""]]
+
+
+def test_foreign_tokens_are_refused(tab: AudioTab):
+    codes = torch.zeros(1, 2, dtype=torch.long)
+    text = Tokens(codes, "text", "text", 512, "00000000", {"bytes": 8})
+    for data in (text.to_bytes(), b"", b"MMT\x01" + b"\0" * 30, b"RIFF"):
+        with pytest.raises(gr.Error):
+            tab.dropped(2, dropped("a.mmt", data), request())
+
+
+def test_tokens_of_a_long_sound_are_refused_before_decoding(tab: AudioTab):
+    codec = tab.codec
+    frames = round(state.MAX_AUDIO_SECONDS * 60)
+    meta = {"samples": frames * 320, "sample_rate": RATE, "channels": 1}
+    tokens = codec.wrap(torch.zeros(1, frames, dtype=torch.long), meta)
+    with pytest.raises(gr.Error, match="seconds"):
+        tab.dropped(1, dropped("a.mmt", tokens.to_bytes()), request())
+
+
+# ---------------------------------------------------------------- endpoint
+
+
+def test_endpoint(app_url: str, tab: AudioTab, speech: Path, tmp_path: Path):
+    from gradio_client import Client, handle_file
+
+    client = Client(app_url, verbose=False)
+    sound, figures, file = client.predict(handle_file(speech), 3, api_name="/reconstruct_audio")
+    wave, rate = soundfile.read(sound)
+    tokens = Tokens.load(file)
+    assert rate == RATE and len(wave) == tokens.meta["samples"] and tokens.levels == 3
+    assert {"bytes", "rate", "rate_unit", "stoi", "pesq"} <= set(figures) and figures["rate_unit"] == "kbps"
+    (tmp_path / "a.wav").write_bytes(b"not a sound at all, only words")
+    with pytest.raises(Exception, match="not a sound"):
+        client.predict(handle_file(tmp_path / "a.wav"), 0, api_name="/reconstruct_audio")

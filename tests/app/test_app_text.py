@@ -1,0 +1,306 @@
+"""The Text tab without a browser: spans and chips, its handlers, its endpoint."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmdemo.errors import InputError
+from mmdemo.evaluation.text_diff import character_diff
+from mmdemo.tokenizers.tokens import Tokens
+from mmdemo.ui import state, text_view
+from mmdemo.ui.components import compare
+from mmdemo.ui.components.filedrop import dropped_file
+from mmdemo.ui.components.spans import characters, direction, spans, visible
+from mmdemo.ui.state import Context
+from mmdemo.ui.tab_text import OUTPUTS, PICKER, TextTab
+
+
+@pytest.fixture(scope="module")
+def tab() -> TextTab:
+    return TextTab(Context("cpu"))
+
+
+def request(**headers: str) -> Any:
+    return SimpleNamespace(session_hash="me", query_params={}, cookies={}, headers=headers)
+
+
+def event(**data: Any) -> Any:
+    return SimpleNamespace(**data)
+
+
+def dropped(name: str, data: bytes) -> Any:
+    return event(name=name, data=base64.b64encode(data).decode())
+
+
+def text_of(markup: str) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", "", markup))
+
+
+# ---------------------------------------------------------------- spans
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60))
+def test_characters_are_those_of_a_replacing_decoder_and_cover_all_bytes(data: bytes):
+    found = characters(data)
+    assert "".join(character for _, _, character in found) == data.decode("utf-8", errors="replace")
+    assert [start for start, _, _ in found] == [0, *(end for _, end, _ in found)][: len(found)]
+    assert not found or found[-1][1] == len(data)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(min_size=1, max_size=40), st.sampled_from([2, 4, 8]))
+def test_spans_show_every_character_once(text: str, stride: int):
+    data = text.encode("utf-8", errors="replace")
+    found = spans(data, stride)
+    assert len(found) == -(-len(data) // stride)
+    assert "".join(span.label for span in found) == visible(data.decode())
+    assert bytes.fromhex("".join(span.raw for span in found)) == data
+    assert [span.joins_right for span in found[:-1]] == [span.joins_left for span in found[1:]]
+
+
+def test_a_character_across_two_chips_joins_them():
+    first, second = spans("a你b".encode() + b"\n", 2)[:2]
+    assert (first.label, first.joins_right, second.joins_left) == ("a你", True, True)
+
+
+def test_invisible_characters_are_made_visible():
+    assert visible("a b\n\t\0\u200d\u0301") == "a·b↵→␀⟨200D⟩\u25cc\u0301"
+    assert spans(b"ab\nc", 4)[0].breaks
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("שלום a", "rtl"), ("123 مرحبا", "rtl"), ("abc", "ltr"), ("12", "ltr")]
+)
+def test_direction_is_that_of_the_first_letter(text: str, expected: str):
+    assert direction(text) == expected
+
+
+# ---------------------------------------------------------------- reconstruction
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(alphabet="ab <&'\"é", max_size=30), st.text(alphabet="ab <&'\"é", max_size=30))
+def test_marking_changes_nothing_but_marks(original: str, output: str):
+    markup = compare.marked(original, output, character_diff(original, output), "was", "nothing")
+    assert text_of(markup).replace("·", " ") == output
+    assert ("<mark" in markup) == (original != output)
+
+
+def test_controls_reach_the_page_as_pictures():
+    assert compare.marked("a\0b", "a\0b", character_diff("a\0b", "a\0b"), "", "") == "a␀b"
+
+
+def test_wrong_characters_are_never_more_than_there_are(tab: TextTab):
+    session = tab.start("abcd", "en")
+    assert ">exact<" in text_view.reconstruction_html(session, b"abcd", "en")
+    assert "4 wrong of 4" in text_view.reconstruction_html(session, b"\xff\xfe\xff\xfe!!!!!!", "en")
+    assert "1 wrong of 4" in text_view.reconstruction_html(session, b"abXd", "en")
+
+
+def test_bars_hold_every_compressor_and_our_codes(tab: TextTab):
+    session = tab.start("to be or not to be, that is the question", "en")
+    chart = text_of(text_view.bars_html(session, session.original or b"", 2, "en"))
+    for name in ("UTF-8", "gzip", "zstd", "brotli", "Codes, 2 levels"):
+        assert name in chart
+    ours = -(-session.tokens.truncate(2).bits // 8)
+    assert f"{ours} B" in chart
+
+
+# ---------------------------------------------------------------- handlers
+
+
+def test_typing_shows_text_tiles_chips_and_mathematics(tab: TextTab):
+    values = tab.typed("Héllo 你好\n🦊", None, 1, request())
+    assert len(values) == OUTPUTS
+    session, _, tiles, chips, picker, _, maths, save = values
+    data = json.loads(chips)
+    assert len(data["chips"]) == session.tokens.positions[0]
+    assert data["active"] == 1 and len(data["codes"]) == tab.codec.levels
+    assert picker == ""
+    assert "Characters10" in text_of(tiles) and "Bytes18" in text_of(tiles)
+    assert "{" not in re.sub(r"\$\$.*?\$\$|\$.*?\$|`.*?`", "", maths, flags=re.S)  # every number is filled in
+    assert [name for _, name, _ in json.loads(save)] == ["text.mmt", "text.txt"]
+
+
+def test_both_languages_are_complete(tab: TextTab):
+    english = tab.typed("one", None, 1, request())
+    chinese = tab.typed("one", None, 1, request(**{"accept-language": "zh-CN"}))
+    assert "字符数" in chinese[2] and "Characters" in english[2]
+
+
+def test_the_same_text_again_changes_nothing(tab: TextTab):
+    session = tab.typed("one", None, 3, request())[0]
+    again = tab.typed("one", session, 3, request())
+    assert all(value == gr.skip() for value in again)
+
+
+def test_no_text_empties_the_page(tab: TextTab):
+    values = tab.typed("", None, 3, request())
+    assert values[0] is None and len(values) == OUTPUTS
+    assert "appears here" in values[1]
+
+
+@pytest.mark.parametrize("text", [" ", "\n", "\0", "\0a\0", "\u200b", "🦊", "\ufeff", "a" * 5000])
+def test_odd_texts_are_shown(tab: TextTab, text: str):
+    values = tab.typed(text, None, 2, request())
+    assert values[0].original == text.encode()
+
+
+def test_a_lone_surrogate_is_replaced_and_said(tab: TextTab):
+    values = tab.typed("a\ud800b", None, 2, request())
+    assert "surrogate" in values[2]
+    json.dumps(values[1:], ensure_ascii=False).encode()  # nothing that a page cannot take is sent back
+
+
+def test_long_texts_are_cut_between_characters_and_said(tab: TextTab):
+    values = tab.typed("你" * state.MAX_TEXT_BYTES, None, 1, request())
+    assert len(values[0].original) == state.MAX_TEXT_BYTES // 3 * 3
+    assert f"{state.MAX_TEXT_BYTES:,}" in values[2]
+
+
+def test_levels_outside_the_model_are_refused_or_reduced(tab: TextTab):
+    session = tab.typed("one two", None, 1, request())[0]
+    assert len(tab.relevelled(session, 60, request())) == OUTPUTS
+    for wrong in (0, -1, 1.5, "2", None, True, float("nan")):
+        with pytest.raises(gr.Error):
+            tab.relevelled(session, wrong, request())
+
+
+# ---------------------------------------------------------------- codes
+
+
+def test_picking_offers_the_nearest_codes_of_levels_in_use(tab: TextTab):
+    session = tab.typed("one two three four", None, 2, request())[0]
+    data = json.loads(tab.picked(session, 2, event(position=1), request()))
+    assert data["says"] and data["position"] == 1
+    counts = [len(level["options"]) for level in data["levels"]]
+    assert counts == [text_view.NEIGHBOURS] * 2 + [0] * (tab.codec.levels - 2)
+    codes = [code for code, _ in data["levels"][0]["options"]]
+    assert len(set(codes)) == len(codes) and data["levels"][0]["code"] not in codes
+
+
+def test_an_offered_text_is_what_the_swap_gives(tab: TextTab):
+    session = tab.typed("one two three four five six", None, 1, request())[0]
+    code, says = text_view.alternatives(tab.codec, session, 3, 1)[0][2]
+    values = tab.swapped(session, 1, event(position=3, level=0, code=code), request())
+    assert json.loads(values[PICKER])["says"] == says
+
+
+def test_swapping_marks_the_chip_and_undo_takes_it_back(tab: TextTab):
+    session = tab.typed("one two three", None, 3, request())[0]
+    old = int(session.tokens.codes[0, 2])
+    values = tab.swapped(
+        session, 3, event(position=2, level=0, code=(old + 1) % tab.codec.codebook_size), request()
+    )
+    changed = values[0]
+    assert changed.edited == {2}
+    assert [i for i, chip in enumerate(json.loads(values[3])["chips"]) if chip[2] & 16] == [2]
+    assert json.loads(values[PICKER])["edited"]
+    restored = tab.undone(changed, 3, request())[0]
+    assert restored.edited == set()
+    assert not json.loads(tab.undone(changed, 3, request())[PICKER])["edited"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"position": 99, "level": 0, "code": 0},
+        {"position": 0, "level": 9, "code": 0},
+        {"position": 0, "level": 0, "code": 10**6},
+        {"position": "0", "level": 0, "code": 0},
+        {"position": -1, "level": 0, "code": 0},
+    ],
+)
+def test_impossible_swaps_are_one_sentence(tab: TextTab, data: dict[str, Any]):
+    session = tab.typed("one", None, 3, request())[0]
+    with pytest.raises(gr.Error) as caught:
+        tab.swapped(session, 3, event(**data), request())
+    assert "Traceback" not in str(caught.value) and str(caught.value).count("\n") == 0
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_tokens_saved_and_opened_again_say_the_same(tab: TextTab):
+    values = tab.typed("A round trip ✓", None, 2, request())
+    _, name, data = json.loads(values[7])[0]
+    text, session, output, tiles, *_ = tab.opened(2, event(name=name, data=data), request())
+    assert text == "" and session.original is None
+    assert session.tokens.levels == 2
+    decoded = text_view.decoded_bytes(tab.codec, session.tokens).decode("utf-8", "replace")
+    assert decoded.translate(compare._PICTURES) in text_of(output)
+    assert "no original" in tiles
+
+
+def test_text_files_fill_the_box(tab: TextTab):
+    assert tab.opened(1, dropped("a.txt", "naïve €".encode()), request())[0] == "naïve €"
+    assert tab.opened(1, dropped("a.txt", "naïve €".encode("utf-16")), request())[0] == "naïve €"
+    values = tab.opened(1, dropped("a.txt", b"abc \xff def"), request())
+    assert values[0] == "abc \ufffd def" and "UTF-8" in values[3]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.txt", b""),
+        ("a.txt", b"\x89PNG\r\n\x1a\n" + b"\0" * 40),
+        ("a.mmt", b""),
+        ("a.mmt", b"hello"),
+        ("a.mmt", b"MMT\x01" + b"\0" * 40),
+    ],
+)
+def test_unusable_files_are_one_sentence(tab: TextTab, name: str, data: bytes):
+    with pytest.raises(gr.Error) as caught:
+        tab.opened(1, dropped(name, data), request())
+    assert str(caught.value).strip("'\"").endswith(".")
+
+
+def test_tokens_of_another_modality_or_model_are_refused(tab: TextTab):
+    session = tab.start("one", "en")
+    codes = session.tokens.codes
+    audio = Tokens(
+        codes, "audio", "audio", 512, "00000000", {"samples": 960, "sample_rate": 16000, "channels": 1}
+    )
+    other = Tokens(codes, "text", "text", 512, "00000000", {"bytes": 3})
+    for tokens in (audio, other):
+        with pytest.raises(gr.Error):
+            tab.opened(1, dropped("a.mmt", tokens.to_bytes()), request())
+
+
+def test_dropped_files_are_checked():
+    file = dropped_file(dropped("../../etc/x.txt", b"abc"))
+    assert (file.name, file.read()) == ("x.txt", b"abc")
+    for bad in (event(), event(name=1, data="YQ=="), event(name="a", data="%%%"), event(name="a", data=None)):
+        with pytest.raises(InputError):
+            dropped_file(bad)
+
+
+# ---------------------------------------------------------------- endpoint
+
+
+def test_endpoint(app_url: str, tab: TextTab):
+    from gradio_client import Client
+
+    client = Client(app_url, verbose=False)
+    text, figures, file = client.predict("Hello, 世界", 2, api_name="/reconstruct_text")
+    tokens = Tokens.load(file)
+    assert tokens.levels == 2 and Path(file).suffix == ".mmt"
+    assert text == tab.codec.decode(tokens)
+    assert {"bytes", "rate", "rate_unit", "byte_accuracy", "exact"} <= set(figures)
+    with pytest.raises(Exception, match="empty"):
+        client.predict("", 0, api_name="/reconstruct_text")
+    with pytest.raises(Exception, match="20,000"):
+        client.predict("a" * (state.MAX_TEXT_BYTES + 1), 0, api_name="/reconstruct_text")
