@@ -1,8 +1,12 @@
-"""A joint diffusion model with random weights over the shipped tokenizers: quick, and there before any training."""
+"""The page on a joint diffusion model with random weights: quick, and independent of any training."""
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -10,7 +14,10 @@ from mmdemo import checkpoints
 from mmdemo.codec import Codec
 from mmdemo.config import to_dict
 from mmdemo.diffusion.dit import DiT, DiTConfig, Stream
+from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.latents import Latents
+from mmdemo.ui import app
+from mmdemo.ui.state import Context
 
 SPEAKERS = ["ann", "ben"]
 SHAPES = {"image": [4, 4], "audio": [40], "text": [4]}
@@ -25,16 +32,42 @@ def random_joint(folder: Path, width: int = 32, depth: int = 1) -> Path:
     ]
     torch.manual_seed(0)
     network = DiT(DiTConfig(streams, styles=SPEAKERS, width=width, depth=depth, heads=2))
-    for parameter in network.parameters():  # adaLN-Zero and the output start at zero: such a net predicts nothing
-        if not parameter.any():
+    for parameter in network.parameters():
+        if not parameter.any():  # adaLN-Zero and the output start at zero: such a net predicts nothing
             torch.nn.init.normal_(parameter, std=0.02)
     config = {
         "kind": "diffusion",
         "name": folder.name,
         "process": "flow",
         "model": to_dict(network.config),
-        "tokenizers": {name: {"name": name, "fingerprint": codec.fingerprint} for name, codec in codecs.items()},
+        "tokenizers": {k: {"name": k, "fingerprint": codec.fingerprint} for k, codec in codecs.items()},
     }
     holder = torch.nn.ModuleDict({"network": network, "latents": Latents(streams)})
     checkpoints.save(folder, holder, config)
     return folder
+
+
+class RandomContext(Context):
+    """As the page's own context, but its joint model has random weights."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("cpu")
+        self.random = JointDiffusion(random_joint(folder), "cpu")
+
+    def joint(self, name: str = "digits") -> Any:
+        return self.random
+
+
+@contextmanager
+def served(context: Context) -> Iterator[str]:
+    """The whole page on a free port; gives its address."""
+    demo = app.build(context)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    try:
+        local = {"server_name": "127.0.0.1", "server_port": port}
+        demo.launch(**local, prevent_thread_lock=True, quiet=True, **app.launch_kwargs())
+        yield demo.local_url.rstrip("/")
+    finally:
+        demo.close(verbose=False)

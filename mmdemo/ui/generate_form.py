@@ -20,7 +20,7 @@ PRESETS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("preset_picture", {"image": "example", "want": ["audio", "text"]}),
     ("preset_nothing", {"want": ["image", "audio", "text"]}),
     ("preset_guidance", {"text": "four", "want": ["image"], "guidance": 4.0, "vs": "guidance:0"}),
-    ("preset_sampler", {"text": "two", "want": ["image"], "steps": 8, "sampler": "heun", "vs": "sampler:euler"}),
+    ("preset_sampler", {"text": "two", "want": ["image"], "steps": 8, "vs": "sampler:euler"}),
 )
 SAMPLER_NAMES = {
     "euler": "Euler",
@@ -55,7 +55,8 @@ def ask(form: Form, choices: Choices) -> None:
     usual = Settings(text="seven", want=("image", "audio"), choices=choices)
     with gr.Row(elem_classes=["mm-chips"]):
         for key, changed in PRESETS:
-            chip = gr.Button(t(f"generate.{key}"), size="sm", min_width=0, elem_id=f"mm-{key.replace('_', '-')}")
+            name = f"mm-{key.replace('_', '-')}"
+            chip = gr.Button(t(f"generate.{key}"), size="sm", min_width=0, elem_id=name)
             form.chips.append((chip, changed))
     with gr.Row(elem_classes=["mm-give"]):
         form.fields["text"] = gr.Textbox(
@@ -97,7 +98,9 @@ def more(form: Form, choices: Choices) -> None:
 
 def _settings(form: Form, choices: Choices) -> None:
     usual = Settings(choices=choices)
-    form.fields["steps"] = gr.Slider(*STEPS, usual.steps, step=1, label=t("generate.steps"), elem_id="mm-steps")
+    form.fields["steps"] = gr.Slider(
+        *STEPS, usual.steps, step=1, label=t("generate.steps"), elem_id="mm-steps"
+    )
     form.fields["sampler"] = gr.Dropdown(
         [(SAMPLER_NAMES.get(name, name), name) for name in choices.samplers],
         value=usual.sampler,
@@ -113,7 +116,12 @@ def _settings(form: Form, choices: Choices) -> None:
     )
     with gr.Row(equal_height=True, elem_classes=["mm-seed"]):
         form.fields["seed"] = gr.Number(
-            usual.seed, label=t("generate.seed"), precision=0, minimum=SEED[0], maximum=SEED[1], elem_id="mm-seed"
+            usual.seed,
+            label=t("generate.seed"),
+            precision=0,
+            minimum=SEED[0],
+            maximum=SEED[1],
+            elem_id="mm-seed",
         )
         dice = gr.Button(t("generate.dice"), size="sm", min_width=90, scale=0, elem_id="mm-dice")
         dice.click(None, None, form.fields["seed"], js=DICE, api_visibility="private")

@@ -30,8 +30,7 @@ def pack_picture(native: Any) -> str:
     """A picture -> base64url of a small PNG; "" for an empty canvas. Raises InputError for no picture."""
     picture = image.restore(image.load(native).tensor, None)
     grey = picture.convert("L")
-    low, high = grey.getextrema()
-    if high - low <= BLANK:
+    if np.ptp(np.asarray(grey, np.int16)) <= BLANK:
         return ""
     if np.abs(np.asarray(picture, np.int16) - np.asarray(grey, np.int16)[..., None]).max() <= BLANK:
         picture = grey

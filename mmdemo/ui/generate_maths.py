@@ -34,7 +34,8 @@ def explain(settings: Settings, frames: Sequence[dict[str, Any]], lang: str) -> 
     calls = evaluations(settings.sampler, settings.steps)
     parts = [
         tr("generate.maths_flow", lang),
-        r"$$x_t = (1-t)\,x_0 + t\,\varepsilon,\quad v = \varepsilon - x_0,\quad \hat x_0 = x_t - t\,v(x_t, t)$$",
+        r"$$x_t = (1-t)\,x_0 + t\,\varepsilon,\quad v = \varepsilon - x_0,\quad "
+        r"\hat x_0 = x_t - t\,v(x_t, t)$$",
         tr("generate.maths_given", lang),
         tr("generate.maths_guidance", lang),
         rf"$$v = v_u + w\,(v_c - v_u),\quad w = {settings.guidance:g}$$",

@@ -27,7 +27,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Settings:
-    """One run. `image` and `audio` are codes of `mmdemo.ui.generate_given`; `vs` names a second run beside it."""
+    """One run. `image` and `audio` are codes of `generate_given`; `vs` names a second run beside it."""
 
     text: str = ""
     image: str = ""
@@ -59,22 +59,24 @@ class Settings:
             self.second()
 
     def _wanted(self) -> tuple[str, ...]:
-        asked = self.want.split(",") if isinstance(self.want, str) else self.want
+        given: Any = self.want
+        asked = given.split(",") if isinstance(given, str) else given
         if not isinstance(asked, Sequence) or any(m not in self.choices.modalities for m in asked):
             raise InputError(f"What to make is one or more of {', '.join(self.choices.modalities)}.")
         wanted = tuple(m for m in self.choices.modalities if m in asked and not getattr(self, m))
         if not wanted:
-            raise InputError("Choose something to make that is not already given: a picture, a sound or a text.")
+            raise InputError("Choose something to make that is not given: a picture, a sound or a word.")
         return wanted
 
     def second(self) -> Settings | None:
-        """The run to show beside this one: the same but for the setting that `vs` names, like "guidance:1"."""
+        """The run to show beside this one: the same but for what `vs` names, like "guidance:1"."""
         if not self.vs:
             return None
         name, _, value = self.vs.partition(":")
         if name not in COMPARED or not value:
             raise InputError(f"A second run differs in one of {', '.join(COMPARED)}, for example guidance:1.")
-        return replace(self, vs="", **{name: value})
+        changed: dict[str, Any] = {"vs": "", name: value}
+        return replace(self, **changed)
 
     def titles(self) -> tuple[str, str]:
         """How the two runs differ, in a few characters each: ("guidance 2", "guidance 1")."""
@@ -99,7 +101,8 @@ NAMES = tuple(f.name for f in fields(Settings) if f.name != "choices")
 
 def from_query(params: Mapping[str, str], choices: Choices) -> Settings:
     """The settings in a page's address; what it does not name is as usual. Raises InputError."""
-    return Settings(**{name: params[name] for name in NAMES if name in params}, choices=choices)
+    asked: dict[str, Any] = {name: params[name] for name in NAMES if name in params}
+    return Settings(**asked, choices=choices)
 
 
 def _text(value: Any) -> str:

@@ -17,7 +17,7 @@ from mmdemo.ui.components import trajectory
 from mmdemo.ui.components.common import how_it_works, intro
 from mmdemo.ui.components.noise import NoisePanel
 from mmdemo.ui.components.player import Player
-from mmdemo.ui.components.trajectory import messages, picture, sound_of
+from mmdemo.ui.components.trajectory import messages
 from mmdemo.ui.generate_form import Form, signal
 from mmdemo.ui.generate_given import pack_sound, pack_uri, unpack_picture, unpack_sound
 from mmdemo.ui.generate_maths import explain
@@ -40,7 +40,8 @@ OPEN_TAB = """async () => {
   return [];
 }"""
 RUN_IF_ASKED = """() => {
-  if (new URLSearchParams(location.search).get("run") === "1") document.getElementById("mm-generate")?.click();
+  const asked = new URLSearchParams(location.search);
+  if (asked.get("run") === "1") document.getElementById("mm-generate")?.click();
   return [];
 }"""
 ORDER = ("text", "want", "image", "steps", "sampler", "guidance", "speaker", "seed", "n", "vs", "audio")
@@ -76,7 +77,8 @@ class GenerateTab:
         """Messages for the player. Inputs are checked before the first one."""
         given = native_inputs(settings)
         model = self.ctx.joint(MODEL)
-        runs = {"a": settings, **({"b": settings.second()} if settings.vs else {})}
+        other = settings.second()
+        runs = {"a": settings, "b": other} if other else {"a": settings}
         titles = settings.titles() if settings.vs else ("",)
 
         def sampler(one: Settings) -> Any:
@@ -144,8 +146,7 @@ def native_inputs(settings: Settings) -> dict[str, Any]:
 
 def shown_inputs(given: dict[str, Any]) -> dict[str, Any]:
     """What is given, as the player shows it."""
-    show = {"text": str, "image": picture, "audio": sound_of}
-    return {name: show[name](native) for name, native in given.items()}
+    return {name: trajectory.shown(name, [native], exact=True)[0] for name, native in given.items()}
 
 
 def kept_html(settings: Settings, lang: str) -> str:
@@ -214,8 +215,8 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
             audio: a voice as it stands in a link; empty for none.
             recording: a sound file, used before `audio`.
         """
-        fields = dict(text=text, want=want, image=image, steps=steps, sampler=sampler, guidance=guidance)
-        fields |= dict(speaker=speaker, seed=seed, n=n, vs=vs, audio=audio)
+        values = (text, want, image, steps, sampler, guidance, speaker, seed, n, vs, audio)
+        fields = dict(zip(ORDER, values, strict=True))
         yield from tab.run(request, fields, recording)
 
     trigger = gr.Button("run", visible="hidden", elem_id="mm-run")
@@ -234,7 +235,8 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
         ended(None, js=signal("over"))
     # A new run takes the place of one's own unfinished run; those of other visitors are not touched.
     private: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-    again = gr.on([form.generate.click, form.fields["text"].submit], None, cancels=[running], js=signal("stop"))
+    asked = [form.generate.click, form.fields["text"].submit]
+    again = gr.on(asked, None, cancels=[running], js=signal("stop"))
     again.then(None, js=RUN)
     form.stop.click(None, cancels=[running], js=signal("stop"))
     for chip, changed in form.chips:

@@ -1,8 +1,8 @@
 """Files of a run: animated WebP or GIF of the steps, PNG of one step, WAV of one or all.
 
-The browser holds the frames and sends back those it wants written, so nothing of a visitor stays on the server
-and a stopped run can be saved too. The settings are written into each file's own metadata. What arrives here is
-not trusted: anybody can post to a server function.
+The browser holds the frames and sends back those it wants written, so nothing of a visitor stays on the
+server and a stopped run can be saved too. The settings are written into each file's own metadata. What
+arrives here is not trusted: anybody can post to a server function.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def write(request: Any) -> tuple[str, bytes]:
         raise InputError(f"A run can be saved as one of {', '.join(KINDS)}.")
     kind, settings = request["kind"], str(request.get("settings", ""))[:4000]
     if kind.startswith("wav"):
-        return "wav", wav([_sound(sound) for sound in _some(request.get("sounds"), MAX_FRAMES, "sounds")], settings)
+        sounds = [_sound(sound) for sound in _some(request.get("sounds"), MAX_FRAMES, "sounds")]
+        return "wav", wav(sounds, settings)
     budget = [MAX_BYTES]
     columns = request.get("columns")
     columns = columns if isinstance(columns, int) and 0 < columns <= MAX_CELLS else 0
@@ -133,7 +134,7 @@ def _picture(uri: Any, budget: list[int]) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(raw), formats=("PNG", "WEBP"))
         if max(image.size) > MAX_SIDE or budget[0] < 0:
-            raise InputError(f"The pictures are too large: {MAX_SIDE} pixels a side and 48 MB in all are accepted.")
+            raise InputError(f"The pictures are too large: up to {MAX_SIDE} pixels a side, 48 MB in all.")
         return image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         if isinstance(error, InputError):
@@ -143,7 +144,8 @@ def _picture(uri: Any, budget: list[int]) -> Image.Image:
 
 def _sound(sound: Any) -> tuple[int, np.ndarray]:
     """(sampling rate, samples) from {"rate", "mu" or "pcm"}."""
-    if not isinstance(sound, dict) or not isinstance(sound.get("rate"), int) or not 4000 <= sound["rate"] <= 96000:
+    rate = sound.get("rate") if isinstance(sound, dict) else None
+    if not isinstance(rate, int) or not 4000 <= rate <= 96000:
         raise InputError("A sound needs a sampling rate of 4,000 to 96,000 Hz.")
     if "mu" in sound:
         samples = from_mu_law(np.frombuffer(_decoded(sound["mu"]), np.uint8))
@@ -152,7 +154,7 @@ def _sound(sound: Any) -> tuple[int, np.ndarray]:
         samples = np.frombuffer(raw[: len(raw) // 2 * 2], "<i2").astype(np.float32) / 32768
     if not len(samples):
         raise InputError("A sound of this run is empty.")
-    return sound["rate"], samples
+    return rate, samples
 
 
 def _decoded(text: Any) -> bytes:

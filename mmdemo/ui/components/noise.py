@@ -19,7 +19,8 @@ from mmdemo.ui.i18n import browser_texts
 
 HERE = Path(__file__).parent
 POINTS = 101  # of each table, t = 0 ... 1
-WORDS = "noise_t noise_open noise_again noise_flow noise_vp noise_ve noise_snr noise_play noise_bad noise_scale".split()
+WORDS = ("t", "open", "again", "flow", "vp", "ve", "snr", "play", "bad", "scale")
+SCRIPTS = ("player_view.js", "player_sound.js", "noise.js")
 
 
 class NoisePanel(gr.HTML):
@@ -28,9 +29,10 @@ class NoisePanel(gr.HTML):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("html_template", (HERE / "noise.html").read_text(encoding="utf-8"))
         kwargs.setdefault("css_template", (HERE / "noise.css").read_text(encoding="utf-8"))
-        scripts = ("player_view.js", "player_sound.js", "noise.js")
-        kwargs.setdefault("js_on_load", "\n".join((HERE / name).read_text(encoding="utf-8") for name in scripts))
-        kwargs.setdefault("text", browser_texts(*(f"generate.{word}" for word in WORDS)))
+        kwargs.setdefault(
+            "js_on_load", "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
+        )
+        kwargs.setdefault("text", browser_texts(*(f"generate.noise_{word}" for word in WORDS)))
         kwargs.setdefault("apply_default_css", False)
         super().__init__(None, tables=tables(), example=picture(example_picture().resize((64, 64))), **kwargs)
 
@@ -46,5 +48,5 @@ def tables() -> dict[str, dict[str, list[float]]]:
     for name in NAMES:
         process = Process(name)
         pairs = {"alpha": process.alpha(t), "sigma": process.sigma(t)}
-        result[name] = {part: [round(value, 5) for value in values.tolist()] for part, values in pairs.items()}
+        result[name] = {part: [round(v, 5) for v in values.tolist()] for part, values in pairs.items()}
     return result

@@ -1,8 +1,9 @@
 """The step player: a custom HTML component that keeps every frame of a run in the browser.
 
 The server sends small messages (`mmdemo.ui.components.trajectory`), each with the new steps only. Moving the
-slider, playing and comparing cost no round trip. The noisy sample x_t arrives as a latent and is decoded by the
-server, many steps at once, the first time somebody wants to see it. Its root carries `data-step`, `data-frames`, `data-steps`, `data-state`, `data-follow` and `data-what`.
+slider, playing and comparing cost no round trip. The noisy sample x_t arrives as a latent; the server decodes
+it, many steps at once, the first time somebody wants to see it. The root of the player carries `data-step`,
+`data-frames`, `data-steps`, `data-state`, `data-follow` and `data-what`.
 """
 
 from __future__ import annotations
@@ -18,20 +19,24 @@ from mmdemo.ui.components.export import save_trajectory
 from mmdemo.ui.i18n import browser_texts
 
 HERE = Path(__file__).parent
-SCRIPTS = ("player_view.js", "player_sound.js", "player_noisy.js", "player_save.js", "player.js")  # one scope; the last one starts it
+# One scope; the last one starts the player.
+SCRIPTS = ("player_view.js", "player_sound.js", "player_noisy.js", "player_save.js", "player.js")
+# fmt: off
 WORDS = (
-    "clean noisy all one keys copy_link copied save save_webp save_gif save_png save_wav save_wav_all save_json "
-    "saving save_failed no_sound no_picture sample given play pause loop live step play_sound settled change "
-    "distance help_t help_change help_distance image audio text waiting running done stopped queued too_long "
-    "ready"
-).split()
+    "clean", "noisy", "all", "one", "keys", "copy_link", "copied", "save", "save_webp", "save_gif",
+    "save_png", "save_wav", "save_wav_all", "save_json", "saving", "save_failed", "no_sound",
+    "no_picture", "sample", "given", "play", "pause", "loop", "live", "step", "play_sound", "settled",
+    "sure", "change", "distance", "help_t", "help_change", "help_distance", "image", "audio", "text",
+    "waiting", "running", "done", "stopped", "queued", "too_long", "ready",
+)
+# fmt: on
 
 
 class Player(gr.HTML):
     """Shows a run step by step. Value: None or the newest message of a run, a JSON-able dictionary."""
 
     def __init__(self, decode_noisy: Callable[[Any], Any], **kwargs: Any) -> None:
-        """`decode_noisy`: server function of that name, see `mmdemo.ui.components.trajectory.decode_noisy`."""
+        """`decode_noisy`: server function of that name, like `trajectory.decode_noisy` for one model."""
         kwargs.setdefault("html_template", _read("player.html"))
         kwargs.setdefault("css_template", _read("player.css"))
         kwargs.setdefault("js_on_load", "\n".join(_read(name) for name in SCRIPTS))
@@ -45,12 +50,12 @@ class Player(gr.HTML):
         return None
 
     def postprocess(self, value: dict[str, Any] | None) -> str | None:
-        """A message travels as one JSON string: Gradio's page compares and copies nested values several times."""
+        """A message travels as one JSON string: Gradio's page copies nested values several times over."""
         return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
     def api_info(self) -> dict[str, Any]:
         """What a client gets: the newest message; the last one carries the tokens of the result."""
-        return {"type": "string", "description": "JSON: {run, open?, frames: [{lane, i, t, change, …}], end?}"}
+        return {"type": "string", "description": "JSON: {run, open?, frames: [{lane, i, t, …}], end?}"}
 
 
 def _read(name: str) -> str:

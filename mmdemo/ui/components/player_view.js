@@ -125,7 +125,7 @@ function showText(box, lane, at, sample) {
     const span = make("span", "", shown);
     const share = sure ? sure[place] ?? 0 : last ? 1 : settled(lane, at, sample, place, character);
     span.style.opacity = 0.3 + 0.7 * share;
-    span.title = `${L.settled} ${Math.round(100 * share)} %`;
+    span.title = `${sure ? L.sure : L.settled} ${Math.round(100 * share)} %`;
     return span;
   }));
 }

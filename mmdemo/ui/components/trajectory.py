@@ -92,34 +92,42 @@ def frame(lane: str, step: Any, want: tuple[str, ...]) -> dict[str, Any]:
 def modality(step: Any, name: str) -> dict[str, Any]:
     """One modality of a step: "x0", one data URI, sound or string a sample; "latent", x_t as it is in fp16.
 
-    Decoding x_t too would make every run slower by a third; the page asks for it (`decode_noisy`) when somebody
-    wants to see it. Text has "sure" besides.
+    Decoding x_t too would make every run slower by a third; the page asks for it (`decode_noisy`) when
+    somebody wants to see it. Text has "sure" besides.
     """
     views: dict[str, Any] = {"x0": shown(name, step.preview(name), exact=step.index == step.steps)}
     views["latent"] = _base64(step.x[name].detach().cpu().to(torch.float16).contiguous().numpy().tobytes())
     if name == "text":
-        views["sure"] = [sureness(text, row) for text, row in zip(views["x0"], step.text_confidence(), strict=True)]
+        rows = zip(views["x0"], step.text_confidence(), strict=True)
+        views["sure"] = [sureness(text, row) for text, row in rows]
     return views
 
 
 def shown(name: str, natives: Sequence[Any], exact: bool = False) -> list[Any]:
     """Samples of one modality as the player takes them. `exact`: sounds with 16 bits instead of 8."""
-    show = {"image": picture, "audio": lambda sound: sound_of(sound, exact), "text": str}[name]
-    return [show(native) for native in natives]
+    if name == "audio":
+        return [sound_of(native, exact) for native in natives]
+    return [picture(native) if name == "image" else str(native) for native in natives]
 
 
 def decode_noisy(model: Any, request: Any) -> list[list[Any]]:
-    """What x_t looks or sounds like: {"modality", "latents": [base64 fp16, one a step]} -> samples of each step.
+    """What x_t looks or sounds like: {"modality", "latents": [base64 fp16, one a step]} -> samples of each.
 
-    Raises InputError for anything that is not a few latents of this model; anybody can post to a server function.
+    Raises InputError for anything else than some latents of this model; anybody can post to it.
     """
-    name, latents = (request.get(key) for key in ("modality", "latents")) if isinstance(request, dict) else (None, None)
-    if name not in model.modalities or not isinstance(latents, list) or not 1 <= len(latents) <= MAX_LATENTS:
+    asked = request if isinstance(request, dict) else {}
+    name, latents = str(asked.get("modality")), asked.get("latents")
+    if (
+        name not in tuple(model.modalities)
+        or not isinstance(latents, list)
+        or not 1 <= len(latents) <= MAX_LATENTS
+    ):
         raise InputError(f"Give a modality of the model and 1 to {MAX_LATENTS} latents.")
     stream = model.modalities[name]
     shape = (-1, stream.dim, *stream.shape)
     try:
-        steps = [np.frombuffer(base64.b64decode(z, validate=True), np.float16).reshape(shape) for z in latents]
+        raw = [base64.b64decode(latent, validate=True) for latent in latents]
+        steps = [np.frombuffer(part, np.float16).reshape(shape) for part in raw]
     except (TypeError, ValueError):
         raise InputError("A latent of this run is damaged.") from None
     sizes = [len(step) for step in steps]

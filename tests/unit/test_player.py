@@ -1,0 +1,334 @@
+"""What the step player is sent, what it saves, and the settings behind a run."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from types import SimpleNamespace
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from generate_model import random_joint
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from mmdemo.diffusion.joint import JointDiffusion
+from mmdemo.diffusion.schedule import Process
+from mmdemo.errors import InputError
+from mmdemo.ui.components import export, noise, trajectory
+from mmdemo.ui.generate_form import PRESETS, preset
+from mmdemo.ui.generate_given import (
+    example_picture,
+    loudest,
+    pack_picture,
+    pack_sound,
+    pack_uri,
+    picture_uri,
+    unpack_picture,
+    unpack_sound,
+)
+from mmdemo.ui.generate_maths import explain
+from mmdemo.ui.generate_settings import NAMES, Choices, Settings, from_query
+
+PNG = "data:image/png;base64,"
+CHOICES = Choices(("image", "audio", "text"), ("euler", "heun"), ("ann", "ben"))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> JointDiffusion:
+    return JointDiffusion(random_joint(tmp_path_factory.mktemp("model") / "digits"), "cpu")
+
+
+def tone(seconds: float = 0.5, rate: int = 16_000) -> tuple[int, np.ndarray]:
+    return rate, (0.5 * np.sin(np.arange(int(seconds * rate)) * 0.2)).astype(np.float32)
+
+
+# ------------------------------------------------------------------ messages
+
+
+def run(model: JointDiffusion, want=("image", "audio", "text"), steps=3, n=2, **kwargs):
+    start = lambda: model.sample({}, want=want, n=n, steps=steps, sampler="euler")  # noqa: E731
+    return list(trajectory.messages({"a": start}, {"lanes": []}, want, "CPU", **kwargs))
+
+
+def test_messages_hold_every_step_once_and_are_plain_json(model):
+    messages = run(model)
+    frames = [frame for message in messages for frame in message["frames"]]
+    assert [frame["i"] for frame in frames] == [1, 2, 3]
+    assert "open" in messages[0] and not messages[0]["frames"] and "end" in messages[-1]
+    assert len({message["run"] for message in messages}) == 1
+    assert frames[0]["change"] is None and frames[1]["change"] >= 0 and frames[-1]["t"] == 0
+    for name in ("image", "audio", "text"):
+        assert len(frames[0][name]["x0"]) == 2
+    assert json.loads(json.dumps(messages)) == messages
+
+
+def test_tokens_at_the_end_decode_to_the_last_picture(model):
+    messages = run(model, want=("image",))
+    tokens = messages[-1]["end"]["tokens"]["a"]["image"][0]
+    codes = torch.tensor(tokens["codes"]).reshape(tokens["shape"])
+    codec = model.codecs["image"]
+    height, width = (8 * side for side in tokens["shape"][1:])
+    shown = codec.decode(codec.wrap(codes, {"height": height, "width": width}))
+    last = [frame for message in messages for frame in message["frames"]][-1]["image"]["x0"][0]
+    assert np.array_equal(np.asarray(shown), np.asarray(opened(last)))
+
+
+def opened(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+
+
+def test_a_run_past_its_limit_ends_and_keeps_what_there_is(model):
+    messages = run(model, want=("text",), steps=50, limit=0.0)
+    assert messages[-1]["end"]["reason"] == "limit" and sum(len(m["frames"]) for m in messages) == 1
+
+
+def test_two_runs_take_turns_and_are_closed_when_the_visitor_stops():
+    closed = []
+
+    def sampler(name, count):
+        try:
+            yield from range(count)
+        finally:
+            closed.append(name)
+
+    assert list(trajectory.in_turn({"a": sampler("a", 2), "b": sampler("b", 3)})) == [
+        ("a", 0), ("b", 0), ("a", 1), ("b", 1), ("b", 2),
+    ]  # fmt: skip
+    closed.clear()
+    turns = trajectory.in_turn({"a": sampler("a", 9), "b": sampler("b", 9)})
+    next(turns), next(turns)
+    turns.close()
+    assert sorted(closed) == ["a", "b"]
+
+
+def test_messages_are_paced(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(trajectory.time, "monotonic", lambda: now[0])
+
+    def steps():
+        for index in range(1, 101):
+            now[0] += 0.01
+            yield SimpleNamespace(index=index, steps=100, t=0.0, change=0.0, code_distance={})
+
+    messages = list(trajectory.messages({"a": steps}, {}, (), "CPU"))
+    assert 20 <= len(messages) <= 30  # 1 s of steps, at least 40 ms apart
+    assert [f["i"] for m in messages for f in m["frames"]] == list(range(1, 101))
+
+
+def test_noisy_samples_are_the_models_own(model):
+    step = next(iter(model.sample({}, want=("image", "audio", "text"), n=2, steps=4)))
+    for name in ("image", "audio", "text"):
+        latent = trajectory.frame("a", step, (name,))[name]["latent"]
+        views = trajectory.decode_noisy(model, {"modality": name, "latents": [latent, latent]})
+        assert len(views) == 2 and len(views[0]) == 2 and views[0] == views[1]
+    shown = np.asarray(opened(trajectory.decode_noisy(model, {"modality": "image", "latents": [
+        trajectory.frame("a", step, ("image",))["image"]["latent"]]})[0][0]), np.int16)  # fmt: skip
+    assert np.abs(shown - np.asarray(step.preview("image", "x")[0], np.int16)).max() <= 2  # fp16
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        None,
+        {},
+        {"modality": "video", "latents": ["AAAA"]},
+        {"modality": "image", "latents": []},
+        {"modality": "image", "latents": "AAAA"},
+        {"modality": "image", "latents": ["AAAA"]},
+        {"modality": "image", "latents": ["%%%"]},
+        {"modality": "image", "latents": [3]},
+        {"modality": "image", "latents": [""]},
+        {"modality": "text", "latents": ["AA" * 400_000]},
+    ],
+)
+def test_what_is_no_latent_is_refused(model, request_):
+    with pytest.raises(InputError):
+        trajectory.decode_noisy(model, request_)
+
+
+def test_confidence_is_per_character():
+    row = [0.9, 0.8, 0.7, 0.6, 0.5]
+    assert trajectory.sureness("a七b", row) == [0.9, 0.6, 0.5]
+    assert trajectory.sureness("\ufffdb", row) == [0.9, 0.8]
+    assert trajectory.sureness("", row) == []
+
+
+@given(st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=50))
+def test_mu_law_keeps_samples_to_three_percent(values):
+    samples = np.array(values, np.float32)
+    error = np.abs(trajectory.from_mu_law(trajectory.mu_law(samples)) - samples)
+    assert (error <= 0.03 * np.abs(samples) + 2e-4).all() or np.abs(samples).max() > 0.99
+    assert error.max() <= 0.032
+
+
+# ------------------------------------------------------------------ settings
+
+
+def test_settings_come_back_from_their_address():
+    code = pack_picture(example_picture())
+    settings = Settings(
+        image=code, want=("audio", "text"), n=3, steps=12, sampler="euler", guidance=3.5, speaker="ben",
+        seed=99, vs="guidance:1", choices=CHOICES,
+    )  # fmt: skip
+    params = dict(parse_qsl(settings.query()[1:]))
+    assert params.pop("run") == "1" and params.pop("tab") == "generate"
+    assert from_query(params, CHOICES) == settings
+    assert set(params) <= set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("n", 0), ("n", 9), ("n", "many"), ("n", 2.5), ("n", None), ("n", True),
+        ("steps", 1), ("steps", 1000), ("steps", float("nan")),
+        ("guidance", -1), ("guidance", "inf"), ("guidance", [2]),
+        ("seed", -1), ("seed", 2**40),
+        ("sampler", "magic"), ("sampler", None), ("speaker", "nobody"),
+        ("text", "x" * 65), ("text", 7), ("image", 3),
+        ("want", []), ("want", ["video"]), ("want", 3), ("want", ""), ("want", [["image"]]),
+        ("vs", "guidance"), ("vs", "text:two"), ("vs", "guidance:99"), ("vs", "sampler:magic"), ("vs", 4),
+    ],
+)  # fmt: skip
+def test_wrong_settings_are_refused_in_one_sentence(field, value):
+    with pytest.raises(InputError) as error:
+        Settings(**{field: value}, choices=CHOICES)
+    assert str(error.value).endswith(".") and "\n" not in str(error.value)
+
+
+def test_what_is_given_is_not_made():
+    assert Settings(text="two", want=("image", "text"), choices=CHOICES).want == ("image",)
+    with pytest.raises(InputError):
+        Settings(text="two", want=("text",), choices=CHOICES)
+
+
+def test_the_second_run_differs_in_one_setting():
+    settings = Settings(text="two", want=("image",), guidance=4.0, vs="guidance:1", choices=CHOICES)
+    other = settings.second()
+    assert other.guidance == 1 and other.text == "two" and other.vs == ""
+    assert settings.titles() == ("guidance 4", "guidance 1")
+
+
+@pytest.mark.parametrize("changed", [changed for _, changed in PRESETS])
+def test_every_preset_is_a_possible_run(changed):
+    plain = preset(changed, CHOICES)
+    settings = Settings(**plain, choices=CHOICES)
+    assert settings.want and (not plain["image"] or unpack_picture(plain["image"]))
+    for lang in ("en", "zh"):
+        assert "$$" in explain(settings, [], lang)
+
+
+# ------------------------------------------------------------------ inputs
+
+
+def test_a_picture_from_a_link_keeps_its_code():
+    code = pack_picture(example_picture())
+    assert pack_uri(picture_uri(code)) == code and len(code) < 4000
+    assert unpack_picture(code).size == (64, 64)
+    assert pack_picture(Image.new("RGB", (200, 200), "white")) == "" and pack_uri("") == ""
+
+
+@pytest.mark.parametrize(
+    "uri", [5, "hello", PNG + "AAAA", PNG + "%%", "data:image/png," + "A" * 5_000_000]
+)
+def test_a_damaged_picture_is_refused(uri):
+    with pytest.raises(InputError):
+        pack_uri(uri)
+
+
+@pytest.mark.parametrize("code", ["AAAA", "%%%", "A" * 30_000, "é"])
+def test_damaged_codes_in_a_link_are_refused(code):
+    with pytest.raises(InputError):
+        unpack_picture(code)
+    with pytest.raises(InputError):
+        unpack_sound(code)
+
+
+def test_a_voice_travels_in_a_link():
+    code = pack_sound(tone())
+    rate, wave = unpack_sound(code)
+    assert rate == 16_000 and len(wave) == 8_000 and len(code) < 12_000
+    assert np.corrcoef(wave, tone()[1])[0, 1] > 0.9
+    assert pack_sound((16_000, np.zeros(4_000, np.float32))) == ""
+
+
+def test_of_a_long_recording_the_loudest_stretch_is_kept():
+    wave = np.zeros(1000, np.float32)
+    wave[600:700] = 1
+    assert loudest(wave, 100).sum() == 100 and len(loudest(wave, 5000)) == 1000
+
+
+# ------------------------------------------------------------------ files
+
+
+def pictures(count: int) -> list[str]:
+    return [trajectory.picture(Image.new("RGB", (32, 32), (40 * i, 90, 200 - i))) for i in range(count)]
+
+
+@pytest.mark.parametrize("kind", ["webp", "gif"])
+def test_an_animation_has_every_step_and_the_settings(kind):
+    frames = [[uri, uri] for uri in pictures(5)]
+    suffix, data = export.write({"kind": kind, "settings": '{"seed": 7}', "columns": 0, "frames": frames})
+    image = Image.open(io.BytesIO(data))
+    assert suffix == kind and image.n_frames == 5 and image.size == (2 * 128 + 18, 128 + 12)
+    kept = image.getexif()[export.IMAGE_DESCRIPTION] if kind == "webp" else image.info["comment"].decode()
+    assert "seed" in kept
+    image.seek(4)
+    assert image.convert("RGB").getpixel((60, 60))[0] == pytest.approx(160, abs=8)
+
+
+def test_one_step_as_png_is_exact_and_carries_the_settings():
+    _, data = export.write({"kind": "png", "settings": "种子 7", "frames": [pictures(3)]})
+    image = Image.open(io.BytesIO(data))
+    assert image.text["Description"] == "种子 7" and image.getpixel((60, 60)) == (0, 90, 200)
+
+
+def test_sounds_become_one_wav_with_the_settings():
+    exact, coarse = trajectory.sound_of(tone()), trajectory.sound_of(tone(), exact=False)
+    _, data = export.write({"kind": "wav_all", "settings": "seed 7", "sounds": [exact, {**coarse}]})
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        assert file.comment == "seed 7" and file.samplerate == 16_000
+        wave = file.read(dtype="float32")
+    assert len(wave) == 2 * 8_000 + 2_400
+    assert np.abs(wave[:8_000] - tone()[1]).max() < 1e-4 and np.abs(wave[-8_000:] - tone()[1]).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        None, [], {}, {"kind": "exe"}, {"kind": "webp"}, {"kind": "webp", "frames": []},
+        {"kind": "gif", "frames": [[]]},
+        {"kind": "png", "frames": [["hello"]]}, {"kind": "png", "frames": [[4]]},
+        {"kind": "gif", "frames": [[PNG + "AAAA"]]},
+        {"kind": "webp", "frames": [["x"]] * 500},
+        {"kind": "wav"}, {"kind": "wav", "sounds": [{}]}, {"kind": "wav", "sounds": [{"rate": 16000}]},
+        {"kind": "wav", "sounds": [{"rate": 5, "pcm": "AAAA"}]},
+        {"kind": "wav", "sounds": [{"rate": 16000, "mu": ""}]},
+    ],
+)  # fmt: skip
+def test_a_request_that_makes_no_sense_gets_one_sentence(request_):
+    answer = export.save_trajectory(request_)
+    assert set(answer) == {"error"} and answer["error"].endswith(".")
+
+
+def test_frames_of_different_sizes_are_refused():
+    one, two = pictures(2)
+    with pytest.raises(InputError):
+        export.write({"kind": "gif", "frames": [[one], [one, two]]})
+
+
+# ------------------------------------------------------------------ noise
+
+
+def test_the_noise_panel_draws_the_processes_that_are_trained():
+    for name, table in noise.tables().items():
+        process = Process(name)
+        assert len(table["alpha"]) == len(table["sigma"]) == noise.POINTS
+        assert table["sigma"][0] == 0
+        assert table["alpha"][50] == pytest.approx(float(process.alpha(0.5)), abs=1e-4)
+        assert table["sigma"][50] == pytest.approx(float(process.sigma(0.5)), abs=1e-4)
