@@ -11,7 +11,7 @@ import gradio as gr
 from mmdemo.errors import InputError
 from mmdemo.ui.components.viewer import PictureInput
 from mmdemo.ui.i18n import lang_of
-from mmdemo.ui.picture import open_picture
+from mmdemo.ui.picture import encode_picture, load_picture
 from mmdemo.ui.state import CONCURRENCY_ID, Context, friendly, whole
 
 
@@ -22,11 +22,11 @@ def add_image_api(ctx: Context) -> None:
     def reconstruct_image(
         picture: str | None, levels: float | None, request: gr.Request
     ) -> tuple[Any, Any, Any]:
-        """Encode a picture to tokens on so many levels (0: all) and decode it; gives rate and distortion too."""
+        """Encode a picture to tokens on so many levels (0: all), decode it, and measure rate and distortion."""
         if picture is None:
             raise InputError("A picture is needed.")
         codec = ctx.codec("image")
-        item = open_picture(codec, picture, "picture", lang_of(request))
+        item = encode_picture(codec, load_picture(codec, picture, lang_of(request)), "picture")
         wanted = whole(levels or 0, 0, codec.levels) or codec.levels
         output, figures, data = item.reconstruct(wanted)
         folder = Path(tempfile.mkdtemp(dir=outputs[2].GRADIO_CACHE))  # where Gradio cleans up

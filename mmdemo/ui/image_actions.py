@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ import gradio as gr
 from mmdemo.ui import charts, rivals
 from mmdemo.ui.explain_image import explain
 from mmdemo.ui.i18n import lang_of, tr
-from mmdemo.ui.picture import Picture, open_picture, open_tokens, png_uri
+from mmdemo.ui.picture import Picture, encode_picture, load_picture, open_tokens, png_uri, waiting
 from mmdemo.ui.state import Context, Latest, friendly, whole
 
-Shown = tuple[dict[str, Any], Picture]
+Shown = tuple[dict[str, Any], Picture | None]  # the viewer's value, the session's picture
 
 
 class Actions:
@@ -53,7 +53,7 @@ class Actions:
             self.ctx.remember(request, picture.tokens)
             yield picture.view(picture.tokens.levels), picture
             return
-        picture = open_picture(self.ctx.codec("image"), path, path.stem, lang_of(request))
+        picture = yield from self._open(path, path.stem, request)
         yield from self._run(picture, picture.tokens.levels, request)
         if len(picture.figures) == picture.tokens.levels:
             self._done[index] = picture
@@ -63,7 +63,7 @@ class Actions:
         """Encode an uploaded picture."""
         if path is None:
             return
-        picture = open_picture(self.ctx.codec("image"), path, Path(path).stem or "picture", lang_of(request))
+        picture = yield from self._open(path, Path(path).stem or "picture", request)
         yield from self._run(picture, picture.tokens.levels, request)
 
     @friendly
@@ -106,8 +106,8 @@ class Actions:
     def rates(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """Rate-distortion curves of this picture."""
         run = self.latest.now(request)
-        if picture is None:
-            return
+        if picture is None or len(picture.figures) < picture.tokens.levels:
+            return  # a newer wish came before all levels were measured
         for value in rivals.rate_stages(picture, lang_of(request)):
             yield value
             if self.latest.now(request) != run:
@@ -120,6 +120,13 @@ class Actions:
         if picture is None or len(picture.figures) < picture.tokens.levels:
             return tr("image.explain_empty", lang)
         return explain(picture, lang)
+
+    def _open(self, source: Any, name: str, request: gr.Request) -> Generator[Shown, None, Picture]:
+        """Load and encode; the original is shown while the encoder works."""
+        codec = self.ctx.codec("image")
+        item = load_picture(codec, source, lang_of(request))
+        yield waiting(item, name), None
+        return encode_picture(codec, item, name)
 
     def _run(self, picture: Picture, start: int, request: gr.Request) -> Iterator[Shown]:
         run = self.latest.now(request)

@@ -8,7 +8,7 @@ import itertools
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from PIL import Image
 
 from mmdemo.errors import InputError
 from mmdemo.evaluation.metrics import bits_per_pixel, ms_ssim, psnr
+from mmdemo.modalities.base import Item
 from mmdemo.tokenizers.tokens import Tokens
 from mmdemo.ui.i18n import tr
 from mmdemo.ui.state import MAX_PICTURE_SIDE
@@ -127,8 +128,8 @@ class Picture:
         return output, figures, data
 
 
-def open_picture(codec: Any, source: Any, name: str, lang: str) -> Picture:
-    """Load, shrink to the page's working size if needed, and encode. Raises InputError."""
+def load_picture(codec: Any, source: Any, lang: str) -> Item:
+    """Load, and shrink to the page's working size if needed. Raises InputError as the modality does."""
     item = codec.load(source)
     tensor, notes = item.tensor, list(item.notes)
     height, width = tensor.shape[1:]
@@ -137,13 +138,23 @@ def open_picture(codec: Any, source: Any, name: str, lang: str) -> Picture:
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
         tensor = F.interpolate(tensor[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1)
         notes.append(tr("image.shrunk", lang, before=f"{width} × {height}", after=f"{size[1]} × {size[0]}"))
-    original = (tensor * 255).round().to(torch.uint8)
     # The pixels that are shown and measured are the ones that are encoded.
-    item = replace(
-        item, tensor=original.float() / 255, meta={"height": original.shape[1], "width": original.shape[2]}
-    )
+    tensor = (tensor * 255).round() / 255
+    return Item(tensor, {"height": tensor.shape[1], "width": tensor.shape[2]}, tuple(notes))
+
+
+def encode_picture(codec: Any, item: Item, name: str) -> Picture:
+    """Encode on all levels."""
     tokens = codec.encode(item)
-    return Picture(name, codec, tokens, original, tuple(notes), tokens)
+    return Picture(name, codec, tokens, (item.tensor * 255).round().to(torch.uint8), item.notes, tokens)
+
+
+def waiting(item: Item, name: str) -> dict[str, Any]:
+    """The viewer's value while the picture is being encoded: the original alone."""
+    source = data_uri(
+        Image.fromarray((item.tensor * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy())
+    )
+    return {"id": f"waiting-{next(_ids)}", "waiting": True, "name": name, "original": source, **item.meta}
 
 
 def open_tokens(codec: Any, path: str, name: str, lang: str) -> Picture:

@@ -7,6 +7,7 @@ import io
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -17,7 +18,7 @@ from mmdemo.errors import InputError
 from mmdemo.ui import gallery, i18n, state
 from mmdemo.ui.codebook_view import level_view, pca
 from mmdemo.ui.image_actions import Actions
-from mmdemo.ui.picture import open_picture, pack_codes
+from mmdemo.ui.picture import Picture, encode_picture, load_picture, pack_codes
 from mmdemo.ui.rivals import rate_stages
 from mmdemo.ui.state import Context, Latest, friendly, whole
 from mmdemo.ui.tab_codebook import Actions as CodebookActions
@@ -37,6 +38,10 @@ def picture_file(tmp_path: Path) -> Path:
     path = tmp_path / "ramp.png"
     Image.fromarray(array).save(path)
     return path
+
+
+def open_picture(codec: Any, source: Any, name: str, lang: str) -> Picture:
+    return encode_picture(codec, load_picture(codec, source, lang), name)
 
 
 def request(session: str = "me", **headers: str) -> gr.Request:
@@ -225,7 +230,8 @@ def test_a_newer_wish_stops_an_older_run(context: Context, picture_file: Path):
     latest = Latest()
     actions = Actions(context, [], latest)
     run = actions.picture(str(picture_file), request())
-    next(run)
+    assert next(run)[0]["waiting"]  # the original comes before anything is encoded
+    assert next(run)[0]["recon"]
     latest.bump(request())
     assert len(list(run)) == 0
 

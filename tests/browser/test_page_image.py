@@ -51,7 +51,9 @@ def shown_source(page: Any) -> str:
 
 def wait_for_new_picture(page: Any, before: str) -> None:
     page.wait_for_function(
-        "before => document.querySelector('.mm-viewer').dataset.ready !== before", arg=before, timeout=WAIT
+        "before => ![undefined, before].includes(document.querySelector('.mm-viewer').dataset.ready)",
+        arg=before,
+        timeout=WAIT,
     )
 
 

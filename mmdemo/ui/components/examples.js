@@ -7,6 +7,7 @@ function drawExamples() {
       strip.querySelectorAll(".mm-on").forEach((other) => other.classList.remove("mm-on"));
       event.currentTarget.classList.add("mm-on");
       credit(example);
+      document.dispatchEvent(new CustomEvent("mm-picking"));
       trigger("pick", { index });
     } }, el("img", { src: example.src, alt: "", draggable: "false" }))));
   if (!strip.firstChild) return;

@@ -92,15 +92,17 @@ function plot(value, figure, title, digits) {
   return el("figure", { class: "mm-plot" }, el("figcaption", {}, title), image);
 }
 
-// Names stand above the left ends of their curves, which lie far apart on a logarithmic axis.
+// Names stand under the left ends of their curves: those lie far apart, and the curves rise from there.
 function labels(series, scale, figure) {
-  return series.map(([name, points, tone]) => svg("text", { class: "mm-name", x: scale.x(points[0].bpp) - 6,
-    y: scale.y(points[0][figure]) - 10, style: `--tone:var(${tone})` }, name));
+  return series.map(([name, points, tone]) => svg("text", { class: "mm-name", x: scale.x(points[0].bpp) + 2,
+    y: scale.y(points[0][figure]) + 19, style: `--tone:var(${tone})` }, name));
 }
 
 function mark() {
   const value = props.value;
-  const level = marked && value && marked.id === value.id ? String(marked.level) : null;
+  const same = marked && value && marked.id === value.id;
+  host.classList.toggle("mm-stale", Boolean(marked) && !same); // the plot of the picture before
+  const level = same ? String(marked.level) : null;
   host.querySelectorAll("[data-level]").forEach((dot) => {
     const on = dot.dataset.level === level;
     dot.classList.toggle("mm-on", on);

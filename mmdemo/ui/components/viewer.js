@@ -28,6 +28,10 @@ element.querySelector(".mm-viewer").replaceChildren(
   panel, tiles, notes, el("div", { class: "mm-actions" }, saves, undo));
 
 slider.addEventListener("input", () => { state.wanted = Number(slider.value); draw(); announce(); });
+document.addEventListener("mm-picking", () => {
+  busy.textContent = say("encoding");
+  stage.node.classList.add("mm-wait");
+});
 document.addEventListener("mm-picture-rivals", (event) => { state.rivals = event.detail; draw(); });
 watch("value", update);
 new ResizeObserver(() => { if (state.mode === "tokens") draw(); }).observe(stage.node);
@@ -36,6 +40,8 @@ update();
 function update() {
   const value = props.value;
   if (!value || !value.original) return;
+  stage.node.classList.remove("mm-wait");
+  if (value.waiting) return showWaiting(value);
   const fresh = !state.value || state.value.id !== value.id;
   if (!state.value || state.value.codes.data !== value.codes.data) state.codes = unpackCodes(value.codes);
   state.value = value;
@@ -54,9 +60,26 @@ function update() {
   undo.hidden = !value.changed;
   notes.hidden = !value.notes.length;
   notes.replaceChildren(...value.notes.map((note) => el("li", {}, note)));
-  element.querySelector(".mm-viewer").dataset.ready = value.id;
+  Object.assign(element.querySelector(".mm-viewer").dataset, { ready: value.id, shown: "" });
   draw();
   announce();
+}
+
+// While the encoder works, the original stands alone.
+function showWaiting(value) {
+  state.value = null;
+  stage.shape(value.width, value.height);
+  stage.swipe(false);
+  stage.canvas.hidden = true;
+  stage.node.dataset.mode = "waiting";
+  stage.node.classList.add("mm-wait");
+  stage.show(value.original, value.original, say("original"), "");
+  busy.textContent = say("encoding");
+  panel.hidden = notes.hidden = undo.hidden = true;
+  drawTiles({}, slider.max);
+  const viewer = element.querySelector(".mm-viewer");
+  viewer.dataset.shown = "";
+  delete viewer.dataset.ready;
 }
 
 // The decoded level nearest to the wanted one; all levels arrive within moments of the first.
@@ -146,7 +169,7 @@ function drawTiles(figures, shown) {
   const f = figures || {};
   const entries = [["bytes", number(f.bytes)], ["bpp", number(f.bpp, 3)], ["psnr", number(f.psnr, 1), "dB"],
     ["ms_ssim", number(f.ms_ssim, 3)], ["tokens", number(f.tokens)],
-    ["perplexity", number(f.perplexity, 0), say("of_codes", { n: state.value.codebook })]];
+    ["perplexity", number(f.perplexity, 0), state.value && say("of_codes", { n: state.value.codebook })]];
   tiles.replaceChildren(...entries.map(([name, text, note]) => el("div", { class: "mm-tile", "data-figure": name },
     el("span", { class: "mm-tile-name" },
       name === "perplexity" ? say("perplexity_of", { level: shown }) : say(name)), el("span", { class: "mm-tile-value" }, text),

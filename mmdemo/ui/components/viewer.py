@@ -15,6 +15,7 @@ VIEWER_TEXTS = browser_texts(
     "image.levels",
     "image.of",
     "image.decoding",
+    "image.encoding",
     "image.original",
     "image.reconstruction",
     "image.mode_compare",
