@@ -1,0 +1,76 @@
+"""Three bottlenecks on the same network, data and time: residual VQ, plain VQ, and the classical Gaussian VAE.
+
+A lesson in three minutes: what each costs in bits, and what it gives back.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from .. import checkpoints
+from ..evaluation import metrics
+from ..tokenizers.quantize import GaussianBottleneck
+from . import data
+from .image_task import ImageTask
+from .loop import Trainer
+from .recipe import Recipe
+
+
+@dataclass
+class Row:
+    """One bottleneck's result on MNIST test."""
+
+    bottleneck: str
+    bits: float  # bits of a 32x32 picture: codes, or the KL divergence to the prior for the Gaussian
+    psnr: float  # dB, mean over pictures
+    usage: float | None  # share of all codes in use
+    perplexity: float | None  # mean over levels
+    seconds: float
+
+
+def compare(recipe: Recipe, data_dir: Path, out: Path, device: str = "auto", quiet: bool = False) -> list[Row]:
+    """Train every bottleneck of ``recipe.data["kinds"]`` alike, measure each, and write results.json."""
+    rows = []
+    for kind in recipe.data["kinds"]:
+        settings = {**recipe.model, "bottleneck": {**recipe.model["bottleneck"], "kind": kind}}
+        part = replace(recipe, name=f"mnist-{kind}", task="image", model=settings)
+        task = ImageTask(part, checkpoints.auto_device(device), data_dir)
+        start = time.monotonic()
+        Trainer(task, out / kind, quiet=quiet).run()
+        rows.append(_measure(task, kind, data_dir, time.monotonic() - start))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_text(json.dumps([vars(r) for r in rows], indent=2) + "\n", "utf-8")
+    return rows
+
+
+@torch.inference_mode()
+def _measure(task: ImageTask, kind: str, data_dir: Path, seconds: float, count: int = 1000) -> Row:
+    model = task.model.eval()
+    digits = data.mnist(data_dir, train=False)[0][:count]
+    x = (digits.float() / 255)[:, None].expand(-1, 3, -1, -1).to(task.device)
+    y = model(x).y.clamp(0, 1)
+    psnr = sum(metrics.psnr(a, b) for a, b in zip(x.cpu(), y.cpu(), strict=True)) / count
+    positions = (x.shape[-1] // model.stride) ** 2
+    if isinstance(model.bottleneck, GaussianBottleneck):
+        mu, logvar = model.to_latent(x).chunk(2, dim=1)
+        nats = 0.5 * (mu.square() + logvar.exp() - 1 - logvar).flatten(1).sum(1).mean()
+        return Row(kind, float(nats) / math.log(2), psnr, None, None, seconds)
+    used, perplexity = model.bottleneck.usage()
+    bits = positions * model.levels * math.log2(model.codebook_size)
+    return Row(kind, bits, psnr, sum(used) / len(used), sum(perplexity) / len(perplexity), seconds)
+
+
+def table(rows: list[Row]) -> str:
+    """Results as a Markdown table."""
+    lines = ["| bottleneck | bits a picture | PSNR, dB | codes in use | perplexity | seconds |", "| --- | --- | --- | --- | --- | --- |"]
+    for r in rows:
+        used = "–" if r.usage is None else f"{100 * r.usage:.0f} %"
+        perplexity = "–" if r.perplexity is None else f"{r.perplexity:.0f}"
+        lines.append(f"| {r.bottleneck} | {r.bits:.0f} | {r.psnr:.2f} | {used} | {perplexity} | {r.seconds:.0f} |")
+    return "\n".join(lines)

@@ -1,0 +1,162 @@
+"""The training loop: it learns, it resumes exactly, and it exports what it trained."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmdemo import checkpoints
+from mmdemo.codec import Codec
+from mmdemo.errors import InputError
+from mmdemo.training import recipe as recipes
+from mmdemo.training import train
+from mmdemo.training.loop import Trainer, learning_rate
+from mmdemo.training.recipe import Recipe, read_recipe
+
+RECIPE = """
+name = "tiny"
+task = "image"
+steps = {steps}
+batch_size = 4
+learning_rate = 3e-3
+warmup_steps = 2
+ema = {ema}
+seed = 3
+
+[data]
+crop = 32
+photographs = ["photos"]
+
+[loss]
+unquantised_steps = 4
+
+[model]
+width4 = 8
+width8 = 16
+depth4 = 1
+depth8 = 1
+bottleneck = {{ kind = "{kind}", dim = 4, levels = 2, codebook_size = 16 }}
+"""
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    """Two smooth pictures."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "photos").mkdir()
+    y, x = np.mgrid[0:160, 0:160] / 160
+    for i, phase in enumerate((0.0, 1.5)):
+        rgb = np.stack([np.sin(6 * x + phase), np.cos(5 * y), np.sin(4 * (x + y))], -1) * 0.5 + 0.5
+        Image.fromarray((rgb * 255).astype(np.uint8)).save(folder / "photos" / f"{i}.png")
+    return folder
+
+
+def recipe_file(tmp_path, steps=30, kind="rvq", ema=0.0):
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE.format(steps=steps, kind=kind, ema=ema))
+    return path
+
+
+def weights(folder):
+    return checkpoints.load_state(folder)
+
+
+@pytest.mark.parametrize("kind", ["rvq", "vq", "gaussian"])
+def test_training_learns_with_every_bottleneck(tmp_path, data_dir, kind):
+    from mmdemo.training import make_task
+
+    task = make_task(read_recipe(recipe_file(tmp_path, 60, kind)), data_dir, "cpu")
+    fixed = task.batch(torch.Generator().manual_seed(9))
+    before = task.loss(fixed, 0)[0].item()
+    Trainer(task, tmp_path / "out", quiet=True).run()
+    assert task.loss(fixed, 0)[0].item() < 0.5 * before
+    assert (task.status() != "") == (kind != "gaussian")
+
+
+def test_the_same_seed_gives_the_same_weights_and_resuming_changes_nothing(tmp_path, data_dir):
+    path = recipe_file(tmp_path, 12)
+    whole = train(str(path), data_dir, tmp_path / "whole", device="cpu", quiet=True)
+    again = train(str(path), data_dir, tmp_path / "again", device="cpu", quiet=True)
+    for k, v in weights(whole).items():
+        assert torch.equal(v, weights(again)[k]), k
+
+    # Cut after 7 steps by hand, as a killed session would be, then resume.
+    from mmdemo.training import make_task
+
+    task = make_task(read_recipe(path), data_dir, "cpu")
+    trainer = Trainer(task, tmp_path / "cut", quiet=True)
+    trainer.autocast = False
+    torch.manual_seed(task.recipe.seed)
+    task.model.train()
+    while trainer.step < 7:
+        trainer._step()
+    trainer.save()
+    cut = train(str(path), data_dir, tmp_path / "cut", resume=True, device="cpu", quiet=True)
+    assert json.loads((cut / "resume" / "state.json").read_text())["step"] == 12
+    for k, v in weights(whole).items():
+        assert torch.allclose(v, weights(cut)[k], atol=2e-3), k  # half precision at rest
+
+
+def test_averaged_weights_are_exported_and_training_goes_on_with_its_own(tmp_path, data_dir):
+    from mmdemo.training import make_task
+
+    task = make_task(read_recipe(recipe_file(tmp_path, 8, ema=0.9)), data_dir, "cpu")
+    trainer = Trainer(task, tmp_path / "out", quiet=True)
+    trainer.run()
+    live = {k: v.clone() for k, v in task.model.named_parameters()}
+    stored = weights(tmp_path / "out")
+    name = "project_out.weight"
+    assert torch.allclose(stored[name], trainer.average[name], atol=1e-3)
+    assert not torch.allclose(stored[name], live[name], atol=1e-4)
+
+
+def test_warm_start_begins_from_the_given_weights(tmp_path, data_dir):
+    path = recipe_file(tmp_path, 10)
+    first = train(str(path), data_dir, tmp_path / "first", device="cpu", quiet=True)
+    from mmdemo.training import make_task
+
+    task = make_task(read_recipe(path), data_dir, "cpu")
+    checkpoints.load_into(task.model, first)
+    assert task.model.bottleneck.ready  # no second k-means start
+    assert torch.equal(task.model.state_dict()["project_out.weight"], weights(first)["project_out.weight"])
+
+
+def test_an_exported_checkpoint_is_a_codec(tmp_path, data_dir):
+    folder = train(str(recipe_file(tmp_path, 10)), data_dir, tmp_path / "out", device="cpu", quiet=True)
+    codec = Codec(folder, "cpu")
+    picture = Image.open(data_dir / "photos" / "0.png").crop((0, 0, 61, 45))
+    tokens = codec.encode(picture)
+    assert tokens.codes.shape == (2, 6, 8) and codec.decode(tokens).size == (61, 45)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["kind"] == "tokenizer" and config["training"]["steps"] == 10
+
+
+def test_schedule_warms_up_and_ends_at_zero():
+    recipe = Recipe("x", "image", steps=100, learning_rate=1.0, warmup_steps=10)
+    assert learning_rate(0.0, 0, recipe) == pytest.approx(0.1)
+    assert learning_rate(0.5, 50, recipe) == pytest.approx(0.5)
+    assert learning_rate(1.0, 99, recipe) == pytest.approx(0.0)
+    assert math.isclose(learning_rate(0.1, 9, recipe), 0.5 * (1 + math.cos(0.1 * math.pi)))
+
+
+def test_mistakes_in_recipes_and_folders_are_one_sentence(tmp_path, data_dir):
+    with pytest.raises(InputError, match="shipped ones"):
+        read_recipe("no-such-recipe")
+    bad = tmp_path / "bad.toml"
+    bad.write_text('name = "x"\ntask = "image"\nstepz = 3\n')
+    with pytest.raises(InputError, match="stepz"):
+        read_recipe(bad)
+    with pytest.raises(InputError, match="nothing to resume"):
+        train(str(recipe_file(tmp_path)), data_dir, tmp_path / "none", resume=True, device="cpu", quiet=True)
+    with pytest.raises(InputError, match="--data-dir"):
+        train(str(recipe_file(tmp_path)), tmp_path / "nowhere", tmp_path / "out", device="cpu", quiet=True)
+
+
+def test_all_shipped_recipes_are_readable():
+    names = recipes.shipped_recipes()
+    assert {"image", "audio", "text", "digits", "compare"} <= set(names)
+    for name in names:
+        assert read_recipe(name).steps > 0
