@@ -22,7 +22,7 @@ def add_image_api(ctx: Context) -> None:
     def reconstruct_image(
         picture: str | None, levels: float | None, request: gr.Request
     ) -> tuple[Any, Any, Any]:
-        """Encode a picture to tokens on so many levels (0: all), decode it, and measure rate and distortion."""
+        """Encode a picture to tokens on so many levels (0: all), decode it, measure both ways."""
         if picture is None:
             raise InputError("A picture is needed.")
         codec = ctx.codec("image")

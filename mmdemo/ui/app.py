@@ -8,36 +8,34 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # has to be set befo
 
 import argparse
 import html
-import importlib
-import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
-from mmdemo.ui import page, state, theme
-from mmdemo.ui.i18n import lang_of, t, tr, translations
+from mmdemo.ui import page, state, tab_audio, tab_codebook, tab_generate, tab_image, tab_text, theme
+from mmdemo.ui.i18n import LANGUAGES, t, tr, translations
 from mmdemo.ui.state import Context
 
-TABS = ("image", "text", "audio", "codebook", "generate")
+TABS = {
+    "image": tab_image,
+    "text": tab_text,
+    "audio": tab_audio,
+    "codebook": tab_codebook,
+    "generate": tab_generate,
+}
+LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 
 
 def build(ctx: Context | None = None) -> gr.Blocks:
     """The whole page, with its queue configured; give it to `launch(**launch_kwargs())`."""
     ctx = ctx or Context()
     with gr.Blocks(title="mmdemo", analytics_enabled=False, delete_cache=state.CACHE_AGE) as demo:
-        header = gr.HTML(_header(ctx, "en"), elem_classes=["mm-header"])
+        gr.HTML(_header(ctx), elem_classes=["mm-header"], apply_default_css=False)
         with gr.Tabs(elem_id="mm-tabs"):
-            for name in TABS:
-                if importlib.util.find_spec(f"mmdemo.ui.tab_{name}") is None:
-                    continue
+            for name, tab in TABS.items():
                 with gr.Tab(t(f"{name}.tab"), id=name, elem_id=f"mm-tab-{name}"):
-                    importlib.import_module(f"mmdemo.ui.tab_{name}").build(ctx)
-
-        def greet(request: gr.Request) -> str:
-            return _header(ctx, lang_of(request))
-
-        demo.load(greet, None, header, api_visibility="private", show_progress="hidden")
+                    tab.build(ctx)
     demo.queue(max_size=state.QUEUE_SIZE, default_concurrency_limit=1)
     return demo
 
@@ -48,11 +46,13 @@ def launch_kwargs() -> dict[str, Any]:
         "theme": theme.theme(),
         "css_paths": theme.CSS_PATHS,
         "i18n": translations(),
+        "state_session_capacity": state.SESSIONS,
         "max_file_size": state.MAX_FILE_SIZE,
         "run_history": False,
         "footer_links": ["api"],
         "enable_monitoring": False,
         "ssr_mode": False,
+        "head": page.HEAD,
         "app_kwargs": page.app_kwargs(),
     }
 
@@ -77,17 +77,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _header(ctx: Context, lang: str) -> str:
-    text = {key: html.escape(tr(f"common.{key}", lang)) for key in ("title", "tagline")}
-    device = html.escape(tr("common.device", lang, device=ctx.device_name))
-    return (
-        f'<header class="mm-head"><h1>{text["title"]}</h1><p>{text["tagline"]}</p>'
-        f'<nav><span class="mm-device">{device}</span>{_language_links(lang)}</nav></header>'
-    )
+def _header(ctx: Context) -> str:
+    """Product name, one line, the device and the language switch, in every language; CSS shows the right one.
 
-
-def _language_links(lang: str) -> str:
-    """The language switch: plain links, so that a choice can be bookmarked and shared."""
-    names = {"en": "English", "zh": "中文"}
-    other = next(code for code in names if code != lang)
-    return f'<a href="?lang={other}" hreflang="{other}" lang="{other}">{names[other]}</a>'
+    The switch is a plain link, so that a choice can be bookmarked and shared.
+    """
+    lines, devices, links = "", "", ""
+    for lang in LANGUAGES:
+        other = next(code for code in LANGUAGES if code != lang)
+        device = tr("common.device", lang, device=ctx.device_name)
+        lines += f'<p data-lang="{lang}">{html.escape(tr("common.tagline", lang))}</p>'
+        devices += f'<span class="mm-device" data-lang="{lang}">{html.escape(device)}</span>'
+        links += f'<a data-lang="{lang}" href="?lang={other}" lang="{other}">{LANGUAGE_NAMES[other]}</a>'
+    title = html.escape(tr("common.title"))
+    return f'<header class="mm-head"><h1>{title}</h1>{lines}<nav>{devices}{links}</nav></header>'

@@ -25,8 +25,14 @@ EARLY_SCRIPT = """<script>(function () {
     Object.defineProperty(navigator, "languages", { get: function () { return [tag]; }, configurable: true });
   }
   window.mmLang = lang;
-  document.documentElement.lang = lang;
+  document.documentElement.lang = document.documentElement.dataset.mmLang = lang;
 })();</script>""".replace("COOKIE", COOKIE).encode()
+
+# Texts that are on the page in every language are shown in one of them.
+HEAD = """<style>
+html[data-mm-lang="en"] [data-lang="zh"],
+html[data-mm-lang="zh"] [data-lang="en"] { display: none !important; }
+</style>"""
 
 
 def app_kwargs() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -22,10 +23,13 @@ log = logging.getLogger("mmdemo.ui")
 
 CONCURRENCY_ID = "model"  # one queue for all model work: two cores or one GPU serve one request at a time
 QUEUE_SIZE = 20  # further requests are told at once that the queue is full
+SESSIONS = 100  # visitors whose pictures, sounds and texts are kept in memory
 MAX_FILE_SIZE = "40mb"  # one upload
 MAX_PICTURE_SIDE = 1024  # the page works on pictures up to this many pixels a side; the CLI has no such limit
 MAX_AUDIO_SECONDS = 30.0
 MAX_TEXT_BYTES = 20_000
+# On ZeroGPU a GPU is borrowed for a sampling run only; tokenizers are small and answer at once on the CPU.
+BORROWED_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 KEPT_TOKENS = 200  # visitors' newest tokens that are kept in memory for the other tabs
 CACHE_AGE = (3600, 6 * 3600)  # clean the upload folder every hour of what is older than six
 
@@ -45,11 +49,11 @@ class Context:
 
     def codec(self, name: str) -> Any:
         """The tokenizer "image", "audio" or "text" (or a path or Hub id) as `mmdemo.codec.Codec`."""
-        return self._load(name)
+        return self._load(name, "cpu" if BORROWED_GPU else str(self.device))
 
     def joint(self, name: str = "digits") -> Any:
         """The joint diffusion model `name` as `mmdemo.diffusion.joint.JointDiffusion`."""
-        return self._load(name)
+        return self._load(name, str(self.device))
 
     def remember(self, request: gr.Request | None, tokens: Any) -> None:
         """Note a visitor's newest tokens of a modality, so that other tabs can show them too."""
@@ -73,10 +77,10 @@ class Context:
             return torch.cuda.get_device_name(self.device)
         return {"cpu": "CPU", "mps": "Apple GPU"}.get(self.device.type, str(self.device))
 
-    def _load(self, name: str) -> Any:
+    def _load(self, name: str, device: str) -> Any:
         with self.lock:
             if name not in self._models:
-                self._models[name] = mmdemo.load(name, device=str(self.device))
+                self._models[name] = mmdemo.load(name, device=device)
             return self._models[name]
 
 

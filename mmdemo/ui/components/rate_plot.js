@@ -16,8 +16,8 @@ function drawPlots() {
   host.dataset.ready = value.done ? value.id : "";
   host.replaceChildren(
     el("h3", {}, say("rate_title")),
-    el("div", { class: "mm-plots" }, plot(value, "psnr", say("rate_psnr"), 0),
-      plot(value, "ms_ssim", say("rate_ms_ssim"), 2)),
+    el("div", { class: "mm-plots" }, plot(value, "psnr", say("rate_psnr")),
+      plot(value, "ms_ssim", say("rate_ms_ssim"))),
     value.done ? "" : el("p", { class: "mm-hint" }, say("rate_wait")));
   mark();
 }
@@ -47,10 +47,12 @@ function scales(points, figure) {
   };
 }
 
-function axes(scale, digits) {
+function axes(scale) {
   const parts = [];
   const [right, bottom] = [BOX.width - BOX.right, BOX.height - BOX.bottom];
-  for (const tick of niceTicks(scale.v0, scale.v1, 5)) {
+  const ticks = niceTicks(scale.v0, scale.v1, 5);
+  const digits = Math.max(0, -Math.floor(Math.log10(ticks[1] - ticks[0]) + 1e-9));
+  for (const tick of ticks) {
     parts.push(svg("line", { class: "mm-grid", x1: BOX.left, x2: right, y1: scale.y(tick), y2: scale.y(tick) }));
     parts.push(svg("text", { class: "mm-tick", x: BOX.left - 6, y: scale.y(tick) + 4, "text-anchor": "end" },
       tick.toFixed(digits)));
@@ -79,14 +81,14 @@ function curve(points, scale, figure, tone, name, ours) {
   return group;
 }
 
-function plot(value, figure, title, digits) {
+function plot(value, figure, title) {
   const series = Object.entries(value.curves).map(([name, points]) => [name, points, RIVAL_TONES[name], false]);
   series.push([say("rate_ours"), value.ours, "--mm-accent", true]);
   const usable = series.map(([name, points, ...rest]) => [name, points.filter((p) => p[figure] !== null), ...rest])
     .filter(([, points]) => points.length);
   const scale = scales(usable.flatMap(([, points]) => points), figure);
   const image = svg("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", "aria-label": title });
-  image.append(...axes(scale, digits));
+  image.append(...axes(scale));
   for (const [name, points, tone, ours] of usable) image.append(curve(points, scale, figure, tone, name, ours));
   image.append(...labels(usable, scale, figure));
   return el("figure", { class: "mm-plot" }, el("figcaption", {}, title), image);

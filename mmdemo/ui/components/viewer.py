@@ -84,8 +84,8 @@ class PictureInput(gr.Image):
 class PictureViewer(JsonComponent):
     """Original and reconstruction, tokens, difference and rivals of one picture.
 
-    The value is what `mmdemo.ui.picture.Picture.view` makes. Events: `swap` {level, row, column, code,
-    levels}, `undo` and `png` {levels}. `atlas(level)` gives {"src", "columns", "count"}: the chart of all codes of a level.
+    The value is what `mmdemo.ui.picture.Picture.view` makes. `atlas(level)` gives a chart of codes.
+    Events: `swap` {level, row, column, code, levels}, `undo` {levels}, `png` {levels}.
     """
 
     def __init__(self, atlas: Callable[[int], dict[str, Any]], **kwargs: Any) -> None:
