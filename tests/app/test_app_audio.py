@@ -125,7 +125,7 @@ def test_opening_a_file_shows_player_tiles_table_and_mathematics(tab: AudioTab, 
     for name in ("Seconds", "Bytes", "kbps", "STOI", "PESQ", "Perplexity", "measuring"):
         assert name in tiles
     assert f"{clip.seconds:.2f}" in tiles
-    assert [row["name"] for row in json.loads(table)["rows"]][0] == "These codes, 3 levels"
+    assert json.loads(table)["rows"][0]["name"] == "These codes, 3 levels"
     assert f"{clip.tokens.meta['samples']:,} samples" in maths
 
 

@@ -55,7 +55,8 @@ def chips_value(
         codes: one row of codes for each level, as long as `decoded`.
         active: levels in use; the others are shown faint.
         labels: words for LABELS in the language of the page.
-        original: what each position stood for; chips that differ are marked.
+        original: what each position stood for; chips that differ are marked. It also gives the direction, so
+            that chips stay in their place when the text is decoded wrongly.
         edited: positions whose codes were changed by hand.
     """
     chips: list[list[Any]] = []
@@ -70,7 +71,7 @@ def chips_value(
             "chips": chips,
             "codes": [list(row) for row in codes],
             "active": active,
-            "dir": direction("".join(span.label for span in decoded[:200])),
+            "dir": direction("".join(span.label for span in (original or decoded)[:200])),
             "labels": {name: labels[name] for name in LABELS},
         },
         ensure_ascii=False,
