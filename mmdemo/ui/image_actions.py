@@ -24,16 +24,19 @@ class Actions:
         self.ctx = ctx
         self.examples = examples
         self.latest = latest
-        self._done: dict[int, Picture] = {}  # examples, decoded at all levels: shown at once the next time
+        self._shown: dict[int, Picture] = {}  # examples that were encoded: shown at once the next time
 
     def ask(self, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
-        """Note what was clicked and that it is the newest wish of this visitor."""
-        self.latest.bump(request)
+        """What was clicked, and the number of this wish: the newest one of this visitor."""
+        return {**dict(event._data or {}), "wish": self.latest.bump(request)}
+
+    def note(self, event: gr.EventData) -> dict[str, Any]:
+        """What was clicked, where it leaves the run in progress alone."""
         return dict(event._data or {})
 
-    def wish(self, request: gr.Request) -> None:
-        """Note that an input was given, so that older runs stop."""
-        self.latest.bump(request)
+    def wish(self, request: gr.Request) -> dict[str, Any]:
+        """The number of a wish that has no details."""
+        return {"wish": self.latest.bump(request)}
 
     @friendly
     def atlas(self, level: int) -> dict[str, Any]:
@@ -48,31 +51,31 @@ class Actions:
             return
         index = whole((asked or {}).get("index", 0), 0, len(self.examples) - 1)
         path = self.examples[index]
-        picture = self._done.get(index)
+        picture = self._shown.get(index)
+        if picture is None:
+            picture = yield from self._open(path, path.stem, asked, request)
         if picture is not None:
-            self.ctx.remember(request, picture.tokens)
-            yield picture.view(picture.tokens.levels), picture
-            return
-        picture = yield from self._open(path, path.stem, request)
-        yield from self._run(picture, picture.tokens.levels, request)
-        if len(picture.figures) == picture.tokens.levels:
-            self._done[index] = picture
+            self._shown[index] = picture
+            yield from self._run(picture, picture.tokens.levels, asked, request)
 
     @friendly
-    def picture(self, path: str | None, request: gr.Request) -> Iterator[Shown]:
+    def picture(self, path: str | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Encode an uploaded picture."""
         if path is None:
             return
-        picture = yield from self._open(path, Path(path).stem or "picture", request)
-        yield from self._run(picture, picture.tokens.levels, request)
+        picture = yield from self._open(path, Path(path).stem or "picture", asked, request)
+        if picture is not None:
+            yield from self._run(picture, picture.tokens.levels, asked, request)
 
     @friendly
-    def tokens_file(self, path: str | None, request: gr.Request) -> Iterator[Shown]:
+    def tokens_file(
+        self, path: str | None, asked: dict[str, Any] | None, request: gr.Request
+    ) -> Iterator[Shown]:
         """Decode a .mmt file."""
         if path is None:
             return
         picture = open_tokens(self.ctx.codec("image"), path, Path(path).stem or "tokens", lang_of(request))
-        yield from self._run(picture, picture.tokens.levels, request)
+        yield from self._run(picture, picture.tokens.levels, asked, request)
 
     @friendly
     def swap(
@@ -83,7 +86,7 @@ class Actions:
             return
         level, row, column, code = (whole(asked.get(key)) for key in ("level", "row", "column", "code"))
         changed = picture.changed_to(picture.tokens.with_code(level, (row, column), code))
-        yield from self._run(changed, self._levels(asked, changed), request)
+        yield from self._run(changed, self._levels(asked, changed), asked, request)
 
     @friendly
     def undo(
@@ -92,7 +95,9 @@ class Actions:
         """Put all changed codes back."""
         if picture is None:
             return
-        yield from self._run(picture.changed_to(picture.first), self._levels(asked or {}, picture), request)
+        yield from self._run(
+            picture.changed_to(picture.first), self._levels(asked or {}, picture), asked, request
+        )
 
     @friendly
     def png(self, picture: Picture | None, asked: dict[str, Any] | None) -> dict[str, Any]:
@@ -121,20 +126,29 @@ class Actions:
             return tr("image.explain_empty", lang)
         return explain(picture, lang)
 
-    def _open(self, source: Any, name: str, request: gr.Request) -> Generator[Shown, None, Picture]:
-        """Load and encode; the original is shown while the encoder works."""
+    def _open(
+        self, source: Any, name: str, asked: dict[str, Any] | None, request: gr.Request
+    ) -> Generator[Shown, None, Picture | None]:
+        """Load and encode; the original is shown while the encoder works. None if the wish is out of date."""
+        if self._stale(asked, request):
+            return None
         codec = self.ctx.codec("image")
         item = load_picture(codec, source, lang_of(request))
         yield waiting(item, name), None
-        return encode_picture(codec, item, name)
+        return None if self._stale(asked, request) else encode_picture(codec, item, name)
 
-    def _run(self, picture: Picture, start: int, request: gr.Request) -> Iterator[Shown]:
-        run = self.latest.now(request)
+    def _run(
+        self, picture: Picture, start: int, asked: dict[str, Any] | None, request: gr.Request
+    ) -> Iterator[Shown]:
         self.ctx.remember(request, picture.tokens)
         for view in picture.stages(start):
             yield view, picture
-            if self.latest.now(request) != run:
+            if self._stale(asked, request):
                 return
+
+    def _stale(self, asked: dict[str, Any] | None, request: gr.Request) -> bool:
+        """Whether the visitor has wished for something else since."""
+        return (asked or {}).get("wish", 0) < self.latest.now(request)
 
     @staticmethod
     def _levels(asked: dict[str, Any], picture: Picture) -> int:

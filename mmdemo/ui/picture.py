@@ -56,11 +56,18 @@ class Picture:
         return self.tokens.meta["height"], self.tokens.meta["width"]
 
     def stages(self, start: int) -> Iterator[dict[str, Any]]:
-        """Decode `start` levels first, then all others from fine to coarse; a view after each."""
+        """Decode `start` levels first, then all others from fine to coarse; a view after each.
+
+        What an earlier run has decoded is kept and shown at once.
+        """
         order = [start, *(n for n in range(self.tokens.levels, 0, -1) if n != start)]
         if self.before is None:
             self.before = self._original_uri()
+        if self.shown:
+            yield self.view(start)
         for n in order:
+            if n in self.shown:
+                continue
             output, self.figures[n], data = self.reconstruct(n)
             self.shown[n], self.files[n] = data_uri(output), base64.b64encode(data).decode()
             yield self.view(start)

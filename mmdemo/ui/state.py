@@ -92,13 +92,14 @@ class Latest:
         self._kept = kept
         self._lock = threading.Lock()
 
-    def bump(self, request: gr.Request) -> None:
-        """Note that this visitor asked for something new."""
+    def bump(self, request: gr.Request) -> int:
+        """Note that this visitor asked for something new; returns its number."""
         key = request.session_hash or ""
         with self._lock:
             self._runs[key] = self._runs.pop(key, 0) + 1
             while len(self._runs) > self._kept:
                 self._runs.popitem(last=False)
+            return self._runs[key]
 
     def now(self, request: gr.Request) -> int:
         """The number of this visitor's newest run."""

@@ -73,13 +73,13 @@ def build(ctx: Context) -> None:
     follow(Building.root_block.load(actions.example, asked, shown, **MODEL))
     follow(strip.pick(actions.ask, None, asked, **AT_ONCE).then(actions.example, asked, shown, **MODEL))
     follow(
-        upload.input(actions.wish, None, None, js=OWN_INPUT_JS, **AT_ONCE).then(
-            actions.picture, upload, shown, **MODEL
+        upload.input(actions.wish, None, asked, js=OWN_INPUT_JS, **AT_ONCE).then(
+            actions.picture, [upload, asked], shown, **MODEL
         )
     )
     follow(
-        file.upload(actions.wish, None, None, js=OWN_INPUT_JS, **AT_ONCE).then(
-            actions.tokens_file, file, shown, **MODEL
+        file.upload(actions.wish, None, asked, js=OWN_INPUT_JS, **AT_ONCE).then(
+            actions.tokens_file, [file, asked], shown, **MODEL
         )
     )
     follow(
@@ -88,4 +88,4 @@ def build(ctx: Context) -> None:
     follow(
         viewer.undo(actions.ask, None, asked, **AT_ONCE).then(actions.undo, [current, asked], shown, **MODEL)
     )
-    viewer.png(actions.ask, None, asked, **AT_ONCE).then(actions.png, [current, asked], viewer, **MODEL)
+    viewer.png(actions.note, None, asked, **AT_ONCE).then(actions.png, [current, asked], viewer, **MODEL)

@@ -213,7 +213,7 @@ def test_large_pictures_are_shrunk_and_say_so(context: Context):
 
 def test_swap_and_undo(context: Context, picture_file: Path):
     actions = Actions(context, [], Latest())
-    *_, (view, picture) = actions.picture(str(picture_file), request())
+    *_, (view, picture) = actions.picture(str(picture_file), None, request())
     code = int(picture.tokens.codes[0, 1, 1])
     other = (code + 1) % picture.tokens.codebook_size
     asked = {"level": 0, "row": 1, "column": 1, "code": other, "levels": 1}
@@ -229,11 +229,21 @@ def test_swap_and_undo(context: Context, picture_file: Path):
 def test_a_newer_wish_stops_an_older_run(context: Context, picture_file: Path):
     latest = Latest()
     actions = Actions(context, [], latest)
-    run = actions.picture(str(picture_file), request())
+    run = actions.picture(str(picture_file), None, request())
     assert next(run)[0]["waiting"]  # the original comes before anything is encoded
     assert next(run)[0]["recon"]
-    latest.bump(request())
+    wish = latest.bump(request())
     assert len(list(run)) == 0
+    assert list(actions.picture(str(picture_file), {"wish": wish - 1}, request())) == []
+    assert next(actions.picture(str(picture_file), {"wish": wish}, request()))
+
+
+def test_an_example_is_encoded_once(context: Context, picture_file: Path):
+    actions = Actions(context, [picture_file], Latest())
+    first = list(actions.example(None, request("a")))
+    again = list(actions.example({"index": 0}, request("b")))
+    assert first[0][0]["waiting"] and len(again) == 1
+    assert again[0][0]["recon"] == first[-1][0]["recon"]
 
 
 def test_tokens_file_goes_round(context: Context, picture_file: Path, tmp_path: Path):
@@ -241,12 +251,12 @@ def test_tokens_file_goes_round(context: Context, picture_file: Path, tmp_path: 
     tokens = codec.encode(picture_file)
     path = tokens.save(tmp_path / "ramp.mmt")
     actions = Actions(context, [], Latest())
-    *_, (view, picture) = actions.tokens_file(str(path), request())
+    *_, (view, picture) = actions.tokens_file(str(path), None, request())
     assert not view["has_original"] and view["figures"]["1"]["psnr"] is None
     assert list(rate_stages(picture, "en")) == []
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(gr.Error, match="damaged"):
-        list(actions.tokens_file(str(path), request()))
+        list(actions.tokens_file(str(path), None, request()))
 
 
 def test_rates_compare_with_classical_codecs(context: Context, picture_file: Path):
@@ -259,7 +269,7 @@ def test_rates_compare_with_classical_codecs(context: Context, picture_file: Pat
 
 def test_formulas_hold_the_numbers_of_the_picture(context: Context, picture_file: Path):
     actions = Actions(context, [], Latest())
-    *_, (_, picture) = actions.picture(str(picture_file), request())
+    *_, (_, picture) = actions.picture(str(picture_file), None, request())
     for lang in i18n.LANGUAGES:
         text = actions.formulas(picture, request(**{"accept-language": lang}))
         assert "120 × 96" in text and f"{picture.tokens.count:,}" in text
