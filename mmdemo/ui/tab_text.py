@@ -181,6 +181,14 @@ def _levels(session: TextSession, levels: Any) -> int:
     return min(whole(levels, 1, 64), session.tokens.levels)
 
 
+def _examples() -> list[Path]:
+    """Example texts, English prose first."""
+    files = EXAMPLES.glob("*.txt")
+    return sorted(
+        files, key=lambda file: (file.stem != "prose_english", not file.stem.startswith("prose"), file.stem)
+    )
+
+
 def _title(text: str) -> str:
     """The beginning of an example, for its button."""
     line = text.strip().splitlines()[0]
@@ -196,15 +204,14 @@ def build(ctx: Context) -> None:
     add_text_api(ctx)
     intro("text.intro")
     session = gr.State(None, time_to_live=KEEP)
-    texts = [file.read_text(encoding="utf-8") for file in sorted(EXAMPLES.glob("*.txt"))]
-    first = len(texts) - 1 if texts else -1
+    texts = [file.read_text(encoding="utf-8") for file in _examples()]
     pills = Pills(
-        {lang: [_title(text) for text in texts] for lang in LANGUAGES}, first, elem_id="mm-text-examples"
+        {lang: [_title(text) for text in texts] for lang in LANGUAGES}, 0, elem_id="mm-text-examples"
     )
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
             box = gr.Textbox(
-                texts[first] if texts else FIRST,
+                texts[0] if texts else FIRST,
                 label=t("text.input"),
                 placeholder=t("text.placeholder"),
                 lines=6,
