@@ -38,10 +38,16 @@ function drawLines(context, rows, columns, w, h) {
 }
 
 // Charts of all codes of a level (one picture, `columns` patches a row), fetched once a level.
-const atlases = {};
-function atlas(level) {
-  if (!atlases[level]) atlases[level] = server.atlas(level).catch(() => { delete atlases[level]; return null; });
-  return atlases[level];
+// One after the other: the level that is looked at comes first.
+const charts = {};
+let fetching = Promise.resolve();
+function wantCharts(levels, onArrival) {
+  for (const level of levels)
+    fetching = fetching.then(async () => {
+      if (charts[level]) return;
+      charts[level] = await server.atlas(level).catch(() => null);
+      if (charts[level]) onArrival();
+    });
 }
 
 function patch(chart, code, side) {
@@ -52,21 +58,24 @@ function patch(chart, code, side) {
     + `background-position:${-x * side}px ${-y * side}px` });
 }
 
-async function fillTokenPanel(panel, state, onSwap, onLevel) {
+function fillTokenPanel(panel, state, onSwap, onLevel) {
   const { value, codes, picked, level } = state;
   const [rows, columns] = value.grid;
+  const all = Array.from({ length: value.levels }, (_, l) => l);
+  const again = () => { if (state.value && state.mode === "tokens") fillTokenPanel(panel, state, onSwap, onLevel); };
+  if (!charts[level]) wantCharts([level], again);
   if (!picked) return panel.replaceChildren(el("p", { class: "mm-hint" }, say("token_hint")));
+  wantCharts(all.filter((l) => !charts[l]), again);
   const codeAt = (l) => codes[(l * rows + picked.y) * columns + picked.x];
-  const charts = await Promise.all(Array.from({ length: value.levels }, (_, l) => atlas(l)));
-  if (state.picked !== picked || state.level !== level) return; // another token was picked meanwhile
-  const stack = charts.map((chart, l) => el("button", {
+  const stack = all.map((l) => el("button", {
     type: "button", class: "mm-code" + (l === level ? " mm-on" : ""), style: `--tone:var(--mm-level-${l % 8})`,
-    onclick: () => onLevel(l) }, chart ? patch(chart, codeAt(l), 28) : null,
+    onclick: () => onLevel(l) }, charts[l] ? patch(charts[l], codeAt(l), 28) : el("span", { class: "mm-patch mm-blank" }),
     el("span", {}, say("level_n", { n: l + 1 })), el("b", {}, String(codeAt(l)))));
   panel.replaceChildren(
     el("p", { class: "mm-hint" }, say("token_at", { row: picked.y + 1, column: picked.x + 1 })),
     el("div", { class: "mm-stack" }, stack),
-    charts[level] ? codeChart(charts[level], codeAt(level), (code) => onSwap(level, picked, code), zooms(state)) : "");
+    charts[level] ? codeChart(charts[level], codeAt(level), (code) => onSwap(level, picked, code), zooms(state))
+      : zooms(state));
 }
 
 // The surroundings of the picked token, enlarged: what a swap changes, and how far it reaches.
