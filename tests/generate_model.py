@@ -34,7 +34,7 @@ def random_joint(folder: Path, width: int = 32, depth: int = 1) -> Path:
     network = DiT(DiTConfig(streams, styles=SPEAKERS, width=width, depth=depth, heads=2))
     for parameter in network.parameters():
         if not parameter.any():  # adaLN-Zero and the output start at zero: such a net predicts nothing
-            torch.nn.init.normal_(parameter, std=0.02)
+            torch.nn.init.normal_(parameter, std=0.3)
     config = {
         "kind": "diffusion",
         "name": folder.name,

@@ -1,0 +1,178 @@
+"""The Generate tab without a browser: its endpoint, as programs call it, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pytest
+import soundfile
+from generate_model import RandomContext, served
+from gradio_client import Client, handle_file
+
+from mmdemo.errors import InputError
+from mmdemo.ui.generate_form import Form, given_js
+from mmdemo.ui.generate_given import example_picture, pack_picture, pack_sound, picture_uri
+from mmdemo.ui.generate_settings import Settings
+from mmdemo.ui.tab_generate import GenerateTab, kept_html, native_inputs
+
+RUN: dict[str, Any] = {
+    "text": "seven", "want": ["image"], "image": "", "steps": 3, "sampler": "euler", "guidance": 2.0,
+    "speaker": "", "seed": 0, "n": 2, "vs": "", "audio": "", "recording": None,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory) -> RandomContext:
+    return RandomContext(tmp_path_factory.mktemp("model") / "digits")
+
+
+@pytest.fixture(scope="module")
+def url(context) -> Iterator[str]:
+    with served(context) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(url) -> Client:
+    return Client(url, verbose=False)
+
+
+def messages(client: Client, **changed: Any) -> list[dict[str, Any]]:
+    """All messages of one run."""
+    job = client.submit(**{**RUN, **changed}, api_name="/generate")
+    job.result(timeout=120)
+    return [json.loads(player) for player, _ in job.outputs()]
+
+
+def final(client: Client, **changed: Any) -> dict[str, Any]:
+    return messages(client, **changed)[-1]["end"]["tokens"]
+
+
+def test_a_run_through_the_api(client):
+    received = messages(client, want=["image", "audio"])
+    frames = [frame for message in received for frame in message["frames"]]
+    assert [frame["i"] for frame in frames] == [1, 2, 3]
+    assert received[0]["open"]["given"] == {"text": "seven"} and received[0]["open"]["device"] == "CPU"
+    tokens = received[-1]["end"]["tokens"]["a"]
+    assert len(tokens["image"]) == len(tokens["audio"]) == 2
+
+
+def test_the_same_settings_give_the_same_result_and_another_seed_another(client):
+    assert final(client) == final(client) != final(client, seed=1)
+
+
+def test_two_runs_side_by_side(client):
+    tokens = final(client, want=["image", "text"], text="", vs="sampler:heun", n=1)
+    assert set(tokens) == {"a", "b"} and tokens["a"] != tokens["b"]
+    assert final(client, vs="seed:1")["b"] == final(client, seed=1)["a"]
+
+
+def test_given_a_picture_and_a_recording(client, tmp_path):
+    tokens = final(client, text="", image=picture_uri(pack_picture(example_picture())), want=["text"])
+    assert len(tokens["a"]["text"]) == 2
+    path = tmp_path / "voice.wav"
+    soundfile.write(path, 0.4 * np.sin(np.arange(12_000) * 0.1), 16_000)
+    received = messages(client, text="", recording=handle_file(str(path)), want=["text"])
+    assert "audio=" in received[0]["open"]["address"] and "audio" in received[0]["open"]["given"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"n": 500}, "maximum"),
+        ({"steps": -4}, "minimum"),
+        ({"guidance": 1e9}, "maximum"),
+        ({"steps": 2.5}, "steps"),
+        ({"text": "x" * 60}, "bytes"),
+        ({"text": "seven", "want": ["text"]}, "not given"),
+        ({"want": []}, "make"),
+        ({"vs": "nonsense"}, "second run"),
+        ({"image": "hello"}, "picture"),
+        ({"image": "data:image/png;base64,AAAA"}, "picture"),
+        ({"audio": "AAAA", "text": ""}, "recording"),
+        ({"speaker": "nobody"}, "nobody"),
+        ({"sampler": "magic"}, "magic"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(client, changed, says):
+    with pytest.raises(Exception) as error:
+        messages(client, **changed)
+    text = str(error.value)
+    assert says in text and "Traceback" not in text and "\n" not in text.strip()
+
+
+def post(url: str, path: str, body: Any) -> tuple[int, Any]:
+    data = json.dumps(body).encode()
+    request = urllib.request.Request(url + path, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_server_functions_refuse_nonsense(url, client):
+    player = next(c for c in client.config["components"] if c["props"].get("elem_id") == "mm-player")
+    for name in ("save_trajectory", "decode_noisy"):
+        for data in ({}, {"kind": "exe"}, {"modality": "image", "latents": ["AAAA"]}, "text", 5):
+            body = {"component_id": player["id"], "fn_name": name, "session_hash": "me", "data": data}
+            status, answer = post(url, "/gradio_api/component_server", body)
+            assert status == 200 and answer["error"].endswith("."), (name, data, answer)
+
+
+# ------------------------------------------------------------------ links
+
+
+def request(**params: str) -> Any:
+    return SimpleNamespace(query_params=params, cookies={}, headers={}, session_hash="me")
+
+
+@pytest.fixture(scope="module")
+def tab(context) -> GenerateTab:
+    return GenerateTab(context)
+
+
+def form() -> Form:
+    names = ("text", "image", "want", "steps", "sampler", "guidance", "speaker", "seed", "n", "vs", "audio")
+    return Form(fields=dict.fromkeys(names))
+
+
+def test_a_link_fills_the_controls(tab):
+    code = pack_picture(example_picture())
+    settings = Settings(image=code, want=("text",), seed=5, vs="steps:4", choices=tab.choices)
+    values = tab.open_link(form(), request(**dict(parse_qsl(settings.query()[1:]))))
+    filled = dict(zip(form().fields, values, strict=False))
+    assert filled["seed"] == 5 and filled["want"] == ["text"] and filled["vs"] == "steps:4"
+    assert filled["image"] == picture_uri(code)
+    again = tab.settings({name: filled[name] for name in form().fields}, None)
+    assert again == settings
+
+
+def test_a_page_without_settings_in_its_address_is_left_alone(tab):
+    values = tab.open_link(form(), request(lang="en", tab="generate"))
+    assert all(value["__type__"] == "update" for value in values)
+
+
+def test_a_broken_link_is_refused_in_one_sentence(tab):
+    with pytest.raises(Exception, match="seed"):
+        tab.open_link(form(), request(seed="many"))
+
+
+def test_a_voice_from_a_link_can_be_heard(tab):
+    code = pack_sound((16_000, np.sin(np.arange(8_000) * 0.1).astype(np.float32)))
+    settings = Settings(audio=code, want=("text",), choices=tab.choices)
+    assert "data:audio/ogg;base64," in kept_html(settings, "zh")
+    assert set(native_inputs(settings)) == {"audio"}
+    with pytest.raises(InputError):
+        native_inputs(Settings(audio="AAAA", want=("text",), choices=tab.choices))
+
+
+def test_drawing_takes_the_place_of_the_word():
+    assert '"image"' in given_js("image") and '"audio"' in given_js("audio")

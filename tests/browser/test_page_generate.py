@@ -1,0 +1,221 @@
+"""The step player in a real browser: during a run, after it, after Stop, and from a link."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from generate_model import RandomContext, served
+from PIL import Image
+
+pytestmark = pytest.mark.browser
+WAIT = 90_000
+STATE = "Object.assign({}, document.querySelector('.mp').dataset)"
+SHOWN = "[...document.querySelectorAll('.mp-picture')].map((picture) => picture.src)"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory) -> Iterator[str]:
+    with served(RandomContext(tmp_path_factory.mktemp("model") / "digits")) as address:
+        yield address
+
+
+@pytest.fixture
+def opened(browser: Any, url: str) -> Iterator[Any]:
+    """Opens pages, each as another visitor; checks that none had an error or fetched from elsewhere."""
+    contexts, problems = [], []
+
+    def open_page(query: str = "?tab=generate", width: int = 1280, **options: Any) -> Any:
+        options = {"locale": "en-US", "accept_downloads": True, **options}
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else problems.append(r.url)
+        )
+        page.goto(url + "/" + query)
+        page.wait_for_selector(".mp")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def state(page: Any) -> dict[str, str]:
+    return page.evaluate(STATE)
+
+
+def until(page: Any, condition: str) -> None:
+    """Wait for a JavaScript condition over `d`, the player's data attributes."""
+    page.wait_for_function(f"((d) => {condition})(document.querySelector('.mp').dataset)")
+
+
+def drag(page: Any, place: float) -> None:
+    """Drag the step slider with the mouse to a place, 0 ... 1."""
+    box = page.locator(".mp-slider").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.5, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 9 + (box["width"] - 18) * place, middle, steps=3)
+    page.mouse.up()
+
+
+def test_slider_is_live_during_the_run_and_after(opened: Any):
+    page = opened("?tab=generate&want=image&text=&steps=100&n=1&sampler=heun")
+    page.click("#mm-generate")
+    until(page, "+d.frames >= 5")
+    drag(page, 0.02)
+    during = state(page)
+    assert during["state"] == "running" and during["follow"] == "0" and int(during["step"]) <= 4
+    held = page.evaluate(SHOWN)
+    until(page, f"+d.frames >= {int(during['frames']) + 5}")  # frames go on arriving, the view holds
+    assert state(page)["step"] == during["step"] and page.evaluate(SHOWN) == held
+    page.click("[data-act=live]")
+    until(page, "d.follow === '1' && d.step === d.frames")
+    until(page, "d.state === 'done'")
+    assert state(page)["frames"] == state(page)["steps"] == "100"
+    last = page.evaluate(SHOWN)
+    drag(page, 0.02)
+    until(page, f"d.step === '{during['step']}'")
+    assert page.evaluate(SHOWN) == held != last
+    assert page.locator(".mp-count").inner_text() == f"{during['step']} / 100"
+
+
+def test_stop_keeps_what_there_is_and_harms_nobody_else(opened: Any):
+    first, second = opened("?tab=generate&want=image&text=&steps=60&n=1"), opened()
+    first.click("#mm-generate")
+    until(first, "+d.frames >= 3")
+    second.click("#mm-generate")
+    second.click("#mm-stop")
+    until(first, "+d.frames >= 8")
+    first.click("#mm-stop")
+    until(first, "d.state === 'stopped'")
+    first.wait_for_timeout(1500)
+    kept = state(first)
+    assert 8 <= int(kept["frames"]) < 60
+    assert f"{kept['frames']} / 60" in first.locator(".mp-status").inner_text()
+    drag(first, 0.0)
+    until(first, "d.step === '1'")
+    second.click("#mm-generate")
+    until(second, "d.state === 'done'")
+
+
+def test_a_link_makes_the_same_picture_again(opened: Any):
+    page = opened("?tab=generate&want=image,text&text=&steps=4&n=2&seed=11&vs=guidance:4&speaker=ann")
+    page.click("#mm-generate")
+    until(page, "d.state === 'done'")
+    assert re.search(r"[?&]run=1", page.url) and "seed=11" in page.url
+    again = opened(page.url.partition("/")[2].partition("/")[2].partition("/")[2])
+    until(again, "d.state === 'done'")
+    assert again.url == page.url
+    assert again.evaluate(SHOWN) == page.evaluate(SHOWN) and len(page.evaluate(SHOWN)) == 4
+    assert again.locator(".mp-lane").count() == 2
+    assert again.locator("#mm-seed input").input_value() == "11"
+
+
+def test_preset_keys_views_and_layouts(opened: Any):
+    page = opened()
+    assert state(page)["state"] == "idle"
+    page.click("#mm-preset-nothing")
+    until(page, "d.state === 'done'")
+    page.focus(".mp")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    until(page, "d.step === '2'")
+    clean = page.evaluate(SHOWN)
+    page.keyboard.press("x")
+    until(page, "d.what === 'x' && d.pending === '0'")
+    page.wait_for_function(f"clean => JSON.stringify({SHOWN}) !== JSON.stringify(clean)", arg=clean)
+    page.keyboard.press("x")
+    until(page, "d.what === 'x0'")
+    assert page.evaluate(SHOWN) == clean
+    page.keyboard.press(" ")
+    until(page, "d.playing === '1' && +d.step > 3")
+    page.keyboard.press(" ")
+    until(page, "d.playing === '0'")
+    page.click("[data-layout=one]")
+    assert page.locator(".mp-card:visible").count() == 1
+    page.locator(".mp-card:visible .mp-sound").click()
+    assert page.locator(".mp-sounding").count() == 1
+    page.locator(".mp-card:visible .mp-picture").click()
+    assert page.locator(".mp-card:visible").count() == 4
+    assert page.locator(".mp-text span").count() > 4
+    numbers = page.locator(".mp-numbers dd").all_inner_texts()
+    assert len(numbers) == 5 and all(re.fullmatch(r"[\d.]+", number) for number in numbers)
+
+
+def test_saving_and_the_record_of_a_run(opened: Any, tmp_path: Any):
+    page = opened("?tab=generate&want=image,audio&text=&steps=5&n=2&seed=3&run=1")
+    until(page, "d.state === 'done'")
+    for kind in ("webp", "gif", "wav_all", "json"):
+        page.click(".mp-save summary")
+        with page.expect_download() as saved:
+            page.click(f"[data-save={kind}]")
+        path = tmp_path / saved.value.suggested_filename
+        saved.value.save_as(path)
+        if kind in ("webp", "gif"):
+            assert Image.open(path).n_frames == 5
+        if kind == "json":
+            record = json.loads(path.read_text())
+            assert record["runs"][0]["settings"]["seed"] == 3 and "seed=3" in record["link"]
+            assert [step["step"] for step in record["runs"][0]["steps"]] == [1, 2, 3, 4, 5]
+            assert len(record["runs"][0]["tokens"]["image"]) == 2
+
+
+def test_a_drawn_digit_is_what_is_given(opened: Any):
+    page = opened()
+    box = page.locator(".pad canvas").bounding_box()
+    place = lambda x, y: (box["x"] + x * box["width"], box["y"] + y * box["height"])  # noqa: E731
+    page.mouse.move(*place(0.3, 0.2))
+    page.mouse.down()
+    page.mouse.move(*place(0.7, 0.2), steps=5)
+    page.mouse.move(*place(0.4, 0.8), steps=5)
+    page.mouse.up()
+    page.wait_for_function("document.querySelector('#mm-word input, #mm-word textarea').value === ''")
+    page.click("#mm-generate")
+    until(page, "d.state === 'done'")
+    assert "image=" in page.url and "text=" not in page.url
+    assert page.locator(".mp-given img").count() == 1 and page.locator(".mp-picture").count() == 0
+    page.click(".pad-clear")
+    assert page.get_attribute(".pad", "data-filled") == "0"
+
+
+def test_an_error_is_a_sentence_and_the_last_run_stays(opened: Any):
+    page = opened("?tab=generate&want=image&text=&steps=3&n=1&run=1")
+    until(page, "d.state === 'done'")
+    page.fill("#mm-word input, #mm-word textarea", "a word that is far too long for this model")
+    page.click("#mm-generate")
+    page.wait_for_selector(".toast-body")
+    assert "Traceback" not in page.locator(".toast-body").inner_text()
+    until(page, "d.frames === '3' && d.state !== 'waiting' && d.state !== 'running'")
+
+
+def test_how_noise_works(opened: Any):
+    page = opened()
+    page.click("#mm-noise button")
+    page.wait_for_selector(".np-card")
+    look = "[...document.querySelectorAll('.np-shown')].map((canvas) => canvas.toDataURL())"
+    page.wait_for_function("document.querySelector('.np-card p').textContent.includes('SNR')")
+    before = page.evaluate(look)
+    page.fill(".np-t input", "90")
+    page.wait_for_function("document.querySelector('.np').dataset.t === '0.9'")
+    after = page.evaluate(look)
+    assert len(after) == 3 and all(a != b for a, b in zip(before, after, strict=True))
+    assert "0.10" in page.locator(".np-card").first.inner_text()  # alpha of the flow at t = 0.9
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_narrow_page_has_the_player_near_the_top(opened: Any, locale: str):
+    page = opened(width=390, locale=locale)
+    page.click("#mm-preset-word")
+    until(page, "d.state === 'done'")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(".mp").bounding_box()["y"] + page.evaluate("scrollY") < 900
+    assert ("完成" if locale == "zh-CN" else "Done") in page.locator(".mp-status").inner_text()
