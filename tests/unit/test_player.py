@@ -60,7 +60,7 @@ def test_messages_hold_every_step_once_and_are_plain_json(model):
     messages = run(model)
     frames = [frame for message in messages for frame in message["frames"]]
     assert [frame["i"] for frame in frames] == [1, 2, 3]
-    assert "open" in messages[0] and not messages[0]["frames"] and "end" in messages[-1]
+    assert "open" in messages[0] and "open" not in messages[1] and "end" in messages[-1]
     assert len({message["run"] for message in messages}) == 1
     assert frames[0]["change"] is None and frames[1]["change"] >= 0 and frames[-1]["t"] == 0
     for name in ("image", "audio", "text"):

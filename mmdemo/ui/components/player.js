@@ -97,7 +97,8 @@ function open(message) {
 function end(result) {
   for (const lane of run.lanes) lane.tokens = (result.tokens || {})[lane.key];
   const seconds = `${result.seconds.toFixed(1)} s · ${run.device}`;
-  setState(result.reason, result.reason === "done" ? `${L.done} · ${seconds}` : `${L.too_long} · ${seconds}`);
+  run.ended = [result.reason, `${result.reason === "done" ? L.done : L.too_long} · ${seconds}`];
+  setState(...run.ended);
 }
 
 window.addEventListener("mm-player", (event) => {
@@ -108,13 +109,9 @@ window.addEventListener("mm-player", (event) => {
     const box = root.getBoundingClientRect();
     if (box.top > window.innerHeight * 0.75 || box.bottom < 0) root.scrollIntoView({ behavior: "smooth", block: "start" });
   }
-  if (event.detail === "stop" && ["running", "waiting"].includes(root.dataset.state)) {
-    const have = run ? arrived() : 0;
-    setState(have ? "stopped" : "idle", "");
-    repaint();
-  }
-  if (event.detail === "over" && ["running", "waiting"].includes(root.dataset.state)) {
-    setState(run && arrived() ? "stopped" : "idle", "");
+  if (event.detail !== "start" && ["running", "waiting"].includes(root.dataset.state)) {
+    const open = run && arrived(); // a run that did not start, or failed, leaves the one before it
+    setState(...(open ? run.ended || ["stopped", ""] : ["idle", ""]));
     repaint();
   }
 });

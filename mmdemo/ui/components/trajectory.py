@@ -35,6 +35,9 @@ def messages(
 ) -> Iterator[dict[str, Any]]:
     """Run the samplers in `lanes` in turn, a step each, and yield messages for the player.
 
+    The first message opens the run and has its first step already: a run that cannot start (InputError from
+    the model) leaves what the player showed before.
+
     Args:
         lanes: name of a lane ("a", "b") -> function that starts its sampler (an iterable of `Step`).
         opening: what the player has to know before the first step: {"lanes": [...], "given": {...}, ...}.
@@ -43,7 +46,7 @@ def messages(
         limit: seconds after which the run is ended with what there is.
     """
     run = secrets.token_hex(6)
-    yield {"run": run, "open": {**opening, "want": list(want), "device": device}, "frames": []}
+    head: dict[str, Any] = {"run": run, "open": {**opening, "want": list(want), "device": device}}
     began = time.monotonic()
     sent, waiting, reason = -math.inf, [], "done"
     newest: dict[str, Any] = {}
@@ -52,14 +55,14 @@ def messages(
         newest[lane] = step
         now = time.monotonic()
         if now - sent >= PACE:
-            yield {"run": run, "frames": waiting}
-            sent, waiting = now, []
+            yield {**head, "frames": waiting}
+            head, sent, waiting = {"run": run}, now, []
         if now - began > limit:
             reason = "limit"
             break
     tokens = {lane: {m: codes(step, m) for m in want} for lane, step in newest.items()}
     end = {"reason": reason, "seconds": round(time.monotonic() - began, 3), "tokens": tokens}
-    yield {"run": run, "frames": waiting, "end": end}
+    yield {**head, "frames": waiting, "end": end}
 
 
 def in_turn(runs: dict[str, Iterator[Any]]) -> Iterator[tuple[str, Any]]:
