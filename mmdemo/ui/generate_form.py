@@ -123,7 +123,7 @@ def _settings(form: Form, choices: Choices) -> None:
             maximum=SEED[1],
             elem_id="mm-seed",
         )
-        dice = gr.Button(t("generate.dice"), size="sm", min_width=90, scale=0, elem_id="mm-dice")
+        dice = gr.Button(t("generate.dice"), size="sm", min_width=124, scale=0, elem_id="mm-dice")
         dice.click(None, None, form.fields["seed"], js=DICE, api_visibility="private")
     form.fields["n"] = gr.Slider(*COUNT, usual.n, step=1, label=t("generate.count"))
     form.fields["vs"] = gr.Dropdown(
@@ -162,10 +162,21 @@ def preset(changed: dict[str, Any], choices: Choices) -> dict[str, Any]:
     return Settings(**changed, sampler=sampler, want=tuple(want), choices=choices).plain()
 
 
+def preset_js(form: Form, changed: dict[str, Any], choices: Choices) -> str:
+    """JavaScript that ends the run before and gives the values of all controls for a chip: no round trip."""
+    plain = preset(changed, choices)
+    hidden = {"__type__": "update", "visible": False}
+    values = [*filled(form, plain, "")[: len(form.fields)], None, hidden, ""]
+    return f"() => {{ {_tell('stop')}; return {json.dumps(values)}; }}"
+
+
 def signal(word: str, passes: bool = False) -> str:
     """JavaScript that tells the player what happens ("start", "stop", "over") and hands on its arguments."""
-    tell = f"window.dispatchEvent(new CustomEvent('mm-player', {{detail: {json.dumps(word)}}}))"
-    return f"(...args) => {{ {tell}; return {'args' if passes else '[]'}; }}"
+    return f"(...args) => {{ {_tell(word)}; return {'args' if passes else '[]'}; }}"
+
+
+def _tell(word: str) -> str:
+    return f"window.dispatchEvent(new CustomEvent('mm-player', {{detail: {json.dumps(word)}}}))"
 
 
 def given_js(name: str) -> str:

@@ -125,12 +125,6 @@ class GenerateTab:
         settings = from_query(params, self.choices)
         return forms.filled(form, settings.plain(), kept_html(settings, lang_of(request)))
 
-    def choose_preset(self, form: Form, changed: dict[str, Any], request: gr.Request) -> list[Any]:
-        """Values of all controls for a chip."""
-        plain = forms.preset(changed, self.choices)
-        kept = kept_html(Settings(**plain, choices=self.choices), lang_of(request))
-        return forms.filled(form, plain, kept)
-
 
 def native_inputs(settings: Settings) -> dict[str, Any]:
     """What is given, as the model takes it. Raises InputError for damaged codes."""
@@ -240,12 +234,8 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
     again.then(None, js=RUN)
     form.stop.click(None, cancels=[running], js=signal("stop"))
     for chip, changed in form.chips:
-
-        def choose(request: gr.Request, changed: dict[str, Any] = changed) -> list[Any]:
-            return tab.choose_preset(form, changed, request)
-
-        chosen = chip.click(choose, None, form.outputs(), cancels=[running], js=signal("stop"), **private)
-        chosen.then(None, js=RUN)
+        fill = forms.preset_js(form, changed, tab.choices)
+        chip.click(None, None, form.outputs(), cancels=[running], js=fill).then(None, js=RUN)
     word, want, pad = (form.fields[name] for name in ("text", "want", "image"))
     pad.drawn(None, [pad, word, want], [word, want], js=forms.given_js("image"))
     form.recording.input(None, [form.recording, word, want], [word, want], js=forms.given_js("audio"))

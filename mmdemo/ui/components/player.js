@@ -107,7 +107,7 @@ window.addEventListener("mm-player", (event) => {
     setState("waiting", L.waiting);
     setTimeout(() => { if (root.dataset.state === "waiting") setState("waiting", L.queued); }, 2000);
     const box = root.getBoundingClientRect();
-    if (box.top > window.innerHeight * 0.75 || box.bottom < 0) root.scrollIntoView({ behavior: "smooth", block: "start" });
+    if (box.top > window.innerHeight * 0.55 || box.bottom < 0) root.scrollIntoView({ behavior: "smooth", block: "start" });
   }
   if (event.detail !== "start" && ["running", "waiting"].includes(root.dataset.state)) {
     const open = run && arrived(); // a run that did not start, or failed, leaves the one before it
