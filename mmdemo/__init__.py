@@ -1,9 +1,9 @@
 """mmdemo: see inside VQ autoencoders and diffusion transformers for images, text and audio.
 
-    import mmdemo
-    codec = mmdemo.load("image")
-    tokens = codec.encode("photo.jpg", levels=3)
-    photo = codec.decode(tokens)
+import mmdemo
+codec = mmdemo.load("image")
+tokens = codec.encode("photo.jpg", levels=3)
+photo = codec.decode(tokens)
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from .tokenizers.tokens import Tokens
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "MmdemoError", "Reconstruction", "Tokens", "__version__", "generate", "load", "reconstruct"]
+__all__ = [
+    "InputError",
+    "MmdemoError",
+    "Reconstruction",
+    "Tokens",
+    "__version__",
+    "generate",
+    "load",
+    "reconstruct",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +74,8 @@ def reconstruct(source: Any, model: str | Codec, levels: int | None = None) -> R
 def figures(modality: str, x: Tensor, y: Tensor, tokens: Tokens) -> dict[str, Any]:
     """Rate and distortion of canonical tensors ``x`` (input) and ``y`` (output).
 
-    image: psnr (dB), ms_ssim; audio: stoi, pesq (wide band), snr (dB), None where undefined; text: byte_accuracy, exact.
+    image: psnr (dB), ms_ssim; audio: stoi, pesq (wide band), snr (dB), None where undefined;
+    text: byte_accuracy, exact.
     """
     size = len(tokens.to_bytes())
     characters = len(bytes(x.numpy()).decode("utf-8", "replace")) if modality == "text" else None
@@ -84,8 +85,7 @@ def figures(modality: str, x: Tensor, y: Tensor, tokens: Tokens) -> dict[str, An
         a, b = ((t * 255).round().to(torch.uint8) for t in (x, y))
         return {**shared, "psnr": metrics.psnr(a, b), "ms_ssim": metrics.ms_ssim(a, b)}
     if modality == "audio":
-        a, b = x.numpy(), y.numpy()
-        return {**shared, "stoi": metrics.stoi(a, b), "pesq": metrics.pesq_wb(a, b), "snr": metrics.snr(a, b)}
+        return {**shared, "stoi": metrics.stoi(x, y), "pesq": metrics.pesq_wb(x, y), "snr": metrics.snr(x, y)}
     accuracy = metrics.byte_accuracy(bytes(x.numpy()), bytes(y.numpy()))
     return {**shared, "byte_accuracy": accuracy, "exact": bool(np.array_equal(x.numpy(), y.numpy()))}
 
@@ -96,5 +96,4 @@ def generate(model: str | JointDiffusion, given: dict[str, Any] | None = None, *
     ``for step in mmdemo.generate("digits", {"text": "seven"}, want=("image",), n=4): ...``
     """
     loaded = load(model) if isinstance(model, str | Path) else model
-    want: Sequence[str] | None = settings.pop("want", None)
-    yield from loaded.sample(given or {}, **({"want": want} if want else {}), **settings)
+    yield from loaded.sample(given or {}, **settings)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .errors import InputError, MmdemoError
+
+if TYPE_CHECKING:
+    from .codec import Codec
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,7 +49,11 @@ def _run_many(inputs: list[Path], one: Callable[[Path], dict[str, Any]], as_json
 
 
 def _line(item: dict[str, Any]) -> str:
-    shown = [f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in item.items() if k not in ("input", "output") and v is not None]
+    shown = [
+        f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}"
+        for k, v in item.items()
+        if k not in ("input", "output") and v is not None
+    ]
     return f"{item['input']} -> {item['output']}  ({', '.join(shown)})"
 
 
@@ -65,9 +72,10 @@ class _Codecs:
     """Codecs by name, loaded once; the model is guessed from the input where none is named."""
 
     def __init__(self, model: str | None, device: str) -> None:
-        self.model, self.device, self.loaded = model, device, {}
+        self.model, self.device = model, device
+        self.loaded: dict[str, Codec] = {}
 
-    def get(self, name: str):
+    def get(self, name: str) -> Codec:
         from . import api
         from .codec import Codec
 
@@ -77,7 +85,7 @@ class _Codecs:
                 raise InputError(f"{name!r} is a diffusion model; a tokenizer is needed here: image, audio or text.")
         return self.loaded[name]
 
-    def for_input(self, path: Path):
+    def for_input(self, path: Path) -> Codec:
         from .modalities import guess
 
         return self.get(self.model or guess(path))
@@ -85,8 +93,12 @@ class _Codecs:
 
 @app.command()
 def reconstruct(
-    inputs: Inputs, output: Output, model: Annotated[str | None, typer.Option(help="image, audio, text, a folder, or a Hub id.")] = None,
-    levels: Levels = None, device: Device = "auto", as_json: Json = False,
+    inputs: Inputs,
+    output: Output,
+    model: Annotated[str | None, typer.Option(help="image, audio, text, a folder, or a Hub id.")] = None,
+    levels: Levels = None,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> None:
     """Encode to tokens and decode again, and say what it cost and lost."""
     from . import api
@@ -97,15 +109,25 @@ def reconstruct(
         codec = codecs.for_input(path)
         result = api.reconstruct(path, codec, levels)
         saved = codec.files.save(result.output, _target(path, output, SUFFIX[codec.modality], len(inputs) > 1))
-        return {"input": str(path), "output": str(saved), "model": codec.name, "levels": result.tokens.levels, **result.figures}
+        return {
+            "input": str(path),
+            "output": str(saved),
+            "model": codec.name,
+            "levels": result.tokens.levels,
+            **result.figures,
+        }
 
     _run_many(inputs, one, as_json)
 
 
 @app.command()
 def encode(
-    inputs: Inputs, output: Output, model: Annotated[str | None, typer.Option(help="image, audio, text, a folder, or a Hub id.")] = None,
-    levels: Levels = None, device: Device = "auto", as_json: Json = False,
+    inputs: Inputs,
+    output: Output,
+    model: Annotated[str | None, typer.Option(help="image, audio, text, a folder, or a Hub id.")] = None,
+    levels: Levels = None,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> None:
     """Files -> tokens (.mmt)."""
     codecs = _Codecs(model, device)
@@ -115,14 +137,29 @@ def encode(
         tokens = codec.encode(path, levels)
         saved = tokens.save(_target(path, output, ".mmt", len(inputs) > 1))
         value, unit = codec.rate(tokens)
-        return {"input": str(path), "output": str(saved), "model": codec.name, "levels": tokens.levels,
-                "tokens": tokens.count, "bytes": saved.stat().st_size, "rate": value, "rate_unit": unit}
+        return {
+            "input": str(path),
+            "output": str(saved),
+            "model": codec.name,
+            "levels": tokens.levels,
+            "tokens": tokens.count,
+            "bytes": saved.stat().st_size,
+            "rate": value,
+            "rate_unit": unit,
+        }
 
     _run_many(inputs, one, as_json)
 
 
 @app.command()
-def decode(inputs: Inputs, output: Output, levels: Levels = None, model: Annotated[str | None, typer.Option(help="Use this checkpoint instead of the one the file names.")] = None, device: Device = "auto", as_json: Json = False) -> None:
+def decode(
+    inputs: Inputs,
+    output: Output,
+    levels: Levels = None,
+    model: Annotated[str | None, typer.Option(help="Use this checkpoint instead of the one the file names.")] = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
     """Tokens (.mmt) -> files; fewer levels than stored give a coarser result."""
     from .tokenizers.tokens import Tokens
 
@@ -132,8 +169,16 @@ def decode(inputs: Inputs, output: Output, levels: Levels = None, model: Annotat
         tokens = Tokens.load(path)
         codec = codecs.get(model or tokens.model)
         used = levels or tokens.levels
-        saved = codec.files.save(codec.decode(tokens, used), _target(path, output, SUFFIX[codec.modality], len(inputs) > 1))
-        return {"input": str(path), "output": str(saved), "model": codec.name, "levels": used, "tokens": tokens.count}
+        saved = codec.files.save(
+            codec.decode(tokens, used), _target(path, output, SUFFIX[codec.modality], len(inputs) > 1)
+        )
+        return {
+            "input": str(path),
+            "output": str(saved),
+            "model": codec.name,
+            "levels": used,
+            "tokens": tokens.count,
+        }
 
     _run_many(inputs, one, as_json)
 
@@ -145,17 +190,31 @@ def generate(
     text: Annotated[str | None, typer.Option(help="Given text.")] = None,
     image: Annotated[Path | None, typer.Option(help="Given picture.")] = None,
     audio: Annotated[Path | None, typer.Option(help="Given recording.")] = None,
-    want: Annotated[str | None, typer.Option(help="What to make, separated by commas (default: all not given).")] = None,
+    want: Annotated[
+        str | None, typer.Option(help="What to make, separated by commas (default: all not given).")
+    ] = None,
     n: Annotated[int, typer.Option("-n", help="Number of samples.")] = 4,
-    steps: int = 24, guidance: float = 2.0, sampler: str = "heun", seed: int = 0,
-    speaker: str | None = None, device: Device = "auto", as_json: Json = False,
+    steps: int = 24,
+    guidance: float = 2.0,
+    sampler: str = "heun",
+    seed: int = 0,
+    speaker: str | None = None,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> None:
     """Sample from a diffusion model, from any mixture of text, picture and recording, or from nothing."""
     from .generation import generate_files
 
     given = {"text": text, "image": image, "audio": audio}
     wanted = [w.strip() for w in want.split(",") if w.strip()] if want else None
-    settings = {"n": n, "steps": steps, "guidance": guidance, "sampler": sampler, "seed": seed, "speaker": speaker}
+    settings = {
+        "n": n,
+        "steps": steps,
+        "guidance": guidance,
+        "sampler": sampler,
+        "seed": seed,
+        "speaker": speaker,
+    }
     result = generate_files(model, given, wanted, output, settings, device)
     typer.echo(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(i["output"] for i in result["items"]))
 
@@ -169,7 +228,9 @@ def train(
     init: Annotated[str | None, typer.Option(help="Start from this checkpoint's weights.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Train this long instead of the recipe's steps.")] = None,
     device: Device = "auto",
-    evaluate_after: Annotated[bool, typer.Option("--evaluate/--no-evaluate", help="Measure the result at the end.")] = True,
+    evaluate_after: Annotated[
+        bool, typer.Option("--evaluate/--no-evaluate", help="Measure the result at the end.")
+    ] = True,
 ) -> None:
     """Train a recipe and write its checkpoint."""
     from . import training

@@ -48,7 +48,7 @@ class Codec:
     @property
     def codebooks(self) -> Tensor:
         """(levels, K, D)"""
-        return self.tokenizer.bottleneck.codebooks.cpu()
+        return self.tokenizer.rvq.codebooks.cpu()
 
     def codebook(self, level: int) -> Tensor:
         """(K, D) codewords of one level, 0 the coarsest."""
@@ -74,7 +74,9 @@ class Codec:
         if levels is None:
             return self.levels
         if not 1 <= levels <= self.levels:
-            raise InputError(f"The model {self.name!r} has {self.levels} levels; ask for 1 to {self.levels}, not {levels}.")
+            raise InputError(
+                f"The model {self.name!r} has {self.levels} levels; ask for 1 to {self.levels}, not {levels}."
+            )
         return int(levels)
 
     def wrap(self, codes: Tensor, meta: dict[str, Any]) -> Tokens:
@@ -105,7 +107,9 @@ class Codec:
     def check(self, tokens: Tokens) -> None:
         """Raise InputError unless this very tokenizer made ``tokens``."""
         if tokens.modality != self.modality:
-            raise InputError(f"These tokens are {tokens.modality}, and the model {self.name!r} decodes {self.modality}.")
+            raise InputError(
+                f"These tokens are {tokens.modality}, and the model {self.name!r} decodes {self.modality}."
+            )
         if tokens.fingerprint != self.fingerprint:
             raise InputError(
                 f"These tokens were made by other weights ({tokens.model} {tokens.fingerprint}); "
@@ -116,7 +120,7 @@ class Codec:
         """Sum of the chosen codewords, (1, D, *positions): what the diffusion transformer works on."""
         self.check(tokens)
         codes = tokens.codes if levels is None else tokens.truncate(levels).codes
-        return self.tokenizer.bottleneck.decode(codes[None].to(self.device))
+        return self.tokenizer.rvq.decode(codes[None].to(self.device))
 
     @torch.no_grad()
     def decode_latent(self, z: Tensor, meta: dict[str, Any] | None = None) -> Tensor:
@@ -133,9 +137,13 @@ class Codec:
     @torch.no_grad()
     def show_codes(self, level: int, codes: Tensor) -> list[Any]:
         """`show_code` for many codes (N,) at once."""
-        if not 0 <= level < self.levels or len(codes) == 0 or not 0 <= int(codes.min()) <= int(codes.max()) < self.codebook_size:
+        if (
+            not 0 <= level < self.levels
+            or len(codes) == 0
+            or not 0 <= int(codes.min()) <= int(codes.max()) < self.codebook_size
+        ):
             raise InputError(f"{self.name!r} has levels 1 to {self.levels} with codes 0 to {self.codebook_size - 1}.")
-        word = self.tokenizer.bottleneck.codebooks[level][codes.to(self.device)]  # (N, D)
+        word = self.tokenizer.rvq.codebooks[level][codes.to(self.device)]  # (N, D)
         side = {"image": 3, "audio": 5, "text": 1}[self.modality]
         axes = 2 if self.modality == "image" else 1
         z = word[(...,) + (None,) * axes].expand(-1, -1, *[side] * axes)  # the code next to itself
@@ -143,7 +151,11 @@ class Codec:
         stride = self.tokenizer.stride
         if self.modality == "image":
             y = y[..., stride:-stride, stride:-stride]
-        meta = {"image": {"height": stride, "width": stride}, "audio": {"samples": y.shape[-1], "sample_rate": 16_000, "channels": 1}, "text": {"bytes": stride}}
+        meta = {
+            "image": {"height": stride, "width": stride},
+            "audio": {"samples": y.shape[-1], "sample_rate": 16_000, "channels": 1},
+            "text": {"bytes": stride},
+        }
         return [self.files.restore(row, meta[self.modality]) for row in y]
 
     def rate(self, tokens: Tokens) -> tuple[float, str]:

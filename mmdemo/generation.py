@@ -15,7 +15,12 @@ SUFFIX = {"image": ".png", "audio": ".wav", "text": ".txt"}
 
 
 def generate_files(
-    name: str, given: dict[str, Any], want: Sequence[str] | None, folder: Path, settings: dict[str, Any], device: str
+    name: str,
+    given: dict[str, Any],
+    want: Sequence[str] | None,
+    folder: Path,
+    settings: dict[str, Any],
+    device: str,
 ) -> dict[str, Any]:
     """Sample, and write each result to ``folder`` as sample-<i>.<suffix>, with settings.json beside them.
 

@@ -6,6 +6,8 @@ margin of at least that reach gives, in its middle, exactly what the whole input
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -35,12 +37,12 @@ def encode_windows(tokenizer: Tokenizer, x: Tensor, levels: int | None = None) -
     sizes = [-(-n // stride) for n in x.shape[-axes:]]
     out = torch.empty(0)
     for where, take in _plan(sizes, WINDOW[tokenizer.modality], reach(tokenizer.encoder)):
-        cut = tuple(slice(a * stride, min(b * stride, n)) for (a, b), n in zip(where, x.shape[-axes:], strict=True))
-        codes = tokenizer.encode(x[(..., *cut)], levels)
+        cut = [(a * stride, min(b * stride, n)) for (a, b), n in zip(where, x.shape[-axes:], strict=True)]
+        codes = tokenizer.encode(x[_box(cut)], levels)
         if not out.numel():
             out = codes.new_zeros((1, codes.shape[1], *sizes))
-        inner = tuple(slice(t0 - a, t1 - a) for (a, _), (t0, t1) in zip(where, take, strict=True))
-        out[(..., *(slice(*t) for t in take))] = codes[(..., *inner)]
+        inner = [(t0 - a, t1 - a) for (a, _), (t0, t1) in zip(where, take, strict=True)]
+        out[_box(take)] = codes[_box(inner)]
     return out
 
 
@@ -54,18 +56,23 @@ def decode_windows(tokenizer: Tokenizer, codes: Tensor) -> Tensor:
     sizes = list(codes.shape[2:])
     out = torch.empty(0)
     for where, take in _plan(sizes, WINDOW[tokenizer.modality], reach(tokenizer.decoder)):
-        y = tokenizer.decode(codes[(..., *(slice(*w) for w in where))])
+        y = tokenizer.decode(codes[_box(where)])
         if tokenizer.modality == "text":
             y = y.argmax(1)
         if not out.numel():
             lead = y.shape[: y.ndim - len(sizes)]
             out = y.new_empty((*lead, *(n * stride for n in sizes)))
-        inner = tuple(slice((t0 - a) * stride, (t1 - a) * stride) for (a, _), (t0, t1) in zip(where, take, strict=True))
-        out[(..., *(slice(t0 * stride, t1 * stride) for t0, t1 in take))] = y[(..., *inner)]
+        inner = [((t0 - a) * stride, (t1 - a) * stride) for (a, _), (t0, t1) in zip(where, take, strict=True)]
+        out[_box([(t0 * stride, t1 * stride) for t0, t1 in take])] = y[_box(inner)]
     return out
 
 
 Span = tuple[int, int]
+
+
+def _box(spans: list[Span]) -> Any:
+    """Index of the last axes: ``x[_box([(0, 4), (2, 6)])]`` is ``x[..., 0:4, 2:6]``."""
+    return (..., *(slice(a, b) for a, b in spans))
 
 
 def _plan(sizes: list[int], window: tuple[int, ...], margin: int) -> list[tuple[list[Span], list[Span]]]:
@@ -79,4 +86,3 @@ def _plan(sizes: list[int], window: tuple[int, ...], margin: int) -> list[tuple[
     if len(axes) == 1:
         return [([w], [t]) for w, t in axes[0]]
     return [([w0, w1], [t0, t1]) for w0, t0 in axes[0] for w1, t1 in axes[1]]
-

@@ -31,6 +31,8 @@ class Stream:
 
 @dataclass
 class DiTConfig:
+    """Sizes of the transformer and the streams it works on."""
+
     streams: list[Stream]
     styles: list[str] = field(default_factory=list)  # named styles (speakers), as one extra token; may be empty
     width: int = 256
@@ -109,7 +111,9 @@ class Block(nn.Module):
         width = config.width
         self.attention = Attention(width, config.heads)
         self.mlp = nn.Sequential(
-            nn.Linear(width, config.expansion * width), nn.GELU("tanh"), nn.Linear(config.expansion * width, width)
+            nn.Linear(width, config.expansion * width),
+            nn.GELU("tanh"),
+            nn.Linear(config.expansion * width, width),
         )
         self.table = nn.Parameter(torch.randn(6, width) / width**0.5)  # this block's offset to the shared modulation
 
@@ -159,13 +163,12 @@ class DiT(nn.Module):
                 nn.init.xavier_uniform_(m.weight)
                 nn.init.zeros_(m.bias)
         # adaLN-Zero: gates start near 0, so every block starts as the identity, and the output starts at 0.
-        nn.init.zeros_(self.modulate[-1].weight)
+        nn.init.zeros_(self.modulate[-1].get_parameter("weight"))
         for block in self.blocks:
             with torch.no_grad():
-                block.table[2].zero_()
-                block.table[5].zero_()
+                block.get_parameter("table")[[2, 5]] = 0
         for out in self.outputs.values():
-            nn.init.zeros_(out.weight)
+            nn.init.zeros_(out.get_parameter("weight"))
         nn.init.normal_(self.kind.weight, std=0.02)
         nn.init.normal_(self.style.weight, std=0.02)
 
@@ -196,8 +199,7 @@ class DiT(nn.Module):
         h = F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
         parts = h.split([s.tokens for s in config.streams] + ([1] if config.styles else []), dim=1)
         return {
-            s.name: _from_tokens(self.outputs[s.name](part), s)
-            for s, part in zip(config.streams, parts, strict=False)
+            s.name: _from_tokens(self.outputs[s.name](part), s) for s, part in zip(config.streams, parts, strict=False)
         }
 
 

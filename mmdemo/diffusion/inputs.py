@@ -86,7 +86,9 @@ def frame_text(data: Tensor, length: int) -> Tensor:
     """UTF-8 bytes (T,) -> (length,) uint8, NUL after the end. Raises InputError if they do not fit."""
     text = bytes(data.numpy()).decode("utf-8", "replace").strip().encode()
     if not 1 <= len(text) <= length:
-        raise InputError(f"The text is {len(text)} bytes long; this model takes 1 to {length}, for example “seven” or “七”.")
+        raise InputError(
+            f"The text is {len(text)} bytes long; this model takes 1 to {length}, for example “seven” or “七”."
+        )
     return F.pad(torch.tensor(list(text), dtype=torch.uint8), (0, length - len(text)))
 
 

@@ -20,7 +20,7 @@ from ..errors import InputError
 from . import inputs
 from .dit import DiT, DiTConfig
 from .latents import Latents
-from .samplers import SAMPLERS, evaluations
+from .samplers import SAMPLERS, Denoiser, evaluations
 from .schedule import Process, times
 from .step import Step
 
@@ -37,7 +37,9 @@ class JointDiffusion:
 
     samplers = tuple(SAMPLERS)
 
-    def __init__(self, folder: Path, device: str | torch.device = "auto", codecs: dict[str, Codec] | None = None) -> None:
+    def __init__(
+        self, folder: Path, device: str | torch.device = "auto", codecs: dict[str, Codec] | None = None
+    ) -> None:
         self.config = checkpoints.read_config(folder)
         self.folder, self.name = folder, str(self.config["name"])
         self.device = checkpoints.auto_device(device)
@@ -86,7 +88,7 @@ class JointDiffusion:
     def _latent(self, modality: str, x: Tensor) -> Tensor:
         """Framed canonical batch (n, ...) -> clean latents (n, D, *shape), unit variance."""
         tokenizer = self.codecs[modality].tokenizer
-        return self.latents.normalise(modality, tokenizer.bottleneck.decode(tokenizer.encode(x.to(self.device))))
+        return self.latents.normalise(modality, tokenizer.rvq.decode(tokenizer.encode(x.to(self.device))))
 
     def start_noise(self, n: int, seed: int) -> dict[str, Tensor]:
         """Noise per stream (n, D, *shape). Made on the CPU, one generator a sample: sample i of a seed is the same
@@ -99,7 +101,15 @@ class JointDiffusion:
                 rows[s.name].append(torch.randn(s.dim, *s.shape, generator=generator))
         return {k: torch.stack(v).to(self.device) for k, v in rows.items()}
 
-    def _checked(self, given: dict[str, Any], want: Sequence[str], n: int, steps: int, sampler: str, speaker: str | None) -> None:
+    def _checked(
+        self,
+        given: dict[str, Any],
+        want: Sequence[str],
+        n: int,
+        steps: int,
+        sampler: str,
+        speaker: str | None,
+    ) -> None:
         known = list(self.modalities)
         for name in [*given, *want]:
             if name not in known:
@@ -193,7 +203,14 @@ class JointDiffusion:
             yield Step(self, state.index, steps, state.t, x, x0, before, evaluations(sampler, state.index))
             before = x0
 
-    def _denoiser(self, clean: dict[str, Tensor], noise: dict[str, Tensor], pack: _Packer, guidance: float, speaker: str | None):
+    def _denoiser(
+        self,
+        clean: dict[str, Tensor],
+        noise: dict[str, Tensor],
+        pack: _Packer,
+        guidance: float,
+        speaker: str | None,
+    ) -> Denoiser:
         """denoise(x, t) -> x0 on the packed, wanted streams."""
         n = len(next(iter(noise.values())))
         style = torch.full((n,), self.styles.index(speaker) if speaker else self.network.any_style, device=self.device)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -29,17 +30,21 @@ class State:
     x0: Tensor
 
 
-def euler(denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: torch.Generator | None = None) -> Iterator[State]:
+def euler(
+    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: torch.Generator | None = None
+) -> Iterator[State]:
     """Euler steps of the probability-flow ODE; one network evaluation a step."""
-    for i, (t, s) in enumerate(zip(ts, ts[1:], strict=False), 1):
+    for i, (t, s) in enumerate(pairwise(ts), 1):
         x0 = denoise(x, t)
         x = x0 if s == 0 else x + (s - t) * process.velocity(x, x0, t)
         yield State(i, s, x, x0)
 
 
-def heun(denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: torch.Generator | None = None) -> Iterator[State]:
+def heun(
+    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: torch.Generator | None = None
+) -> Iterator[State]:
     """Heun's second-order steps (Karras et al. 2022, algorithm 1); two evaluations a step, one in the last."""
-    for i, (t, s) in enumerate(zip(ts, ts[1:], strict=False), 1):
+    for i, (t, s) in enumerate(pairwise(ts), 1):
         x0 = denoise(x, t)
         if s == 0:
             x = x0
@@ -64,9 +69,14 @@ def ddim(
     ``eta`` 0 is deterministic, 1 gives the DDPM posterior (`ancestral`). On the linear flow process, DDIM with eta 0
     and Euler are the same steps.
     """
-    for i, (t, s) in enumerate(zip(ts, ts[1:], strict=False), 1):
+    for i, (t, s) in enumerate(pairwise(ts), 1):
         x0 = denoise(x, t)
-        alpha_t, sigma_t, alpha_s, sigma_s = process.alpha(t), process.sigma(t), process.alpha(s), process.sigma(s)
+        alpha_t, sigma_t, alpha_s, sigma_s = (
+            process.alpha(t),
+            process.sigma(t),
+            process.alpha(s),
+            process.sigma(s),
+        )
         eps = (x - alpha_t * x0) / sigma_t
         fresh = torch.zeros(())
         if eta and s > 0:
@@ -80,12 +90,16 @@ def ddim(
         yield State(i, s, x, x0)
 
 
-def ancestral(denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: torch.Generator | None = None) -> Iterator[State]:
+def ancestral(
+    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: torch.Generator | None = None
+) -> Iterator[State]:
     """Ancestral sampling (DDPM; Ho et al. 2020): the full reverse noise at every step."""
     yield from ddim(denoise, x, ts, process, generator, eta=1.0)
 
 
-def dpmpp_2m(denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: torch.Generator | None = None) -> Iterator[State]:
+def dpmpp_2m(
+    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: torch.Generator | None = None
+) -> Iterator[State]:
     """DPM-Solver++(2M) (Lu et al. 2022): second order from the previous step's x0; one evaluation a step."""
 
     def log_snr(t: float) -> float:
@@ -95,7 +109,7 @@ def dpmpp_2m(denoise: Denoiser, x: Tensor, ts: list[float], process: Process, ge
 
     before: Tensor | None = None
     h_before = 0.0
-    for i, (t, s) in enumerate(zip(ts, ts[1:], strict=False), 1):
+    for i, (t, s) in enumerate(pairwise(ts), 1):
         x0 = denoise(x, t)
         if s == 0:
             x = x0

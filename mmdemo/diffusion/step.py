@@ -63,11 +63,10 @@ class Step:
     @torch.inference_mode()
     def codes(self, modality: str) -> Tensor:
         """Codes of the predicted clean sample, (n, levels, *shape)."""
-        bottleneck = self.model.codecs[modality].tokenizer.bottleneck
-        return bottleneck.encode(self.model.latents.restore(modality, self.x0[modality]))
+        return self.model.codecs[modality].tokenizer.rvq.encode(self.model.latents.restore(modality, self.x0[modality]))
 
     def _snapped(self, modality: str) -> Tensor:
-        return self.model.codecs[modality].tokenizer.bottleneck.decode(self.codes(modality))
+        return self.model.codecs[modality].tokenizer.rvq.decode(self.codes(modality))
 
     def tokens(self, modality: str) -> list[Tokens]:
         """The predicted clean samples as tokens, which can be saved or edited like any others."""

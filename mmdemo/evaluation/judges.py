@@ -19,6 +19,8 @@ from ..config import from_dict
 
 @dataclass
 class JudgeConfig:
+    """Which modality a judge reads, and how wide it is."""
+
     modality: str  # "image": pictures (B, 3, 32, 32); "audio": waveforms (B, 12800) at 16 kHz
     width: int = 32
     classes: int = 10
@@ -26,6 +28,8 @@ class JudgeConfig:
 
 class Judge(nn.Module):
     """A plain convolutional classifier; its pooled features also serve for Fréchet distances."""
+
+    config: JudgeConfig
 
     def __init__(self, config: JudgeConfig) -> None:
         super().__init__()
@@ -37,7 +41,11 @@ class Judge(nn.Module):
             else nn.Identity()
         )
         self.body = nn.Sequential(
-            _stage(1, w), _stage(w, 2 * w), _stage(2 * w, 4 * w), nn.Conv2d(4 * w, 4 * w, 3, padding=1), nn.ReLU()
+            _stage(1, w),
+            _stage(w, 2 * w),
+            _stage(2 * w, 4 * w),
+            nn.Conv2d(4 * w, 4 * w, 3, padding=1),
+            nn.ReLU(),
         )
         self.dropout = nn.Dropout(0.3)
         self.head = nn.Linear(4 * w, config.classes)

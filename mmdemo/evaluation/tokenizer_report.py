@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def evaluate_tokenizer(codec: Codec, data_dir: Path, limit: int | None = None) -
 KODAK_TARGETS = ((0.10, 23.0, 0.80), (0.19, 25.4, 0.86))
 
 
-def _mean(values: list[float | None]) -> float:
+def _mean(values: Sequence[float | None]) -> float:
     real = [v for v in values if v is not None]
     return float(np.mean(real)) if real else float("nan")
 
@@ -55,11 +56,15 @@ def _image(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
     digits = data.mnist(data_dir, train=False)[0][: limit or 2000]
     batch = (digits.float() / 255)[:, None].expand(-1, 3, -1, -1)
     figures.append(Figure.against("MNIST test, all levels: PSNR", _batch_psnr(codec, batch), 30.0, "dB", len(batch)))
-    photos = items + [codec.load(f) for f in sorted((data_dir / "bsds500" / "test").glob("*"))[:limit] if f.suffix != ".txt"]
+    photos = items + [
+        codec.load(f) for f in sorted((data_dir / "bsds500" / "test").glob("*"))[:limit] if f.suffix != ".txt"
+    ]
     counts = sum(codec.encode(i, 1).histogram()[0] for i in photos)
     figures.append(Figure.against("level 1 usage, kodak + BSDS test", metrics.usage(counts), 0.95, "", len(photos)))
     half = codec.codebook_size / 2
-    figures.append(Figure.against("level 1 perplexity, kodak + BSDS test", metrics.perplexity(counts), half, "", len(photos)))
+    figures.append(
+        Figure.against("level 1 perplexity, kodak + BSDS test", metrics.perplexity(counts), half, "", len(photos))
+    )
     return figures
 
 
@@ -149,16 +154,35 @@ TEXT_TARGETS = (0.80, 0.97, 0.997)  # byte accuracy on WikiText-2 test with 1, 2
 
 def _text(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
     figures = []
-    wiki = data.need(data_dir / "text" / "wikitext2-test.txt", "wikitext2-test").read_bytes()[: 200_000 if limit is None else 4_000 * limit]
+    wiki = data.need(data_dir / "text" / "wikitext2-test.txt", "wikitext2-test").read_bytes()[
+        : 200_000 if limit is None else 4_000 * limit
+    ]
     play = data.need(data_dir / "text" / "tinyshakespeare.txt", "tinyshakespeare").read_bytes()[: len(wiki)]
     for level, target in enumerate(TEXT_TARGETS[: codec.levels], 1):
         value = _byte_accuracy(codec, wiki, level)
         name = f"WikiText-2 test, {level} level{'s' * (level > 1)}: byte accuracy"
         figures.append(Figure.against(name, value, target, "", len(wiki)))
-    figures.append(Figure("Shakespeare, all levels: byte accuracy", _byte_accuracy(codec, play, None), "", len(play), None, None))
+    figures.append(
+        Figure(
+            "Shakespeare, all levels: byte accuracy",
+            _byte_accuracy(codec, play, None),
+            "",
+            len(play),
+            None,
+            None,
+        )
+    )
     names = _test_names(data_dir / "emoji")
     value = _byte_accuracy(codec, names.encode(), None)
-    figures.append(Figure.against("emoji and Chinese names (test split), all levels: byte accuracy", value, 0.97, "", len(names.encode())))
+    figures.append(
+        Figure.against(
+            "emoji and Chinese names (test split), all levels: byte accuracy",
+            value,
+            0.97,
+            "",
+            len(names.encode()),
+        )
+    )
     return figures
 
 

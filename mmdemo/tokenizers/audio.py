@@ -22,6 +22,8 @@ SAMPLE_RATE = 16_000
 
 @dataclass
 class AudioTokenizerConfig:
+    """Sizes of the audio tokenizer."""
+
     n_fft: int = 1280
     hop: int = 320  # 50 frames a second
     width: int = 256
@@ -29,15 +31,14 @@ class AudioTokenizerConfig:
     decoder_depth: int = 8
     kernel: int = 7
     expansion: int = 3
-    bottleneck: BottleneckConfig = field(
-        default_factory=lambda: BottleneckConfig(dim=16, levels=8, codebook_size=1024)
-    )
+    bottleneck: BottleneckConfig = field(default_factory=lambda: BottleneckConfig(dim=16, levels=8, codebook_size=1024))
 
 
 class AudioTokenizer(Tokenizer):
     """Waveforms in [-1, 1] at 16 kHz <-> codes at 50 frames a second."""
 
     modality = "audio"
+    window: Tensor
 
     def __init__(self, config: AudioTokenizerConfig) -> None:
         super().__init__(config.bottleneck)
@@ -105,5 +106,7 @@ def _overlap_add(pieces: Tensor, hop: int) -> Tensor:
     batch, n, frames = pieces.shape
     parts = n // hop
     rows = pieces.transpose(1, 2).reshape(batch, frames, parts, hop)
-    total = sum(F.pad(rows[:, :, p], (0, 0, p, parts - 1 - p)) for p in range(parts))  # (B, frames+parts-1, hop)
+    total = F.pad(rows[:, :, 0], (0, 0, 0, parts - 1))  # (B, frames + parts - 1, hop)
+    for p in range(1, parts):
+        total = total + F.pad(rows[:, :, p], (0, 0, p, parts - 1 - p))
     return total.reshape(batch, -1)

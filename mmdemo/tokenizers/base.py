@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .quantize import BottleneckConfig, Quantized, make_bottleneck
+from .quantize import BottleneckConfig, GaussianBottleneck, Quantized, ResidualVQ, make_bottleneck
 
 
 @dataclass
@@ -31,10 +32,18 @@ class Tokenizer(nn.Module, ABC):
     stride: int
     encoder: nn.Module
     decoder: nn.Module
+    config: Any
 
     def __init__(self, bottleneck: BottleneckConfig) -> None:
         super().__init__()
-        self.bottleneck = make_bottleneck(bottleneck)
+        self.bottleneck: ResidualVQ | GaussianBottleneck = make_bottleneck(bottleneck)
+
+    @property
+    def rvq(self) -> ResidualVQ:
+        """The codebooks. Raises ValueError for the Gaussian bottleneck, which has none."""
+        if not isinstance(self.bottleneck, ResidualVQ):
+            raise ValueError("A Gaussian VAE has no codes; its latent is continuous.")
+        return self.bottleneck
 
     @property
     def levels(self) -> int:
@@ -68,14 +77,12 @@ class Tokenizer(nn.Module, ABC):
     @torch.no_grad()
     def encode(self, x: Tensor, levels: int | None = None) -> Tensor:
         """Canonical batch -> codes (B, levels, *pos) int64. Raises ValueError for the Gaussian bottleneck."""
-        if not self.levels:
-            raise ValueError("A Gaussian VAE has no codes; its latent is continuous.")
-        return self.bottleneck.encode(self.to_latent(x), levels)
+        return self.rvq.encode(self.to_latent(x), levels)
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, l, *pos), 1 <= l <= L -> reconstruction; fewer levels give a coarser one."""
-        return self.decode_latent(self.bottleneck.decode(codes), codes.shape[1])
+        return self.decode_latent(self.rvq.decode(codes), codes.shape[1])
 
     @torch.no_grad()
     def decode_latent(self, z: Tensor, levels: int | None = None) -> Tensor:

@@ -19,6 +19,8 @@ from .quantize import BottleneckConfig
 
 @dataclass
 class ImageTokenizerConfig:
+    """Sizes of the image tokenizer."""
+
     width4: int = 128  # channels at 1/4 resolution
     width8: int = 256  # channels at 1/8 resolution
     depth4: int = 2  # blocks at 1/4, encoder and decoder each

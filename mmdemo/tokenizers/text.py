@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,6 +20,8 @@ ENCODERS = ("conv", "gru")
 
 @dataclass
 class TextTokenizerConfig:
+    """Sizes of the text tokenizer."""
+
     byte_width: int = 96  # channels of one embedded byte
     width: int = 256  # channels of one position
     encoder: str = "conv"  # "conv" (ConvNeXt) or "gru" (bidirectional GRU)
@@ -28,9 +29,7 @@ class TextTokenizerConfig:
     decoder_depth: int = 6
     kernel: int = 5
     expansion: int = 3
-    bottleneck: BottleneckConfig = field(
-        default_factory=lambda: BottleneckConfig(dim=16, levels=3, codebook_size=512)
-    )
+    bottleneck: BottleneckConfig = field(default_factory=lambda: BottleneckConfig(dim=16, levels=3, codebook_size=512))
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
@@ -49,8 +48,10 @@ class TextTokenizer(Tokenizer):
         width, unit = config.width, config.byte_width
         self.embed = nn.Embedding(256, unit)
         self.gather = nn.Linear(self.stride * unit, width)
-        self.encoder = _Recurrent(width, config.encoder_depth) if config.encoder == "gru" else stack(
-            width, config.encoder_depth, 1, config.kernel, config.expansion
+        self.encoder = (
+            _Recurrent(width, config.encoder_depth)
+            if config.encoder == "gru"
+            else stack(width, config.encoder_depth, 1, config.kernel, config.expansion)
         )
         self.project_in = nn.Sequential(ChannelNorm(width), nn.Conv1d(width, self.bottleneck.in_dim, 1))
         self.level_embedding = nn.Embedding(self.levels + 1, width)  # tells the decoder how coarse its latent is

@@ -6,7 +6,7 @@ File layout, version 1 (all integers are LEB128 varints unless said otherwise):
     | fingerprint of the weights (4 bytes) | K | levels | positions, per axis | what the modality needs to give
     its input back (see META) | coding (1 byte) | payload | CRC-32 of everything before (4 bytes, big endian)
 
-Coding 0 packs each code in ceil(log2 K) bits. Coding 1 is the payload of the model's learned prior (entropy coded).
+Coding 0 packs each code in ceil(log2 K) bits; it is the only one so far.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MODALITIES = ("image", "audio", "text")
 SHIPPED = ("", "image", "audio", "text")  # one-byte model ids; 0 spells the name out
 AXES = {"image": 2, "audio": 1, "text": 1}
 META = {"image": ("height", "width"), "audio": ("samples", "sample_rate", "channels"), "text": ("bytes",)}
-PACKED, CODED = 0, 1
+PACKED = 0
 MAX_CODES = 1 << 28  # refuse absurd headers before allocating anything
 
 
@@ -41,7 +41,6 @@ class Tokens:
         codes: (levels, *positions) int64; positions are (H/8, W/8) for images, (frames,) or (T/4,) otherwise.
         model: name of the checkpoint that made them; fingerprint: 8 hex digits of its weights.
         meta: what is needed to give the input back (height and width, samples and rates, bytes).
-        payload: the entropy-coded codes, where the model has a learned prior.
     """
 
     codes: Tensor
@@ -50,7 +49,6 @@ class Tokens:
     codebook_size: int
     fingerprint: str
     meta: dict[str, Any] = field(default_factory=dict)
-    payload: bytes | None = field(default=None, repr=False, compare=False)
 
     @property
     def levels(self) -> int:
@@ -73,13 +71,13 @@ class Tokens:
     @property
     def bits(self) -> int:
         """Bits of the codes as they are written to a file, without the header."""
-        return 8 * len(self.payload) if self.payload is not None else self.count * self.code_bits
+        return self.count * self.code_bits
 
     def truncate(self, levels: int) -> Tokens:
         """The coarsest ``levels`` of these tokens. Raises InputError outside 1..levels."""
         if not 1 <= levels <= self.levels:
             raise InputError(f"These tokens hold {self.levels} levels; ask for 1 to {self.levels}, not {levels}.")
-        return self if levels == self.levels else replace(self, codes=self.codes[:levels], payload=None)
+        return self if levels == self.levels else replace(self, codes=self.codes[:levels])
 
     def with_code(self, level: int, index: tuple[int, ...], code: int) -> Tokens:
         """A copy with one code changed. Raises InputError if the place or the code does not exist."""
@@ -87,10 +85,12 @@ class Tokens:
         inside = len(place) == self.codes.ndim and all(0 <= p < n for p, n in zip(place, self.codes.shape, strict=True))
         if not inside or not 0 <= code < self.codebook_size:
             shape = " x ".join(map(str, self.codes.shape))
-            raise InputError(f"There is no code {code} at {place}: tokens are {shape}, codes 0 to {self.codebook_size - 1}.")
+            raise InputError(
+                f"There is no code {code} at {place}: tokens are {shape}, codes 0 to {self.codebook_size - 1}."
+            )
         codes = self.codes.clone()
         codes[place] = code
-        return replace(self, codes=codes, payload=None)
+        return replace(self, codes=codes)
 
     def histogram(self) -> Tensor:
         """(levels, K) how often each code is used."""
@@ -119,8 +119,7 @@ class Tokens:
             out += _varint(value)
         for key in META[self.modality]:
             out += _varint(int(self.meta[key]))
-        coded = self.payload is not None
-        out += bytes([CODED if coded else PACKED]) + (self.payload or b"" if coded else _pack(self.codes, self.code_bits))
+        out += bytes([PACKED]) + _pack(self.codes, self.code_bits)
         return bytes(out) + struct.pack(">I", zlib.crc32(out))
 
     @staticmethod
@@ -134,6 +133,8 @@ class Tokens:
             raise InputError("This .mmt file is damaged or cut short: its checksum does not match.")
         try:
             return _parse(_Reader(data[:-4], 4))
+        except InputError:
+            raise
         except (IndexError, ValueError, KeyError, UnicodeDecodeError) as error:
             raise InputError("This .mmt file is damaged: its header makes no sense.") from error
 
@@ -196,16 +197,12 @@ def _parse(reader: _Reader) -> Tokens:
     if not 2 <= size <= 1 << 20 or not 1 <= math.prod(shape) <= MAX_CODES:
         raise ValueError
     tokens = Tokens(torch.zeros(0), model, modality, size, fingerprint, meta)
-    if coding == PACKED:
-        codes = _unpack(payload, math.prod(shape), tokens.code_bits)
-        if codes.max() >= size:
-            raise ValueError
-        return replace(tokens, codes=codes.reshape(shape))
-    if coding == CODED:
-        from .prior import decode_payload  # the prior belongs to the model, which is found by name
-
-        return replace(tokens, codes=decode_payload(payload, shape, tokens), payload=payload)
-    raise ValueError
+    if coding != PACKED:
+        raise InputError("This .mmt file is coded in a way this mmdemo does not know: it needs a newer one.")
+    codes = _unpack(payload, math.prod(shape), tokens.code_bits)
+    if codes.max() >= size:
+        raise ValueError
+    return replace(tokens, codes=codes.reshape(shape))
 
 
 def _varint(value: int) -> bytes:

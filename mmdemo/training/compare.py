@@ -61,14 +61,17 @@ def _measure(task: ImageTask, kind: str, data_dir: Path, seconds: float, count: 
         mu, logvar = model.to_latent(x).chunk(2, dim=1)
         nats = 0.5 * (mu.square() + logvar.exp() - 1 - logvar).flatten(1).sum(1).mean()
         return Row(kind, float(nats) / math.log(2), psnr, None, None, seconds)
-    used, perplexity = model.bottleneck.usage()
+    used, perplexity = model.rvq.usage()
     bits = positions * model.levels * math.log2(model.codebook_size)
     return Row(kind, bits, psnr, sum(used) / len(used), sum(perplexity) / len(perplexity), seconds)
 
 
 def table(rows: list[Row]) -> str:
     """Results as a Markdown table."""
-    lines = ["| bottleneck | bits a picture | PSNR, dB | codes in use | perplexity | seconds |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| bottleneck | bits a picture | PSNR, dB | codes in use | perplexity | seconds |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for r in rows:
         used = "–" if r.usage is None else f"{100 * r.usage:.0f} %"
         perplexity = "–" if r.perplexity is None else f"{r.perplexity:.0f}"

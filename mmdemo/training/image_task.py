@@ -24,13 +24,14 @@ class ImageTask(TokenizerTask):
         self.crop = int(settings.get("crop", 64))
         folders = [data.need(data_dir / f, f) for f in settings.get("photographs", [])]
         self.photos = data.photographs(folders) if folders else []
-        self.emoji = data.emoji(data_dir / "emoji", "train") if settings.get("emoji") else None
-        self.digits = data.mnist(data_dir, train=True)[0] if settings.get("mnist") else None
+        nothing = torch.zeros(0, 3, 64, 64, dtype=torch.uint8)
+        self.emoji = data.emoji(data_dir / "emoji", "train") if settings.get("emoji") else nothing
+        self.digits = data.mnist(data_dir, train=True)[0] if settings.get("mnist") else nothing[:, 0]
         shares = settings.get("shares", {"photographs": 1.0})
         self.sources = [getattr(self, f"_{name}") for name in shares]
         self.weights = torch.tensor([float(v) for v in shares.values()])
         self.scales = {k: float(v) for k, v in recipe.loss.items() if k in ("l1", "mse", "gradient")}
-        # Pictures are drawn in proportion to their pixels, so that large photographs are seen as much as they hold.
+        # Larger pictures hold more crops and are drawn more often, but not so much that small ones vanish.
         self.photo_weights = torch.tensor([float(p.shape[1] * p.shape[2]) for p in self.photos]).sqrt()
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
@@ -47,7 +48,7 @@ class ImageTask(TokenizerTask):
         return _random_crop(self.emoji[_int(len(self.emoji), generator)], self.crop, generator)
 
     def _digits(self, generator: torch.Generator) -> Tensor:
-        """Four digits on a 2x2 sheet (each keeps its own 32x32 frame), half the time in inverse."""
+        """Four digits on a 2x2 sheet (each keeps its own 32x32 frame), one sheet in four inverted."""
         picks = torch.randint(len(self.digits), (4,), generator=generator)
         side = self.digits.shape[-1]
         sheet = self.digits[picks].reshape(2, 2, side, side).permute(0, 2, 1, 3).reshape(2 * side, 2 * side)

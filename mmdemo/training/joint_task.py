@@ -12,7 +12,7 @@ from .. import checkpoints
 from ..codec import Codec
 from ..config import from_dict, to_dict
 from ..diffusion import inputs
-from ..diffusion.dit import DiT, DiTConfig
+from ..diffusion.dit import DiT, DiTConfig, Stream
 from ..diffusion.latents import Latents
 from ..diffusion.schedule import Process
 from ..digits import WORDS
@@ -52,7 +52,7 @@ class JointTask(Task):
         digits, labels = data.mnist(data_dir, train=True)
         digits, labels = digits[:pictures], labels[:pictures]
         colour = digits[:, None].expand(-1, 3, -1, -1)
-        self.store = {"image": (self._encode("image", colour, lambda x: x.float() / 255), labels)}
+        self.store = {"image": (self._encode("image", colour), labels)}
         files = data.fsdd_files(data_dir, train=True)
         spoken, speakers = data.fsdd_labels(files)
         length = self._stream("audio").shape[0] * self.codecs["audio"].tokenizer.stride
@@ -63,7 +63,9 @@ class JointTask(Task):
         self.speaker = torch.tensor([names.index(s) for s in speakers] * len(SHIFTS))
         words = [(w, d) for d, forms in enumerate(WORDS) for w in forms]
         size = self._stream("text").shape[0] * self.codecs["text"].tokenizer.stride
-        texts = torch.stack([inputs.frame_text(torch.tensor(list(w.encode()), dtype=torch.uint8), size) for w, _ in words])
+        texts = torch.stack(
+            [inputs.frame_text(torch.tensor(list(w.encode()), dtype=torch.uint8), size) for w, _ in words]
+        )
         self.store["text"] = (self._encode("text", texts), torch.tensor([d for _, d in words]))
         for name, (z, _) in self.store.items():
             self.latents.cpu().measure(name, z)
@@ -71,17 +73,18 @@ class JointTask(Task):
         self.latents.to(self.device)
         self.by_digit = {k: [(y == d).nonzero()[:, 0] for d in range(10)] for k, (_, y) in self.store.items()}
 
-    def _stream(self, name: str):
+    def _stream(self, name: str) -> Stream:
         return next(s for s in self.streams if s.name == name)
 
     @torch.inference_mode()
-    def _encode(self, name: str, batch: Tensor, prepare=lambda x: x) -> Tensor:
+    def _encode(self, name: str, batch: Tensor) -> Tensor:
         """Canonical inputs -> latents (N, D, *shape): the sums of their codewords."""
         tokenizer = self.codecs[name].tokenizer
         parts = []
         for chunk in batch.split(256):
-            codes = tokenizer.encode(prepare(chunk).to(self.device))
-            parts.append(tokenizer.bottleneck.decode(codes).cpu())
+            chunk = chunk.float() / 255 if name == "image" else chunk
+            codes = tokenizer.encode(chunk.to(self.device))
+            parts.append(tokenizer.rvq.decode(codes).cpu())
         return torch.cat(parts).clone()
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:

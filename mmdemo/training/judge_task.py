@@ -35,7 +35,7 @@ class JudgeTask(Task):
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
         self.recipe, self.device = recipe, device
         torch.manual_seed(recipe.seed)
-        self.model = Judge(from_dict(JudgeConfig, recipe.model)).to(device)
+        self.model: Judge = Judge(from_dict(JudgeConfig, recipe.model)).to(device)
         self.x, self.y = real_digits(self.model.config.modality, data_dir, train=True)
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
@@ -54,5 +54,10 @@ class JudgeTask(Task):
         return F.cross_entropy(logits, batch["y"], label_smoothing=0.05), {"right": right.item()}
 
     def export(self, folder: Path, notes: dict[str, object]) -> None:
-        config = {"kind": "judge", "name": self.recipe.name, "model": to_dict(self.model.config), "training": notes}
+        config = {
+            "kind": "judge",
+            "name": self.recipe.name,
+            "model": to_dict(self.model.config),
+            "training": notes,
+        }
         checkpoints.save(folder, self.model, config)

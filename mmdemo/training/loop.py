@@ -81,13 +81,20 @@ class Trainer:
     def __init__(self, task: Task, out: Path, minutes: float | None = None, quiet: bool = False) -> None:
         self.task, self.recipe, self.out, self.minutes, self.quiet = task, task.recipe, out, minutes, quiet
         self.step, self.elapsed = 0, 0.0
-        decay, plain = [], []
+        decay: list[Tensor] = []
+        plain: list[Tensor] = []
         for p in task.model.parameters():
             if p.requires_grad:
                 (decay if p.ndim >= 2 else plain).append(p)  # no weight decay on biases and norms
-        groups = [{"params": decay, "weight_decay": self.recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        groups = [
+            {"params": decay, "weight_decay": self.recipe.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
         self.optimizer = torch.optim.AdamW(
-            groups, lr=self.recipe.learning_rate, betas=tuple(self.recipe.betas), fused=task.device.type != "mps"
+            groups,
+            lr=self.recipe.learning_rate,
+            betas=(self.recipe.betas[0], self.recipe.betas[1]),
+            fused=task.device.type != "mps",
         )
         self.average = {k: v.detach().clone() for k, v in task.model.named_parameters()} if self.recipe.ema else {}
 
@@ -159,7 +166,11 @@ class Trainer:
     def _export(self) -> None:
         live = {k: v.detach().clone() for k, v in self.task.model.named_parameters()} if self.average else {}
         self._put(self.average)
-        notes = {"steps": self.step, "minutes": round(self.elapsed / 60, 1), "batch_size": self.recipe.batch_size}
+        notes = {
+            "steps": self.step,
+            "minutes": round(self.elapsed / 60, 1),
+            "batch_size": self.recipe.batch_size,
+        }
         self.task.export(self.out, {**notes, "seed": self.recipe.seed, "threads": torch.get_num_threads()})
         self._put(live)
 

@@ -39,7 +39,9 @@ class TextTask(TokenizerTask):
             text = self._text(self.names[pick], generator)
             target[row, : len(text)] = text
             mask[row, len(text) + PAD :] = False
-        noisy = torch.rand(target.shape, generator=generator) < self.noise * torch.rand(len(picks), 1, generator=generator)
+        noisy = torch.rand(target.shape, generator=generator) < self.noise * torch.rand(
+            len(picks), 1, generator=generator
+        )
         x = torch.where(noisy, torch.randint(256, target.shape, generator=generator), target)
         return {"x": x, "target": target, "mask": mask}
 

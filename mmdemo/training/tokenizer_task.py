@@ -34,9 +34,8 @@ class TokenizerTask(Task):
         raise NotImplementedError
 
     def before_step(self, step: int) -> None:
-        bottleneck = self.model.bottleneck
-        if self.model.levels and step >= self.free_steps and not bottleneck.ready:
-            bottleneck.initialise(self._latents())
+        if self.model.levels and step >= self.free_steps and not self.model.rvq.ready:
+            self.model.rvq.initialise(self._latents())
 
     @torch.no_grad()
     def _latents(self) -> Tensor:
@@ -60,10 +59,9 @@ class TokenizerTask(Task):
         return loss + out.quantized.loss, {**shown, "aux": out.quantized.loss.item()}
 
     def status(self) -> str:
-        bottleneck = self.model.bottleneck
-        if not self.model.levels or not bottleneck.ready:
+        if not self.model.levels or not self.model.rvq.ready:
             return ""
-        used, perplexity = bottleneck.usage()
+        used, perplexity = self.model.rvq.usage()
         pairs = (f"{100 * u:.0f}%/{p:.0f}" for u, p in zip(used, perplexity, strict=True))
         return "codes " + " ".join(pairs)  # a collapse must be visible at once
 

@@ -105,7 +105,7 @@ def alternatives(codec: Any, session: TextSession, position: int, levels: int) -
     start = max(0, position - CONTEXT)
     codes = tokens.codes[:, start : position + CONTEXT + 1]
     size = min(codes.shape[1] * step, tokens.meta["bytes"] - start * step)
-    local = replace(tokens, codes=codes, meta={**tokens.meta, "bytes": size}, payload=None)
+    local = replace(tokens, codes=codes, meta={**tokens.meta, "bytes": size})
     rows = []
     for level in range(levels):
         code = int(tokens.codes[level, position])

@@ -9,7 +9,13 @@ from mmdemo import checkpoints
 from mmdemo.errors import InputError
 from mmdemo.tokenizers import build_tokenizer
 
-SMALL = {"width4": 8, "width8": 16, "depth4": 1, "depth8": 1, "bottleneck": {"dim": 4, "levels": 2, "codebook_size": 16}}
+SMALL = {
+    "width4": 8,
+    "width8": 16,
+    "depth4": 1,
+    "depth8": 1,
+    "bottleneck": {"dim": 4, "levels": 2, "codebook_size": 16},
+}
 CONFIG = {"kind": "tokenizer", "name": "small", "modality": "image", "model": SMALL}
 
 

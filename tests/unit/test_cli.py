@@ -12,7 +12,13 @@ from mmdemo import checkpoints
 from mmdemo.cli import app, main
 from mmdemo.tokenizers import build_tokenizer
 
-SMALL = {"width4": 8, "width8": 16, "depth4": 1, "depth8": 1, "bottleneck": {"dim": 4, "levels": 2, "codebook_size": 16}}
+SMALL = {
+    "width4": 8,
+    "width8": 16,
+    "depth4": 1,
+    "depth8": 1,
+    "bottleneck": {"dim": 4, "levels": 2, "codebook_size": 16},
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +55,9 @@ def test_encode_then_decode_equals_reconstruct(pictures, model):
 
 
 def test_fewer_levels_make_smaller_files_and_other_pictures(pictures, model):
-    one = json.loads(run("encode", pictures / "a.png", "-o", pictures / "1.mmt", "--model", model, "--levels", 1, "--json").stdout)
+    one = json.loads(
+        run("encode", pictures / "a.png", "-o", pictures / "1.mmt", "--model", model, "--levels", 1, "--json").stdout
+    )
     two = json.loads(run("encode", pictures / "a.png", "-o", pictures / "2.mmt", "--model", model, "--json").stdout)
     item = one["items"][0]
     assert item["levels"] == 1 and item["bytes"] == (pictures / "1.mmt").stat().st_size

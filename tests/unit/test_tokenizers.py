@@ -7,9 +7,26 @@ from mmdemo import windows
 from mmdemo.tokenizers import build_tokenizer
 
 SMALL = {
-    "image": {"width4": 8, "width8": 16, "depth4": 1, "depth8": 2, "bottleneck": {"dim": 4, "levels": 3, "codebook_size": 16}},
-    "audio": {"width": 16, "encoder_depth": 2, "decoder_depth": 2, "bottleneck": {"dim": 4, "levels": 3, "codebook_size": 16}},
-    "text": {"byte_width": 8, "width": 16, "encoder_depth": 2, "decoder_depth": 2, "bottleneck": {"dim": 4, "levels": 3, "codebook_size": 16}},
+    "image": {
+        "width4": 8,
+        "width8": 16,
+        "depth4": 1,
+        "depth8": 2,
+        "bottleneck": {"dim": 4, "levels": 3, "codebook_size": 16},
+    },
+    "audio": {
+        "width": 16,
+        "encoder_depth": 2,
+        "decoder_depth": 2,
+        "bottleneck": {"dim": 4, "levels": 3, "codebook_size": 16},
+    },
+    "text": {
+        "byte_width": 8,
+        "width": 16,
+        "encoder_depth": 2,
+        "decoder_depth": 2,
+        "bottleneck": {"dim": 4, "levels": 3, "codebook_size": 16},
+    },
 }
 
 
@@ -81,7 +98,11 @@ def test_text_of_any_length(encoder):
 def test_windows_equal_the_whole(modality, window, monkeypatch):
     """Seams are exact: the same codes, and outputs equal to float rounding of differently shaped matmuls."""
     model = build(modality)
-    x = inputs(modality, 1, 64 * 408 if modality == "image" else 320 * 203 + 7 if modality == "audio" else 4 * 611 + 1)
+    x = inputs(
+        modality,
+        1,
+        64 * 408 if modality == "image" else 320 * 203 + 7 if modality == "audio" else 4 * 611 + 1,
+    )
     if modality == "image":
         x = x[..., :405]
     whole = model.encode(x)
