@@ -66,6 +66,7 @@ class AudioTab:
         if clip is None:
             return [None] + [""] * (OUTPUTS - 1)
         lang = lang_of(request)
+        self.ctx.remember(request, clip.tokens)
         levels = self._levels(clip, levels)
         self.newest[request.session_hash or ""] = clip.ident, levels
         while len(self.newest) > VISITORS:

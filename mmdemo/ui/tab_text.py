@@ -67,11 +67,13 @@ class TextTab:
         note = tr("text.from_file", lang, count=tokens.positions[0], levels=tokens.levels)
         return TextSession(None, tokens, tokens, (note,))
 
-    def show(self, session: TextSession | None, levels: int, lang: str) -> list[Any]:
+    def show(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
         """Values of `outputs()` for one session; None empties the page."""
+        lang = lang_of(request)
         if session is None:
             empty = compare.pane("", tr("text.reconstruction", lang), tr("text.empty", lang))
             return [None, empty, "", "", "", "", "", ""]
+        self.ctx.remember(request, session.tokens)
         levels = _levels(session, levels)
         data = text_view.decoded_bytes(self.codec, session.tokens, levels)
         kept = session.tokens.truncate(levels)
@@ -100,7 +102,7 @@ class TextTab:
         shown = None if session is None else (session.original or b"").decode("utf-8")
         if shown is not None and shown == text:
             return [gr.skip()] * OUTPUTS
-        return self.show(self.start(text, lang) if text else None, levels, lang)
+        return self.show(self.start(text, lang) if text else None, levels, request)
 
     def example(self, texts: list[str]) -> Any:
         """The handler for the row of examples. Its first output is the new content of the text box."""
@@ -108,7 +110,7 @@ class TextTab:
         @friendly
         def chosen(levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
             lang, text = lang_of(request), texts[whole(getattr(event, "index", None), 0, len(texts) - 1)]
-            return [text, *self.show(self.start(text, lang), levels, lang)]
+            return [text, *self.show(self.start(text, lang), levels, request)]
 
         return chosen
 
@@ -117,7 +119,7 @@ class TextTab:
         """The tab was opened in a browser. The first output is the slider, with as many steps as levels."""
         lang = lang_of(request)
         session = session or (self.start(text, lang) if text else None)
-        return [gr.update(maximum=self.codec.levels), *self.show(session, levels, lang)]
+        return [gr.update(maximum=self.codec.levels), *self.show(session, levels, request)]
 
     @friendly
     def opened(self, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
@@ -126,12 +128,12 @@ class TextTab:
         tokens = file.name.lower().endswith(".mmt")
         session = self.open_tokens(file.read(), lang) if tokens else self.start(file, lang)
         text = "" if tokens else (session.original or b"").decode("utf-8")
-        return [text, *self.show(session, levels, lang)]
+        return [text, *self.show(session, levels, request)]
 
     @friendly
     def relevelled(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
         """The levels slider moved."""
-        return self.show(session, levels, lang_of(request))
+        return self.show(session, levels, request)
 
     @friendly
     def picked(
@@ -150,29 +152,27 @@ class TextTab:
         self, session: TextSession | None, levels: int, event: gr.EventData, request: gr.Request
     ) -> list[Any]:
         """A code was exchanged."""
-        lang = lang_of(request)
         if session is None:
-            return self.show(None, levels, lang)
+            return self.show(None, levels, request)
         level, position, code = (whole(getattr(event, name, None)) for name in ("level", "position", "code"))
         tokens = session.tokens.with_code(level, (position,), code)  # refuses what does not exist
-        return self._after_edit(session, tokens, position, levels, lang)
+        return self._after_edit(session, tokens, position, levels, request)
 
     @friendly
     def undone(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
         """All changes by hand are taken back."""
-        lang = lang_of(request)
         if session is None:
-            return self.show(None, levels, lang)
+            return self.show(None, levels, request)
         changed = sorted(session.edited)
-        return self._after_edit(session, session.encoded, changed[0] if changed else 0, levels, lang)
+        return self._after_edit(session, session.encoded, changed[0] if changed else 0, levels, request)
 
     def _after_edit(
-        self, session: TextSession, tokens: Any, position: int, levels: int, lang: str
+        self, session: TextSession, tokens: Any, position: int, levels: int, request: gr.Request
     ) -> list[Any]:
         session = TextSession(session.original, tokens, session.encoded, session.notes)
-        values = self.show(session, levels, lang)
+        values = self.show(session, levels, request)
         levels = _levels(session, levels)
-        values[PICKER] = text_view.picker_json(self.codec, session, position, levels, lang)
+        values[PICKER] = text_view.picker_json(self.codec, session, position, levels, lang_of(request))
         return values
 
 
