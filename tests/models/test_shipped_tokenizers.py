@@ -1,0 +1,101 @@
+"""The shipped tokenizers on real files: what users get, held to figures a little below the measured ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import mmdemo
+from mmdemo import checkpoints
+from mmdemo.evaluation import metrics
+
+EXAMPLES = Path(mmdemo.__file__).parent / "ui" / "examples"
+
+
+@pytest.fixture(scope="module")
+def codec():
+    loaded = {}
+
+    def get(name):
+        if name not in loaded:
+            loaded[name] = mmdemo.load(name, "cpu")
+        return loaded[name]
+
+    return get
+
+
+def test_every_shipped_checkpoint_has_a_card_with_figures_and_its_licence():
+    names = checkpoints.list_checkpoints()
+    assert {"image", "audio", "text"} <= set(names)
+    for name in names:
+        folder = checkpoints.find(name)
+        card = (folder / "README.md").read_text("utf-8")
+        for needed in ("license:", "## Training", "## Data", "## Test results", "| figure | value |"):
+            assert needed in card, (name, needed)
+        assert all(f.stat().st_size < 10_000_000 for f in folder.iterdir())
+
+
+@pytest.mark.parametrize("picture", ["coffee.jpg", "dahlia.jpg"])
+def test_pictures_get_better_with_every_level(codec, picture):
+    item = codec("image").load(EXAMPLES / picture)
+    tokens = codec("image").encode(item)
+    values = [metrics.psnr(item.tensor, codec("image").decode_tensor(tokens, k)) for k in (1, 2, 4, 8)]
+    assert values == sorted(values) and values[-1] - values[0] > 1.0
+    assert values[0] > 17  # dB; a grey picture gives about 12
+
+
+def test_any_size_from_one_pixel_up(codec):
+    for size in ((1, 1), (3, 50), (8, 8), (33, 17)):
+        picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8))
+        assert codec("image").decode(codec("image").encode(picture)).size == size
+
+
+def test_a_flat_picture_stays_flat(codec):
+    out = np.array(codec("image").decode(codec("image").encode(Image.new("RGB", (64, 64), (200, 40, 90)))))
+    assert np.abs(out.astype(int) - (200, 40, 90)).mean() < 12
+
+
+def test_sound_keeps_its_length_and_its_words_envelope(codec):
+    item = codec("audio").load(EXAMPLES / "speech_english.flac")
+    rate, wave = codec("audio").decode(codec("audio").encode(item))
+    assert rate == 16_000 and len(wave) == len(item.tensor)
+    level = [np.sqrt(np.convolve(np.square(w), np.ones(800) / 800, "same")) for w in (item.tensor.numpy(), wave)]
+    assert np.corrcoef(level[0], level[1])[0, 1] > 0.8  # loudness over time, 50 ms windows
+
+
+@pytest.mark.parametrize("samples", [1, 100, 320, 16_001])
+def test_clips_of_any_length(codec, samples):
+    wave = (0.1 * np.sin(np.arange(samples) / 20)).astype(np.float32)
+    out = codec("audio").decode(codec("audio").encode((16_000, wave)))[1]
+    assert len(out) == samples and np.isfinite(out).all()
+
+
+def test_english_comes_back_and_more_levels_help(codec):
+    text = "The committee met in the autumn of that year, and its report was read by few of the members."
+    raw = text.encode()
+    values = [
+        metrics.byte_accuracy(raw, codec("text").decode(codec("text").encode(text, k)).encode()) for k in (1, 2, 3)
+    ]
+    assert values[0] < values[2] and values[2] > 0.9
+
+
+def test_codes_do_not_depend_on_how_many_threads_run(codec):
+    picture = Image.open(sorted(EXAMPLES.glob("*.jpg"))[0]).crop((0, 0, 160, 96))
+    before = torch.get_num_threads()
+    try:
+        codes = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            codes.append(codec("image").encode(picture).codes)
+        assert (codes[0] == codes[1]).float().mean() > 0.999  # a tie in fp32 may fall either way
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", ["image", "audio", "text"])
+def test_every_code_of_every_level_can_be_shown(codec, name):
+    for level in range(codec(name).levels):
+        shown = codec(name).show_codes(level, torch.arange(0, codec(name).codebook_size, 37))
+        assert len(shown) == len(range(0, codec(name).codebook_size, 37))
