@@ -29,7 +29,7 @@ class AudioTask(TokenizerTask):
         self.digits = [d for d in digits if len(d) < self.segment]
         self.spectral = SpectralLoss().to(device)
         self.mel_weight = float(recipe.loss.get("mel", 10.0))
-        self.log_weight = float(recipe.loss.get("log", 3.0))
+        self.magnitude_weight = float(recipe.loss.get("magnitude", 6.0))
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         rows = [self._segment(generator) for _ in range(self.recipe.batch_size)]
@@ -55,8 +55,9 @@ class AudioTask(TokenizerTask):
 
     def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         with torch.autocast(self.device.type, enabled=False):
-            mel, log = self.spectral(y.float(), batch["x"])
-        return self.mel_weight * mel + self.log_weight * log, {"mel": mel.item(), "log": log.item()}
+            mel, magnitude = self.spectral(y.float(), batch["x"])
+        loss = self.mel_weight * mel + self.magnitude_weight * magnitude
+        return loss, {"mel": mel.item(), "magnitude": magnitude.item()}
 
 
 def _int(below: int, generator: torch.Generator) -> int:

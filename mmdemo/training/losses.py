@@ -23,7 +23,10 @@ def picture_loss(y: Tensor, x: Tensor, l1: float = 1.0, mse: float = 40.0, gradi
 
 
 class SpectralLoss(nn.Module):
-    """Multi-resolution STFT loss: L1 of log-mel and of log-magnitude, over several window lengths.
+    """Multi-resolution STFT loss: L1 of log-mel and of compressed magnitude, over several window lengths.
+
+    The log-mel part hears quiet and loud alike; the square-rooted magnitudes, relative to the clip's own, weigh what
+    is loud, which is where speech is: without them much of the network's effort goes into a recording's noise floor.
 
     Short windows judge onsets, long ones pitch (Yamamoto et al. 2020; mel part as in DAC, Kumar et al. 2023).
     The number of mel bins is capped for short windows: more would leave some filters empty.
@@ -39,14 +42,14 @@ class SpectralLoss(nn.Module):
             self.register_buffer(f"window{n}", torch.hann_window(n))
 
     def forward(self, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Waveforms (B, T) -> (mel loss, log-magnitude loss), each a mean over the windows."""
-        mel, log = y.new_zeros(()), y.new_zeros(())
+        """Waveforms (B, T) -> (log-mel loss, magnitude loss), each a mean over the windows."""
+        mel, loud = y.new_zeros(()), y.new_zeros(())
         for n in self.windows:
             a, b = self._magnitude(y, n), self._magnitude(x, n)  # (B, frames, bins)
             bank = getattr(self, f"bank{n}")
-            mel = mel + F.l1_loss((a @ bank).clamp(min=1e-4).log10(), (b @ bank).clamp(min=1e-4).log10())
-            log = log + F.l1_loss(a.clamp(min=1e-3).log10(), b.clamp(min=1e-3).log10())
-        return mel / len(self.windows), log / len(self.windows)
+            mel = mel + F.l1_loss((a @ bank).clamp(min=1e-3).log10(), (b @ bank).clamp(min=1e-3).log10())
+            loud = loud + F.l1_loss(a.sqrt(), b.sqrt()) / b.sqrt().mean()
+        return mel / len(self.windows), loud / len(self.windows)
 
     def _magnitude(self, wave: Tensor, n: int) -> Tensor:
         spectrum = torch.stft(wave, n, n // 4, window=getattr(self, f"window{n}"), return_complex=True)
