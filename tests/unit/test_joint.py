@@ -1,0 +1,162 @@
+"""Any-to-any sampling on a transformer with random weights: conditions, seeds, stopping, and refusals."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from mmdemo import checkpoints
+from mmdemo.diffusion import inputs
+from mmdemo.diffusion.joint import JointDiffusion
+from mmdemo.diffusion.samplers import SAMPLERS
+from mmdemo.errors import InputError
+from tests.generate_model import SHAPES, random_joint
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return JointDiffusion(random_joint(tmp_path_factory.mktemp("joint")), "cpu")
+
+
+def last(steps):
+    return list(steps)[-1]
+
+
+def drawn(colour, paper, size=(200, 140)) -> Image.Image:
+    picture = Image.new("RGB", size, paper)
+    ImageDraw.Draw(picture).line([(60, 30), (130, 30), (80, 110)], fill=colour, width=9)
+    return picture
+
+
+@pytest.mark.parametrize("sampler", list(SAMPLERS))
+def test_every_sampler_yields_every_step(model, sampler):
+    steps = list(model.sample({"text": "seven"}, n=2, steps=5, sampler=sampler))
+    assert [s.index for s in steps] == [1, 2, 3, 4, 5] and steps[-1].t == 0
+    assert set(steps[0].x0) == {"image", "audio"}
+    assert steps[-1].x["image"].shape == (2, 16, *SHAPES["image"])
+    assert all(np.isfinite(s.change) and set(s.code_distance) == {"image", "audio"} for s in steps)
+
+
+def test_a_seed_is_a_result_and_sample_i_does_not_depend_on_n(model):
+    one = last(model.sample({"text": "two"}, want=("image",), n=1, steps=4, seed=5)).x0["image"]
+    three = last(model.sample({"text": "two"}, want=("image",), n=3, steps=4, seed=5)).x0["image"]
+    other = last(model.sample({"text": "two"}, want=("image",), n=1, steps=4, seed=6)).x0["image"]
+    assert torch.allclose(one[0], three[0], atol=1e-4)
+    assert not torch.allclose(one, other, atol=1e-2) and not torch.allclose(three[0], three[1], atol=1e-2)
+
+
+def test_conditions_speaker_and_guidance_matter(model):
+    def run(given, **settings):
+        return last(model.sample(given, want=("image",), n=1, steps=3, **settings)).x0["image"]
+
+    base = run({"text": "two"}, guidance=1.0)
+    assert not torch.allclose(run({"text": "三"}, guidance=1.0), base, atol=1e-4)
+    assert not torch.allclose(run({"text": "two"}, guidance=1.0, speaker="ann"), base, atol=1e-4)
+    assert not torch.allclose(run({"text": "two"}, guidance=4.0), base, atol=1e-4)
+
+
+def test_guidance_one_is_the_conditional_prediction(model):
+    """At w = 1, v_u + w (v_c - v_u) = v_c: guiding just above 1 must come close to it."""
+    a, b = (
+        last(model.sample({"text": "two"}, want=("image",), n=1, steps=3, guidance=w)).x0["image"] for w in (1.0, 1.0001)
+    )
+    assert torch.allclose(a, b, atol=1e-2)
+
+
+def test_previews_are_what_a_person_uses(model):
+    step = last(model.sample({}, n=2, steps=2))
+    pictures, sounds, texts = (step.preview(m) for m in ("image", "audio", "text"))
+    assert [p.size for p in pictures] == [(32, 32)] * 2
+    assert all(rate == 16_000 and wave.dtype == np.float32 and len(wave) == 12_800 for rate, wave in sounds)
+    assert all(isinstance(t, str) and "\0" not in t for t in texts)
+    assert [len(c) for c in step.text_confidence()] == [16, 16]
+
+
+def test_final_pictures_are_exactly_their_tokens(model):
+    step = last(model.sample({"text": "two"}, want=("image",), n=2, steps=3))
+    for tokens, picture in zip(step.tokens("image"), step.preview("image"), strict=True):
+        again = model.codecs["image"].decode(type(tokens).from_bytes(tokens.to_bytes()))
+        assert np.abs(np.array(again).astype(int) - np.array(picture)).max() <= 1  # one 8-bit step of rounding
+
+
+def test_a_run_can_be_abandoned(model):
+    steps = model.sample({"text": "two"}, steps=50)
+    next(steps)
+    steps.close()
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_many_inputs_at_once_equal_one_by_one(model):
+    pictures = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    batch = last(model.sample_batch({"image": pictures}, ("text",), steps=3, seed=2)).x0["text"]
+    first = last(model.sample_batch({"image": pictures[:1]}, ("text",), steps=3, seed=2)).x0["text"]
+    assert torch.allclose(batch[:1], first, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "given, settings, reason",
+    [
+        ({"video": 1}, {}, "has no 'video'"),
+        ({"text": "two"}, {"want": ("text",)}, "both given and wanted"),
+        ({"text": "two"}, {"n": 0}, "1 to 64"),
+        ({"text": "two"}, {"steps": 0}, "1 to 250"),
+        ({"text": "two"}, {"sampler": "magic"}, "choose one of euler"),
+        ({"text": "two"}, {"speaker": "nobody"}, "choose one of ann"),
+        ({"text": "a word far too long for it"}, {}, "bytes long"),
+        ({"audio": (16_000, np.zeros(8000, np.float32))}, {}, "silent"),
+        ({"image": Image.new("RGB", (50, 50))}, {}, "blank"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_sentence(model, given, settings, reason):
+    with pytest.raises(InputError, match=reason):
+        next(model.sample(given, **settings))
+
+
+def test_other_tokenizer_weights_are_refused(tmp_path):
+    folder = random_joint(tmp_path / "joint")
+    config = json.loads((folder / "config.json").read_text())
+    config["tokenizers"]["image"]["fingerprint"] = "00000000"
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="was trained on tokenizer image 00000000"):
+        JointDiffusion(folder, "cpu")
+    assert checkpoints.read_config(folder)["kind"] == "diffusion"
+
+
+# ------------------------------------------------------------------------- framing of inputs
+
+
+def test_pen_on_paper_and_chalk_on_board_are_framed_alike():
+    def frame(picture):
+        return inputs.frame_picture(torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255)
+
+    dark, bright = frame(drawn("black", "white")), frame(drawn("white", "black"))
+    assert dark.shape == (3, 32, 32) and torch.allclose(dark, bright, atol=0.02)
+    mass = dark[0] / dark[0].sum()
+    centre = [(mass.sum(a) * torch.arange(32)).sum().item() for a in (1, 0)]
+    assert centre == pytest.approx([15.5, 15.5], abs=1.0)  # MNIST centres by mass
+    rows, columns = (dark[0] > 0.3).any(1).sum(), (dark[0] > 0.3).any(0).sum()
+    assert 17 <= max(rows, columns) <= 20
+
+
+def test_mnist_pictures_are_only_padded():
+    digit = torch.zeros(3, 28, 28)
+    digit[:, 6:20, 10:16] = 1
+    framed = inputs.frame_picture(digit)
+    assert torch.equal(framed[:, 2:-2, 2:-2], digit) and framed[:, :2].sum() == 0
+
+
+def test_words_start_at_their_onset_at_one_level():
+    t = torch.arange(4800) / 16_000
+    word = 0.05 * torch.sin(2 * torch.pi * 300 * t)
+    late = torch.cat([torch.zeros(9000), word, torch.zeros(5000)])
+    framed = inputs.frame_sound(late, 12_800)
+    assert framed.shape == (12_800,) and framed.abs().max() == pytest.approx(inputs.PEAK, rel=0.02)
+    assert framed[:400].abs().max() > 0.1 and framed[6000:].abs().max() < 1e-3
+
+
+def test_text_is_padded_and_read_back():
+    data = torch.tensor(list(" 七 ".encode()), dtype=torch.uint8)
+    framed = inputs.frame_text(data, 16)
+    assert len(framed) == 16 and inputs.unframe_text(framed) == "七"
