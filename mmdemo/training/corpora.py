@@ -38,7 +38,7 @@ def gather(data_dir: Path, names: list[str]) -> dict[str, Tensor]:
 
 
 def labels(data_dir: Path) -> list[Tensor]:
-    """Short strings: emoji with their English and Chinese names (train split only), and the words for digits."""
+    """Short strings: emoji with their English and Chinese names (train split only)."""
     path = need(data_dir / "emoji" / "annotations.tsv", "emoji")
     rows = csv.DictReader(path.open(encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE)
     strings = []
@@ -46,7 +46,15 @@ def labels(data_dir: Path) -> list[Tensor]:
         if row["split"] == "train":
             strings += [row["label_en"], row["label_zh"], row["emoji"], row["tags_en"], row["tags_zh"]]
             strings.append(f"{row['emoji']} {row['label_en']} {row['label_zh']}")
-    strings += [w for words in WORDS for w in words] * 20
+    return _byte_strings(strings)
+
+
+def digit_words() -> list[Tensor]:
+    """The words for the ten digits, which the joint model writes: these must come back exactly."""
+    return _byte_strings([w for words in WORDS for w in words])
+
+
+def _byte_strings(strings: list[str]) -> list[Tensor]:
     return [torch.tensor(list(s.encode()), dtype=torch.uint8) for s in strings if s]
 
 

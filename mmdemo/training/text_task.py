@@ -12,6 +12,7 @@ from .losses import byte_loss
 from .recipe import Recipe
 from .tokenizer_task import TokenizerTask
 
+SHORT = ("labels", "digits", "random")  # sources that are no running text
 PAD = 4  # NUL bytes after a short string that count in the loss: the decoder must learn where a string ends
 
 
@@ -26,8 +27,8 @@ class TextTask(TokenizerTask):
         self.window = int(settings.get("window", 256))
         self.noise = float(settings.get("noise", 0.03))
         self.corpora = corpora.gather(data_dir, list(settings.get("corpora", [])))
-        self.labels = corpora.labels(data_dir)
-        shares = {k: float(v) for k, v in settings["shares"].items() if k in self.corpora or k in ("labels", "random")}
+        self.labels, self.words = corpora.labels(data_dir), corpora.digit_words()
+        shares = {k: float(v) for k, v in settings["shares"].items() if k in (*self.corpora, *SHORT)}
         self.names = list(shares)
         self.weights = torch.tensor(list(shares.values()))
 
@@ -47,8 +48,9 @@ class TextTask(TokenizerTask):
 
     def _text(self, name: str, generator: torch.Generator) -> Tensor:
         """Up to ``window`` bytes from one source."""
-        if name == "labels":
-            return self.labels[_int(len(self.labels), generator)][: self.window]
+        if name in ("labels", "digits"):
+            strings = self.labels if name == "labels" else self.words
+            return strings[_int(len(strings), generator)][: self.window]
         if name == "random":
             low, high = ((0, 256), (32, 127))[_int(2, generator)]
             return torch.randint(low, high, (self.window,), generator=generator)
