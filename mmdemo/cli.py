@@ -128,13 +128,17 @@ def encode(
     levels: Levels = None,
     device: Device = "auto",
     as_json: Json = False,
+    lossy: Annotated[
+        bool, typer.Option("--lossy", help="Text only: tokens alone, without the corrections that make it exact.")
+    ] = False,
 ) -> None:
     """Files -> tokens (.mmt)."""
     codecs = _Codecs(model, device)
 
     def one(path: Path) -> dict[str, Any]:
         codec = codecs.for_input(path)
-        tokens = codec.encode(path, levels)
+        exact = codec.modality == "text" and not lossy
+        tokens = codec.encode(path, levels, lossless=exact)
         saved = tokens.save(_target(path, output, ".mmt", len(inputs) > 1))
         value, unit = codec.rate(tokens)
         return {
@@ -168,15 +172,14 @@ def decode(
     def one(path: Path) -> dict[str, Any]:
         tokens = Tokens.load(path)
         codec = codecs.get(model or tokens.model)
-        used = levels or tokens.levels
         saved = codec.files.save(
-            codec.decode(tokens, used), _target(path, output, SUFFIX[codec.modality], len(inputs) > 1)
+            codec.decode(tokens, levels), _target(path, output, SUFFIX[codec.modality], len(inputs) > 1)
         )
         return {
             "input": str(path),
             "output": str(saved),
             "model": codec.name,
-            "levels": used,
+            "levels": levels or tokens.levels,
             "tokens": tokens.count,
         }
 
@@ -259,6 +262,26 @@ def evaluate(
     if card:
         report.write_into_card(checkpoints.find(model), result)
     typer.echo(json.dumps(result, ensure_ascii=False) if as_json else report.table(result["figures"]))
+
+
+@app.command()
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Checkpoints to time (default: all shipped).")] = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Time the models on this machine."""
+    from . import checkpoints
+    from .evaluation import bench as timing
+    from .evaluation import report
+
+    chosen = names or [n for n in checkpoints.list_checkpoints() if checkpoints.kind(n) != "judge"]
+    results = [timing.bench(name, device) for name in chosen]
+    if as_json:
+        typer.echo(json.dumps(results[0] if len(results) == 1 else {"models": results}, ensure_ascii=False))
+        return
+    for result in results:
+        typer.echo(f"{result['model']}\n{report.table(result['figures'])}")
 
 
 @app.command("app")

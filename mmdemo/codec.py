@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from . import checkpoints
 from .errors import InputError
 from .modalities import MODALITIES
 from .modalities.base import Item
-from .tokenizers import Tokenizer, build_tokenizer
+from .tokenizers import Tokenizer, build_tokenizer, corrections
 from .tokenizers.tokens import Tokens
 from .windows import decode_windows, encode_windows
 
@@ -58,17 +59,24 @@ class Codec:
         """Validate an input and bring it to canonical form. Raises InputError with the reason it is refused."""
         return self.files.load(source)
 
-    def encode(self, source: Any, levels: int | None = None) -> Tokens:
+    def encode(self, source: Any, levels: int | None = None, lossless: bool = False) -> Tokens:
         """Anything the modality takes (or an `Item`) -> `Tokens`.
 
         Args:
             levels: how many residual levels to keep, 1..L (None: all). Raises InputError outside that range.
+            lossless: text only: add the corrections that make `decode` exact.
         """
         item = source if isinstance(source, Item) else self.load(source)
         levels = self._levels(levels)
         x = item.tensor[None].to(self.device)  # (1, ...)
         codes = encode_windows(self.tokenizer, x, levels)[0].cpu()  # (levels, *positions)
-        return self.wrap(codes, item.meta)
+        tokens = self.wrap(codes, item.meta)
+        if not lossless:
+            return tokens
+        if self.modality != "text":
+            raise InputError(f"Lossless coding is for text; {self.modality} tokens are lossy.")
+        fixes = corrections.make(bytes(item.tensor.numpy()), bytes(self.decode_tensor(tokens).numpy()))
+        return replace(tokens, corrections=fixes)
 
     def _levels(self, levels: int | None) -> int:
         if levels is None:
@@ -88,12 +96,19 @@ class Codec:
         return self.files.restore(self.decode_tensor(tokens, levels), tokens.meta)
 
     def decode_tensor(self, tokens: Tokens, levels: int | None = None) -> Tensor:
-        """`Tokens` -> canonical tensor, cropped to the input's size."""
+        """`Tokens` -> canonical tensor, cropped to the input's size; exact text where the tokens carry corrections.
+
+        With ``levels`` given the result is the lossy one of that many levels.
+        """
         self.check(tokens)
         if levels is not None:
             tokens = tokens.truncate(levels)
         y = decode_windows(self.tokenizer, tokens.codes[None].to(self.device))
-        return self.canonical(y, tokens.meta)[0].cpu()
+        out = self.canonical(y, tokens.meta)[0].cpu()
+        if tokens.corrections and levels is None:
+            exact = corrections.apply(bytes(out.numpy()), tokens.corrections)
+            out = torch.frombuffer(bytearray(exact), dtype=torch.uint8)
+        return out
 
     def canonical(self, y: Tensor, meta: dict[str, Any] | None = None) -> Tensor:
         """Tokenizer output (B, ...) -> canonical batch: pictures clipped, waveforms clipped, logits -> bytes."""

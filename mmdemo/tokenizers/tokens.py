@@ -6,7 +6,7 @@ File layout, version 1 (all integers are LEB128 varints unless said otherwise):
     | fingerprint of the weights (4 bytes) | K | levels | positions, per axis | what the modality needs to give
     its input back (see META) | coding (1 byte) | payload | CRC-32 of everything before (4 bytes, big endian)
 
-Coding 0 packs each code in ceil(log2 K) bits; it is the only one so far.
+Coding 0 packs each code in ceil(log2 K) bits. Coding 1 is the same, followed by corrections that make a text exact.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MODALITIES = ("image", "audio", "text")
 SHIPPED = ("", "image", "audio", "text")  # one-byte model ids; 0 spells the name out
 AXES = {"image": 2, "audio": 1, "text": 1}
 META = {"image": ("height", "width"), "audio": ("samples", "sample_rate", "channels"), "text": ("bytes",)}
-PACKED = 0
+PACKED, EXACT = 0, 1
 MAX_CODES = 1 << 28  # refuse absurd headers before allocating anything
 
 
@@ -41,6 +41,7 @@ class Tokens:
         codes: (levels, *positions) int64; positions are (H/8, W/8) for images, (frames,) or (T/4,) otherwise.
         model: name of the checkpoint that made them; fingerprint: 8 hex digits of its weights.
         meta: what is needed to give the input back (height and width, samples and rates, bytes).
+        corrections: what makes a text exact (see `corrections`); empty for a lossy one.
     """
 
     codes: Tensor
@@ -49,6 +50,7 @@ class Tokens:
     codebook_size: int
     fingerprint: str
     meta: dict[str, Any] = field(default_factory=dict)
+    corrections: bytes = field(default=b"", repr=False)
 
     @property
     def levels(self) -> int:
@@ -71,13 +73,13 @@ class Tokens:
     @property
     def bits(self) -> int:
         """Bits of the codes as they are written to a file, without the header."""
-        return self.count * self.code_bits
+        return self.count * self.code_bits + 8 * len(self.corrections)
 
     def truncate(self, levels: int) -> Tokens:
         """The coarsest ``levels`` of these tokens. Raises InputError outside 1..levels."""
         if not 1 <= levels <= self.levels:
             raise InputError(f"These tokens hold {self.levels} levels; ask for 1 to {self.levels}, not {levels}.")
-        return self if levels == self.levels else replace(self, codes=self.codes[:levels])
+        return self if levels == self.levels else replace(self, codes=self.codes[:levels], corrections=b"")
 
     def with_code(self, level: int, index: tuple[int, ...], code: int) -> Tokens:
         """A copy with one code changed. Raises InputError if the place or the code does not exist."""
@@ -90,7 +92,7 @@ class Tokens:
             )
         codes = self.codes.clone()
         codes[place] = code
-        return replace(self, codes=codes)
+        return replace(self, codes=codes, corrections=b"")
 
     def histogram(self) -> Tensor:
         """(levels, K) how often each code is used."""
@@ -119,7 +121,7 @@ class Tokens:
             out += _varint(value)
         for key in META[self.modality]:
             out += _varint(int(self.meta[key]))
-        out += bytes([PACKED]) + _pack(self.codes, self.code_bits)
+        out += bytes([EXACT if self.corrections else PACKED]) + _pack(self.codes, self.code_bits) + self.corrections
         return bytes(out) + struct.pack(">I", zlib.crc32(out))
 
     @staticmethod
@@ -197,12 +199,14 @@ def _parse(reader: _Reader) -> Tokens:
     if not 2 <= size <= 1 << 20 or not 1 <= math.prod(shape) <= MAX_CODES:
         raise ValueError
     tokens = Tokens(torch.zeros(0), model, modality, size, fingerprint, meta)
-    if coding != PACKED:
+    if coding not in (PACKED, EXACT):
         raise InputError("This .mmt file is coded in a way this mmdemo does not know: it needs a newer one.")
-    codes = _unpack(payload, math.prod(shape), tokens.code_bits)
+    packed = -(-math.prod(shape) * tokens.code_bits // 8)
+    corrections = payload[packed:] if coding == EXACT else b""
+    codes = _unpack(payload[: len(payload) - len(corrections)], math.prod(shape), tokens.code_bits)
     if codes.max() >= size:
         raise ValueError
-    return replace(tokens, codes=codes.reshape(shape))
+    return replace(tokens, codes=codes.reshape(shape), corrections=corrections)
 
 
 def _varint(value: int) -> bytes:

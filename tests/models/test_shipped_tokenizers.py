@@ -1,10 +1,13 @@
 """The shipped tokenizers on real files: what users get, held to figures a little below the measured ones."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 import mmdemo
@@ -99,3 +102,30 @@ def test_every_code_of_every_level_can_be_shown(codec, name):
     for level in range(codec(name).levels):
         shown = codec(name).show_codes(level, torch.arange(0, codec(name).codebook_size, 37))
         assert len(shown) == len(range(0, codec(name).codebook_size, 37))
+
+
+@given(st.text(min_size=1, max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_any_text_is_exact_in_lossless_mode(text):
+    codec = _text_codec()
+    item = codec.load(text)
+    tokens = mmdemo.Tokens.from_bytes(codec.encode(item, lossless=True).to_bytes())
+    assert codec.decode(tokens).encode() == bytes(item.tensor.numpy())
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+def test_lossless_text_from_any_number_of_levels(levels):
+    codec = _text_codec()
+    text = (EXAMPLES / "prose_chinese.txt").read_text("utf-8")
+    tokens = codec.encode(text, levels, lossless=True)
+    assert codec.decode(tokens) == text and tokens.levels == levels
+
+
+def test_lossless_is_for_text_only(codec):
+    with pytest.raises(mmdemo.InputError, match="Lossless coding is for text"):
+        codec("image").encode(Image.new("RGB", (8, 8)), lossless=True)
+
+
+@lru_cache(maxsize=1)
+def _text_codec():
+    return mmdemo.load("text", "cpu")
