@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .. import checkpoints
 from ..errors import InputError
+from ..tokenizers.quantize import KINDS
 from .loop import Task, Trainer
 from .recipe import Recipe, read_recipe
 
@@ -55,6 +56,8 @@ def train(
         minutes: train this long instead of ``steps`` (the learning-rate schedule then follows the clock).
     """
     recipe = read_recipe(name)
+    if recipe.quantizer not in KINDS:
+        raise InputError(f"There is no quantizer {recipe.quantizer!r}; choose one of {', '.join(KINDS)}.")
     if recipe.task == "compare":
         from .compare import compare, table
 

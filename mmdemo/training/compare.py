@@ -35,11 +35,10 @@ class Row:
 
 
 def compare(recipe: Recipe, data_dir: Path, out: Path, device: str = "auto", quiet: bool = False) -> list[Row]:
-    """Train every bottleneck of ``recipe.data["kinds"]`` alike, measure each, and write results.json."""
+    """Train every bottleneck of ``recipe.data["quantizers"]`` alike, measure each, and write results.json."""
     rows = []
-    for kind in recipe.data["kinds"]:
-        settings = {**recipe.model, "bottleneck": {**recipe.model["bottleneck"], "kind": kind}}
-        part = replace(recipe, name=f"mnist-{kind}", task="image", model=settings)
+    for kind in recipe.data["quantizers"]:
+        part = replace(recipe, name=f"mnist-{kind}", task="image", quantizer=kind)
         task = ImageTask(part, checkpoints.auto_device(device), data_dir)
         start = time.monotonic()
         Trainer(task, out / kind, quiet=quiet).run()

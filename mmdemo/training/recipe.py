@@ -24,6 +24,7 @@ class Recipe:
 
     name: str  # name of the checkpoint
     task: str  # "image", "audio", "text" (tokenizers), "joint" (diffusion) or "compare" (bottlenecks)
+    quantizer: str = "rvq"  # tokenizers: "rvq" (residual VQ), "vq" (one codebook) or "gaussian" (a classical VAE)
     steps: int = 1000
     batch_size: int = 32
     learning_rate: float = 6e-4

@@ -25,7 +25,9 @@ class TokenizerTask(Task):
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
         torch.manual_seed(recipe.seed)
-        self.model: Tokenizer = build_tokenizer(self.modality, recipe.model).to(device)
+        bottleneck = {**recipe.model.get("bottleneck", {}), "kind": recipe.quantizer}
+        settings = {**recipe.model, "bottleneck": bottleneck}
+        self.model: Tokenizer = build_tokenizer(self.modality, settings).to(device)
         self.free_steps = int(recipe.loss.get("unquantised_steps", 300))
         self.dropout = float(recipe.loss.get("quantizer_dropout", 0.5))
 

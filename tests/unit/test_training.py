@@ -19,6 +19,7 @@ from mmdemo.training.recipe import Recipe, read_recipe
 RECIPE = """
 name = "tiny"
 task = "image"
+quantizer = "{kind}"
 steps = {steps}
 batch_size = 4
 learning_rate = 3e-3
@@ -38,7 +39,7 @@ width4 = 8
 width8 = 16
 depth4 = 1
 depth8 = 1
-bottleneck = {{ kind = "{kind}", dim = 4, levels = 2, codebook_size = 16 }}
+bottleneck = {{ dim = 4, levels = 2, codebook_size = 16 }}
 """
 
 
@@ -149,6 +150,8 @@ def test_mistakes_in_recipes_and_folders_are_one_sentence(tmp_path, data_dir):
     bad.write_text('name = "x"\ntask = "image"\nstepz = 3\n')
     with pytest.raises(InputError, match="stepz"):
         read_recipe(bad)
+    with pytest.raises(InputError, match="rvq, vq, gaussian"):
+        train(str(recipe_file(tmp_path, kind="fsq")), data_dir, tmp_path / "no", device="cpu", quiet=True)
     with pytest.raises(InputError, match="nothing to resume"):
         train(str(recipe_file(tmp_path)), data_dir, tmp_path / "none", resume=True, device="cpu", quiet=True)
     with pytest.raises(InputError, match="--data-dir"):
