@@ -40,7 +40,7 @@ def load(name: str | Path, device: str | torch.device = "auto") -> Any:
         from .diffusion.joint import JointDiffusion
 
         return JointDiffusion(folder, device)
-    raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {kind!r}.")
+    raise InputError(f"The checkpoint {folder.name!r} is a {kind}; load a tokenizer or a diffusion model.")
 
 
 @dataclass

@@ -129,7 +129,7 @@ def encode(
     device: Device = "auto",
     as_json: Json = False,
     lossy: Annotated[
-        bool, typer.Option("--lossy", help="Text only: tokens alone, without the corrections that make it exact.")
+        bool, typer.Option("--lossy", help="Text only: keep the tokens and drop the exact text.")
     ] = False,
 ) -> None:
     """Files -> tokens (.mmt)."""
@@ -275,7 +275,7 @@ def bench(
     from .evaluation import bench as timing
     from .evaluation import report
 
-    chosen = names or [n for n in checkpoints.list_checkpoints() if checkpoints.kind(n) != "judge"]
+    chosen = names or [n for n in checkpoints.list_checkpoints() if checkpoints.kind(n) in ("tokenizer", "joint")]
     results = [timing.bench(name, device) for name in chosen]
     if as_json:
         typer.echo(json.dumps(results[0] if len(results) == 1 else {"models": results}, ensure_ascii=False))

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from . import checkpoints
+from .entropy import store
 from .errors import InputError
 from .modalities import MODALITIES
 from .modalities.base import Item
-from .tokenizers import Tokenizer, build_tokenizer, corrections
+from .tokenizers import Tokenizer, build_tokenizer
 from .tokenizers.tokens import Tokens
 from .windows import decode_windows, encode_windows
 
@@ -31,6 +32,7 @@ class Codec:
         self.fingerprint = checkpoints.fingerprint(self.tokenizer)
         self.tokenizer.to(self.device)
         self.files = MODALITIES[self.modality]
+        store.register(self.name, folder)
 
     @property
     def levels(self) -> int:
@@ -64,7 +66,7 @@ class Codec:
 
         Args:
             levels: how many residual levels to keep, 1..L (None: all). Raises InputError outside that range.
-            lossless: text only: add the corrections that make `decode` exact.
+            lossless: text only: keep the bytes too, so that `decode` is exact.
         """
         item = source if isinstance(source, Item) else self.load(source)
         levels = self._levels(levels)
@@ -75,8 +77,14 @@ class Codec:
             return tokens
         if self.modality != "text":
             raise InputError(f"Lossless coding is for text; {self.modality} tokens are lossy.")
-        fixes = corrections.make(bytes(item.tensor.numpy()), bytes(self.decode_tensor(tokens).numpy()))
-        return replace(tokens, corrections=fixes)
+        return replace(tokens, exact=bytes(item.tensor.numpy()))
+
+    def complete(self, tokens: Tokens) -> Tokens:
+        """Tokens of an exact text with their codes: a file holds only the text, and is encoded again here."""
+        if tokens.levels or not tokens.exact:
+            return tokens
+        text = torch.frombuffer(bytearray(tokens.exact), dtype=torch.uint8)
+        return self.encode(Item(text, dict(tokens.meta)), lossless=True)
 
     def _levels(self, levels: int | None) -> int:
         if levels is None:
@@ -96,19 +104,18 @@ class Codec:
         return self.files.restore(self.decode_tensor(tokens, levels), tokens.meta)
 
     def decode_tensor(self, tokens: Tokens, levels: int | None = None) -> Tensor:
-        """`Tokens` -> canonical tensor, cropped to the input's size; exact text where the tokens carry corrections.
+        """`Tokens` -> canonical tensor, cropped to the input's size; the exact text where the tokens hold it.
 
         With ``levels`` given the result is the lossy one of that many levels.
         """
+        if tokens.exact and levels is None:
+            return torch.frombuffer(bytearray(tokens.exact), dtype=torch.uint8)
+        tokens = self.complete(tokens)
         self.check(tokens)
         if levels is not None:
             tokens = tokens.truncate(levels)
         y = decode_windows(self.tokenizer, tokens.codes[None].to(self.device))
-        out = self.canonical(y, tokens.meta)[0].cpu()
-        if tokens.corrections and levels is None:
-            exact = corrections.apply(bytes(out.numpy()), tokens.corrections)
-            out = torch.frombuffer(bytearray(exact), dtype=torch.uint8)
-        return out
+        return self.canonical(y, tokens.meta)[0].cpu()
 
     def canonical(self, y: Tensor, meta: dict[str, Any] | None = None) -> Tensor:
         """Tokenizer output (B, ...) -> canonical batch: pictures clipped, waveforms clipped, logits -> bytes."""

@@ -40,6 +40,8 @@ def evaluate(name: str, data_dir: Path, limit: int | None = None, device: str = 
         figures, mark = evaluate_joint(model, data_dir, limit), checkpoints.fingerprint(model.network)
     elif kind == "judge":
         figures, mark = _judge(folder, data_dir, limit)
+    elif kind == "prior":
+        figures, mark = _prior(folder, config, data_dir, limit)
     else:
         raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {kind!r}.")
     return {"model": config["name"], "checkpoint": mark, "figures": [f.as_dict() for f in figures]}
@@ -54,6 +56,15 @@ def _judge(folder: Path, data_dir: Path, limit: int | None) -> tuple[list[Figure
     x, y = x[:limit], y[:limit]
     right = float((judge.verdict(x)[0] == y).float().mean())
     return [Figure("accuracy on real test data", right, "accuracy", len(y), None, None)], checkpoints.fingerprint(judge)
+
+def _prior(folder: Path, config: dict[str, Any], data_dir: Path, limit: int | None) -> tuple[list[Figure], str]:
+    from ..config import from_dict
+    from ..entropy.prior import CodePrior, PriorConfig
+    from .prior_report import evaluate_prior
+
+    settings = from_dict(PriorConfig, config["model"])
+    mark = checkpoints.fingerprint(checkpoints.load_into(CodePrior(settings), folder))
+    return evaluate_prior(settings, data_dir, limit), mark
 
 
 def table(figures: Sequence[dict[str, Any]]) -> str:

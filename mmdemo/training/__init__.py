@@ -34,6 +34,10 @@ def make_task(recipe: Recipe, data_dir: Path, device: str = "auto") -> Task:
         from .judge_task import JudgeTask
 
         return JudgeTask(recipe, where, data_dir)
+    if recipe.task == "prior":
+        from .prior_task import PriorTask
+
+        return PriorTask(recipe, where, data_dir)
     raise InputError(f"The recipe {recipe.name!r} has an unknown task {recipe.task!r}.")
 
 

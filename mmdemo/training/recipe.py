@@ -23,8 +23,9 @@ class Recipe:
     """Everything that decides a training run. The same recipe, seed and machine give the same weights."""
 
     name: str  # name of the checkpoint
-    task: str  # "image", "audio", "text" (tokenizers), "joint" (diffusion) or "compare" (bottlenecks)
+    task: str  # "image", "audio", "text" (tokenizers), "joint" (diffusion), "judge", "prior" or "compare"
     quantizer: str = "rvq"  # tokenizers: "rvq" (residual VQ), "vq" (one codebook) or "gaussian" (a classical VAE)
+    freeze: str = ""  # tokenizers: "encoder" refines the decoder alone, so that codes keep their meaning
     steps: int = 1000
     batch_size: int = 32
     learning_rate: float = 6e-4
@@ -37,6 +38,7 @@ class Recipe:
     model: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=dict)
+    critic: dict[str, Any] = field(default_factory=dict)  # adversarial refinement; empty: none
 
 
 def read_recipe(name: str | Path) -> Recipe:

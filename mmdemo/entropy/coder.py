@@ -1,0 +1,52 @@
+"""Symbols <-> bytes: a range coder (Martin 1979; from the constriction package) driven by the integer prior."""
+
+from __future__ import annotations
+
+import constriction
+import numpy as np
+import torch
+from torch import Tensor
+
+from .integer import IntegerPrior
+
+CHUNK = 1 << 21  # probabilities held at once while encoding
+_MODEL = constriction.stream.model.Categorical(perfect=False)
+
+
+@torch.inference_mode()
+def encode(codes: Tensor, prior: IntegerPrior) -> bytes:
+    """Codes (levels, *positions), levels up to the prior's -> bytes.
+
+    Level after level, so that the coarse ones come first; within a level, wave after wave.
+    """
+    flat = codes.flatten(1)  # (levels, N)
+    neighbours = prior.layout(tuple(codes.shape[1:]))
+    order, total = neighbours.order, prior.start(flat.shape[1])
+    coder = constriction.stream.queue.RangeEncoder()
+    for level, symbols in enumerate(flat):
+        lower = total.clone()
+        prior.add(total, level, torch.arange(len(symbols)), symbols)
+        # All symbols are known, so waves need not wait for each other: every context uses earlier waves only.
+        for where in order.split(max(1, CHUNK // prior.config.codebook_size)):
+            table = prior.frequencies(level, lower, total, neighbours, where)
+            coder.encode(symbols[where].numpy().astype(np.int32), _MODEL, table)
+    return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+
+
+@torch.inference_mode()
+def decode(data: bytes, levels: int, positions: tuple[int, ...], prior: IntegerPrior) -> Tensor:
+    """The reverse of `encode`. Wrong data gives wrong codes, not an error: callers check a checksum."""
+    words = np.frombuffer(data + bytes(-len(data) % 4), "<u4").astype(np.uint32)
+    coder = constriction.stream.queue.RangeDecoder(words)
+    neighbours = prior.layout(positions)
+    count = len(neighbours.before)
+    total = prior.start(count)
+    codes = torch.zeros(levels, count, dtype=torch.int64)
+    for level in range(levels):
+        lower = total.clone()
+        for where in neighbours.waves:
+            table = prior.frequencies(level, lower, total, neighbours, where)
+            symbols = torch.from_numpy(coder.decode(_MODEL, table).astype(np.int64))
+            codes[level, where] = symbols
+            prior.add(total, level, where, symbols)
+    return codes.reshape(levels, *positions)

@@ -1,0 +1,101 @@
+"""A prior over codes: how likely is each code, given its decoded neighbours and all lower levels?
+
+One small multilayer perceptron per level. It sees codewords, not code numbers: for level k the sum of the words of
+lower levels at the place and all around it, and the sum through level k at the neighbours coded before it. A prior
+over the bytes of a text is the same thing with one level, learned words and no lower level.
+
+Sources: context modelling of quantised latents as in Mentzer et al. 2018 ("Conditional probability models for deep
+image compression") and Minnen et al. 2018; a byte model of this shape is Bengio et al. 2003.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .layout import Layout, layout
+
+
+@dataclass
+class PriorConfig:
+    """What a prior covers and how it looks around."""
+
+    tokenizer: str  # name of the checkpoint whose codes it codes; "" for the bytes of a text
+    fingerprint: str  # of that tokenizer's weights; "" for bytes
+    axes: int  # 2 for pictures, 1 for sequences
+    levels: int
+    codebook_size: int  # symbols: K codes, or 256 bytes
+    dim: int  # D
+    width: int = 256  # hidden units
+    before: list[list[int]] = field(default_factory=list)  # offsets of neighbours coded earlier
+    around: list[list[int]] = field(default_factory=list)  # offsets looked at in lower levels
+    segment: int = 0  # symbols per independently coded segment of a sequence
+    dropout: float = 0.0  # of hidden units, in training
+
+
+class CodePrior(nn.Module):
+    """Floating-point form, for training. Files are coded with `integer.IntegerPrior` made from it."""
+
+    words: Tensor
+
+    def __init__(self, config: PriorConfig) -> None:
+        super().__init__()
+        self.config = config
+        levels, size, width = config.levels, config.codebook_size, config.width
+        near, far = len(config.before) * config.dim, len(config.around) * config.dim
+        words = torch.randn(levels, size, config.dim)  # (L, K, D)
+        if config.tokenizer:  # the tokenizer's codewords, scaled; they are not trained here
+            self.register_buffer("words", words)
+        else:
+            self.words = nn.Parameter(words)
+        self.near = nn.Parameter(_init(levels, near, width, near + far))
+        self.far = nn.Parameter(_init(levels, far, width, near + far))
+        self.bias1 = nn.Parameter(torch.zeros(levels, 1, width))
+        self.hidden = nn.Parameter(_init(levels, width, width, width))
+        self.bias2 = nn.Parameter(torch.zeros(levels, 1, width))
+        self.out = nn.Parameter(0.3 * _init(levels, width, size, width))
+        self.bias3 = nn.Parameter(torch.zeros(levels, 1, size))
+
+    def layout(self, positions: tuple[int, ...]) -> Layout:
+        """Coding order and neighbours for a grid of codes."""
+        c = self.config
+        return layout(positions, [tuple(o) for o in c.before], [tuple(o) for o in c.around], c.segment)
+
+    @torch.no_grad()
+    def use_codebooks(self, codebooks: Tensor) -> None:
+        """Take the tokenizer's codebooks (L, K, D), scaled so that the first level has unit size."""
+        self.words.copy_(codebooks / codebooks[0].square().mean().sqrt())
+
+    def forward(self, codes: Tensor, where: Layout) -> Tensor:
+        """Codes (B, L, N) on the grid of ``where`` -> logits (L, B, N, K), each from its own context only."""
+        c = self.config
+        word = torch.stack([self.words[k][codes[:, k]] for k in range(c.levels)], 1)  # (B, L, N, D)
+        total = F.pad(word.cumsum(1), (0, 0, 0, 1))  # (B, L, N+1, D): sums through each level; row N is "nothing"
+        lower = torch.cat([torch.zeros_like(total[:, :1]), total[:, :-1]], 1)
+        near = total[:, :, where.before].movedim(1, 0).reshape(c.levels, -1, self.near.shape[1])  # (L, B*N, near)
+        h = torch.baddbmm(self.bias1, near, self.near)
+        if c.around:
+            far = lower[:, :, where.around].movedim(1, 0).reshape(c.levels, -1, self.far.shape[1])
+            h = h + far @ self.far
+        h = torch.baddbmm(self.bias2, self._drop(h.relu()), self.hidden)
+        h = self._drop(h.relu())
+        logits = torch.baddbmm(self.bias3, h, self.out)  # (L, B*N, K)
+        return logits.unflatten(1, (len(codes), -1))
+
+    def _drop(self, h: Tensor) -> Tensor:
+        return F.dropout(h, self.config.dropout, self.training)
+
+    def bits(self, codes: Tensor, where: Layout) -> Tensor:
+        """(L,) mean bits a symbol of each level would take."""
+        logits = self(codes, where).float()
+        target = codes.movedim(1, 0).reshape(-1)
+        nats = F.cross_entropy(logits.flatten(0, 2), target, reduction="none")
+        return nats.reshape(self.config.levels, -1).mean(1) / math.log(2)
+
+
+def _init(levels: int, rows: int, columns: int, fan_in: int) -> Tensor:
+    return torch.randn(levels, rows, columns) * math.sqrt(2 / max(1, fan_in))

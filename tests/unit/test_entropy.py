@@ -1,0 +1,144 @@
+"""Entropy coding: what is written comes back whatever the chunk and the threads, at close to the ideal size."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from mmdemo import checkpoints
+from mmdemo.config import to_dict
+from mmdemo.entropy import coder, store
+from mmdemo.entropy.integer import ONE, IntegerPrior, exp_table
+from mmdemo.entropy.layout import layout
+from mmdemo.entropy.prior import CodePrior, PriorConfig
+from mmdemo.errors import InputError
+from mmdemo.tokenizers.tokens import Tokens
+
+BEFORE = [[0, -1], [-1, -1], [-1, 0], [-1, 1]]
+AROUND = [[y, x] for y in (-1, 0, 1) for x in (-1, 0, 1)]
+
+
+def prior(axes=2, levels=3, size=32, segment=0, seed=0) -> CodePrior:
+    torch.manual_seed(seed)
+    before, around = (BEFORE, AROUND) if axes == 2 else ([[-1], [-2]], [[-1], [0], [1]])
+    name = "image" if axes == 2 else "audio"
+    config = PriorConfig(name, "0123abcd", axes, levels, size, 4, 24, before, around, segment)
+    return CodePrior(config).requires_grad_(False)
+
+
+def codes(shape, size=32, seed=0):
+    return torch.randint(0, size, shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("positions", [(1, 1), (1, 7), (5, 1), (9, 13)])
+def test_pictures_of_any_shape_come_back(positions):
+    network, x = IntegerPrior(prior()), codes((3, *positions))
+    assert torch.equal(coder.decode(coder.encode(x, network), 3, positions, network), x)
+
+
+@pytest.mark.parametrize("segment", [0, 1, 8, 100])
+def test_sequences_come_back_in_segments_of_any_length(segment):
+    network, x = IntegerPrior(prior(1, segment=segment)), codes((2, 37))
+    assert torch.equal(coder.decode(coder.encode(x, network), 2, (37,), network), x)
+
+
+def test_the_bytes_do_not_depend_on_chunks_and_threads(monkeypatch):
+    network, x = IntegerPrior(prior()), codes((3, 20, 30))
+    threads = torch.get_num_threads()
+    files = set()
+    try:
+        for chunk in (1, 32 * 7, 1 << 21):
+            for n in (1, 2):
+                torch.set_num_threads(n)
+                monkeypatch.setattr(coder, "CHUNK", chunk)
+                files.add(coder.encode(x, network))
+    finally:
+        torch.set_num_threads(threads)
+    assert len(files) == 1
+
+
+def test_the_integer_network_adds_up_in_any_order():
+    """Shuffling hidden units changes the order of every sum; whole numbers must not notice."""
+    network, x = prior(), codes((3, 12, 10))
+    shuffled = prior()
+    order = torch.randperm(24, generator=torch.Generator().manual_seed(5))
+    for name in ("near", "far", "bias1"):
+        getattr(shuffled, name).copy_(getattr(network, name)[..., order])
+    shuffled.hidden.copy_(network.hidden[:, order])
+    assert coder.encode(x, IntegerPrior(shuffled)) == coder.encode(x, IntegerPrior(network))
+
+
+def test_integer_and_float_networks_agree():
+    network, x = prior(), codes((3, 12, 10))
+    where, exact = network.layout((12, 10)), IntegerPrior(network)
+    ideal = float(network.bits(x.flatten(1)[None], where).sum()) * 120
+    # Fixed point and whole bytes cost little: one byte of the coder's state and 1 % of rounding.
+    assert 8 * len(coder.encode(x, exact)) == pytest.approx(ideal, rel=0.01, abs=40)
+
+
+def test_a_code_depends_on_earlier_waves_only():
+    network = prior().double()
+    where, x = network.layout((6, 7)), codes((3, 6, 7)).flatten(1)
+    wave = torch.empty(42, dtype=torch.long)
+    for i, places in enumerate(where.waves):
+        wave[places] = i
+    before = network(x[None], where)[:, 0]  # (L, N, K)
+    for place in (0, 10, 23, 41):
+        changed = x.clone()
+        changed[1, place] = (changed[1, place] + 1) % 32
+        moved = (network(changed[None], where)[:, 0] - before).abs().amax(-1) > 0  # (L, N)
+        assert not moved[0].any()  # lower levels never see higher ones
+        assert not (moved[1] & (wave <= wave[place])).any()
+
+
+def test_every_neighbour_named_is_the_right_one():
+    grid = layout((4, 5), [(0, -1), (-1, 1)], [(1, 0)])
+    assert grid.before[7].tolist() == [6, 3] and grid.around[7].tolist() == [12]
+    assert grid.before[0].tolist() == [20, 20] and grid.around[19].tolist() == [20]
+    assert sorted(grid.order.tolist()) == list(range(20))
+    cut = layout((10,), [(-1,)], [(-1,)], segment=4)
+    assert cut.before[:, 0].tolist() == [10, 0, 1, 2, 10, 4, 5, 6, 10, 8]
+    assert cut.around[:, 0].tolist() == [10, 0, 1, 2, 3, 4, 5, 6, 7, 8]  # lower levels are known everywhere
+
+
+def test_the_exp_table_is_made_of_whole_numbers_and_falls():
+    table = exp_table()
+    assert table[0] == ONE and table[-1] >= 1 and (np.diff(table) <= 0).all() and (table == np.floor(table)).all()
+    assert table[256] == round(ONE * math.exp(-1))
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    """A tokenizer's folder with its prior beside it, as ``checkpoints`` lays them out."""
+    trained = prior()
+    checkpoints.save(tmp_path / "priors" / "mine", trained, {"kind": "prior", "model": to_dict(trained.config)})
+    monkeypatch.setattr(store, "_beside", {})
+    store._read.cache_clear()
+    store.register("mine", tmp_path / "mine")
+    yield tmp_path / "priors" / "mine"
+    store._read.cache_clear()
+
+
+def test_files_use_the_prior_of_their_tokenizer(stored):
+    x = torch.zeros(3, 8, 8, dtype=torch.long)  # one code throughout: cheap under a prior that sees neighbours
+    tokens = Tokens(x, "mine", "image", 32, "0123abcd", {"height": 64, "width": 64})
+    other = Tokens(x, "mine", "image", 32, "ffffffff", {"height": 64, "width": 64})
+    back = Tokens.from_bytes(tokens.to_bytes())
+    assert torch.equal(back.codes, x) and back.codebook_size == 32 and back.meta == tokens.meta
+    assert tokens.payload_bits < tokens.bits == other.payload_bits  # other weights: no prior, fixed width
+    assert Tokens.from_bytes(tokens.truncate(1).to_bytes()).levels == 1
+
+
+def test_another_prior_is_refused_by_name_and_a_wrong_one_by_checksum(stored, monkeypatch):
+    x = torch.zeros(3, 8, 8, dtype=torch.long)
+    data = Tokens(x, "mine", "image", 32, "0123abcd", {"height": 64, "width": 64}).to_bytes()
+    other = prior(seed=1)
+    checkpoints.save(stored, other, {"kind": "prior", "model": to_dict(other.config)})
+    store._read.cache_clear()
+    with pytest.raises(InputError, match="another prior"):
+        Tokens.from_bytes(data)
+    mark = data[9:11].hex()  # as a machine that calculates differently would: the right name, other numbers
+    monkeypatch.setattr(store, "prior_for", lambda *_: store.StoredPrior(IntegerPrior(other), mark))
+    with pytest.raises(InputError):
+        Tokens.from_bytes(data)
