@@ -107,7 +107,7 @@ def _audio(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
         for level in range(1, codec.levels + 1):
             part = tokens.truncate(level)
             y, x = codec.decode_tensor(part).numpy(), item.tensor.numpy()
-            payload = rate("audio", part.bits, part.meta)[0]
+            payload = rate("audio", part.payload_bits, part.meta)[0]
             row.append((payload, metrics.stoi(x, y), metrics.estoi(x, y), metrics.pesq_wb(x, y)))
         rows.append(row)
     table = np.nanmean(np.array(rows, dtype=float), axis=0)  # (levels, 4)
