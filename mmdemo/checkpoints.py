@@ -147,12 +147,18 @@ def kind(name: str) -> str:
     return str(read_config(find(name)).get("kind"))
 
 
-def fingerprint(model: nn.Module) -> str:
-    """8 hex digits that identify a model's weights: tokens made by other weights are refused with it."""
+def fingerprint(model: nn.Module, parts: tuple[str, ...] = ()) -> str:
+    """8 hex digits that identify a model's weights: tokens made by other weights are refused with it.
+
+    Args:
+        parts: count only these top-level modules (none: all). A tokenizer is identified by its encoder and
+            codebooks, so that a better decoder still opens old files.
+    """
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
-        if not name.endswith(("ema_sum", "ema_count")):
-            digest.update(name.encode() + _stored(name, value).numpy().tobytes())
+        if name.endswith(("ema_sum", "ema_count")) or (parts and name.split(".")[0] not in parts):
+            continue
+        digest.update(name.encode() + _stored(name, value).numpy().tobytes())
     return digest.hexdigest()[:8]
 
 

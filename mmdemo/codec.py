@@ -15,6 +15,7 @@ from .errors import InputError
 from .modalities import MODALITIES
 from .modalities.base import Item
 from .tokenizers import Tokenizer, build_tokenizer
+from .tokenizers.base import ENCODER_PARTS
 from .tokenizers.tokens import Tokens
 from .windows import decode_windows, encode_windows
 
@@ -29,7 +30,7 @@ class Codec:
         self.device = checkpoints.auto_device(device)
         model = build_tokenizer(self.modality, self.config["model"])
         self.tokenizer: Tokenizer = checkpoints.load_into(model, folder).eval().requires_grad_(False)  # type: ignore[assignment]
-        self.fingerprint = checkpoints.fingerprint(self.tokenizer)
+        self.fingerprint = checkpoints.fingerprint(self.tokenizer, ENCODER_PARTS)
         self.tokenizer.to(self.device)
         self.files = MODALITIES[self.modality]
         store.register(self.name, folder)
@@ -182,8 +183,8 @@ class Codec:
 
     def rate(self, tokens: Tokens) -> tuple[float, str]:
         """Rate of the tokens as a whole file, and its unit: bits per pixel, kilobits a second, bits a character."""
-        bits = 8 * len(tokens.to_bytes())
-        return rate(self.modality, bits, tokens.meta)
+        characters = len(tokens.exact.decode("utf-8", "replace")) or None
+        return rate(self.modality, 8 * len(tokens.to_bytes()), tokens.meta, characters)
 
 
 def rate(modality: str, bits: int, meta: dict[str, Any], characters: int | None = None) -> tuple[float, str]:

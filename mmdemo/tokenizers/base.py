@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from .quantize import BottleneckConfig, GaussianBottleneck, Quantized, ResidualVQ, make_bottleneck
 
+# Top-level modules that decide which codes an input gets and what they mean; the rest decodes.
+ENCODER_PARTS = ("embed", "gather", "encoder", "project_in", "bottleneck")
+
 
 @dataclass
 class TokenizerOutput:

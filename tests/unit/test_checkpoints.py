@@ -8,6 +8,7 @@ import torch
 from mmdemo import checkpoints
 from mmdemo.errors import InputError
 from mmdemo.tokenizers import build_tokenizer
+from mmdemo.tokenizers.base import ENCODER_PARTS
 
 SMALL = {
     "width4": 8,
@@ -107,3 +108,23 @@ def test_weights_of_another_shape_are_refused(tmp_path, model):
     checkpoints.save(tmp_path, model, CONFIG)
     with pytest.raises(InputError, match="do not fit"):
         checkpoints.load_into(build_tokenizer("image", {**SMALL, "width8": 32}), tmp_path)
+
+
+def test_a_new_decoder_keeps_the_fingerprint_and_a_new_encoder_or_codebook_does_not():
+    model = build_tokenizer("text", {"width": 16, "byte_width": 8, "encoder_depth": 1, "decoder_depth": 1})
+
+    def mark() -> str:
+        return checkpoints.fingerprint(model, ENCODER_PARTS)
+
+    first = mark()
+    with torch.no_grad():
+        for part in (model.project_out, model.decoder, model.logits, model.level_embedding):
+            for p in part.parameters():
+                p.add_(1.0)
+    assert mark() == first
+    with torch.no_grad():
+        model.rvq.codebooks[0, 0] += 1
+    second = mark()
+    with torch.no_grad():
+        next(model.encoder.parameters()).add_(1.0)
+    assert len({first, second, mark()}) == 3
