@@ -1,6 +1,7 @@
 """Entropy coding: what is written comes back whatever the chunk and the threads, at close to the ideal size."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -142,3 +143,14 @@ def test_another_prior_is_refused_by_name_and_a_wrong_one_by_checksum(stored, mo
     monkeypatch.setattr(store, "prior_for", lambda *_: store.StoredPrior(IntegerPrior(other), mark))
     with pytest.raises(InputError):
         Tokens.from_bytes(data)
+
+
+def test_a_file_written_on_another_machine_is_read(monkeypatch):
+    """golden/ holds a small prior and a file written with it once; it must open wherever this test runs."""
+    folder = Path(__file__).parent / "golden"
+    monkeypatch.setattr(store, "_beside", {})
+    store.register("mine", folder / "mine")
+    n = torch.arange(3 * 9 * 13)
+    back = Tokens.load(folder / "codes.mmt")
+    assert torch.equal(back.codes, ((n * n * 7 + n) // 5 % 32 * (n % 4 == 0)).reshape(3, 9, 13))
+    assert back.to_bytes() == (folder / "codes.mmt").read_bytes()
