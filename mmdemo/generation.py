@@ -6,10 +6,15 @@ import json
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import api
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from .diffusion.joint import JointDiffusion
+    from .diffusion.number import NumberStep
+    from .diffusion.step import Step
 
 SUFFIX = {"image": ".png", "audio": ".wav", "text": ".txt"}
 
@@ -27,12 +32,46 @@ def generate_files(
     Returns:
         {"model", "settings", "given", "items": [{"sample", "modality", "output", "text"?}]}
     """
+    model = _joint(name, device)
+    step = deque(model.sample(given, want, **settings), maxlen=1)[0]
+    shown = {k: str(v) for k, v in given.items() if v is not None}
+    return _write(model, step, folder, {"settings": settings, "given": shown})
+
+
+def generate_number_files(
+    name: str,
+    number: str,
+    want: Sequence[str] | None,
+    folder: Path,
+    settings: dict[str, Any],
+    device: str,
+) -> dict[str, Any]:
+    """A number of up to 8 digits as one strip picture and one recording a sample; files as `generate_files` has them.
+
+    Args:
+        want: "image", "audio" or both (None: both). settings: of `diffusion.number.sample_number`.
+
+    Returns:
+        {"model", "number", "settings", "items": [{"sample", "modality", "output"}]}
+    """
+    from .diffusion.number import sample_number
+
+    model = _joint(name, device)
+    step = deque(sample_number(model, number, want or ("image", "audio"), **settings), maxlen=1)[0]
+    return _write(model, step, folder, {"number": step.text, "settings": settings})
+
+
+def _joint(name: str, device: str) -> JointDiffusion:
     from .diffusion.joint import JointDiffusion
 
     model = api.load(name, device)
     if not isinstance(model, JointDiffusion):
         raise InputError(f"{name!r} is a tokenizer; generation needs a diffusion model, for example digits.")
-    step = deque(model.sample(given, want, **settings), maxlen=1)[0]
+    return model
+
+
+def _write(model: JointDiffusion, step: Step | NumberStep, folder: Path, asked: dict[str, Any]) -> dict[str, Any]:
+    """The last step's samples as files, with what was asked for beside them in settings.json."""
     folder.mkdir(parents=True, exist_ok=True)
     items = []
     for modality in step.x0:
@@ -40,7 +79,6 @@ def generate_files(
             path = model.codecs[modality].files.save(native, folder / f"sample-{i}{SUFFIX[modality]}")
             item = {"sample": i, "modality": modality, "output": str(path)}
             items.append({**item, "text": native} if modality == "text" else item)
-    shown = {k: str(v) for k, v in given.items() if v is not None}
-    record = {"model": model.name, "settings": settings, "given": shown}
+    record = {"model": model.name, **asked}
     (folder / "settings.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return {**record, "items": items}

@@ -36,7 +36,7 @@ def random_joint(folder: Path, width: int = 32, depth: int = 1) -> Path:
         if not parameter.any():  # adaLN-Zero and the output start at zero: such a net predicts nothing
             torch.nn.init.normal_(parameter, std=0.3)
     config = {
-        "kind": "diffusion",
+        "kind": "joint",
         "name": folder.name,
         "process": "flow",
         "model": to_dict(network.config),

@@ -1,12 +1,13 @@
 """Any-to-any sampling: one diffusion transformer over the latents of several tokenizers.
 
 What is given is held clean (t = 0) and conditions the rest; what is neither given nor wanted stays pure noise (t = 1),
-which the model learned to read as "not given".
+which the model learned to read as "not given". A wanted modality may also start from an input of its own, to be
+edited: see `editing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,17 @@ from .. import checkpoints
 from ..codec import Codec
 from ..config import from_dict
 from ..errors import InputError
+from ..tokenizers.tokens import Tokens
 from . import inputs
+from .checks import check_edit, check_interpolation, check_settings
+from .denoiser import JointDenoiser, Packer
 from .dit import DiT, DiTConfig
+from .editing import Held, keep_mask, slerp
 from .latents import Latents
-from .samplers import SAMPLERS, Denoiser, evaluations
+from .samplers import SAMPLERS, resampled
 from .schedule import Process, times
+from .seeds import generator
 from .step import Step
-
-MAX_SAMPLES, MAX_STEPS = 64, 250
 
 
 class JointDiffusion:
@@ -78,11 +82,60 @@ class JointDiffusion:
 
     # ------------------------------------------------------------------------------ inputs
 
-    def encode(self, modality: str, source: Any) -> Tensor:
-        """An input -> its clean latent, scaled to unit variance, (1, D, *shape). Raises InputError if unusable."""
+    def frame(self, modality: str, source: Any) -> Tokens:
+        """An input as the model sees it: brought to the model's frame and encoded.
+
+        Args:
+            source: whatever the modality's codec takes, or `Tokens` of this frame's size (a sample made before).
+
+        Raises:
+            InputError: it cannot be used.
+        """
         codec, stream = self.codecs[modality], self.modalities[modality]
+        if isinstance(source, Tokens):
+            codec.check(source)
+            if source.positions != tuple(stream.shape):
+                raise InputError(
+                    f"These {modality} tokens have {'x'.join(map(str, source.positions))} positions; the model "
+                    f"{self.name!r} takes {'x'.join(map(str, stream.shape))}."
+                )
+            return source
         x = inputs.frame(modality, codec.load(source), codec.tokenizer.stride, stream.shape)
-        return self._latent(modality, x[None])
+        with torch.inference_mode():
+            codes = codec.tokenizer.encode(x[None].to(self.device))[0].cpu()
+        return codec.wrap(codes.clone(), self.meta(modality))
+
+    def meta(self, modality: str, *positions: int) -> dict[str, Any]:
+        """Meta of tokens of this many positions (none given: of the model's frame)."""
+        stride = self.codecs[modality].tokenizer.stride
+        size = [stride * p for p in (positions or self.modalities[modality].shape)]
+        if modality == "image":
+            return {"height": size[0], "width": size[1]}
+        if modality == "audio":
+            return {"samples": size[0], "sample_rate": 16_000, "channels": 1}
+        return {"bytes": size[0]}
+
+    @torch.inference_mode()
+    def encode(self, modality: str, source: Any) -> Tensor:
+        """An input (see `frame`) -> its clean latent, scaled to unit variance, (1, D, *shape)."""
+        return self.latents.normalise(modality, self.codecs[modality].latent(self.frame(modality, source)))
+
+    @torch.inference_mode()
+    def _held(self, modality: str, source: Any, keep: Any) -> Held:
+        codec = self.codecs[modality]
+        tokens = self.frame(modality, source)
+        if tokens.levels != codec.levels:
+            raise InputError(
+                f"These {modality} tokens hold {tokens.levels} of {codec.levels} levels; to be edited they need all."
+            )
+        latent = self.latents.normalise(modality, codec.latent(tokens))
+        mask = None
+        if keep is not None:
+            text = source if modality == "text" and isinstance(source, str) else ""
+            if modality == "text" and not text:
+                text = inputs.unframe_text(codec.decode_tensor(tokens))
+            mask = keep_mask(modality, keep, self.modalities[modality].shape, codec.tokenizer.stride, text.strip())
+        return Held(latent, tokens.codes.to(self.device), None if mask is None else mask.to(self.device))
 
     @torch.inference_mode()
     def _latent(self, modality: str, x: Tensor) -> Tensor:
@@ -90,42 +143,22 @@ class JointDiffusion:
         tokenizer = self.codecs[modality].tokenizer
         return self.latents.normalise(modality, tokenizer.rvq.decode(tokenizer.encode(x.to(self.device))))
 
-    def start_noise(self, n: int, seed: int) -> dict[str, Tensor]:
+    def start_noise(self, n: int, seed: int, block: int = 0) -> dict[str, Tensor]:
         """Noise per stream (n, D, *shape). Made on the CPU, one generator a sample: sample i of a seed is the same
-        on every device and however many are asked for."""
+        on every device and however many are asked for. Blocks of a longer output have noise of their own."""
         streams = self.network.config.streams
         rows: dict[str, list[Tensor]] = {s.name: [] for s in streams}
         for i in range(n):
-            generator = torch.Generator().manual_seed(seed * MAX_SAMPLES + i)
+            own = generator(seed, i, block)
             for s in streams:
-                rows[s.name].append(torch.randn(s.dim, *s.shape, generator=generator))
+                rows[s.name].append(torch.randn(s.dim, *s.shape, generator=own))
         return {k: torch.stack(v).to(self.device) for k, v in rows.items()}
 
-    def _checked(
-        self,
-        given: dict[str, Any],
-        want: Sequence[str],
-        n: int,
-        steps: int,
-        sampler: str,
-        speaker: str | None,
-    ) -> None:
-        known = list(self.modalities)
-        for name in [*given, *want]:
-            if name not in known:
-                raise InputError(f"The model {self.name!r} has no {name!r}; it knows {', '.join(known)}.")
-        if not want:
-            raise InputError(f"Say what to make: one or more of {', '.join(known)}.")
-        if set(given) & set(want):
-            raise InputError(f"{sorted(set(given) & set(want))[0]!r} is both given and wanted: choose one.")
-        if not 1 <= n <= MAX_SAMPLES:
-            raise InputError(f"The number of samples must be 1 to {MAX_SAMPLES}, not {n}.")
-        if not 1 <= steps <= MAX_STEPS:
-            raise InputError(f"The number of steps must be 1 to {MAX_STEPS}, not {steps}.")
-        if sampler not in SAMPLERS:
-            raise InputError(f"There is no sampler {sampler!r}; choose one of {', '.join(SAMPLERS)}.")
-        if speaker is not None and speaker not in self.styles:
-            raise InputError(f"There is no speaker {speaker!r}; choose one of {', '.join(self.styles)}.")
+    def _noise_between(self, n: int, seed: int, to_seed: int) -> dict[str, Tensor]:
+        """From the first sample's noise of one seed to that of another, n samples (n, D, *shape)."""
+        a, b = self.start_noise(1, seed), self.start_noise(1, to_seed)
+        share = torch.linspace(0, 1, n, device=self.device)
+        return {k: slerp(a[k][0], b[k][0], share) for k in a}
 
     # ------------------------------------------------------------------------------ sampling
 
@@ -139,23 +172,57 @@ class JointDiffusion:
         sampler: str = "heun",
         seed: int = 0,
         speaker: str | None = None,
+        *,
+        edit: Mapping[str, Any] | None = None,
+        keep: Mapping[str, Any] | None = None,
+        strength: float = 1.0,
+        resample: int = 0,
+        to_seed: int | None = None,
     ) -> Iterator[Step]:
         """Generate ``want`` from ``given``, yielding every step. A plain generator: close it to stop.
 
         Args:
-            given: modality -> input (whatever its codec takes); entries of None count as not given.
+            given: modality -> input (whatever its codec takes, or `Tokens`); entries of None count as not given.
             want: modalities to make (None: all that are not given).
             guidance: classifier-free guidance weight (Ho & Salimans 2022); 1 is none.
             sampler: one of `samplers`. speaker: one of `styles` (None: any).
+            edit: modality -> input to start from; these modalities are made, not given.
+            keep: modality -> what of its ``edit`` input stays, exactly, token by token: a picture mask (bright where
+                it stays), spans (start, end) in seconds, or spans of characters; see `editing.keep_mask`.
+            strength: 1 makes everything but what is kept from pure noise; below, sampling starts at t = strength
+                from the noised ``edit`` inputs (SDEdit): the lower, the closer to them.
+            resample: how many times more each step is taken from a noised start (RePaint), so that new parts
+                agree better with kept ones; each costs as much as the run itself.
+            to_seed: the n samples then lead from the noise of ``seed`` to that of ``to_seed`` (interpolation).
 
         Raises:
             InputError: an input or setting cannot be used.
         """
-        given = {k: v for k, v in (given or {}).items() if v is not None}
+        given, edit, keep = ({k: v for k, v in (d or {}).items() if v is not None} for d in (given, edit, keep))
         want = tuple(want) if want else tuple(k for k in self.modalities if k not in given)
-        self._checked(given, want, n, steps, sampler, speaker)
+        check_settings(self, given, want, n, steps, guidance, sampler, seed, speaker)
+        check_edit(given, want, edit, keep, strength, resample)
+        n, seed = int(n), int(seed)
         clean = {k: self.encode(k, v).expand(n, *[-1] * (1 + len(self.modalities[k].shape))) for k, v in given.items()}
-        yield from self._run(clean, want, n, steps, guidance, sampler, int(seed), speaker)
+        held = {k: self._held(k, v, keep.get(k)) for k, v in edit.items()}
+        noise, fresh = self.start_noise(n, seed), [generator(seed, i, purpose="way") for i in range(n)]
+        if to_seed is not None:
+            check_interpolation(n, to_seed)
+            noise = self._noise_between(n, seed, int(to_seed))
+            fresh = [generator(seed, purpose="way") for _ in range(n)]  # the noise added on the way is the same for all
+        yield from self.run(
+            clean,
+            want,
+            noise,
+            steps=int(steps),
+            guidance=guidance,
+            sampler=sampler,
+            speaker=speaker,
+            fresh=fresh,
+            held=held,
+            strength=strength,
+            resample=int(resample),
+        )
 
     def sample_batch(
         self,
@@ -173,25 +240,46 @@ class JointDiffusion:
         """
         clean = {k: self._latent(k, v) for k, v in framed.items()}
         n = len(next(iter(clean.values())))
-        yield from self._run(clean, want, n, steps, guidance, sampler, seed, None)
+        fresh = [generator(seed, i, purpose="way") for i in range(n)]
+        settings: dict[str, Any] = {"steps": steps, "guidance": guidance, "sampler": sampler}
+        yield from self.run(clean, want, self.start_noise(n, seed), fresh=fresh, **settings)
 
-    def _run(
+    def run(
         self,
         clean: dict[str, Tensor],
         want: Sequence[str],
-        n: int,
+        noise: dict[str, Tensor],
+        *,
         steps: int,
         guidance: float,
         sampler: str,
-        seed: int,
-        speaker: str | None,
+        fresh: Sequence[torch.Generator],
+        speaker: str | None = None,
+        held: Mapping[str, Held] | None = None,
+        strength: float = 1.0,
+        resample: int = 0,
     ) -> Iterator[Step]:
-        noise = self.start_noise(n, seed)
-        pack = _Packer(noise, want)
-        denoise = self._denoiser(clean, noise, pack, guidance, speaker)
+        """`sample` from latents that are ready; settings are not checked again.
+
+        Args:
+            clean: given streams (n, D, *shape), unit variance. noise: start noise of every stream, standard.
+            fresh: one generator a sample, for the noise that ancestral sampling and resampling add on the way.
+            held: sources of edited streams.
+        """
+        held = held or {}
+        pack = Packer(noise, want)
+        style = self.styles.index(speaker) if speaker else self.network.any_style
+        styles = torch.full((len(fresh),), style, device=self.device)
+        denoise = JointDenoiser(self.network, self.process, noise, clean, pack, guidance, styles, held)
         start = pack.flat(noise) * self.process.sigma(1.0).item()
-        extra = torch.Generator().manual_seed(seed + 1)  # noise that ancestral sampling adds on the way
-        states = SAMPLERS[sampler](denoise, start, times(steps), self.process, extra)
+        if denoise.fixed is not None:  # what is kept starts as its source under this noise
+            mask, source = denoise.fixed
+            start = torch.where(mask, self.process.noise(source, pack.flat(noise), 1.0), start)
+        if strength < 1:
+            sources = {k: held[k].latent.expand(len(fresh), *noise[k].shape[1:]) for k in want}
+            start = self.process.noise(pack.flat(sources), pack.flat(noise), strength)
+        method = resampled(SAMPLERS[sampler], resample) if resample else SAMPLERS[sampler]
+        states = method(denoise, start, times(steps, strength), self.process, fresh)
         before: dict[str, Tensor] | None = None
         while True:
             # Inference mode is entered for each step alone: a generator must not leave it on for its caller.
@@ -200,55 +288,5 @@ class JointDiffusion:
             if state is None:
                 return
             x, x0 = pack.split(state.x), pack.split(state.x0)
-            yield Step(self, state.index, steps, state.t, x, x0, before, evaluations(sampler, state.index))
+            yield Step(self, state.index, steps, state.t, x, x0, before, denoise.calls, held)
             before = x0
-
-    def _denoiser(
-        self,
-        clean: dict[str, Tensor],
-        noise: dict[str, Tensor],
-        pack: _Packer,
-        guidance: float,
-        speaker: str | None,
-    ) -> Denoiser:
-        """denoise(x, t) -> x0 on the packed, wanted streams."""
-        n = len(next(iter(noise.values())))
-        style = torch.full((n,), self.styles.index(speaker) if speaker else self.network.any_style, device=self.device)
-        conditional = bool(clean) or speaker is not None
-        guided = conditional and guidance != 1
-        zero, one = torch.zeros(n, device=self.device), torch.ones(n, device=self.device)
-
-        def denoise(flat: Tensor, t: float) -> Tensor:
-            scaled = self.process.network_input(flat, t)
-            wanted = pack.split(scaled)
-            x = {**noise, **clean, **wanted}
-            when = {k: zero if k in clean else one * t if k in wanted else one for k in noise}
-            if not guided:
-                return self.process.to_x0(flat, pack.flat(self.network(x, when, style)), t)
-            # Both halves in one batch: with the conditions, and with them replaced by pure noise ("not given").
-            free = {**noise, **wanted}
-            free_when = {k: one * t if k in wanted else one for k in noise}
-            both = self.network(
-                {k: torch.cat([x[k], free[k]]) for k in x},
-                {k: torch.cat([when[k], free_when[k]]) for k in when},
-                torch.cat([style, torch.full_like(style, self.network.any_style)]),
-            )
-            v_c, v_u = pack.flat(both).chunk(2)
-            return self.process.to_x0(flat, v_u + guidance * (v_c - v_u), t)
-
-        return denoise
-
-
-class _Packer:
-    """Wanted streams <-> one flat tensor (n, features), so that samplers need not know about streams."""
-
-    def __init__(self, example: dict[str, Tensor], want: Sequence[str]) -> None:
-        self.shapes = {k: example[k].shape[1:] for k in want}
-        self.sizes = [example[k][0].numel() for k in want]
-
-    def flat(self, streams: dict[str, Tensor]) -> Tensor:
-        return torch.cat([streams[k].flatten(1) for k in self.shapes], dim=1)
-
-    def split(self, flat: Tensor) -> dict[str, Tensor]:
-        parts = flat.split(self.sizes, dim=1)
-        return {k: p.unflatten(1, shape) for (k, shape), p in zip(self.shapes.items(), parts, strict=True)}

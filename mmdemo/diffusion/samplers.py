@@ -7,7 +7,7 @@ state outside its own frame, so a sampler can be stopped, abandoned or run twice
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from .schedule import Process
 
 Denoiser = Callable[[Tensor, float], Tensor]
+Noise = torch.Generator | Sequence[torch.Generator] | None  # for fresh noise: one for all, or one a sample
 Sampler = Callable[..., Iterator["State"]]
 
 
@@ -30,18 +31,32 @@ class State:
     x0: Tensor
 
 
+def fresh_noise(x: Tensor, generator: Noise) -> Tensor:
+    """Standard noise like ``x`` (n, ...), made on the CPU so that a seed means the same on every device.
+
+    With one generator a sample, sample i is the same however many there are.
+    """
+    if generator is None or isinstance(generator, torch.Generator):
+        return torch.randn(x.shape, generator=generator).to(x)
+    return torch.stack([torch.randn(x.shape[1:], generator=g) for g in generator]).to(x)
+
+
 def euler(
-    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: torch.Generator | None = None
+    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None
 ) -> Iterator[State]:
     """Euler steps of the probability-flow ODE; one network evaluation a step."""
     for i, (t, s) in enumerate(pairwise(ts), 1):
         x0 = denoise(x, t)
-        x = x0 if s == 0 else x + (s - t) * process.velocity(x, x0, t)
+        x = x0 if s == 0 else x + _span(process, t, s) * process.velocity(x, x0, t)
         yield State(i, s, x, x0)
 
 
+def _span(process: Process, t: float, s: float) -> float:
+    return float(process.clock(s) - process.clock(t))
+
+
 def heun(
-    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: torch.Generator | None = None
+    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None
 ) -> Iterator[State]:
     """Heun's second-order steps (Karras et al. 2022, algorithm 1); two evaluations a step, one in the last."""
     for i, (t, s) in enumerate(pairwise(ts), 1):
@@ -49,10 +64,10 @@ def heun(
         if s == 0:
             x = x0
         else:
-            slope = process.velocity(x, x0, t)
-            guess = x + (s - t) * slope
+            slope, span = process.velocity(x, x0, t), _span(process, t, s)
+            guess = x + span * slope
             x0 = denoise(guess, s)
-            x = x + (s - t) * 0.5 * (slope + process.velocity(guess, x0, s))
+            x = x + span * 0.5 * (slope + process.velocity(guess, x0, s))
         yield State(i, s, x, x0)
 
 
@@ -61,7 +76,7 @@ def ddim(
     x: Tensor,
     ts: list[float],
     process: Process,
-    generator: torch.Generator | None = None,
+    generator: Noise = None,
     eta: float = 0.0,
 ) -> Iterator[State]:
     """DDIM (Song et al. 2021): go to x0, then back to the next noise level along the same eps.
@@ -85,27 +100,26 @@ def ddim(
             fresh = eta * (step_variance.clamp(min=0) * sigma_s**2 / sigma_t**2).sqrt()
         x = alpha_s * x0 + (sigma_s**2 - fresh**2).clamp(min=0).sqrt() * eps
         if eta and s > 0:
-            # Noise is made on the CPU so that a seed means the same on every device.
-            x = x + fresh * torch.randn(x.shape, generator=generator).to(x)
+            x = x + fresh * fresh_noise(x, generator)
         yield State(i, s, x, x0)
 
 
 def ancestral(
-    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: torch.Generator | None = None
+    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None
 ) -> Iterator[State]:
     """Ancestral sampling (DDPM; Ho et al. 2020): the full reverse noise at every step."""
     yield from ddim(denoise, x, ts, process, generator, eta=1.0)
 
 
 def dpmpp_2m(
-    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: torch.Generator | None = None
+    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None
 ) -> Iterator[State]:
     """DPM-Solver++(2M) (Lu et al. 2022): second order from the previous step's x0; one evaluation a step."""
 
     def log_snr(t: float) -> float:
-        # At pure noise the flow and cosine processes have alpha = 0; a hair before it, so that steps stay finite.
-        t = min(t, 1 - 1e-4)
-        return math.log(float(process.alpha(t))) - math.log(float(process.sigma(t)))
+        # At pure noise the flow and cosine processes have alpha = 0 (a rounding error off, in fp32).
+        alpha = float(process.alpha(t))
+        return math.log(alpha) - math.log(float(process.sigma(t))) if alpha > 1e-6 else -math.inf
 
     before: Tensor | None = None
     h_before = 0.0
@@ -134,6 +148,25 @@ SAMPLERS: dict[str, Sampler] = {
     "ddim": ddim,
     "ancestral": ancestral,
 }
+
+
+def resampled(sampler: Sampler, again: int) -> Sampler:
+    """RePaint (Lugmayr et al. 2022): take every step ``again`` times more, from its start made noisy anew.
+
+    What is being made gets that many chances more to agree with what is kept. A sampler that remembers the step
+    before (DPM-Solver++) starts anew with every step, so it is of first order here.
+    """
+
+    def run(
+        denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None
+    ) -> Iterator[State]:
+        for i, (t, s) in enumerate(pairwise(ts), 1):
+            for left in reversed(range(again + 1 if s > 0 else 1)):
+                state = next(iter(sampler(denoise, x, [t, s], process, generator)))
+                x = process.renoise(state.x, fresh_noise(x, generator), s, t) if left else state.x
+            yield State(i, s, x, state.x0)
+
+    return run
 
 
 def evaluations(sampler: str, steps: int) -> int:

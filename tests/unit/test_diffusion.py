@@ -7,8 +7,8 @@ import torch
 
 from mmdemo.config import from_dict, to_dict
 from mmdemo.diffusion.dit import DiT, DiTConfig, Stream
-from mmdemo.diffusion.samplers import SAMPLERS, evaluations
-from mmdemo.diffusion.schedule import NAMES, Process, times
+from mmdemo.diffusion.samplers import SAMPLERS, evaluations, fresh_noise, resampled
+from mmdemo.diffusion.schedule import NAMES, SIGMA_MAX, Process, times
 
 MU, STD = 0.7, 0.5  # data x0 ~ N(MU, STD^2): the exact denoiser is known
 
@@ -70,8 +70,9 @@ def test_prediction_targets_invert(process):
         assert torch.allclose(p.to_x0(x, p.target(x0, eps, t), t), x0, atol=1e-5)
         h = 1e-3
         d_alpha, d_sigma = p.rates(t)
-        assert float(d_alpha) == pytest.approx(float(p.alpha(t + h) - p.alpha(t - h)) / (2 * h), abs=1e-3)
-        assert float(d_sigma) == pytest.approx(float(p.sigma(t + h) - p.sigma(t - h)) / (2 * h), rel=1e-2)
+        span = float(p.clock(t + h) - p.clock(t - h))
+        assert float(d_alpha) == pytest.approx(float(p.alpha(t + h) - p.alpha(t - h)) / span, abs=1e-3)
+        assert float(d_sigma) == pytest.approx(float(p.sigma(t + h) - p.sigma(t - h)) / span, rel=1e-2)
     assert float(p.sigma(0.0)) == 0 and float(p.alpha(0.0)) == 1
 
 
@@ -85,8 +86,94 @@ def test_network_input_has_unit_variance(process):
         assert variance == pytest.approx(expected, rel=0.03)
 
 
+def test_variance_exploding_is_x_plus_root_of_its_time():
+    p = Process("ve")
+    x0, eps = torch.randn(64), torch.randn(64)
+    for t in (0.1, 0.6, 1.0):
+        assert torch.allclose(p.noise(x0, eps, t), x0 + p.tau(t).sqrt() * eps, rtol=1e-5)
+    assert float(p.tau(0.0)) == 0 and float(p.tau(1.0)) == SIGMA_MAX**2
+    # Its end drowns the data: two spoken digits (640 values of unit variance) are less than sigma apart.
+    assert float(p.sigma(1.0)) > math.sqrt(2 * 640)
+
+
+@pytest.mark.parametrize("process", NAMES)
+def test_noise_added_on_top_of_noise_is_noise_of_the_later_time(process):
+    p = Process(process)
+    x0, eps, fresh = torch.full((100_000,), 2.0), torch.randn(100_000), torch.randn(100_000)
+    x = p.renoise(p.noise(x0, eps, 0.4), fresh, 0.4, 0.7)
+    assert x.mean().item() == pytest.approx(2 * float(p.alpha(0.7)), abs=0.02 * (1 + float(p.sigma(0.7))))
+    assert x.std().item() == pytest.approx(float(p.sigma(0.7)), rel=0.02)
+
+
+@pytest.mark.parametrize("process", NAMES)
+@pytest.mark.parametrize("name", ["heun", "dpmpp_2m", "ancestral"])
+def test_resampling_gives_the_data_distribution(name, process):
+    p = Process(process)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(20_000, 1, generator=generator) * p.sigma(1.0)
+    states = list(resampled(SAMPLERS[name], 2)(exact_denoiser(p), x, times(32), p, generator))
+    assert [s.index for s in states] == list(range(1, 33)) and states[-1].t == 0
+    assert states[-1].x.mean().item() == pytest.approx(MU, abs=0.035)
+    assert states[-1].x.std().item() == pytest.approx(STD, abs=0.12)
+
+
+def test_resampling_takes_every_step_again_from_its_start():
+    calls = []
+
+    def denoise(x, t):
+        calls.append(t)
+        return x * 0
+
+    p, generator = Process("flow"), torch.Generator().manual_seed(0)
+    list(resampled(SAMPLERS["euler"], 1)(denoise, torch.randn(2, 3), times(4), p, generator))
+    assert calls == [1.0, 1.0, 0.75, 0.75, 0.5, 0.5, 0.25]  # the last step ends in data: no noise to go back to
+
+
+def test_one_generator_a_sample_makes_noise_independent_of_the_others():
+    def noise(n):
+        return fresh_noise(torch.zeros(n, 5), [torch.Generator().manual_seed(i) for i in range(n)])
+
+    assert torch.equal(noise(1), noise(3)[:1]) and not torch.equal(noise(2)[0], noise(2)[1])
+
+
+@pytest.mark.parametrize("process", NAMES)
+def test_a_transformer_trains_and_samples_under_every_process(process):
+    """Two streams that agree (all +1 or all -1): after a short training, samples are near the data and agree."""
+    torch.manual_seed(0)
+    p, shapes = Process(process), {"a": (4, 2), "b": (4, 3)}
+    net = DiT(DiTConfig([Stream("a", 4, [2]), Stream("b", 4, [3])], width=32, depth=1, heads=2))
+    optimizer = torch.optim.AdamW(net.parameters(), lr=5e-3)
+    for _ in range(160):
+        sign = torch.randint(2, (64, 1, 1)) * 2.0 - 1
+        t = torch.rand(64) * 0.98 + 0.01
+        x, target = {}, {}
+        for k, shape in shapes.items():
+            x0, eps, wide = sign.expand(-1, *shape), torch.randn(64, *shape), t.reshape(-1, 1, 1)
+            x[k] = p.network_input(p.noise(x0, eps, wide), wide)
+            target[k] = p.target(x0, eps, wide)
+        out = net(x, dict.fromkeys(shapes, t))
+        loss = sum((out[k] - target[k]).square().mean() for k in shapes)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    @torch.no_grad()
+    def denoise(flat, t):
+        parts = dict(zip(shapes, p.network_input(flat, t).split([8, 12], dim=1), strict=True))
+        parts = {k: v.unflatten(1, shapes[k]) for k, v in parts.items()}
+        out = net(parts, {k: torch.full((len(flat),), t) for k in shapes})
+        return p.to_x0(flat, torch.cat([v.flatten(1) for v in out.values()], dim=1), t)
+
+    x = torch.randn(64, 20) * p.sigma(1.0)
+    for name in ("heun", "ancestral"):
+        made = list(SAMPLERS[name](denoise, x, times(16), p, torch.Generator().manual_seed(1)))[-1].x
+        sign = made.mean(1, keepdim=True).sign()
+        assert (made - sign).abs().mean() < 0.3  # all 20 values of a sample near one of the two
+        assert 0.2 < (sign > 0).float().mean() < 0.8  # and both are made
+
+
 def test_times_and_evaluations():
-    assert times(4) == [1.0, 0.75, 0.5, 0.25, 0.0]
+    assert times(4) == [1.0, 0.75, 0.5, 0.25, 0.0] and times(2, 0.5) == [0.5, 0.25, 0.0]
     assert evaluations("heun", 8) == 15 and evaluations("euler", 8) == 8
 
 

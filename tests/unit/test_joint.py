@@ -47,6 +47,43 @@ def test_a_seed_is_a_result_and_sample_i_does_not_depend_on_n(model):
     assert not torch.allclose(one, other, atol=1e-2) and not torch.allclose(three[0], three[1], atol=1e-2)
 
 
+def test_start_noise_is_made_on_the_cpu_from_the_seed_alone(model):
+    """The very numbers, so that a seed means the same on every device and in every version of the program."""
+    noise = model.start_noise(2, 7)
+    assert noise["image"][0].flatten()[:3].tolist() == pytest.approx([-1.744151, -0.748854, 0.676856], abs=1e-5)
+    assert not torch.equal(noise["image"][0], noise["image"][1])
+    assert not torch.equal(model.start_noise(1, 7, block=1)["image"][0], noise["image"][0])
+
+
+def test_every_bit_of_a_seed_counts(model):
+    """PyTorch's CPU generator ignores all but the lowest 32 bits of its seed."""
+    noise = [model.start_noise(1, seed)["text"] for seed in (1, 1 + 2**26, 1 + 2**30)]
+    assert not torch.equal(noise[0], noise[1]) and not torch.equal(noise[0], noise[2])
+
+
+def test_noise_added_on_the_way_does_not_depend_on_n(model):
+    one, three = (
+        last(model.sample({"text": "two"}, ("image",), n=n, steps=4, sampler="ancestral", seed=5)).x0["image"]
+        for n in (1, 3)
+    )
+    assert torch.allclose(one[0], three[0], atol=1e-4)
+
+
+def test_a_step_looks_up_its_codes_once(model, monkeypatch):
+    step = last(model.sample({"text": "two"}, want=("image",), n=1, steps=2))
+    calls, rvq = [], model.codecs["image"].tokenizer.rvq
+    encode = rvq.encode
+    monkeypatch.setattr(rvq, "encode", lambda *a: calls.append(1) or encode(*a))
+    step.preview("image"), step.code_distance, step.tokens("image"), step.preview("image")
+    assert len(calls) == 1
+
+
+def test_evaluations_are_counted(model):
+    for sampler, total in (("heun", 9), ("euler", 5)):
+        steps = list(model.sample({"text": "two"}, ("image",), n=1, steps=5, sampler=sampler))
+        assert steps[-1].evaluations == total and steps[0].evaluations == (2 if sampler == "heun" else 1)
+
+
 def test_conditions_speaker_and_guidance_matter(model):
     def run(given, **settings):
         return last(model.sample(given, want=("image",), n=1, steps=3, **settings)).x0["image"]
@@ -103,6 +140,10 @@ def test_many_inputs_at_once_equal_one_by_one(model):
         ({"text": "two"}, {"steps": 0}, "1 to 250"),
         ({"text": "two"}, {"sampler": "magic"}, "choose one of euler"),
         ({"text": "two"}, {"speaker": "nobody"}, "choose one of ann"),
+        ({"text": "two"}, {"seed": -1}, "seed must be 0 to"),
+        ({"text": "two"}, {"seed": 2**31}, "seed must be 0 to"),
+        ({"text": "two"}, {"n": 2.5}, "1 to 64"),
+        ({"text": "two"}, {"guidance": float("nan")}, "guidance weight must be"),
         ({"text": "a word far too long for it"}, {}, "bytes long"),
         ({"audio": (16_000, np.zeros(8000, np.float32))}, {}, "silent"),
         ({"image": Image.new("RGB", (50, 50))}, {}, "blank"),
@@ -120,7 +161,7 @@ def test_other_tokenizer_weights_are_refused(tmp_path):
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="was trained on tokenizer image 00000000"):
         JointDiffusion(folder, "cpu")
-    assert checkpoints.read_config(folder)["kind"] == "diffusion"
+    assert checkpoints.read_config(folder)["kind"] == "joint"
 
 
 # ------------------------------------------------------------------------- framing of inputs

@@ -1,0 +1,202 @@
+"""Long outputs by blocks: a number of several digits as one recording and one strip picture.
+
+The model's frame holds one digit, so a number is made digit by digit, diffusion within a block and autoregression
+over blocks. A block takes these from the one before it:
+
+- the voice: the style token is the same for all blocks (chosen by the seed where no speaker is named);
+- the manner: the start noise is correlated with that of the block before (`CARRY`), so that what the model draws from
+  noise, such as the slant of the pen or the pitch of the voice, drifts from digit to digit instead of jumping;
+- the seam: blocks are joined as tokens and decoded as a whole, so each block's first samples are decoded with the end
+  of the block before in sight, and no click can arise where two waveforms would meet.
+
+What it does not do: the network does not look at the block before itself; it was trained on single digits.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..digits import CHINESE, ENGLISH
+from ..errors import InputError
+from ..tokenizers.tokens import Tokens
+from .checks import check_settings
+from .inputs import frame_sound
+from .seeds import generator
+from .step import Step
+
+if TYPE_CHECKING:
+    from .joint import JointDiffusion
+
+MAX_DIGITS = 8
+CARRY = 0.6  # correlation of a block's start noise with the block before
+PAUSE = 0.1  # seconds of silence kept after each word
+QUIET = 0.02  # of the loudest frame: quieter frames after the last louder one are silence
+
+
+def read_number(number: str) -> list[int]:
+    """The digits of a number as typed ("4072", "４０７２", "四零七二"). Raises InputError for anything else."""
+    digits = []
+    for character in str(number).strip():
+        value = CHINESE.index(character) if character in CHINESE else unicodedata.decimal(character, None)
+        if value is None:
+            raise InputError(f"{str(number).strip()[:20]!r} is no number: give 1 to {MAX_DIGITS} digits, such as 4072.")
+        digits.append(int(value))
+    if not 1 <= len(digits) <= MAX_DIGITS:
+        raise InputError(f"Give a number of 1 to {MAX_DIGITS} digits, such as 4072, not {len(digits)}.")
+    return digits
+
+
+Blocks = dict[str, list[list[Tensor]]]  # modality -> per sample, codes (L, *positions) of its blocks in turn
+
+
+class NumberStep:
+    """One step of one block, and the whole number so far; it answers what `Step` answers.
+
+    Attributes:
+        block: index of the block this step belongs to, of ``blocks``. digits: the number.
+        index, steps: over all blocks. t, x, x0, change, code_distance: of the block at work.
+    """
+
+    def __init__(self, step: Step, block: int, digits: Sequence[int], before: Blocks, evaluations: int) -> None:
+        self.step, self.block, self.digits = step, block, tuple(digits)
+        self.blocks = len(self.digits)
+        self.index, self.steps = block * step.steps + step.index, self.blocks * step.steps
+        self.t, self.x, self.x0, self.evaluations = step.t, step.x, step.x0, evaluations
+        self._before = before
+
+    @cached_property
+    def parts(self) -> Blocks:
+        """Codes of all blocks so far; an unfinished one is not trimmed yet."""
+        out = {}
+        for name in self.x0:
+            now = _cut(self.step, name) if self.step.last else list(self.step.codes(name))
+            before = self._before.get(name, [[] for _ in now])
+            out[name] = [[*row, part] for row, part in zip(before, now, strict=True)]
+        return out
+
+    @property
+    def last(self) -> bool:
+        """Whether the number is complete."""
+        return self.index == self.steps
+
+    @property
+    def text(self) -> str:
+        """The digits so far, this block's included."""
+        return "".join(map(str, self.digits[: self.block + 1]))
+
+    @property
+    def change(self) -> float:
+        return self.step.change
+
+    @property
+    def code_distance(self) -> dict[str, float]:
+        return self.step.code_distance
+
+    def tokens(self, modality: str) -> list[Tokens]:
+        """Per sample the whole strip or recording so far, as tokens."""
+        model = self.step.model
+        codec = model.codecs[modality]
+        rows = (torch.cat(row, dim=-1).cpu().clone() for row in self.parts[modality])
+        return [codec.wrap(codes, model.meta(modality, *codes.shape[1:])) for codes in rows]
+
+    def pieces(self, modality: str) -> list[list[Tensor]]:
+        """Per sample, the decoded whole cut where its blocks meet and brought back to one block's frame.
+
+        For judging block by block what is seen and heard in the whole: pictures (3, H, W) in [0, 1], and recordings
+        (T,) that are framed as an input would be.
+        """
+        codec, stream = self.step.model.codecs[modality], self.step.model.modalities[modality]
+        stride = codec.tokenizer.stride
+        rows = []
+        for tokens, blocks in zip(self.tokens(modality), self.parts[modality], strict=True):
+            cut = codec.decode_tensor(tokens).split([stride * part.shape[-1] for part in blocks], dim=-1)
+            rows.append([_framed(c, stride * stream.shape[0]) if modality == "audio" else c for c in cut])
+        return rows
+
+    def preview(self, modality: str) -> list[Any]:
+        """Per sample a strip picture (32 pixels a digit), or one recording (16000, float32 array)."""
+        codec = self.step.model.codecs[modality]
+        return [codec.decode(tokens) for tokens in self.tokens(modality)]
+
+
+def sample_number(
+    model: JointDiffusion,
+    number: str,
+    want: Sequence[str] = ("image", "audio"),
+    n: int = 1,
+    steps: int = 24,
+    guidance: float = 2.0,
+    sampler: str = "heun",
+    seed: int = 0,
+    speaker: str | None = None,
+    carry: float = CARRY,
+) -> Iterator[NumberStep]:
+    """Make a number of up to 8 digits, block by block, yielding every step. A plain generator: close it to stop.
+
+    Args:
+        number: its digits, 1 to 8 of them. want: "image" (a strip), "audio" (one recording) or both.
+        speaker: one of the model's (None: one that the seed chooses, the same for the whole number).
+        carry: correlation of each block's start noise with the block before, 0 (none) to 1 (the same noise).
+        n, steps, guidance, sampler, seed: as in `JointDiffusion.sample`; steps are those of each block.
+
+    Raises:
+        InputError: it is no such number, or a setting cannot be used.
+    """
+    digits, want = read_number(number), tuple(want)
+    check_settings(model, {"text": number}, want, n, steps, guidance, sampler, seed, speaker)
+    if not 0 <= carry <= 1:
+        raise InputError(f"What a block carries over from the one before is a share from 0 to 1, not {carry:g}.")
+    if speaker is None and model.speakers:
+        drawn = torch.randint(len(model.speakers), (1,), generator=generator(seed, purpose="speaker"))
+        speaker = model.speakers[int(drawn)]
+    noise: dict[str, Tensor] = {}
+    blocks: Blocks = {}
+    spent = 0
+    for block, digit in enumerate(digits):
+        word = model.encode("text", ENGLISH[digit])
+        fresh = model.start_noise(n, seed, block)
+        noise = {k: carry * noise[k] + (1 - carry**2) ** 0.5 * eps for k, eps in fresh.items()} if noise else fresh
+        run = model.run(
+            {"text": word.expand(n, *word.shape[1:])},
+            want,
+            noise,
+            steps=steps,
+            guidance=guidance,
+            sampler=sampler,
+            speaker=speaker,
+            fresh=[generator(seed, i, block, "way") for i in range(n)],
+        )
+        for step in run:
+            state = NumberStep(step, block, digits, blocks, spent + step.evaluations)
+            yield state
+        blocks, spent = state.parts, state.evaluations
+
+
+def _framed(wave: Tensor, samples: int) -> Tensor:
+    try:
+        return frame_sound(wave, samples)
+    except InputError:  # silent
+        return torch.zeros(samples)
+
+
+def _cut(step: Step, modality: str) -> list[Tensor]:
+    """Codes (L, *positions) of a finished block, per sample: words end a short pause after their last sound."""
+    codes = list(step.codes(modality))
+    if modality != "audio":
+        return codes
+    stride = step.model.codecs[modality].tokenizer.stride
+    waves = step.decoded(modality)  # (n, T)
+    level = waves.unflatten(1, (-1, stride)).square().mean(2).sqrt()  # (n, frames)
+    pause = round(PAUSE * 16_000 / stride)
+    rows = []
+    for row, part in zip(level, codes, strict=True):
+        sounding = (row > QUIET * row.max()).nonzero()[:, 0]
+        end = int(sounding[-1]) + 1 if len(sounding) else len(row)
+        rows.append(part[:, : end + pause])
+    return rows
