@@ -7,7 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..config import from_dict
+from ..errors import InputError
 from . import data
+from .discriminators import Critic, CriticConfig
 from .losses import SpectralLoss
 from .recipe import Recipe
 from .tokenizer_task import TokenizerTask
@@ -30,6 +33,12 @@ class AudioTask(TokenizerTask):
         self.spectral = SpectralLoss().to(device)
         self.mel_weight = float(recipe.loss.get("mel", 10.0))
         self.magnitude_weight = float(recipe.loss.get("magnitude", 6.0))
+
+    def make_critic(self, settings: dict[str, object]) -> Critic:
+        try:
+            return Critic(from_dict(CriticConfig, settings))
+        except ValueError as error:
+            raise InputError(f"The recipe {self.recipe.name!r} cannot be used: {error}") from error
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         rows = [self._segment(generator) for _ in range(self.recipe.batch_size)]

@@ -1,4 +1,4 @@
-"""The training loop: AdamW, warm-up then cosine, optional weight averaging, exact resume.
+"""The training loop: AdamW, warm-up then cosine, optional weight averaging, optional critic, exact resume.
 
 What is specific to a model lives in its `Task`; this file knows steps, time, gradients and files.
 """
@@ -28,6 +28,7 @@ class Task(ABC):
     model: nn.Module
     recipe: Recipe
     device: torch.device
+    critic: nn.Module | None = None  # trained against the model with an optimizer of its own; never exported
 
     @abstractmethod
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
@@ -40,6 +41,18 @@ class Task(ABC):
     @abstractmethod
     def export(self, folder: Path, notes: dict[str, object]) -> None:
         """Write a checkpoint others can load."""
+
+    def critic_loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+        """As ``loss``, for the critic; called after it, on the same batch, in which ``loss`` may leave its output."""
+        raise NotImplementedError
+
+    def critic_settings(self) -> tuple[float, tuple[float, float]]:
+        """Peak learning rate and betas of the critic's optimizer."""
+        return self.recipe.learning_rate, (self.recipe.betas[0], self.recipe.betas[1])
+
+    def critic_alone(self, step: int) -> bool:
+        """Whether only the critic is trained at this step: against a beginner the model would learn nothing good."""
+        return False
 
     def before_step(self, step: int) -> None:  # noqa: B027 - a hook, empty by default
         """Called before each step (the codebooks' k-means start hangs here)."""
@@ -75,27 +88,61 @@ def autocast_pays(device: torch.device) -> bool:
     return min(seconds(torch.bfloat16) for _ in range(3)) < 0.8 * min(seconds(torch.float32) for _ in range(3))
 
 
+class Learner:
+    """A network with its optimizer. Weights that need no gradient when it is made are left as they are."""
+
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, rate: float, betas: tuple[float, float], device: torch.device
+    ) -> None:
+        self.network, self.clip_norm = network, recipe.clip_norm
+        self.share = rate / recipe.learning_rate  # of the schedule, which is the same for all
+        decay: list[Tensor] = []
+        plain: list[Tensor] = []
+        for p in network.parameters():
+            if p.requires_grad:
+                (decay if p.ndim >= 2 else plain).append(p)  # no weight decay on biases and norms
+        groups = [
+            {"params": decay, "weight_decay": recipe.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, lr=rate, betas=betas, fused=device.type != "mps")
+
+    def descend(self, loss: Tensor, rate: float) -> None:
+        """One step down the gradient of ``loss``, at the schedule's learning rate ``rate``."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * self.share
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_norm)
+        if torch.isfinite(norm):  # one bad batch must not end a night's run
+            self.optimizer.step()
+
+    def state(self, prefix: str) -> dict[str, Tensor]:
+        """The optimizer's moments, flat, for a snapshot."""
+        whole = self.optimizer.state_dict()["state"]
+        return {f"{prefix}{i}.{k}": torch.as_tensor(v) for i, values in whole.items() for k, v in values.items()}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """The reverse of ``state``, its prefix taken off."""
+        whole = self.optimizer.state_dict()
+        for key, value in state.items():
+            index, name = key.split(".", 1)
+            whole["state"].setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict(whole)
+
+
 class Trainer:
     """Runs a task for ``recipe.steps`` steps, or for ``minutes`` if given (then the schedule follows the clock)."""
 
     def __init__(self, task: Task, out: Path, minutes: float | None = None, quiet: bool = False) -> None:
         self.task, self.recipe, self.out, self.minutes, self.quiet = task, task.recipe, out, minutes, quiet
         self.step, self.elapsed = 0, 0.0
-        decay: list[Tensor] = []
-        plain: list[Tensor] = []
-        for p in task.model.parameters():
-            if p.requires_grad:
-                (decay if p.ndim >= 2 else plain).append(p)  # no weight decay on biases and norms
-        groups = [
-            {"params": decay, "weight_decay": self.recipe.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ]
-        self.optimizer = torch.optim.AdamW(
-            groups,
-            lr=self.recipe.learning_rate,
-            betas=(self.recipe.betas[0], self.recipe.betas[1]),
-            fused=task.device.type != "mps",
-        )
+        betas = (self.recipe.betas[0], self.recipe.betas[1])
+        self.learner = Learner(task.model, self.recipe, self.recipe.learning_rate, betas, task.device)
+        self.critic: Learner | None = None
+        if task.critic is not None:
+            rate, betas = task.critic_settings()
+            self.critic = Learner(task.critic, self.recipe, rate, betas, task.device)
         self.average = {k: v.detach().clone() for k, v in task.model.named_parameters()} if self.recipe.ema else {}
 
     @property
@@ -130,22 +177,25 @@ class Trainer:
         generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.step)
         self.task.before_step(self.step)
         batch = {k: v.to(self.task.device) for k, v in self.task.batch(generator).items()}
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.progress, self.step, self.recipe)
-        with torch.autocast(self.task.device.type, torch.bfloat16, enabled=self.autocast):
-            loss, shown = self.task.loss(batch, self.step)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.task.model.parameters(), self.recipe.clip_norm)
-        if torch.isfinite(norm):  # one bad batch must not end a night's run
-            self.optimizer.step()
+        rate = learning_rate(self.progress, self.step, self.recipe)
+        shown: dict[str, float] = {}
+        if self.critic is None or not self.task.critic_alone(self.step):
+            with torch.autocast(self.task.device.type, torch.bfloat16, enabled=self.autocast):
+                loss, shown = self.task.loss(batch, self.step)
+            self.learner.descend(loss, rate)
+            shown = {"loss": loss.item(), **shown}
+        if self.critic is not None:
+            with torch.autocast(self.task.device.type, torch.bfloat16, enabled=self.autocast):
+                loss, figures = self.task.critic_loss(batch, self.step)
+            self.critic.descend(loss, rate)
+            shown |= figures
         self.step += 1
         if self.average:
             # Warm-up of the average (power 0.75): early weights are forgotten quickly.
             decay = min(self.recipe.ema, 1 - (1 + self.step) ** -0.75)
             for k, v in self.task.model.named_parameters():
                 self.average[k].lerp_(v.detach(), 1 - decay)
-        return {"loss": loss.item(), **shown}
+        return shown
 
     # ---------------------------------------------------------------------------- files
 
@@ -153,8 +203,10 @@ class Trainer:
         """Snapshot for ``--resume`` and the exported checkpoint (averaged weights if there are any)."""
         state = {f"model.{k}": v for k, v in self.task.model.state_dict().items()}
         state |= {f"average.{k}": v for k, v in self.average.items()}
-        for i, values in self.optimizer.state_dict()["state"].items():
-            state |= {f"optimizer.{i}.{k}": torch.as_tensor(v) for k, v in values.items()}
+        state |= self.learner.state("optimizer.")
+        if self.critic is not None:
+            state |= {f"critic.{k}": v for k, v in self.critic.network.state_dict().items()}
+            state |= self.critic.state("critic_optimizer.")
         folder = self.out / "resume"
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / "state.tmp"  # written aside, then moved: a cut never leaves half a file
@@ -189,14 +241,14 @@ class Trainer:
         where = json.loads((folder / "state.json").read_text("utf-8"))
         try:
             self.task.model.load_state_dict(_part(state, "model."))
+            if self.critic is not None:
+                self.critic.network.load_state_dict(_part(state, "critic."))
         except RuntimeError as error:
             raise InputError(f"The run in {self.out} was made by another recipe.") from error
         self.average = _part(state, "average.")
-        whole = self.optimizer.state_dict()
-        for key, value in _part(state, "optimizer.").items():
-            index, name = key.split(".", 1)
-            whole["state"].setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict(whole)
+        self.learner.load(_part(state, "optimizer."))
+        if self.critic is not None:
+            self.critic.load(_part(state, "critic_optimizer."))
         self.step, self.elapsed = where["step"], where["elapsed"]
 
 

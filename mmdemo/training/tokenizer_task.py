@@ -1,4 +1,8 @@
-"""Training of the tokenizers: unquantised warm-up, k-means start, then residual VQ with quantizer dropout."""
+"""Training of the tokenizers: unquantised warm-up, k-means start, then residual VQ with quantizer dropout.
+
+A later stage may freeze the encoder and its codebooks and refine the decoder alone, also against discriminators:
+codes keep their meaning, so files made before stay readable and a diffusion model on the latents stays valid.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,23 @@ from torch import Tensor
 
 from .. import checkpoints
 from ..config import to_dict
+from ..errors import InputError
 from ..tokenizers import Tokenizer, TokenizerOutput, build_tokenizer
 from ..tokenizers.quantize import dropout_levels
+from .discriminators import Critic
 from .loop import Task
+from .losses import adversarial_loss, discriminator_loss, feature_loss
 from .recipe import Recipe
 
 KMEANS_VECTORS = 24_000
+ENCODER = ("embed", "gather", "encoder", "project_in", "bottleneck")  # modules that decide what a code means
 
 
 class TokenizerTask(Task):
     """Shared by the three tokenizers; subclasses give batches and a reconstruction loss."""
 
     modality: str
+    critic: Critic | None = None
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
@@ -30,13 +39,29 @@ class TokenizerTask(Task):
         self.model: Tokenizer = build_tokenizer(self.modality, settings).to(device)
         self.free_steps = int(recipe.loss.get("unquantised_steps", 300))
         self.dropout = float(recipe.loss.get("quantizer_dropout", 0.5))
+        if recipe.freeze not in ("", "encoder"):
+            raise InputError(f'A tokenizer cannot freeze {recipe.freeze!r}: only "encoder", or nothing.')
+        self.frozen = recipe.freeze == "encoder"
+        if self.frozen:
+            for name, module in self.model.named_children():
+                module.requires_grad_(name not in ENCODER)
+        if recipe.critic:
+            self.critic = self.make_critic(recipe.critic).to(device)
+
+    def make_critic(self, settings: dict[str, object]) -> Critic:
+        """Discriminators from a recipe's ``[critic]`` table, for modalities that have any."""
+        raise InputError(f"There are no discriminators for {self.modality}: leave [critic] out of the recipe.")
 
     def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         """Loss of one reconstruction and the figures to show."""
         raise NotImplementedError
 
     def before_step(self, step: int) -> None:
-        if self.model.levels and step >= self.free_steps and not self.model.rvq.ready:
+        if not self.model.levels or self.model.rvq.ready:
+            return
+        if self.frozen:
+            raise InputError("A frozen encoder must be a trained one: start from a checkpoint with --init.")
+        if step >= self.free_steps:
             self.model.rvq.initialise(self._latents())
 
     @torch.no_grad()
@@ -51,17 +76,66 @@ class TokenizerTask(Task):
             found.append(z.movedim(1, -1).reshape(-1, z.shape[1]).float())
         return torch.cat(found)
 
-    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+    def output(self, batch: dict[str, Tensor], step: int) -> TokenizerOutput:
+        """The autoencoder on a batch, each row with its own number of levels (quantizer dropout)."""
         active = None
         if self.model.levels:
             generator = torch.Generator().manual_seed(self.recipe.seed * 7 + step)
             active = dropout_levels(len(batch["x"]), self.model.levels, self.dropout, generator).to(self.device)
-        out: TokenizerOutput = self.model(batch["x"], active)
+        if not self.frozen:
+            return self.model(batch["x"], active)
+        # In full precision, as codes are made when the tokenizer is used; in eval mode the codebooks hold still.
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            bottleneck = self.model.bottleneck.train(not self.model.levels)
+            z = self.model.to_latent(batch["x"])
+            quantized = bottleneck(z, active, self.model.position_mask(batch["x"]))
+        return TokenizerOutput(self.model.from_latent(quantized.z, quantized.active), quantized)
+
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+        out = self.output(batch, step)
         loss, shown = self.reconstruction(out.y, batch)
+        if self.critic is not None:
+            batch["y"] = out.y.detach()  # the critic's turn comes next
+            more, figures = self._adversarial(out.y, batch["x"])
+            loss, shown = loss + more, {**shown, **figures}
         return loss + out.quantized.loss, {**shown, "aux": out.quantized.loss.item()}
 
+    # ------------------------------------------------------------------------------ adversarial
+
+    def critic_settings(self) -> tuple[float, tuple[float, float]]:
+        assert self.critic is not None
+        config = self.critic.config
+        return config.learning_rate, (config.betas[0], config.betas[1])
+
+    def critic_alone(self, step: int) -> bool:
+        return self.critic is not None and step < self.critic.config.alone_steps
+
+    def _adversarial(self, y: Tensor, x: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """What the decoder pays for rows that the discriminators can tell from real ones."""
+        assert self.critic is not None
+        config = self.critic.config
+        self.critic.requires_grad_(False)  # no gradients for the critic's own weights: a third of the cost
+        with torch.no_grad():
+            real = self.critic(x[: config.rows])
+        fake = self.critic(y[: config.rows])
+        self.critic.requires_grad_(True)
+        adversarial, features = adversarial_loss(fake), feature_loss(real, fake)
+        shown = {"adv": adversarial.item(), "feat": features.item()}
+        return config.adversarial * adversarial + config.features * features, shown
+
+    def critic_loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+        assert self.critic is not None
+        rows = self.critic.config.rows
+        if "y" not in batch:  # the critic is alone: nobody has made a reconstruction yet
+            with torch.no_grad():
+                batch["y"] = self.output({k: v[:rows] for k, v in batch.items()}, step).y
+        loss = discriminator_loss(self.critic(batch["x"][:rows]), self.critic(batch["y"][:rows]))
+        return loss, {"critic": loss.item()}
+
+    # ------------------------------------------------------------------------------ status and files
+
     def status(self) -> str:
-        if not self.model.levels or not self.model.rvq.ready:
+        if self.frozen or not self.model.levels or not self.model.rvq.ready:
             return ""
         used, perplexity = self.model.rvq.usage()
         pairs = (f"{100 * u:.0f}%/{p:.0f}" for u, p in zip(used, perplexity, strict=True))
@@ -73,6 +147,6 @@ class TokenizerTask(Task):
             "name": self.recipe.name,
             "modality": self.modality,
             "model": to_dict(self.model.config),
-            "training": notes,
+            "training": {**notes, "frozen": self.recipe.freeze} if self.frozen else notes,
         }
         checkpoints.save(folder, self.model, config)
