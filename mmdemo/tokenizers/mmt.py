@@ -20,7 +20,7 @@ import binascii
 import math
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,42 +106,79 @@ def read(data: bytes) -> dict[str, Any]:
     Raises:
         InputError: it is foreign, damaged, cut short, newer than this program, or needs a prior that is not here.
     """
-    if data[:3] != MAGIC:
-        raise InputError("This is not an .mmt file: it does not begin with MMT.")
-    if len(data) < 5 or data[3] != VERSION:
-        raise InputError(f"This .mmt file needs another mmdemo (known here: version {VERSION}).")
-    if len(data) < 14 or binascii.crc_hqx(data[:-2], 0) != struct.unpack(">H", data[-2:])[0]:
-        raise InputError("This .mmt file is damaged or cut short: its checksum does not match.")
+    header, reader, checksum = _opened(data)
     try:
-        return _parse(_Reader(data[:-6], 4), struct.unpack(">I", data[-6:-2])[0])
+        return (_read_exact if header.coding == EXACT else _read_codes)(header, reader, checksum)
     except InputError:
         raise
     except (IndexError, ValueError, KeyError, UnicodeDecodeError, AssertionError) as error:
         raise InputError("This .mmt file is damaged: its header makes no sense.") from error
 
 
-def _parse(reader: _Reader, checksum: int) -> dict[str, Any]:
+def symbols(data: bytes) -> int:
+    """Codes, or bytes of an exact text, that a file announces: what decoding will cost, before it is paid.
+
+    Raises InputError as `read`.
+    """
+    return math.prod(_opened(data)[0].shape)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What stands before the payload; the shape is (levels, *positions), or (1, bytes) of an exact text."""
+
+    coding: int
+    model: str
+    modality: str
+    shape: tuple[int, ...]
+    mark: str  # of the prior; "" for packed codes
+    size: int = 0  # K, of packed codes
+    fingerprint: str = ""
+    meta: dict[str, int] = field(default_factory=dict)
+
+
+def _opened(data: bytes) -> tuple[_Header, _Reader, int]:
+    """The checked header of a file, a reader that stands at the payload, and the checksum of the content."""
+    if data[:3] != MAGIC:
+        raise InputError("This is not an .mmt file: it does not begin with MMT.")
+    if len(data) < 5 or data[3] != VERSION:
+        raise InputError(f"This .mmt file needs another mmdemo (known here: version {VERSION}).")
+    if len(data) < 14 or binascii.crc_hqx(data[:-2], 0) != struct.unpack(">H", data[-2:])[0]:
+        raise InputError("This .mmt file is damaged or cut short: its checksum does not match.")
+    reader = _Reader(data[:-6], 4)
+    try:
+        header = _header(reader)
+        if not 1 <= math.prod(header.shape) <= MAX_CODES:
+            raise ValueError
+    except (IndexError, ValueError, KeyError, UnicodeDecodeError) as error:
+        raise InputError("This .mmt file is damaged: its header makes no sense.") from error
+    return header, reader, struct.unpack(">I", data[-6:-2])[0]
+
+
+def _header(reader: _Reader) -> _Header:
     coding, known = reader.byte() % 16, reader.data[4] // 16
     model = SHIPPED[known] if known else reader.take(reader.varint()).decode()
     modality = model if known else MODALITIES[reader.byte()]
     if coding not in (PACKED, PRIOR, EXACT):
         raise InputError("This .mmt file is coded in a way this mmdemo does not know: it needs a newer one.")
-    out = {"model": model, "modality": modality}
     if coding == EXACT:
-        return out | _read_exact(reader, checksum)
+        return _Header(coding, model, modality, (1, reader.varint()), reader.take(2).hex())
     fingerprint = reader.take(4).hex()
     mark, size = (reader.take(2).hex(), 0) if coding == PRIOR else ("", reader.varint())
     shape = (reader.varint(), *(reader.varint() for _ in range(AXES[modality])))
     meta = {key: reader.varint() for key in META[modality]}
-    if not 1 <= math.prod(shape) <= MAX_CODES:
-        raise ValueError
-    payload = reader.rest()
-    if coding == PACKED:
+    return _Header(coding, model, modality, shape, mark, size, fingerprint, meta)
+
+
+def _read_codes(header: _Header, reader: _Reader, checksum: int) -> dict[str, Any]:
+    shape, size, payload = header.shape, header.size, reader.rest()
+    if header.coding == PACKED:
         if not 2 <= size <= 1 << 20:
             raise ValueError
         codes = _unpack(payload, math.prod(shape), _code_bits(size)).reshape(shape)
     else:
-        prior = _matching(store.prior_for(model, fingerprint), mark, f"the model {model!r} ({fingerprint})")
+        prior = store.prior_for(header.model, header.fingerprint)
+        prior = _matching(prior, header.mark, f"the model {header.model!r} ({header.fingerprint})")
         size = prior.network.config.codebook_size
         if shape[0] > prior.network.config.levels:
             raise ValueError
@@ -149,18 +186,18 @@ def _parse(reader: _Reader, checksum: int) -> dict[str, Any]:
     _verify(_content(codes), checksum)
     if int(codes.max()) >= size:
         raise ValueError
-    return out | {"codes": codes, "codebook_size": size, "fingerprint": fingerprint, "meta": meta}
+    out = {"model": header.model, "modality": header.modality, "fingerprint": header.fingerprint}
+    return out | {"codes": codes, "codebook_size": size, "meta": header.meta}
 
 
-def _read_exact(reader: _Reader, checksum: int) -> dict[str, Any]:
-    count, mark = reader.varint(), reader.take(2).hex()
-    if not 1 <= count <= MAX_CODES:
-        raise ValueError
-    prior = _matching(store.prior_for_bytes(), mark, "the bytes of a text")
+def _read_exact(header: _Header, reader: _Reader, checksum: int) -> dict[str, Any]:
+    count = header.shape[1]
+    prior = _matching(store.prior_for_bytes(), header.mark, "the bytes of a text")
     text = coder.decode(reader.rest(), 1, (count,), prior.network)[0].numpy().astype(np.uint8).tobytes()
     _verify(text, checksum)
     none = torch.zeros(0, 1, dtype=torch.int64)  # 0 levels
-    return {"codes": none, "codebook_size": 2, "fingerprint": "", "meta": {"bytes": count}, "exact": text}
+    out = {"model": header.model, "modality": header.modality, "fingerprint": ""}
+    return out | {"codes": none, "codebook_size": 2, "meta": {"bytes": count}, "exact": text}
 
 
 def _matching(prior: store.StoredPrior | None, mark: str, what: str) -> store.StoredPrior:
