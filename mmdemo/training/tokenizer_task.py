@@ -15,6 +15,7 @@ from .. import checkpoints
 from ..config import to_dict
 from ..errors import InputError
 from ..tokenizers import Tokenizer, TokenizerOutput, build_tokenizer
+from ..tokenizers.base import ENCODER_PARTS
 from ..tokenizers.quantize import dropout_levels
 from .discriminators import Critic
 from .loop import Task
@@ -22,7 +23,6 @@ from .losses import adversarial_loss, discriminator_loss, feature_loss
 from .recipe import Recipe
 
 KMEANS_VECTORS = 24_000
-ENCODER = ("embed", "gather", "encoder", "project_in", "bottleneck")  # modules that decide what a code means
 
 
 class TokenizerTask(Task):
@@ -44,7 +44,7 @@ class TokenizerTask(Task):
         self.frozen = recipe.freeze == "encoder"
         if self.frozen:
             for name, module in self.model.named_children():
-                module.requires_grad_(name not in ENCODER)
+                module.requires_grad_(name not in ENCODER_PARTS)
         if recipe.critic:
             self.critic = self.make_critic(recipe.critic).to(device)
 
