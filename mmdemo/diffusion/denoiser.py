@@ -36,7 +36,8 @@ class JointDenoiser:
         noise: per stream (n, D, *shape), standard: what absent streams are. clean: the given ones, at t = 0.
         guidance: classifier-free guidance weight; 1 is none. style: (n,) style index, `any_style` where not given.
         held: sources of edited streams; where their mask is set, the prediction is the source.
-        calls: network evaluations so far.
+        aside: streams that are pure noise for now and wanted later. calls: network evaluations so far.
+        seen: what the last evaluation predicts for those aside, (n, D, *shape).
     """
 
     network: DiT
@@ -47,7 +48,9 @@ class JointDenoiser:
     guidance: float
     style: Tensor
     held: Mapping[str, Held] = field(default_factory=dict)
+    aside: tuple[str, ...] = ()
     calls: int = 0
+    seen: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.style)
@@ -87,14 +90,21 @@ class JointDenoiser:
         x = {**free, **self.clean}
         when = {k: self.zero if k in self.clean else free_when[k] for k in self.noise}
         if not self.guided:
-            return self.pack.flat(self._network(x, when, self.style))
+            out = self._network(x, when, self.style)
+            self._look_aside(out)
+            return self.pack.flat(out)
         both = self._network(  # both in one batch
             {k: torch.cat([x[k], free[k]]) for k in x},
             {k: torch.cat([when[k], free_when[k]]) for k in when},
             torch.cat([self.style, self.no_style]),
         )
+        self._look_aside({k: v[: len(now)] for k, v in both.items()})
         v_c, v_u = self.pack.flat(both).chunk(2)
         return v_u + self.guidance * (v_c - v_u)
+
+    def _look_aside(self, out: dict[str, Tensor]) -> None:
+        pure = {k: self.noise[k] * self.process.sigma(1.0).to(self.noise[k]) for k in self.aside}
+        self.seen = {k: self.process.to_x0(x, out[k], 1.0) for k, x in pure.items()}
 
     def _network(self, x: dict[str, Tensor], when: dict[str, Tensor], style: Tensor) -> dict[str, Tensor]:
         with torch.autocast(self.style.device.type, torch.bfloat16, enabled=self.bf16):

@@ -27,7 +27,7 @@ class Held:
     """The source of a wanted stream, and what of it stays.
 
     Attributes:
-        latent: (1, D, *shape), unit variance. codes: (L, *shape) it is the sum of.
+        latent: (1 or n, D, *shape), unit variance. codes: (L, *shape), or (n, L, *shape), it is the sum of.
         mask: (*shape) bool, True where the source stays; None: nowhere (a variation).
     """
 

@@ -30,6 +30,11 @@ from .schedule import Process, times
 from .seeds import generator
 from .step import Step
 
+# Of several things wanted the word is made first, in this share of the steps, and conditions the rest. What is made at
+# the same time only slowly comes to agree: nothing but noise says which digit it is, and guidance has nothing to
+# hold on to. One after the other is a path through the times of the modalities like any other, which all were trained.
+FIRST, LEAD = "text", 0.25
+
 
 class JointDiffusion:
     """What `mmdemo.load` gives for a diffusion checkpoint.
@@ -267,26 +272,59 @@ class JointDiffusion:
             held: sources of edited streams.
         """
         held = held or {}
-        pack = Packer(noise, want)
         style = self.styles.index(speaker) if speaker else self.network.any_style
         styles = torch.full((len(fresh),), style, device=self.device)
-        denoise = JointDenoiser(self.network, self.process, noise, clean, pack, guidance, styles, held)
+        method = resampled(SAMPLERS[sampler], resample) if resample else SAMPLERS[sampler]
+        first = tuple(k for k in want if k == FIRST)
+        rest = tuple(k for k in want if k != FIRST)
+        lead = max(1, round(LEAD * steps))
+        apart = first and rest and strength == 1 and steps > 1
+        stages = [(first, lead), (rest, steps - lead)] if apart else [(tuple(want), steps)]
+        done: dict[str, Tensor] = {}  # what the stages before have made
+        before: dict[str, Tensor] | None = None
+        index = calls = 0
+        for wanted, count in stages:
+            later = tuple(k for k in want if k not in wanted and k not in done)
+            pack = Packer(noise, wanted)
+            known = {**clean, **done}
+            denoise = JointDenoiser(
+                self.network, self.process, noise, known, pack, guidance, styles, held, later, calls
+            )
+            start = self._start(pack, denoise, noise, held, strength)
+            states = method(denoise, start, times(count, strength), self.process, fresh)
+            while True:
+                # Inference mode is entered for each step alone: a generator must not leave it on for its caller.
+                with torch.inference_mode():
+                    state = next(states, None)
+                if state is None:
+                    break
+                index, calls = index + 1, denoise.calls
+                pure = {k: noise[k] * self.process.sigma(1.0).item() for k in later}
+                x = {**done, **pack.split(state.x), **pure}
+                x0 = {**done, **pack.split(state.x0), **denoise.seen}
+                when = {**dict.fromkeys(done, 0.0), **dict.fromkeys(wanted, state.t), **dict.fromkeys(later, 1.0)}
+                x, x0 = ({k: d[k] for k in want} for d in (x, x0))
+                step = Step(self, index, steps, sum(when.values()) / len(when), x, x0, before, calls, held, when)
+                yield step
+                before = x0
+            if later:  # what is made now is known from here on, with the codes it has been shown with
+                done |= {k: step.settled(k) for k in wanted}
+                held = {**held, **{k: Held(done[k], step.codes(k), torch.ones_like(done[k][0, 0], dtype=torch.bool)) for k in wanted}}
+
+    def _start(
+        self,
+        pack: Packer,
+        denoise: JointDenoiser,
+        noise: dict[str, Tensor],
+        held: Mapping[str, Held],
+        strength: float,
+    ) -> Tensor:
+        """Where sampling starts, packed: pure noise, or the noised sources of a variation."""
         start = pack.flat(noise) * self.process.sigma(1.0).item()
         if denoise.fixed is not None:  # what is kept starts as its source under this noise
             mask, source = denoise.fixed
             start = torch.where(mask, self.process.noise(source, pack.flat(noise), 1.0), start)
         if strength < 1:
-            sources = {k: held[k].latent.expand(len(fresh), *noise[k].shape[1:]) for k in want}
+            sources = {k: held[k].latent.expand(len(noise[k]), *noise[k].shape[1:]) for k in pack.shapes}
             start = self.process.noise(pack.flat(sources), pack.flat(noise), strength)
-        method = resampled(SAMPLERS[sampler], resample) if resample else SAMPLERS[sampler]
-        states = method(denoise, start, times(steps, strength), self.process, fresh)
-        before: dict[str, Tensor] | None = None
-        while True:
-            # Inference mode is entered for each step alone: a generator must not leave it on for its caller.
-            with torch.inference_mode():
-                state = next(states, None)
-            if state is None:
-                return
-            x, x0 = pack.split(state.x), pack.split(state.x0)
-            yield Step(self, state.index, steps, state.t, x, x0, before, denoise.calls, held)
-            before = x0
+        return start

@@ -25,7 +25,8 @@ class Step:
     """The state after a step.
 
     Attributes:
-        index, steps: step number, 1..steps. t: time reached, 1 (noise) to 0 (data).
+        index, steps: step number, 1..steps. t: time reached, 1 (noise) to 0 (data); the mean, where modalities differ.
+        times: the time of each modality.
         x, x0: per wanted modality (n, D, *shape), unit variance: the noisy latent and the predicted clean one.
         evaluations: network evaluations so far.
         held: sources of edited streams; where they are kept, the step's codes are theirs.
@@ -42,9 +43,11 @@ class Step:
         before: dict[str, Tensor] | None,
         evaluations: int,
         held: Mapping[str, Held] | None = None,
+        times: Mapping[str, float] | None = None,
     ) -> None:
         self.model, self.index, self.steps, self.t = model, index, steps, t
         self.x, self.x0, self.evaluations = x, x0, evaluations
+        self.times = dict(times) if times is not None else dict.fromkeys(x0, t)
         self._before, self._held = before, held or {}
         self._codes: dict[str, Tensor] = {}
         self._sums: dict[str, Tensor] = {}
@@ -67,11 +70,7 @@ class Step:
     @torch.inference_mode()
     def code_distance(self) -> dict[str, float]:
         """Per modality: RMS distance of x0 to the nearest codes' sum. It falls as the sample settles."""
-        out = {}
-        for name, z in self.x0.items():
-            snapped = self.model.latents.normalise(name, self._snapped(name))
-            out[name] = float((z - snapped).square().mean().sqrt())
-        return out
+        return {name: float((z - self.settled(name)).square().mean().sqrt()) for name, z in self.x0.items()}
 
     @torch.inference_mode()
     def codes(self, modality: str) -> Tensor:
@@ -92,6 +91,11 @@ class Step:
         if modality not in self._sums:
             self._sums[modality] = self.model.codecs[modality].tokenizer.rvq.decode(self.codes(modality))
         return self._sums[modality]
+
+    @torch.inference_mode()
+    def settled(self, modality: str) -> Tensor:
+        """x0 moved to its nearest codes, unit variance (n, D, *shape): what the result is, and can condition."""
+        return self.model.latents.normalise(modality, self._snapped(modality))
 
     def tokens(self, modality: str) -> list[Tokens]:
         """The predicted clean samples as tokens, which can be saved, edited or given like any others."""

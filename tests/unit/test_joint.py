@@ -1,6 +1,7 @@
 """Any-to-any sampling on a transformer with random weights: conditions, seeds, stopping, and refusals."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -82,6 +83,26 @@ def test_evaluations_are_counted(model):
     for sampler, total in (("heun", 9), ("euler", 5)):
         steps = list(model.sample({"text": "two"}, ("image",), n=1, steps=5, sampler=sampler))
         assert steps[-1].evaluations == total and steps[0].evaluations == (2 if sampler == "heun" else 1)
+
+
+@pytest.mark.parametrize("sampler", list(SAMPLERS))
+def test_the_word_is_made_first_and_conditions_the_rest(model, sampler):
+    steps = list(model.sample({}, n=2, steps=8, sampler=sampler))
+    assert [s.index for s in steps] == list(range(1, 9))
+    assert {tuple(s.x0) for s in steps} == {("image", "audio", "text")}
+    assert [s.times["text"] for s in steps] == [0.5] + [0.0] * 7 and steps[-1].t == 0
+    assert [s.times["image"] for s in steps[:3]] == [1.0, 1.0, pytest.approx(5 / 6)]
+    assert all(a.t > b.t for a, b in pairwise(steps))
+    noise = model.start_noise(2, 0)
+    assert torch.equal(steps[1].x["image"], noise["image"])  # not begun yet: pure noise, with a first prediction
+    assert steps[1].x0["image"].isfinite().all() and not torch.equal(steps[0].x0["image"], steps[1].x0["image"])
+    assert torch.equal(steps[-1].codes("text"), steps[1].codes("text"))
+    # From the word on, it is the run that is given this word.
+    word = steps[1].tokens("text")[0]
+    given = list(model.sample({"text": word}, n=1, steps=6, sampler=sampler))
+    if sampler != "ancestral":  # which has used some of its noise for the word
+        assert torch.allclose(given[-1].x0["image"], steps[-1].x0["image"][:1], atol=1e-3)
+    assert steps[-1].evaluations == given[-1].evaluations + (3 if sampler == "heun" else 2)
 
 
 def test_conditions_speaker_and_guidance_matter(model):

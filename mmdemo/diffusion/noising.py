@@ -1,0 +1,47 @@
+"""The forward process alone: what noise does to the latents of an input, for looking at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from .schedule import Process
+
+if TYPE_CHECKING:
+    from .joint import JointDiffusion
+
+
+@torch.inference_mode()
+def noised_text(
+    model: JointDiffusion, text: str, process: Process, ts: Sequence[float], seed: int = 0
+) -> list[tuple[str, list[float]]]:
+    """A text of any length, noised in the latents of its tokenizer and decoded as it is.
+
+    Args:
+        model: its text tokenizer and the scale of that tokenizer's latents are used; the transformer is not.
+        process: how much of signal and noise there is at each time.
+        ts: times, 0 (the text itself, through the tokenizer) to 1. seed: of the noise, the same at all times.
+
+    Returns:
+        per time the decoded string and the decoder's probability of each of its bytes.
+
+    Raises:
+        InputError: the text cannot be read as text.
+    """
+    codec = model.codecs["text"]
+    clean = model.latents.normalise("text", codec.latent(codec.encode(text)))  # (1, D, positions)
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed)).to(clean)
+    when = torch.tensor(list(ts), device=clean.device)[:, None, None]  # (times, 1, 1)
+    z = model.latents.restore("text", process.noise(clean, noise, when))  # (times, D, positions)
+    probability, data = codec.tokenizer.decode_latent(z).float().softmax(1).max(1)  # (times, bytes)
+    size = len(text.encode("utf-8"))  # the last position is padded
+    rows = zip(data[:, :size].tolist(), probability[:, :size].tolist(), strict=True)
+    return [(_readable(bytes(row)), per_byte) for row, per_byte in rows]
+
+
+def _readable(data: bytes) -> str:
+    """Bytes as text; every byte that is no UTF-8 becomes one U+FFFD, so that bytes can be counted off."""
+    text = data.decode("utf-8", "surrogateescape")
+    return "".join("\ufffd" if "\udc80" <= character <= "\udcff" else character for character in text)
