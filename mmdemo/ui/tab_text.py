@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,6 +10,7 @@ import gradio as gr
 
 from mmdemo.errors import InputError
 from mmdemo.modalities import text as text_files
+from mmdemo.tokenizers import mmt
 from mmdemo.tokenizers.tokens import Tokens
 from mmdemo.ui import state, text_view
 from mmdemo.ui.api_text import add_text_api
@@ -59,81 +61,100 @@ class TextTab:
 
     def open_tokens(self, data: bytes, lang: str) -> TextSession:
         """Tokens from an .mmt file. Raises InputError if other weights made them or there are too many."""
-        tokens = Tokens.from_bytes(data)
+        # Asked of the header: a small file can announce a text that would take hours to decode.
+        count, most = mmt.symbols(data), self.codec.levels * -(-state.MAX_TEXT_BYTES // self.codec.tokenizer.stride)
+        if count > most:
+            raise InputError(tr("text.mmt_large", lang, count=count, limit=most))
+        tokens = self.codec.complete(Tokens.from_bytes(data))
         self.codec.check(tokens)
+        if tokens.exact:
+            codes = replace(tokens, exact=b"")
+            note = tr("text.from_lossless_file", lang, size=len(data))
+            return TextSession(tokens.exact, codes, codes, (note,), tokens)
         size = tokens.meta["bytes"]
         if size > state.MAX_TEXT_BYTES:
             raise InputError(tr("text.mmt_long", lang, size=size, limit=state.MAX_TEXT_BYTES))
         note = tr("text.from_file", lang, count=tokens.positions[0], levels=tokens.levels)
         return TextSession(None, tokens, tokens, (note,))
 
-    def show(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
-        """Values of `outputs()` for one session; None empties the page."""
+    def show(
+        self, session: TextSession | None, levels: int, request: gr.Request, lossless: Any = False
+    ) -> list[Any]:
+        """Values of the tab's outputs for one session; None empties the page."""
         lang = lang_of(request)
         if session is None:
             empty = compare.pane("", tr("text.reconstruction", lang), tr("text.empty", lang))
             return [None, empty, "", "", "", "", "", ""]
         self.ctx.remember(request, session.tokens)
+        session = text_view.keep_bytes(session, lossless is True)
         levels = _levels(session, levels)
         data = text_view.decoded_bytes(self.codec, session.tokens, levels)
         kept = session.tokens.truncate(levels)
         return [
             session,
             text_view.reconstruction_html(session, data, lang),
-            text_view.tiles_html(session, data, levels, lang) + notes_html(session.notes),
+            text_view.tiles_html(session, data, kept, lang) + notes_html(_notes(session, lossless is True, lang)),
             text_view.chips_json(session, data, levels, lang),
             "",
-            text_view.bars_html(session, data, levels, lang),
-            text_view.maths(self.codec, session, data, levels, lang),
-            save_value(self._files(kept, data, lang)),
+            text_view.bars_html(session, data, kept, lang),
+            text_view.maths(self.codec, session, data, kept, lang),
+            save_value(self._files(session, kept, data, lang)),
         ]
 
-    def _files(self, tokens: Any, data: bytes, lang: str) -> list[tuple[str, str, bytes]]:
-        text = data.decode("utf-8", errors="replace").encode()
-        names = tr("text.save_mmt", lang), tr("text.save_txt", lang)
-        return [(names[0], "text.mmt", tokens.to_bytes()), (names[1], "text.txt", text)]
+    def _files(self, session: TextSession, kept: Any, data: bytes, lang: str) -> list[tuple[str, str, bytes]]:
+        if session.lossless is not None and session.original is not None:
+            name, tokens, text = "text.save_lossless", session.lossless, session.original
+        else:
+            name, tokens, text = "text.save_mmt", kept, data.decode("utf-8", errors="replace").encode()
+        return [(tr(name, lang), "text.mmt", tokens.to_bytes()), (tr("text.save_txt", lang), "text.txt", text)]
 
     # ------------------------------------------------------------------ events
 
     @friendly
-    def typed(self, text: str, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
+    def typed(
+        self, text: str, session: TextSession | None, levels: int, lossless: bool, request: gr.Request
+    ) -> list[Any]:
         """The text box holds something else now. Nothing changes if the page already shows that text."""
         lang = lang_of(request)
-        shown = None if session is None else (session.original or b"").decode("utf-8")
-        if shown is not None and shown == text:
+        if session is not None and _box_text(session) == text:
             return [gr.skip()] * OUTPUTS
-        return self.show(self.start(text, lang) if text else None, levels, request)
+        return self.show(self.start(text, lang) if text else None, levels, request, lossless)
 
     def example(self, texts: list[str]) -> Any:
         """The handler for the row of examples. Its first output is the new content of the text box."""
 
         @friendly
-        def chosen(levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
+        def chosen(levels: int, lossless: bool, event: gr.EventData, request: gr.Request) -> list[Any]:
             lang, text = lang_of(request), texts[whole(getattr(event, "index", None), 0, len(texts) - 1)]
-            return [text, *self.show(self.start(text, lang), levels, request)]
+            return [text, *self.show(self.start(text, lang), levels, request, lossless)]
 
         return chosen
 
     @friendly
-    def ready(self, text: str, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
+    def ready(
+        self, text: str, session: TextSession | None, levels: int, lossless: bool, request: gr.Request
+    ) -> list[Any]:
         """The tab was opened in a browser. The first output is the slider, with as many steps as levels."""
         lang = lang_of(request)
         session = session or (self.start(text, lang) if text else None)
-        return [gr.update(maximum=self.codec.levels), *self.show(session, levels, request)]
+        return [gr.update(maximum=self.codec.levels), *self.show(session, levels, request, lossless)]
 
     @friendly
-    def opened(self, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
-        """A file was dropped or chosen: tokens, or a text. The first output goes to the text box."""
+    def opened(self, levels: int, lossless: bool, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """A file was dropped or chosen: tokens, or a text. First the text box and the lossless switch."""
         lang, file = lang_of(request), dropped_file(event)
         tokens = file.name.lower().endswith(".mmt")
         session = self.open_tokens(file.read(), lang) if tokens else self.start(file, lang)
-        text = "" if tokens else (session.original or b"").decode("utf-8")
-        return [text, *self.show(session, levels, request)]
+        if tokens:
+            lossless = session.lossless is not None  # as the file is
+        return [_box_text(session), lossless, *self.show(session, levels, request, lossless)]
 
     @friendly
-    def relevelled(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
-        """The levels slider moved."""
-        return self.show(session, levels, request)
+    def relevelled(
+        self, session: TextSession | None, levels: int, lossless: bool, request: gr.Request
+    ) -> list[Any]:
+        """The levels slider moved, or the lossless switch."""
+        return self.show(session, levels, request, lossless)
 
     @friendly
     def picked(
@@ -151,12 +172,12 @@ class TextTab:
     def swapped(
         self, session: TextSession | None, levels: int, event: gr.EventData, request: gr.Request
     ) -> list[Any]:
-        """A code was exchanged."""
+        """A code was exchanged. The first output is the lossless switch: other codes say something else."""
         if session is None:
-            return self.show(None, levels, request)
+            return [False, *self.show(None, levels, request)]
         level, position, code = (whole(getattr(event, name, None)) for name in ("level", "position", "code"))
         tokens = session.tokens.with_code(level, (position,), code)  # refuses what does not exist
-        return self._after_edit(session, tokens, position, levels, request)
+        return [False, *self._after_edit(session, tokens, position, levels, request)]
 
     @friendly
     def undone(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
@@ -174,6 +195,20 @@ class TextTab:
         levels = _levels(session, levels)
         values[PICKER] = text_view.picker_json(self.codec, session, position, levels, lang_of(request))
         return values
+
+
+def _box_text(session: TextSession) -> str:
+    """What the text box holds while a session is shown."""
+    return (session.original or b"").decode("utf-8", errors="replace")
+
+
+def _notes(session: TextSession, lossless: bool, lang: str) -> tuple[str, ...]:
+    """The session's notes, and why there is no lossless file where one was asked for."""
+    if not lossless or session.lossless is not None:
+        return session.notes
+    if session.original is None:
+        return (*session.notes, tr("text.lossless_none", lang))
+    return (*session.notes, tr("text.lossless_long", lang, limit=text_view.MAX_EXACT_BYTES))
 
 
 def _levels(session: TextSession, levels: Any) -> int:
@@ -237,6 +272,10 @@ def build(ctx: Context) -> None:
             min_width=260,
         )
         with gr.Column(scale=1, min_width=220):
+            lossless = gr.Checkbox(
+                False, label=t("text.lossless"), info=t("text.lossless_info"), elem_id="mm-text-lossless"
+            )
+        with gr.Column(scale=1, min_width=220):
             drop = FileDrop(
                 "text.file",
                 FILE_TYPES,
@@ -256,12 +295,15 @@ def build(ctx: Context) -> None:
     model = {"concurrency_id": state.CONCURRENCY_ID, "show_progress": "hidden", "api_visibility": "private"}
     live = {**model, "trigger_mode": "always_last"}
     # Not `input`: in Gradio 6.31 that misses pasting, deleting and input methods for Chinese.
-    box.change(tab.typed, [box, session, levels], outputs, js=TRIM_JS, **live)
-    chips.ready(tab.ready, [box, session, levels], [levels, *outputs], js=TRIM_JS, **live)
-    pills.pick(tab.example(texts), [levels], [box, *outputs], **live)
-    drop.file(tab.opened, [levels], [box, *outputs], **model)
-    levels.change(tab.relevelled, [session, levels], outputs, **live)
+    typing = [box, session, levels, lossless]
+    box.change(tab.typed, typing, outputs, js=TRIM_JS, **live)
+    chips.ready(tab.ready, typing, [levels, *outputs], js=TRIM_JS, **live)
+    pills.pick(tab.example(texts), [levels, lossless], [box, *outputs], **live)
+    drop.file(tab.opened, [levels, lossless], [box, lossless, *outputs], **model)
+    levels.change(tab.relevelled, [session, levels, lossless], outputs, **live)
+    # Not `change`: setting the switch from a file or after a swap must not draw everything again.
+    lossless.input(tab.relevelled, [session, levels, lossless], outputs, **live)
     chips.pick(tab.picked, [session, levels], picker, **live)
     picker.pick(tab.picked, [session, levels], picker, **live)
-    picker.swap(tab.swapped, [session, levels], outputs, **live)
+    picker.swap(tab.swapped, [session, levels], [lossless, *outputs], **live)
     picker.undo(tab.undone, [session, levels], outputs, **live)

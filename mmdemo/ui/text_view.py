@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from mmdemo.evaluation import classical, metrics
@@ -15,6 +16,7 @@ from mmdemo.ui.i18n import tr
 CONTEXT = 24  # positions on each side that are decoded with a candidate code: more than the decoder can see
 NEIGHBOURS = 7  # candidates offered on each level
 COMPRESSORS = ("gzip", "zstd", "brotli")
+MAX_EXACT_BYTES = 10_000  # longest lossless text on the page: reading its file back takes about 0.8 ms a byte
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,14 @@ class TextSession:
         tokens: its tokens on all levels, with changes made by hand.
         encoded: the same tokens as the encoder gave them.
         notes: sentences about what was done to the input.
+        lossless: tokens that keep every byte of the original; None if that was not asked for.
     """
 
     original: bytes | None
     tokens: Any
     encoded: Any
     notes: tuple[str, ...] = ()
+    lossless: Any = None
 
     @property
     def edited(self) -> set[int]:
@@ -43,6 +47,15 @@ class TextSession:
 def decoded_bytes(codec: Any, tokens: Any, levels: int | None = None) -> bytes:
     """What the tokens decode to, before it is read as UTF-8: with wrong codes it may not be valid."""
     return bytes(codec.decode_tensor(tokens, levels).tolist())
+
+
+def keep_bytes(session: TextSession, wanted: bool) -> TextSession:
+    """The same session with lossless tokens if they are wanted and possible, else without."""
+    if not wanted or session.original is None or len(session.original) > MAX_EXACT_BYTES:
+        return replace(session, lossless=None)
+    if session.lossless is not None:
+        return session  # its file is written once
+    return replace(session, lossless=replace(session.encoded, exact=session.original))
 
 
 def stride(session: TextSession) -> int:
@@ -58,6 +71,9 @@ def reconstruction_html(session: TextSession, data: bytes, lang: str) -> str:
         body = compare.marked(output, output, character_diff(output, output), "", "")
         return compare.pane(body, name, tr("text.decoded_only", lang))
     original = session.original.decode("utf-8", errors="replace")
+    if session.lossless is not None:
+        body = compare.marked(original, original, character_diff(original, original), "", "")
+        return compare.pane(body, tr("text.from_lossless", lang), tr("text.exact", lang))
     ops = character_diff(original, output)
     # Counted in the original, so that it is never more than there are; a mere insertion counts as one.
     kept = sum(a1 - a0 for op, a0, a1, _, _ in ops if op == "equal")
@@ -119,26 +135,26 @@ def alternatives(codec: Any, session: TextSession, position: int, levels: int) -
     return rows
 
 
-def tiles_html(session: TextSession, data: bytes, levels: int, lang: str) -> str:
-    """Number tiles: characters, bytes, rate, accuracy, exactness, perplexity."""
-    tokens = session.tokens.truncate(levels)
+def tiles_html(session: TextSession, data: bytes, tokens: Any, lang: str) -> str:
+    """Number tiles: characters, bytes, rate, accuracy, exactness, perplexity; `tokens` have the levels shown."""
     text = (data if session.original is None else session.original).decode("utf-8", errors="replace")
     size = session.tokens.meta["bytes"]
     count = max(1, len(text))
+    note = tr("text.bpc_file" if session.lossless is not None else "text.bpc_note", lang, raw=8 * size / count)
     figures = [
         (tr("text.characters", lang), f"{len(text):,}"),
         (tr("text.size", lang), f"{size:,}", tr("text.size_note", lang)),
-        (tr("text.bpc", lang), f"{tokens.bits / count:.2f}", tr("text.bpc_note", lang, raw=8 * size / count)),
+        (tr("text.bpc", lang), f"{_bits(session, tokens) / count:.2f}", note),
         *_accuracy(session, data, lang),
     ]
-    for level, value in enumerate(tokens.perplexity()[-1:], start=levels):
+    for level, value in enumerate(tokens.perplexity()[-1:], start=tokens.levels):
         note = tr("text.perplexity_note", lang, level=level)
         figures.append((tr("text.perplexity", lang), f"{value:.0f}", note))
     return tiles(figures)
 
 
-def bars_html(session: TextSession, data: bytes, levels: int, lang: str) -> str:
-    """Sizes of the same text: as it is, through gzip, zstd and brotli, and as codes."""
+def bars_html(session: TextSession, data: bytes, tokens: Any, lang: str) -> str:
+    """Sizes of the same text: as it is, through gzip, zstd and brotli, as codes, and as a lossless file."""
     raw = data if session.original is None else session.original
     if session.original is None:
         note = ""
@@ -146,29 +162,31 @@ def bars_html(session: TextSession, data: bytes, levels: int, lang: str) -> str:
         note = tr("text.bars_exact", lang)
     else:
         note = tr("text.bars_lossy", lang, percent=100 * metrics.byte_accuracy(raw, data))
+    levels = tokens.levels
     own = tr("text.bars_ours_one" if levels == 1 else "text.bars_ours", lang, levels=levels)
     bars = [compare.Bar(tr("text.bars_raw", lang), len(raw))]
-    sizes = {
-        point.codec: point.bytes for point in classical.text_points(raw.decode("utf-8", errors="replace"))
-    }
+    sizes = _compressed(raw)
     for name in COMPRESSORS:
         bars.append(
             compare.Bar(name, sizes.get(name), "" if name in sizes else tr("text.bars_missing", lang))
         )
-    bars.append(compare.Bar(own, -(-int(session.tokens.truncate(levels).bits) // 8), note, ours=True))
+    bars.append(compare.Bar(own, tokens.payload_bits // 8, note, ours=True))
+    if session.lossless is not None:
+        size = len(session.lossless.to_bytes())
+        bars.append(compare.Bar(tr("text.bars_lossless", lang), size, tr("text.bars_exact", lang), ours=True))
     return compare.bar_chart(
         bars, tr("text.bars", lang), tr("text.bars_unit", lang), tr("text.bars_note", lang)
     )
 
 
-def maths(codec: Any, session: TextSession, data: bytes, levels: int, lang: str) -> str:
+def maths(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str) -> str:
     """The fold-out: residual vector quantisation with the numbers of this text."""
-    tokens = session.tokens
+    tokens, levels = session.tokens, shown.levels
     size, positions, K = tokens.meta["bytes"], tokens.positions[0], tokens.codebook_size
     text = (data if session.original is None else session.original).decode("utf-8", errors="replace")
     first = spans(data, stride(session))[0]
     codes = tokens.codes[:, 0].tolist()
-    bits = tokens.truncate(levels).bits
+    bits = shown.payload_bits
     return tr(
         "text.maths",
         lang,
@@ -189,7 +207,7 @@ def maths(codec: Any, session: TextSession, data: bytes, levels: int, lang: str)
         raw=first.raw,
         codes=", ".join(str(code) for code in codes[:levels]),
         terms=" + ".join(f"e^{{({i + 1})}}_{{{code}}}" for i, code in enumerate(codes[:levels])),
-        perplexity=", ".join(f"{p:.0f}" for p in tokens.truncate(levels).perplexity()),
+        perplexity=", ".join(f"{p:.0f}" for p in shown.perplexity()),
     )
 
 
@@ -197,12 +215,26 @@ def _accuracy(session: TextSession, data: bytes, lang: str) -> list[tuple[str, s
     names = tr("text.accuracy", lang), tr("text.exactly", lang)
     if session.original is None:
         return [(name, "–", tr("text.no_original", lang)) for name in names]
+    if session.lossless is not None:
+        data = session.original
     total = len(session.original)
     share = metrics.byte_accuracy(session.original, data)
     # Rounding must not turn "almost" into "all".
     shown = "100 %" if share == 1 else f"{min(100 * share, 99.99):.2f} %"
     note = tr("text.accuracy_note", lang, right=round(share * total), total=total)
     return [(names[0], shown, note), (names[1], tr("text.yes" if share == 1 else "text.no", lang))]
+
+
+def _bits(session: TextSession, tokens: Any) -> int:
+    """Bits of what the page saves: the codes, or the whole lossless file."""
+    return tokens.payload_bits if session.lossless is None else 8 * len(session.lossless.to_bytes())
+
+
+@lru_cache(maxsize=32)  # moving the levels slider must not compress the same text again
+def _compressed(raw: bytes) -> dict[str, int]:
+    """Bytes of a text through each compressor that is installed."""
+    points = classical.text_points(raw.decode("utf-8", errors="replace"))
+    return {point.codec: point.bytes for point in points if point.bytes is not None}
 
 
 def _at(row: list[Span], index: int) -> str:

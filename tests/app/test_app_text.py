@@ -111,10 +111,10 @@ def test_wrong_characters_are_never_more_than_there_are(tab: TextTab):
 
 def test_bars_hold_every_compressor_and_our_codes(tab: TextTab):
     session = tab.start("to be or not to be, that is the question", "en")
-    chart = text_of(text_view.bars_html(session, session.original or b"", 2, "en"))
+    chart = text_of(text_view.bars_html(session, session.original or b"", session.tokens.truncate(2), "en"))
     for name in ("UTF-8", "gzip", "zstd", "brotli", "Codes, 2 levels"):
         assert name in chart
-    ours = -(-session.tokens.truncate(2).bits // 8)
+    ours = session.tokens.truncate(2).payload_bits // 8
     assert f"{ours} B" in chart
 
 
@@ -122,7 +122,7 @@ def test_bars_hold_every_compressor_and_our_codes(tab: TextTab):
 
 
 def test_typing_shows_text_tiles_chips_and_mathematics(tab: TextTab):
-    values = tab.typed("Héllo 你好\n🦊", None, 1, request())
+    values = tab.typed("Héllo 你好\n🦊", None, 1, False, request())
     assert len(values) == OUTPUTS
     session, _, tiles, chips, picker, _, maths, save = values
     data = json.loads(chips)
@@ -135,54 +135,54 @@ def test_typing_shows_text_tiles_chips_and_mathematics(tab: TextTab):
 
 
 def test_both_languages_are_complete(tab: TextTab):
-    english = tab.typed("one", None, 1, request())
-    chinese = tab.typed("one", None, 1, request(**{"accept-language": "zh-CN"}))
+    english = tab.typed("one", None, 1, False, request())
+    chinese = tab.typed("one", None, 1, False, request(**{"accept-language": "zh-CN"}))
     assert "字符数" in chinese[2] and "Characters" in english[2]
 
 
 def test_the_same_text_again_changes_nothing(tab: TextTab):
-    session = tab.typed("one", None, 3, request())[0]
-    again = tab.typed("one", session, 3, request())
+    session = tab.typed("one", None, 3, False, request())[0]
+    again = tab.typed("one", session, 3, False, request())
     assert all(value == gr.skip() for value in again)
 
 
 def test_no_text_empties_the_page(tab: TextTab):
-    values = tab.typed("", None, 3, request())
+    values = tab.typed("", None, 3, False, request())
     assert values[0] is None and len(values) == OUTPUTS
     assert "appears here" in values[1]
 
 
 @pytest.mark.parametrize("text", [" ", "\n", "\0", "\0a\0", "\u200b", "🦊", "\ufeff", "a" * 5000])
 def test_odd_texts_are_shown(tab: TextTab, text: str):
-    values = tab.typed(text, None, 2, request())
+    values = tab.typed(text, None, 2, False, request())
     assert values[0].original == text.encode()
 
 
 def test_a_lone_surrogate_is_replaced_and_said(tab: TextTab):
-    values = tab.typed("a\ud800b", None, 2, request())
+    values = tab.typed("a\ud800b", None, 2, False, request())
     assert "surrogate" in values[2]
     json.dumps(values[1:], ensure_ascii=False).encode()  # nothing that a page cannot take is sent back
 
 
 def test_long_texts_are_cut_between_characters_and_said(tab: TextTab):
-    values = tab.typed("你" * state.MAX_TEXT_BYTES, None, 1, request())
+    values = tab.typed("你" * state.MAX_TEXT_BYTES, None, 1, False, request())
     assert len(values[0].original) == state.MAX_TEXT_BYTES // 3 * 3
     assert f"{state.MAX_TEXT_BYTES:,}" in values[2]
 
 
 def test_levels_outside_the_model_are_refused_or_reduced(tab: TextTab):
-    session = tab.typed("one two", None, 1, request())[0]
-    assert len(tab.relevelled(session, 60, request())) == OUTPUTS
+    session = tab.typed("one two", None, 1, False, request())[0]
+    assert len(tab.relevelled(session, 60, False, request())) == OUTPUTS
     for wrong in (0, -1, 1.5, "2", None, True, float("nan")):
         with pytest.raises(gr.Error):
-            tab.relevelled(session, wrong, request())
+            tab.relevelled(session, wrong, False, request())
 
 
 # ---------------------------------------------------------------- codes
 
 
 def test_picking_offers_the_nearest_codes_of_levels_in_use(tab: TextTab):
-    session = tab.typed("one two three four", None, 2, request())[0]
+    session = tab.typed("one two three four", None, 2, False, request())[0]
     data = json.loads(tab.picked(session, 2, event(position=1), request()))
     assert data["says"] and data["position"] == 1
     counts = [len(level["options"]) for level in data["levels"]]
@@ -192,18 +192,19 @@ def test_picking_offers_the_nearest_codes_of_levels_in_use(tab: TextTab):
 
 
 def test_an_offered_text_is_what_the_swap_gives(tab: TextTab):
-    session = tab.typed("one two three four five six", None, 1, request())[0]
+    session = tab.typed("one two three four five six", None, 1, False, request())[0]
     code, says = text_view.alternatives(tab.codec, session, 3, 1)[0][2]
-    values = tab.swapped(session, 1, event(position=3, level=0, code=code), request())
+    values = tab.swapped(session, 1, event(position=3, level=0, code=code), request())[1:]
     assert json.loads(values[PICKER])["says"] == says
 
 
 def test_swapping_marks_the_chip_and_undo_takes_it_back(tab: TextTab):
-    session = tab.typed("one two three", None, 3, request())[0]
+    session = tab.typed("one two three", None, 3, False, request())[0]
     old = int(session.tokens.codes[0, 2])
     values = tab.swapped(
         session, 3, event(position=2, level=0, code=(old + 1) % tab.codec.codebook_size), request()
     )
+    assert values.pop(0) is False  # a swapped text is no longer lossless
     changed = values[0]
     assert changed.edited == {2}
     assert [i for i, chip in enumerate(json.loads(values[3])["chips"]) if chip[2] & 16] == [2]
@@ -225,7 +226,7 @@ def test_swapping_marks_the_chip_and_undo_takes_it_back(tab: TextTab):
     ],
 )
 def test_impossible_swaps_are_one_sentence(tab: TextTab, data: dict[str, Any]):
-    session = tab.typed("one", None, 3, request())[0]
+    session = tab.typed("one", None, 3, False, request())[0]
     with pytest.raises(gr.Error) as caught:
         tab.swapped(session, 3, event(**data), request())
     assert "Traceback" not in str(caught.value) and str(caught.value).count("\n") == 0
@@ -235,10 +236,10 @@ def test_impossible_swaps_are_one_sentence(tab: TextTab, data: dict[str, Any]):
 
 
 def test_tokens_saved_and_opened_again_say_the_same(tab: TextTab):
-    values = tab.typed("A round trip ✓", None, 2, request())
+    values = tab.typed("A round trip ✓", None, 2, False, request())
     _, name, data = json.loads(values[7])[0]
-    text, session, output, tiles, *_ = tab.opened(2, event(name=name, data=data), request())
-    assert text == "" and session.original is None
+    text, lossless, session, output, tiles, *_ = tab.opened(2, False, event(name=name, data=data), request())
+    assert text == "" and session.original is None and not lossless
     assert session.tokens.levels == 2
     decoded = text_view.decoded_bytes(tab.codec, session.tokens).decode("utf-8", "replace")
     assert decoded.translate(compare._PICTURES) in text_of(output)
@@ -246,10 +247,10 @@ def test_tokens_saved_and_opened_again_say_the_same(tab: TextTab):
 
 
 def test_text_files_fill_the_box(tab: TextTab):
-    assert tab.opened(1, dropped("a.txt", "naïve €".encode()), request())[0] == "naïve €"
-    assert tab.opened(1, dropped("a.txt", "naïve €".encode("utf-16")), request())[0] == "naïve €"
-    values = tab.opened(1, dropped("a.txt", b"abc \xff def"), request())
-    assert values[0] == "abc \ufffd def" and "UTF-8" in values[3]
+    assert tab.opened(1, False, dropped("a.txt", "naïve €".encode()), request())[0] == "naïve €"
+    assert tab.opened(1, False, dropped("a.txt", "naïve €".encode("utf-16")), request())[0] == "naïve €"
+    values = tab.opened(1, False, dropped("a.txt", b"abc \xff def"), request())
+    assert values[0] == "abc \ufffd def" and "UTF-8" in values[4]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +265,7 @@ def test_text_files_fill_the_box(tab: TextTab):
 )
 def test_unusable_files_are_one_sentence(tab: TextTab, name: str, data: bytes):
     with pytest.raises(gr.Error) as caught:
-        tab.opened(1, dropped(name, data), request())
+        tab.opened(1, False, dropped(name, data), request())
     assert str(caught.value).strip("'\"").endswith(".")
 
 
@@ -277,7 +278,7 @@ def test_tokens_of_another_modality_or_model_are_refused(tab: TextTab):
     other = Tokens(codes, "text", "text", 512, "00000000", {"bytes": 3})
     for tokens in (audio, other):
         with pytest.raises(gr.Error):
-            tab.opened(1, dropped("a.mmt", tokens.to_bytes()), request())
+            tab.opened(1, False, dropped("a.mmt", tokens.to_bytes()), request())
 
 
 def test_dropped_files_are_checked():
@@ -286,6 +287,54 @@ def test_dropped_files_are_checked():
     for bad in (event(), event(name=1, data="YQ=="), event(name="a", data="%%%"), event(name="a", data=None)):
         with pytest.raises(InputError):
             dropped_file(bad)
+
+
+# ---------------------------------------------------------------- lossless
+
+
+def test_a_lossless_file_brings_every_byte_back(tab: TextTab):
+    source = "Zwölf Boxkämpfer 你好 \0 ⟨end⟩"
+    values = tab.typed(source, None, 1, True, request())
+    label, name, data = json.loads(values[7])[0]
+    assert label == "Save lossless (.mmt)"
+    file = base64.b64decode(data)
+    assert Tokens.from_bytes(file).exact == source.encode()
+    assert "100 %" in values[2] and f"{8 * len(file) / len(source):.2f}" in values[2]
+    assert f"{len(file)} B" in text_of(values[5]) and ">exact<" in values[1]
+    text, lossless, session, *_ = tab.opened(1, False, event(name=name, data=data), request())
+    assert (text, lossless, session.original) == (source, True, source.encode())
+    assert session.tokens.levels == tab.codec.levels and not session.tokens.exact  # chips show its codes
+
+
+def test_the_switch_changes_the_file_and_back(tab: TextTab):
+    session = tab.typed("one two three", None, 2, False, request())[0]
+    kept = tab.relevelled(session, 2, True, request())
+    assert kept[0].lossless.exact == b"one two three" and "Lossless .mmt file" in kept[5]
+    back = tab.relevelled(kept[0], 2, False, request())
+    assert back[0].lossless is None and "Lossless .mmt file" not in back[5]
+
+
+def test_a_swap_ends_lossless(tab: TextTab):
+    session = tab.typed("one two three", None, 3, True, request())[0]
+    code = (int(session.tokens.codes[0, 0]) + 1) % tab.codec.codebook_size
+    switch, changed, *_ = tab.swapped(session, 3, event(position=0, level=0, code=code), request())
+    assert switch is False and changed.lossless is None
+
+
+def test_why_there_is_no_lossless_file(tab: TextTab):
+    long = tab.typed("a" * (text_view.MAX_EXACT_BYTES + 1), None, 1, True, request())
+    assert long[0].lossless is None and f"{text_view.MAX_EXACT_BYTES:,} bytes" in long[2]
+    session = tab.start("one", "en")
+    lossy = tab.open_tokens(session.tokens.to_bytes(), "en")
+    assert "nothing to keep" in tab.relevelled(lossy, 3, True, request())[2]
+
+
+def test_a_file_that_announces_too_much_is_not_decoded(tab: TextTab, monkeypatch: pytest.MonkeyPatch):
+    data = tab.codec.encode("a" * 300, lossless=True).to_bytes()
+    monkeypatch.setattr(state, "MAX_TEXT_BYTES", 60)
+    monkeypatch.setattr(Tokens, "from_bytes", None)  # must not be reached
+    with pytest.raises(InputError, match="300 symbols"):
+        tab.open_tokens(data, "en")
 
 
 # ---------------------------------------------------------------- endpoint
@@ -300,6 +349,9 @@ def test_endpoint(app_url: str, tab: TextTab):
     assert tokens.levels == 2 and Path(file).suffix == ".mmt"
     assert text == tab.codec.decode(tokens)
     assert {"bytes", "rate", "rate_unit", "byte_accuracy", "exact"} <= set(figures)
+    text, figures, file = client.predict("Hello, 世界", 1, True, api_name="/reconstruct_text")
+    assert text == "Hello, 世界" and figures["exact"]
+    assert Tokens.load(file).exact == text.encode() and figures["bytes"] == Path(file).stat().st_size
     with pytest.raises(Exception, match="empty"):
         client.predict("", 0, api_name="/reconstruct_text")
     with pytest.raises(Exception, match="20,000"):
