@@ -309,7 +309,8 @@ class JointDiffusion:
                 before = x0
             if later:  # what is made now is known from here on, with the codes it has been shown with
                 done |= {k: step.settled(k) for k in wanted}
-                held = {**held, **{k: Held(done[k], step.codes(k), torch.ones_like(done[k][0, 0], dtype=torch.bool)) for k in wanted}}
+                whole = {k: torch.ones_like(done[k][0, 0], dtype=torch.bool) for k in wanted}
+                held = {**held, **{k: Held(done[k], step.codes(k), whole[k]) for k in wanted}}
 
     def _start(
         self,
