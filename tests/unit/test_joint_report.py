@@ -73,7 +73,8 @@ def model(tmp_path, monkeypatch):
         return voice(n, 150, 9 + train), torch.arange(n) % 10
 
     def voices(data_dir, train):
-        return torch.cat([voice(20, 110, int(train)), voice(20, 220, 5 + train)]), [SPEAKERS[0]] * 20 + [SPEAKERS[1]] * 20
+        names = [SPEAKERS[0]] * 20 + [SPEAKERS[1]] * 20
+        return torch.cat([voice(20, 110, int(train)), voice(20, 220, 5 + train)]), names
 
     monkeypatch.setattr(joint_report, "real_digits", digits)
     monkeypatch.setattr(joint_report, "real_voices", voices)
