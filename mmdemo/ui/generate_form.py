@@ -8,9 +8,10 @@ from typing import Any
 
 import gradio as gr
 
+from mmdemo.ui.components.keep import Keep
 from mmdemo.ui.components.pad import Pad
 from mmdemo.ui.generate_given import example_picture, pack_picture, picture_uri
-from mmdemo.ui.generate_settings import COUNT, GUIDANCE, MODALITIES, SEED, STEPS, Choices, Settings
+from mmdemo.ui.generate_settings import COUNT, GUIDANCE, MODALITIES, SEED, STEPS, STRENGTH, Choices, Settings
 from mmdemo.ui.i18n import t
 
 # (key of the text on the chip, what differs from the usual settings); "example" stands for our drawn digit
@@ -19,6 +20,8 @@ PRESETS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("preset_zh", {"text": "七", "want": ["image", "audio"], "seed": 7}),
     ("preset_picture", {"image": "example", "want": ["audio", "text"]}),
     ("preset_nothing", {"want": ["image", "audio", "text"]}),
+    ("preset_number", {"text": "4072", "want": ["image", "audio"], "n": 2, "steps": 12}),
+    ("preset_blend", {"text": "three", "want": ["image"], "n": 8, "seed": 1, "to": 6}),
     ("preset_guidance", {"text": "four", "want": ["image"], "guidance": 4.0, "vs": "guidance:0"}),
     ("preset_sampler", {"text": "two", "want": ["image"], "steps": 8, "vs": "sampler:euler"}),
 )
@@ -43,6 +46,7 @@ class Form:
     generate: Any = None
     stop: Any = None
     forget: Any = None
+    editing: Any = None  # the fold-out with the marks
     kept_row: Any = None
 
     def outputs(self) -> list[Any]:
@@ -92,6 +96,16 @@ def more(form: Form, choices: Choices) -> None:
             type="numpy",
             elem_id="mm-recording",
         )
+    with gr.Accordion(t("generate.edit"), open=False, elem_id="mm-edit") as form.editing:
+        form.fields["edit"] = Keep(choices.shapes, choices.text_bytes, elem_id="mm-keep")
+        form.fields["strength"] = gr.Slider(
+            *STRENGTH,
+            Settings.strength,
+            step=0.05,
+            label=t("generate.strength"),
+            info=t("generate.strength_info"),
+            elem_id="mm-strength",
+        )
     with gr.Accordion(t("generate.how_made"), open=False, elem_id="mm-settings"):
         _settings(form, choices)
 
@@ -125,6 +139,15 @@ def _settings(form: Form, choices: Choices) -> None:
         )
         dice = gr.Button(t("generate.dice"), size="sm", min_width=124, scale=0, elem_id="mm-dice")
         dice.click(None, None, form.fields["seed"], js=DICE, api_visibility="private")
+    form.fields["to"] = gr.Number(
+        None,
+        label=t("generate.to"),
+        info=t("generate.to_info"),
+        precision=0,
+        minimum=SEED[0],
+        maximum=SEED[1],
+        elem_id="mm-to",
+    )
     form.fields["n"] = gr.Slider(*COUNT, usual.n, step=1, label=t("generate.count"))
     form.fields["vs"] = gr.Dropdown(
         compared(choices),
@@ -142,12 +165,13 @@ def compared(choices: Choices) -> list[tuple[str, str]]:
     guidance = [(f"guidance {g:g}", f"guidance:{g:g}") for g in (0, 1, 2, 4, 7)]
     samplers = [(f"sampler {name}", f"sampler:{name}") for name in choices.samplers]
     steps = [(f"steps {s}", f"steps:{s}") for s in (4, 8, 16, 24, 48)]
-    return [("—", ""), *guidance, *samplers, *steps, *((f"seed {s}", f"seed:{s}") for s in (1, 2, 3))]
+    strength = [(f"strength {s:g}", f"strength:{s:g}") for s in (0.3, 0.5, 0.7, 0.9)]
+    return [("—", ""), *guidance, *samplers, *steps, *((f"seed {s}", f"seed:{s}") for s in (1, 2, 3)), *strength]
 
 
 def filled(form: Form, values: dict[str, Any], kept: str) -> list[Any]:
     """Values for `form.outputs()` from the plain form of settings."""
-    values = {**values, "image": picture_uri(values["image"])}
+    values = {**values, "image": picture_uri(values["image"]), "to": None if values["to"] == "" else values["to"]}
     return [*(values[name] for name in form.fields), None, gr.update(visible=bool(kept)), kept]
 
 
@@ -166,6 +190,7 @@ def preset_js(form: Form, changed: dict[str, Any], choices: Choices) -> str:
     """JavaScript that ends the run before and gives the values of all controls for a chip: no round trip."""
     plain = preset(changed, choices)
     hidden = {"__type__": "update", "visible": False}
+    plain = {**plain, "edit": json.dumps({"edit": plain["edit"]})}  # as `Keep` hands it to the page
     values = [*filled(form, plain, "")[: len(form.fields)], None, hidden, ""]
     return f"() => {{ {_tell('stop')}; return {json.dumps(values)}; }}"
 

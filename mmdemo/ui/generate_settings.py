@@ -8,26 +8,37 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from mmdemo.diffusion.number import read_number
+from mmdemo.digits import CHINESE
 from mmdemo.errors import InputError
+from mmdemo.ui import generate_edit
+from mmdemo.ui.generate_edit import Masks
 
 MODALITIES = ("image", "audio", "text")
-COUNT, STEPS, GUIDANCE, SEED = (1, 8), (2, 100), (0.0, 10.0), (0, 2**31 - 1)
-COMPARED = ("guidance", "sampler", "steps", "seed")
+COUNT, STEPS, GUIDANCE, SEED, STRENGTH = (1, 8), (2, 100), (0.0, 10.0), (0, 2**31 - 1), (0.05, 1.0)
+COMPARED = ("guidance", "sampler", "steps", "seed", "strength")
 MAX_TEXT = 64  # bytes; how many a model takes is its own business
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What the model at hand offers: names of modalities, samplers and speakers."""
+    """What the model at hand offers: names of modalities, samplers and speakers, positions of its latents."""
 
     modalities: tuple[str, ...] = MODALITIES
     samplers: tuple[str, ...] = ("euler", "heun")
     speakers: tuple[str, ...] = ()
+    shapes: Mapping[str, Sequence[int]] = field(default_factory=lambda: {"image": (4, 4), "audio": (40,), "text": (4,)})
+    text_bytes: int = 16
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One run. `image` and `audio` are codes of `generate_given`; `vs` names a second run beside it."""
+    """One run.
+
+    `image` and `audio` are codes of `generate_given`. `edit` says what of something given is made anew
+    (`generate_edit`), and `strength` from how much noise. `to` is a second seed that the samples lead to, "" for
+    none. `vs` names a second run beside this one.
+    """
 
     text: str = ""
     image: str = ""
@@ -39,6 +50,9 @@ class Settings:
     guidance: float = 2.0
     speaker: str = ""
     seed: int = 0
+    to: int | str = ""
+    edit: str = ""
+    strength: float = 1.0
     vs: str = ""
     choices: Choices = field(default_factory=Choices, repr=False, compare=False)
 
@@ -51,19 +65,45 @@ class Settings:
         set_("guidance", _number("Guidance", self.guidance, *GUIDANCE))
         set_("sampler", _one_of("sampler", self.sampler, self.choices.samplers))
         set_("speaker", _one_of("speaker", self.speaker or "", ("", *self.choices.speakers)))
-        for name in ("image", "audio", "vs"):
+        set_("strength", _number("The strength of a variation", self.strength, *STRENGTH))
+        set_("to", "" if self.to in ("", None) else _whole("The second seed", self.to, *SEED))
+        for name in ("image", "audio", "edit", "vs"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"The setting {name} has to be a text.")
-        set_("want", self._wanted())
+        # Marks on something that is no longer given mean nothing.
+        if self.number:
+            self._check_number()
+            set_("edit", "")
+            set_("to", "")
+        masks = {m: mask for m, mask in self.masks().items() if getattr(self, m)}
+        set_("edit", generate_edit.written(masks))
+        set_("want", self._wanted(tuple(masks)))
         if self.vs:
             self.second()
 
-    def _wanted(self) -> tuple[str, ...]:
+    @property
+    def number(self) -> bool:
+        """Whether the word is a number of several digits, which is made digit by digit."""
+        return is_number(self.text)
+
+    def _check_number(self) -> None:
+        read_number(self.text)
+        if self.image or self.audio:
+            raise InputError("A number of several digits is made from its digits alone: remove the picture or sound.")
+
+    def masks(self) -> Masks:
+        """Where things given are made anew."""
+        return generate_edit.parse(self.edit, self.choices.shapes)
+
+    def _wanted(self, edited: tuple[str, ...]) -> tuple[str, ...]:
         given: Any = self.want
         asked = given.split(",") if isinstance(given, str) else given
         if not isinstance(asked, Sequence) or any(m not in self.choices.modalities for m in asked):
             raise InputError(f"What to make is one or more of {', '.join(self.choices.modalities)}.")
-        wanted = tuple(m for m in self.choices.modalities if m in asked and not getattr(self, m))
+        # A variation starts from the inputs themselves: nothing else can be made along with it.
+        varied = edited and (self.strength < 1 or self.vs.startswith("strength:"))
+        fresh = [] if varied else [m for m in asked if not getattr(self, m)]
+        wanted = tuple(m for m in self.choices.modalities if m in fresh or m in edited)
         if not wanted:
             raise InputError("Choose something to make that is not given: a picture, a sound or a word.")
         return wanted
@@ -87,7 +127,9 @@ class Settings:
     def query(self) -> str:
         """The page's address from "?" on; opening it runs the same again."""
         values = {"tab": "generate", **{k: v for k, v in self.plain().items() if v != ""}, "run": 1}
+        del values["strength"]
         values |= {"want": ",".join(self.want), "guidance": f"{self.guidance:g}"}
+        values |= {"strength": f"{self.strength:g}"} if self.edit else {}
         return "?" + urlencode(values, safe=",:")
 
     def plain(self) -> dict[str, Any]:
@@ -97,6 +139,12 @@ class Settings:
 
 
 NAMES = tuple(f.name for f in fields(Settings) if f.name != "choices")
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is several digits and nothing else: "4072", "四零七二"."""
+    digits = text.strip()
+    return len(digits) > 1 and all(c.isdecimal() or c in CHINESE for c in digits)
 
 
 def from_query(params: Mapping[str, str], choices: Choices) -> Settings:

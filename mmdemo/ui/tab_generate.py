@@ -15,18 +15,20 @@ from mmdemo.errors import InputError
 from mmdemo.ui import generate_form as forms
 from mmdemo.ui.components import trajectory
 from mmdemo.ui.components.common import how_it_works, intro
-from mmdemo.ui.components.noise import NoisePanel
+from mmdemo.ui.components.noise import NoisePanel, text_table
 from mmdemo.ui.components.player import Player
-from mmdemo.ui.components.trajectory import messages
 from mmdemo.ui.generate_form import Form, signal
-from mmdemo.ui.generate_given import pack_sound, pack_uri, unpack_picture, unpack_sound
+from mmdemo.ui.generate_given import pack_sound, pack_uri, picture_uri, unpack_sound
 from mmdemo.ui.generate_maths import explain
-from mmdemo.ui.generate_settings import NAMES, Choices, Settings, from_query
+from mmdemo.ui.generate_run import as_the_model_sees, choices_of, reused, run
+from mmdemo.ui.generate_settings import NAMES, Settings, from_query, is_number
 from mmdemo.ui.gpu import gpu
 from mmdemo.ui.i18n import lang_of, t, tr
-from mmdemo.ui.state import CONCURRENCY_ID, Context, friendly
+from mmdemo.ui.state import Context, friendly
 
 MODEL = "digits"
+# A queue of its own: a long run must not keep the other tabs waiting, whose requests take a moment each.
+SAMPLING_ID = "sampling"
 STYLE = Path(__file__).with_name("generate.css")
 
 # A link may open this tab: choose it, and wait for the player to be there, before anything is filled in.
@@ -44,7 +46,12 @@ RUN_IF_ASKED = """() => {
   if (asked.get("run") === "1") document.getElementById("mm-generate")?.click();
   return [];
 }"""
-ORDER = ("text", "want", "image", "steps", "sampler", "guidance", "speaker", "seed", "n", "vs", "audio")
+# fmt: off
+ORDER = (
+    "text", "want", "image", "steps", "sampler", "guidance", "speaker", "seed", "n", "vs", "edit", "strength", "to",
+    "audio",
+)
+# fmt: on
 RUN = "() => { document.getElementById('mm-run').click(); return []; }"
 
 
@@ -55,7 +62,7 @@ class GenerateTab:
         self.ctx = ctx
         model = ctx.joint(MODEL)
         self.trajectory = gpu(duration=120)(self._trajectory)
-        self.choices = Choices(tuple(model.modalities), tuple(model.samplers), tuple(model.speakers))
+        self.choices = choices_of(model)
 
     @friendly
     def run(self, request: gr.Request, fields: dict[str, Any], recording: Any) -> Iterator[tuple[Any, Any]]:
@@ -74,47 +81,43 @@ class GenerateTab:
         return Settings(**{**fields, **given}, choices=self.choices)
 
     def _trajectory(self, settings: Settings) -> Iterator[dict[str, Any]]:
-        """Messages for the player. Inputs are checked before the first one."""
-        given = native_inputs(settings)
-        model = self.ctx.joint(MODEL)
-        other = settings.second()
-        runs = {"a": settings, "b": other} if other else {"a": settings}
-        titles = settings.titles() if settings.vs else ("",)
-
-        def sampler(one: Settings) -> Any:
-            return lambda: model.sample(
-                dict(given),
-                want=one.want,
-                n=one.n,
-                steps=one.steps,
-                guidance=one.guidance,
-                sampler=one.sampler,
-                seed=one.seed,
-                speaker=one.speaker or None,
-            )
-
-        opening = {
-            "lanes": [
-                {"key": key, "title": title, "n": one.n, "steps": one.steps, "settings": one.plain()}
-                for (key, one), title in zip(runs.items(), titles, strict=True)
-            ],
-            "given": shown_inputs(given),
-            "address": settings.query(),
-        }
-        lanes = {key: sampler(one) for key, one in runs.items()}
-        return messages(lanes, opening, settings.want, self.ctx.device_name)
+        yield from run(self.ctx.joint(MODEL), settings, self.ctx.device_name)
 
     def noisy_function(self) -> Callable[[Any], dict[str, Any]]:
         """The server function with which the player has x_t decoded."""
         decode = gpu(duration=20)(lambda request: trajectory.decode_noisy(self.ctx.joint(MODEL), request))
 
         def decode_noisy(request: Any) -> dict[str, Any]:
-            try:
-                return {"samples": decode(request)}
-            except InputError as error:
-                return {"error": str(error)}
+            return answered("samples", decode, request)
 
         return decode_noisy
+
+    def text_function(self) -> Callable[[Any], dict[str, Any]]:
+        """The server function with which the noise panel has a text noised."""
+        table = gpu(duration=20)(lambda request: text_table(self.ctx.joint(MODEL), request))
+
+        def noise_text(request: Any) -> dict[str, Any]:
+            return answered("rows", table, request)
+
+        return noise_text
+
+    def given(self, edit: str, text: str, image: Any, audio: str, recording: Any) -> dict[str, Any]:
+        """What is given, as the model sees it, for marking what of it is made anew."""
+        codes: dict[str, Callable[[], str]] = {
+            "image": lambda: pack_uri(image),
+            "audio": lambda: pack_sound(recording) if recording is not None else audio or "",
+            "text": lambda: "" if is_number(text or "") else (text or "").strip(),
+        }
+        return {"edit": edit, "shown": as_the_model_sees(self.ctx.joint(MODEL), codes)}
+
+    @friendly
+    def reuse(self, form: Form, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """Values of all controls when a sample of the player becomes what is given."""
+        sample = reused(event._data)
+        changed = {**sample, "image": picture_uri(sample["image"]), "want": [], "edit": "", "strength": 1.0}
+        kept = kept_html(sample["audio"], lang_of(request))
+        values = [changed.get(name, gr.skip()) for name in form.fields]
+        return [*values, None, gr.update(visible=bool(kept)), kept]
 
     @friendly
     def open_link(self, form: Form, request: gr.Request) -> list[Any]:
@@ -123,32 +126,23 @@ class GenerateTab:
         if not any(name in params for name in NAMES):
             return [gr.skip()] * len(form.outputs())
         settings = from_query(params, self.choices)
-        return forms.filled(form, settings.plain(), kept_html(settings, lang_of(request)))
+        return forms.filled(form, settings.plain(), kept_html(settings.audio, lang_of(request)))
 
 
-def native_inputs(settings: Settings) -> dict[str, Any]:
-    """What is given, as the model takes it. Raises InputError for damaged codes."""
-    given: dict[str, Any] = {}
-    if settings.text:
-        given["text"] = settings.text
-    if settings.image:
-        given["image"] = unpack_picture(settings.image)
-    if settings.audio:
-        given["audio"] = unpack_sound(settings.audio)
-    return given
+def answered(name: str, function: Callable[[Any], Any], request: Any) -> dict[str, Any]:
+    """The answer of a server function to the page: {name: result}, or {"error": one sentence}."""
+    try:
+        return {name: function(request)}
+    except InputError as error:
+        return {"error": str(error)}
 
 
-def shown_inputs(given: dict[str, Any]) -> dict[str, Any]:
-    """What is given, as the player shows it."""
-    return {name: trajectory.shown(name, [native], exact=True)[0] for name, native in given.items()}
-
-
-def kept_html(settings: Settings, lang: str) -> str:
+def kept_html(audio: str, lang: str) -> str:
     """A voice that came with a link, to be heard beside the controls; "" for none."""
-    if not settings.audio:
+    if not audio:
         return ""
-    unpack_sound(settings.audio)
-    code = settings.audio + "=" * (-len(settings.audio) % 4)
+    unpack_sound(audio)
+    code = audio + "=" * (-len(audio) % 4)
     data = base64.b64encode(base64.urlsafe_b64decode(code)).decode("ascii")
     player = f'<audio controls src="data:audio/ogg;base64,{data}"></audio>'
     return f'<div class="mm-kept-box">{player}<span>{html.escape(tr("generate.kept", lang))}</span></div>'
@@ -173,7 +167,7 @@ def build(ctx: Context) -> None:
             forms.more(form, tab.choices)
     maths = how_it_works(explain(Settings(choices=tab.choices), [], "en"))
     with gr.Accordion(t("generate.noise"), open=False, elem_id="mm-noise"):
-        NoisePanel(elem_id="mm-noise-panel")
+        NoisePanel(tab.text_function(), elem_id="mm-noise-panel")
     _connect(tab, form, player, maths)
 
 
@@ -189,6 +183,9 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
         seed: int,
         n: int,
         vs: str,
+        edit: str,
+        strength: float,
+        to: int | None,
         audio: str,
         recording: Any,
         request: gr.Request,
@@ -206,10 +203,14 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
             seed: of the start noise.
             n: how many results.
             vs: a second run beside the first, for example "guidance:1"; empty for none.
+            edit: what of the picture, sound or word given is made anew: "image:00ff" is a mask over the positions of
+                its latent in hex, "image:" the whole; empty for nothing.
+            strength: of a variation, from 0 (as given) to 1 (from pure noise).
+            to: a second seed that the results lead to; empty for none.
             audio: a voice as it stands in a link; empty for none.
             recording: a sound file, used before `audio`.
         """
-        values = (text, want, image, steps, sampler, guidance, speaker, seed, n, vs, audio)
+        values = (text, want, image, steps, sampler, guidance, speaker, seed, n, vs, edit, strength, to, audio)
         fields = dict(zip(ORDER, values, strict=True))
         yield from tab.run(request, fields, recording)
 
@@ -219,7 +220,7 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
         [form.fields[name] for name in ORDER] + [form.recording],
         [player, maths],
         api_name="generate",
-        concurrency_id=CONCURRENCY_ID,
+        concurrency_id=SAMPLING_ID,
         concurrency_limit=1,
         show_progress="hidden",
         trigger_mode="multiple",
@@ -243,6 +244,8 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
     for gone in (form.forget.click, form.recording.input):
         gone(lambda: ["", gr.update(visible=False)], None, [voice, kept], **private)
 
+    _connect_editing(tab, form, player, private)
+
     def open_link(request: gr.Request) -> list[Any]:
         return tab.open_link(form, request)
 
@@ -254,3 +257,26 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
         return explain(Settings(choices=tab.choices), [], lang_of(request))
 
     page.load(greet, None, maths, **private)
+
+
+def _connect_editing(tab: GenerateTab, form: Form, player: Player, private: dict[str, Any]) -> None:
+    """What is given is shown for marking while the fold-out is open; a sample can become what is given."""
+
+    def show_given(text: str, image: str, audio: str, edit: str, recording: Any) -> dict[str, Any]:
+        return tab.given(edit, text, image, audio, recording)
+
+    def reuse(event: gr.EventData, request: gr.Request) -> list[Any]:
+        return tab.reuse(form, event, request)
+
+    inputs = [form.fields[name] for name in ("text", "image", "audio", "edit")]
+    changes = [component.change for component in (*inputs[:3], form.recording)]
+    gr.on(
+        [form.editing.expand, *changes],
+        show_given,
+        [*inputs, form.recording],
+        form.fields["edit"],
+        trigger_mode="always_last",
+        **private,
+    )
+    taken = player.reuse(reuse, None, form.outputs(), **private)
+    taken.then(lambda: gr.update(open=True), None, form.editing, **private)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,12 +20,13 @@ from gradio_client import Client, handle_file
 from mmdemo.errors import InputError
 from mmdemo.ui.generate_form import Form, given_js
 from mmdemo.ui.generate_given import example_picture, pack_picture, pack_sound, picture_uri
+from mmdemo.ui.generate_run import native_inputs
 from mmdemo.ui.generate_settings import Settings
-from mmdemo.ui.tab_generate import GenerateTab, kept_html, native_inputs
+from mmdemo.ui.tab_generate import ORDER, GenerateTab, kept_html
 
 RUN: dict[str, Any] = {
     "text": "seven", "want": ["image"], "image": "", "steps": 3, "sampler": "euler", "guidance": 2.0,
-    "speaker": "", "seed": 0, "n": 2, "vs": "", "audio": "", "recording": None,
+    "speaker": "", "seed": 0, "n": 2, "vs": "", "edit": "", "strength": 1.0, "to": None, "audio": "", "recording": None,
 }  # fmt: skip
 
 
@@ -99,6 +101,9 @@ def test_given_a_picture_and_a_recording(client, tmp_path):
         ({"audio": "AAAA", "text": ""}, "recording"),
         ({"speaker": "nobody"}, "nobody"),
         ({"sampler": "magic"}, "magic"),
+        ({"edit": "text:zz"}, "anew"),
+        ({"text": "123456789", "want": ["image"]}, "digits"),
+        ({"to": 3, "n": 1}, "at least 2"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(client, changed, says):
@@ -106,6 +111,26 @@ def test_what_cannot_be_done_is_said_in_one_sentence(client, changed, says):
         messages(client, **changed)
     text = str(error.value)
     assert says in text and "Traceback" not in text and "\n" not in text.strip()
+
+
+def test_a_part_is_kept_and_a_number_is_made(client):
+    picture = picture_uri(pack_picture(example_picture()))
+    edited = messages(client, text="", image=picture, edit="image:00ff", want=[])
+    assert "edit=image:00ff" in edited[0]["open"]["address"] and "image" in edited[0]["open"]["given"]
+    whole = final(client, text="", image=picture, edit="image:")
+    assert edited[-1]["end"]["tokens"]["a"]["image"] != whole["a"]["image"]
+    number = messages(client, text="40", want=["image"], n=1)
+    assert number[0]["open"]["blocks"] == 2 and number[0]["open"]["lanes"][0]["steps"] == 6
+
+
+def test_a_long_run_does_not_keep_other_tabs_waiting(client):
+    long = client.submit(**{**RUN, "steps": 100, "n": 8, "want": ["image", "audio"], "text": ""}, api_name="/generate")
+    while not long.outputs():
+        assert not long.done()
+        time.sleep(0.05)
+    other = client.predict("seven", levels=1, api_name="/reconstruct_text")
+    assert other and not long.done()
+    long.cancel()
 
 
 def post(url: str, path: str, body: Any) -> tuple[int, Any]:
@@ -119,10 +144,11 @@ def post(url: str, path: str, body: Any) -> tuple[int, Any]:
 
 
 def test_server_functions_refuse_nonsense(url, client):
-    player = next(c for c in client.config["components"] if c["props"].get("elem_id") == "mm-player")
-    for name in ("save_trajectory", "decode_noisy"):
+    by_id = {c["props"].get("elem_id"): c for c in client.config["components"]}
+    functions = {"save_trajectory": "mm-player", "decode_noisy": "mm-player", "noise_text": "mm-noise-panel"}
+    for name, holder in functions.items():
         for data in ({}, {"kind": "exe"}, {"modality": "image", "latents": ["AAAA"]}, "text", 5):
-            body = {"component_id": player["id"], "fn_name": name, "session_hash": "me", "data": data}
+            body = {"component_id": by_id[holder]["id"], "fn_name": name, "session_hash": "me", "data": data}
             status, answer = post(url, "/gradio_api/component_server", body)
             assert status == 200 and answer["error"].endswith("."), (name, data, answer)
 
@@ -140,8 +166,7 @@ def tab(context) -> GenerateTab:
 
 
 def form() -> Form:
-    names = ("text", "image", "want", "steps", "sampler", "guidance", "speaker", "seed", "n", "vs", "audio")
-    return Form(fields=dict.fromkeys(names))
+    return Form(fields=dict.fromkeys(ORDER))
 
 
 def test_a_link_fills_the_controls(tab):
@@ -168,7 +193,7 @@ def test_a_broken_link_is_refused_in_one_sentence(tab):
 def test_a_voice_from_a_link_can_be_heard(tab):
     code = pack_sound((16_000, np.sin(np.arange(8_000) * 0.1).astype(np.float32)))
     settings = Settings(audio=code, want=("text",), choices=tab.choices)
-    assert "data:audio/ogg;base64," in kept_html(settings, "zh")
+    assert "data:audio/ogg;base64," in kept_html(settings.audio, "zh")
     assert set(native_inputs(settings)) == {"audio"}
     with pytest.raises(InputError):
         native_inputs(Settings(audio="AAAA", want=("text",), choices=tab.choices))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,9 +18,51 @@ STATE = "Object.assign({}, document.querySelector('.mp').dataset)"
 SHOWN = "[...document.querySelectorAll('.mp-picture')].map((picture) => picture.src)"
 
 
+class Gate:
+    """Holds the runs of the page's model at a step, so that what a test does "during the run" is in time.
+
+    Up to that step a run takes its time, so that every step is sent before the next.
+    """
+
+    def __init__(self, context: RandomContext) -> None:
+        self.at = 0  # 0: runs are not held
+        self.sample = context.random.sample
+        context.random.sample = self.run
+
+    def run(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        for step in self.sample(*args, **kwargs):
+            if self.at:
+                time.sleep(0.05)  # longer than the pause between two messages
+            while self.at and step.index > self.at:
+                time.sleep(0.02)
+            yield step
+
+    def hold(self, at: int) -> None:
+        self.at = at
+
+    def release(self) -> None:
+        self.at = 0
+
+
 @pytest.fixture(scope="module")
-def url(tmp_path_factory) -> Iterator[str]:
-    with served(RandomContext(tmp_path_factory.mktemp("model") / "digits")) as address:
+def context(tmp_path_factory) -> RandomContext:
+    return RandomContext(tmp_path_factory.mktemp("model") / "digits")
+
+
+@pytest.fixture(scope="module")
+def gates(context: RandomContext) -> Gate:
+    return Gate(context)
+
+
+@pytest.fixture
+def gate(gates: Gate) -> Iterator[Gate]:
+    yield gates
+    gates.release()
+
+
+@pytest.fixture(scope="module")
+def url(context: RandomContext) -> Iterator[str]:
+    with served(context) as address:
         yield address
 
 
@@ -67,40 +110,47 @@ def drag(page: Any, place: float) -> None:
     page.mouse.up()
 
 
-def test_slider_is_live_during_the_run_and_after(opened: Any):
-    page = opened("?tab=generate&want=image&text=&steps=100&n=1&sampler=heun")
+def test_slider_is_live_during_the_run_and_after(opened: Any, gate: Gate):
+    page = opened("?tab=generate&want=image&text=&steps=30&n=1&sampler=euler")
+    gate.hold(8)
     page.click("#mm-generate")
-    until(page, "+d.frames >= 5")
-    drag(page, 0.02)
+    until(page, "+d.frames >= 8")
+    drag(page, 0.1)
+    until(page, "d.follow === '0'")
     during = state(page)
-    assert during["state"] == "running" and during["follow"] == "0" and int(during["step"]) <= 4
+    assert during["state"] == "running" and 1 < int(during["step"]) < 8
     held = page.evaluate(SHOWN)
-    until(page, f"+d.frames >= {int(during['frames']) + 5}")  # frames go on arriving, the view holds
+    gate.hold(16)
+    until(page, "+d.frames >= 16")  # frames go on arriving, the view holds
     assert state(page)["step"] == during["step"] and page.evaluate(SHOWN) == held
     page.click("[data-act=live]")
     until(page, "d.follow === '1' && d.step === d.frames")
+    gate.release()
     until(page, "d.state === 'done'")
-    assert state(page)["frames"] == state(page)["steps"] == "100"
+    assert state(page)["frames"] == state(page)["steps"] == state(page)["step"] == "30"
     last = page.evaluate(SHOWN)
-    drag(page, 0.02)
+    drag(page, 0.1)
     until(page, f"d.step === '{during['step']}'")
     assert page.evaluate(SHOWN) == held != last
-    assert page.locator(".mp-count").inner_text() == f"{during['step']} / 100"
+    assert page.locator(".mp-count").inner_text() == f"{during['step']} / 30"
 
 
-def test_stop_keeps_what_there_is_and_harms_nobody_else(opened: Any):
-    first, second = opened("?tab=generate&want=image,audio&text=&steps=100&n=4"), opened()
+def test_stop_keeps_what_there_is_and_harms_nobody_else(opened: Any, gate: Gate):
+    first, second = opened("?tab=generate&want=image,audio&text=&steps=60&n=1&sampler=euler"), opened()
+    gate.hold(4)
     first.click("#mm-generate")
-    until(first, "+d.frames >= 3")
+    until(first, "+d.frames >= 4")
     second.click("#mm-generate")
     second.click("#mm-stop")
+    gate.hold(8)
     until(first, "+d.frames >= 8")
     first.click("#mm-stop")
     until(first, "d.state === 'stopped'")
-    first.wait_for_timeout(1500)
+    gate.release()
+    first.wait_for_timeout(500)
     kept = state(first)
-    assert 8 <= int(kept["frames"]) < 100
-    assert f"{kept['frames']} / 100" in first.locator(".mp-status").inner_text()
+    assert 8 <= int(kept["frames"]) < 60
+    assert f"{kept['frames']} / 60" in first.locator(".mp-status").inner_text()
     drag(first, 0.0)
     until(first, "d.step === '1'")
     second.click("#mm-generate")
@@ -119,6 +169,33 @@ def test_a_link_makes_the_same_picture_again(opened: Any):
     assert again.locator(".mp-lane").count() == 2
     again.click("#mm-settings button")
     assert again.locator("#mm-seed input").input_value() == "11"
+
+
+def test_a_run_is_dragged_stopped_and_opened_again_from_its_link(opened: Any, gate: Gate):
+    page = opened("?tab=generate&want=image&text=&steps=20&n=2&seed=5&sampler=euler")
+    gate.hold(6)
+    page.click("#mm-generate")
+    until(page, "+d.frames >= 6")
+    drag(page, 0.0)
+    until(page, "d.state === 'running' && d.step === '1' && d.follow === '0'")
+    first = page.evaluate(SHOWN)
+    page.click("#mm-stop")
+    until(page, "d.state === 'stopped'")
+    gate.release()
+    assert page.evaluate(SHOWN) == first
+    frames = state(page)["frames"]
+    drag(page, 1.0)  # as far as there are steps
+    until(page, f"d.step === '{frames}'")
+    assert int(frames) < 20 and page.evaluate(SHOWN) != first
+    page.click("#mm-generate")
+    until(page, "d.state === 'done'")
+    final = page.evaluate(SHOWN)
+    again = opened("?" + page.url.partition("?")[2])
+    until(again, "d.state === 'done'")
+    assert again.evaluate(SHOWN) == final and again.url == page.url
+    drag(again, 0.0)
+    until(again, "d.step === '1'")
+    assert again.evaluate(SHOWN) == first
 
 
 def test_preset_keys_views_and_layouts(opened: Any):
@@ -212,6 +289,74 @@ def test_how_noise_works(opened: Any):
     after = page.evaluate(look)
     assert len(after) == 3 and all(a != b for a, b in zip(before, after, strict=True))
     assert "0.10" in page.locator(".np-card").first.inner_text()  # alpha of the flow at t = 0.9
+
+
+def test_noise_on_a_text_of_ones_own(opened: Any):
+    page = opened()
+    page.click("#mm-noise button")
+    page.fill(".np-typed", "seven 七")
+    page.wait_for_function("document.querySelector('.np').dataset.kind === 'text'")
+    texts = lambda: page.locator(".np-text").all_inner_texts()  # noqa: E731
+    page.fill(".np-t input", "0")
+    clean = texts()
+    assert len(clean) == 3 and len(set(clean)) == 1
+    page.fill(".np-t input", "100")
+    noisy = texts()
+    assert noisy[0] == noisy[1] != clean[0]
+    page.click("[data-do=again]")
+    page.wait_for_function("noisy => document.querySelector('.np-text').innerText !== noisy", arg=noisy[0])
+    page.fill(".np-typed", "")
+    page.wait_for_function("document.querySelector('.np').dataset.kind === 'image'")
+
+
+def test_a_part_is_painted_and_only_that_is_made_anew(opened: Any):
+    page = opened("?tab=generate&want=image&text=&steps=3&n=1&seed=2&run=1")
+    until(page, "d.state === 'done'")
+    made = page.evaluate(SHOWN)
+    page.click("[data-act=reuse]")
+    page.wait_for_selector(".kp-pane[data-modality=image]")
+    assert page.locator(".pad").get_attribute("data-filled") == "1"
+    assert page.locator(".kp-cells i").count() == 16
+    field = page.locator(".kp-field")
+    field.scroll_into_view_if_needed()
+    box = field.bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + box["height"] - 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5, steps=8)
+    page.mouse.up()
+    assert page.locator('.kp-cells i[data-on="1"]').count() == 4
+    page.click("#mm-generate")
+    page.wait_for_function("location.search.includes('edit=image:000f')")
+    until(page, "d.state === 'done'")
+    assert page.evaluate(SHOWN) != made
+    again = opened("?" + page.url.partition("?")[2])
+    until(again, "d.state === 'done'")
+    assert again.evaluate(SHOWN) == page.evaluate(SHOWN)
+    again.click("#mm-edit button")
+    again.wait_for_function("""document.querySelectorAll('.kp-cells i[data-on="1"]').length === 4""")
+    again.click(".kp-none")
+    assert again.locator('.kp-cells i[data-on="1"]').count() == 0
+
+
+def test_a_number_grows_digit_by_digit(opened: Any):
+    page = opened("?tab=generate&want=image,audio&text=407&steps=3&n=1&sampler=euler&run=1")
+    until(page, "d.state === 'done'")
+    assert state(page)["steps"] == "9" and state(page)["blocks"] == "3"
+    size = "(({naturalWidth, naturalHeight}) => [naturalWidth, naturalHeight])(document.querySelector('.mp-picture'))"
+    assert page.evaluate(size) == [96, 32]
+    drag(page, 0.5)
+    until(page, "d.step === '5'")
+    clean = page.evaluate(SHOWN)
+    page.click("[data-what=x]")
+    until(page, "d.pending === '0' && d.what === 'x'")
+    page.wait_for_function(f"clean => JSON.stringify({SHOWN}) !== JSON.stringify(clean)", arg=clean)
+    assert page.evaluate(size) == [96, 32]
+    page.locator(".mp-card .mp-sound").click()
+    assert page.locator(".mp-sounding").count() == 1
+    page.click(".mp-save summary")
+    with page.expect_download() as saved:
+        page.click("[data-save=wav]")
+    assert saved.value.suggested_filename.endswith(".wav")
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])

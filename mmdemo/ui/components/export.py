@@ -47,7 +47,7 @@ def write(request: Any) -> tuple[str, bytes]:
         raise InputError(f"A run can be saved as one of {', '.join(KINDS)}.")
     kind, settings = request["kind"], str(request.get("settings", ""))[:4000]
     if kind.startswith("wav"):
-        sounds = [_sound(sound) for sound in _some(request.get("sounds"), MAX_FRAMES, "sounds")]
+        sounds = [sound_from(sound) for sound in _some(request.get("sounds"), MAX_FRAMES, "sounds")]
         return "wav", wav(sounds, settings)
     budget = [MAX_BYTES]
     columns = request.get("columns")
@@ -62,7 +62,7 @@ def write(request: Any) -> tuple[str, bytes]:
 def sheet(cells: list[Image.Image], columns: int = 0) -> Image.Image:
     """Pictures of one size in a grid, small ones enlarged by a whole number so that pixels stay crisp."""
     width, height = cells[0].size
-    scale = max(1, CELL // max(width, height))
+    scale = max(1, min(CELL // height, 8 * CELL // width))  # strips are wider than high
     width, height = width * scale, height * scale
     columns = min(len(cells), columns or 4)
     rows = -(-len(cells) // columns)
@@ -142,8 +142,8 @@ def _picture(uri: Any, budget: list[int]) -> Image.Image:
         raise InputError("A frame of this run is no readable PNG or WebP picture.") from None
 
 
-def _sound(sound: Any) -> tuple[int, np.ndarray]:
-    """(sampling rate, samples) from {"rate", "mu" or "pcm"}."""
+def sound_from(sound: Any) -> tuple[int, np.ndarray]:
+    """(sampling rate, samples) from {"rate", "mu" or "pcm"}. Raises InputError for anything else."""
     rate = sound.get("rate") if isinstance(sound, dict) else None
     if not isinstance(rate, int) or not 4000 <= rate <= 96000:
         raise InputError("A sound needs a sampling rate of 4,000 to 96,000 Hz.")

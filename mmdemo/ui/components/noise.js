@@ -4,10 +4,10 @@ const L = (props.text || {})[window.mmLang] || (props.text || {}).en || {};
 const root = element.querySelector(".np");
 const slider = root.querySelector(".np-t input");
 const PICTURE = 64, RATE = 16000, MOST = 3 * RATE;
-let source = null; // {kind: "image", values, mean, spread} or {kind: "audio", ...}; values scaled to unit variance
-let noise = null;
+let source = null; // {kind: "image" | "audio", values, noise, mean, spread}, values scaled to unit variance; or text (noise_text.js)
+let asked = 0; // counts the inputs, so that a late answer does not replace a newer one
 
-const FORMULA = { flow: "x\u209c = (1\u2212t)\u00b7x\u2080 + t\u00b7\u03b5", vp: "x\u209c = cos(\u03c0t/2)\u00b7x\u2080 + sin(\u03c0t/2)\u00b7\u03b5", ve: "x\u209c = x\u2080 + \u03c3(t)\u00b7\u03b5" };
+const FORMULA = { flow: "x\u209c = (1\u2212t)\u00b7x\u2080 + t\u00b7\u03b5", vp: "x\u209c = cos(\u03c0t/2)\u00b7x\u2080 + sin(\u03c0t/2)\u00b7\u03b5", ve: "x\u209c = x\u2080 + \u221a\u03c4(t)\u00b7\u03b5" };
 
 function gaussian(count) {
   const values = new Float32Array(count);
@@ -23,15 +23,14 @@ function gaussian(count) {
 function standard(kind, raw) {
   const mean = raw.reduce((sum, v) => sum + v, 0) / raw.length;
   const spread = Math.sqrt(raw.reduce((sum, v) => sum + (v - mean) ** 2, 0) / raw.length) || 1;
-  noise = gaussian(raw.length);
-  return { kind, values: raw.map((v) => (v - mean) / spread), mean, spread };
+  return { kind, values: raw.map((v) => (v - mean) / spread), noise: gaussian(raw.length), mean, spread };
 }
 
 const at = (table, t) => table[Math.round(t * (table.length - 1))];
 
 function noised(name, t) {
   const alpha = at(props.tables[name].alpha, t), sigma = at(props.tables[name].sigma, t);
-  return Float32Array.from(source.values, (v, i) => source.mean + source.spread * (alpha * v + sigma * noise[i]));
+  return Float32Array.from(source.values, (v, i) => source.mean + source.spread * (alpha * v + sigma * source.noise[i]));
 }
 
 function showPicture(canvas, values) {
@@ -76,7 +75,7 @@ function card(name) {
   sound.setAttribute("aria-label", L.noise_play);
   sound.append(make("canvas"));
   sound.onclick = () => playSound({ rate: RATE, samples: noised(name, slider.value / 100).map((v) => Math.max(-1, Math.min(1, v))) }, sound);
-  box.append(shown, sound, make("canvas", "np-plot"), make("p"));
+  box.append(shown, sound, make("div", "np-text"), make("canvas", "np-plot"), make("p"));
   return box;
 }
 
@@ -85,15 +84,14 @@ function paint() {
   root.querySelector(".np-t output").textContent = t.toFixed(2);
   root.dataset.t = t;
   if (!source) return;
+  root.dataset.kind = source.kind;
   for (const box of root.querySelectorAll(".np-card")) {
-    const name = box.dataset.process, table = props.tables[name], values = noised(name, t);
-    const shown = box.querySelector(".np-shown"), sound = box.querySelector(".np-sound");
-    shown.hidden = source.kind !== "image";
-    sound.hidden = source.kind !== "audio";
-    shown.style.display = shown.hidden ? "none" : "";
-    sound.style.display = sound.hidden ? "none" : "";
-    if (source.kind === "image") showPicture(shown, values);
-    else drawSound(sound.querySelector("canvas"), values);
+    const name = box.dataset.process, table = props.tables[name];
+    const parts = { image: box.querySelector(".np-shown"), audio: box.querySelector(".np-sound"), text: box.querySelector(".np-text") };
+    for (const [kind, part] of Object.entries(parts)) part.hidden = kind !== source.kind;
+    if (source.kind === "image") showPicture(parts.image, noised(name, t));
+    else if (source.kind === "audio") drawSound(parts.audio.querySelector("canvas"), noised(name, t));
+    else showNoisyText(parts.text, source.rows[name], t);
     plot(box.querySelector(".np-plot"), table, t);
     const alpha = at(table.alpha, t), sigma = at(table.sigma, t);
     const snr = sigma === 0 ? "\u221e" : alpha < 1e-4 ? "\u2212\u221e" : `${(20 * Math.log10(alpha / sigma)).toFixed(1)} dB`;
@@ -103,7 +101,7 @@ function paint() {
   }
 }
 
-async function takePicture(url) {
+async function pictureOf(url) {
   const image = new Image();
   image.src = url;
   await image.decode();
@@ -114,32 +112,70 @@ async function takePicture(url) {
   ctx.imageSmoothingQuality = "high";
   ctx.drawImage(image, (image.naturalWidth - side) / 2, (image.naturalHeight - side) / 2, side, side, 0, 0, PICTURE, PICTURE);
   const pixels = ctx.getImageData(0, 0, PICTURE, PICTURE).data;
-  source = standard("image", Float32Array.from({ length: PICTURE * PICTURE * 3 }, (_, i) => pixels[4 * Math.floor(i / 3) + (i % 3)] / 255));
+  return standard("image", Float32Array.from({ length: PICTURE * PICTURE * 3 }, (_, i) => pixels[4 * Math.floor(i / 3) + (i % 3)] / 255));
 }
 
-async function takeSound(file) {
+async function soundOf(file) {
   const decoder = new OfflineAudioContext(1, MOST, RATE);
   const buffer = await decoder.decodeAudioData(await file.arrayBuffer());
-  source = standard("audio", buffer.getChannelData(0).slice(0, MOST));
+  return standard("audio", buffer.getChannelData(0).slice(0, MOST));
 }
 
-root.querySelector(".np-open input").addEventListener("change", async (event) => {
-  const file = event.target.files[0], said = root.querySelector(".np-said");
-  if (!file) return;
+// The start of a text that fits, cut between two characters.
+function fittingText(text) {
+  const encoder = new TextEncoder();
+  let fits = "";
+  for (const character of text.trim()) {
+    if (encoder.encode(fits + character).length > props.limit) break;
+    fits += character;
+  }
+  return fits;
+}
+
+async function fileOf(file) {
+  if (file.type.startsWith("audio/")) return soundOf(file);
+  if (file.type.startsWith("text/")) return noisedText(fittingText(await file.text()));
+  const url = URL.createObjectURL(file);
+  try { return await pictureOf(url); } finally { URL.revokeObjectURL(url); }
+}
+
+// Show a new input when it is ready, unless a newer one came in the meantime.
+async function take(making) {
+  const mine = ++asked, said = root.querySelector(".np-said");
   said.textContent = "";
   try {
-    if (file.type.startsWith("audio/")) await takeSound(file);
-    else {
-      const url = URL.createObjectURL(file);
-      await takePicture(url);
-      URL.revokeObjectURL(url);
-    }
+    const made = await making;
+    if (mine !== asked) return;
+    source = made;
+    if (made.kind !== "text") typed.value = "";
     paint();
-  } catch { said.textContent = L.noise_bad; }
+  } catch { if (mine === asked) said.textContent = L.noise_bad; }
+}
+
+const opener = root.querySelector(".np-open input"), typed = root.querySelector(".np-typed");
+const openFile = (file) => { if (file) take(fileOf(file)); };
+opener.addEventListener("change", () => { openFile(opener.files[0]); opener.value = ""; });
+root.addEventListener("dragover", (event) => event.preventDefault());
+root.addEventListener("drop", (event) => { event.preventDefault(); openFile(event.dataTransfer.files[0]); });
+root.addEventListener("paste", (event) => openFile(event.clipboardData.files[0]));
+
+let pause = null;
+typed.addEventListener("input", () => {
+  clearTimeout(pause);
+  const text = fittingText(typed.value);
+  pause = setTimeout(() => take(text ? noisedText(text) : pictureOf(props.example)), 300);
 });
+typed.placeholder = L.noise_text_hint;
+typed.setAttribute("aria-label", L.noise_text);
+
 slider.addEventListener("input", paint);
-root.querySelector('[data-do="again"]').addEventListener("click", () => { if (source) noise = gaussian(source.values.length); paint(); });
+root.querySelector('[data-do="again"]').addEventListener("click", () => {
+  if (!source) return;
+  if (source.kind === "text") { take(noisedText(source.text)); return; }
+  source.noise = gaussian(source.values.length);
+  paint();
+});
 for (const node of root.querySelectorAll("[data-l]")) node.textContent = L[node.dataset.l];
 root.querySelector(".np-cards").append(...Object.keys(props.tables).map(card));
-takePicture(props.example).then(paint);
+take(pictureOf(props.example));
 new ResizeObserver(paint).observe(root);

@@ -51,6 +51,7 @@ function controls(have) {
   const loop = root.querySelector('[data-act="loop"]');
   loop.setAttribute("aria-pressed", view.loop);
   root.querySelector('[data-act="link"]').disabled = have === 0;
+  root.querySelector('[data-act="reuse"]').hidden = !have || run.blocks > 0 || root.dataset.large !== "1" || root.dataset.state === "running";
   for (const button of root.querySelectorAll("[data-what]"))
     button.setAttribute("aria-pressed", button.dataset.what === view.what);
 }
@@ -76,7 +77,9 @@ function receive(value) {
   if (!run || run.id !== message.run) return;
   for (const frame of message.frames || []) {
     const lane = run.lanes.find((l) => l.key === frame.lane);
-    if (lane && !lane.frames.some((f) => f.i === frame.i)) lane.frames.push(frame);
+    if (!lane || lane.frames.some((f) => f.i === frame.i)) continue;
+    if (frame.block !== undefined) joinNumber(lane, frame);
+    lane.frames.push(frame);
   }
   if (message.end) end(message.end);
   repaint();
@@ -85,7 +88,7 @@ function receive(value) {
 function open(message) {
   silence();
   const o = message.open;
-  run = { id: message.run, given: o.given, want: o.want, device: o.device, max: Math.max(...o.lanes.map((l) => l.steps)),
+  run = { id: message.run, given: o.given, want: o.want, device: o.device, blocks: o.blocks, max: Math.max(...o.lanes.map((l) => l.steps)),
     lanes: o.lanes.map((lane) => ({ ...lane, want: o.want, frames: [] })) };
   Object.assign(view, { step: 0, follow: true, playing: false, sample: Math.min(view.sample, run.lanes[0].n - 1) });
   idle.stop();
@@ -159,8 +162,16 @@ const fromChart = (event) => {
 chart.addEventListener("pointerdown", (event) => { chart.setPointerCapture(event.pointerId); fromChart(event); });
 chart.addEventListener("pointermove", (event) => { if (event.buttons) fromChart(event); });
 
+// The sample shown large becomes what is given, to be worked on.
+function reuse() {
+  const lane = run.lanes.find((l) => l.frames.length), frame = lane.frames[frameAt(lane)];
+  const part = (m) => (run.want.includes(m) ? frame[m].x0[view.sample] : (run.given || {})[m]);
+  const { rate, mu, pcm } = part("audio") || {};
+  trigger("reuse", { image: part("image") || "", text: part("text") || "", audio: rate ? { rate, ...(mu ? { mu } : { pcm }) } : null });
+}
+
 const ACTIONS = {
-  play, link: copyLink,
+  play, reuse, link: copyLink,
   loop: () => { view.loop = !view.loop; },
   live: () => { view.follow = true; view.playing = false; },
 };
@@ -173,7 +184,7 @@ root.addEventListener("click", (event) => {
   else if (button && button.dataset.save && run) save(button.dataset.save);
   else if (button && card && button.matches(".mp-sound")) {
     const lane = run.lanes.find((l) => l.key === card.dataset.lane);
-    if (lane.frames.length) playSound(shownOf(lane.frames[frameAt(lane)], "audio")[Number(card.dataset.sample)], button);
+    if (lane.frames.length) playSound(shownOf(lane.frames[frameAt(lane)], "audio")[Number(card.dataset.sample)], button, lane.longest);
   } else if (card && !button) {
     view.sample = Number(card.dataset.sample);
     view.layout = view.layout === "one" ? "all" : "one";

@@ -19,15 +19,17 @@ from mmdemo.ui.components.export import save_trajectory
 from mmdemo.ui.i18n import browser_texts
 
 HERE = Path(__file__).parent
-# One scope; the last one starts the player.
-SCRIPTS = ("player_view.js", "player_sound.js", "player_noisy.js", "player_save.js", "player.js")
 # fmt: off
+# One scope; the last one starts the player.
+SCRIPTS = (
+    "player_view.js", "player_sound.js", "player_number.js", "player_noisy.js", "player_save.js", "player.js",
+)
 WORDS = (
-    "clean", "noisy", "all", "one", "keys", "copy_link", "copied", "save", "save_webp", "save_gif",
+    "clean", "noisy", "all", "one", "keys", "copy_link", "copied", "reuse", "save", "save_webp", "save_gif",
     "save_png", "save_wav", "save_wav_all", "save_json", "saving", "save_failed", "no_sound",
     "no_picture", "sample", "given", "play", "pause", "loop", "live", "step", "play_sound", "settled",
-    "sure", "change", "distance", "help_t", "help_change", "help_distance", "image", "audio", "text",
-    "waiting", "running", "done", "stopped", "queued", "too_long", "ready",
+    "sure", "change", "distance", "digit", "help_digit", "help_t", "help_change", "help_distance",
+    "image", "audio", "text", "waiting", "running", "done", "stopped", "queued", "too_long", "ready",
 )
 # fmt: on
 

@@ -25,7 +25,7 @@ async function fetchNoisy() {
     await Promise.all(lane.want.map(async (m) => {
       const answer = await server.decode_noisy({ modality: m, latents: places.map((at) => lane.frames[at][m].latent) });
       if (answer.error) throw new Error(answer.error);
-      places.forEach((at, i) => { lane.frames[at][m].x = answer.samples[i]; });
+      for (const [i, at] of places.entries()) lane.frames[at][m].x = await placed(lane.frames[at], m, answer.samples[i]);
     }));
   } catch (error) {
     say(error.message);

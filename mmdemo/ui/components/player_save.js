@@ -35,8 +35,10 @@ function parts(kind) {
     return { frames: steps.map((step) => shown.flatMap((lane) => samples.map((s) => shownOf(lane.frames[frameAt(lane, step)], "image")[s]))) };
   }
   const lane = shown[0], one = view.layout === "one" ? view.sample : 0;
-  const chosen = kind === "wav" ? [lane.frames[frameAt(lane)]] : lane.frames;
-  return { sounds: chosen.map((f) => { const { rate, mu, pcm } = shownOf(f, "audio")[one]; return mu ? { rate, mu } : { rate, pcm }; }) };
+  // Of a number, a sound for each digit that is added.
+  const all = run.blocks ? lane.frames.filter((f) => !f.audio.x0[0].part) : lane.frames;
+  const chosen = kind === "wav" || !all.length ? [lane.frames[frameAt(lane)]] : all;
+  return { sounds: chosen.map((f) => alone(shownOf(f, "audio")[one])) };
 }
 
 async function save(kind) {
@@ -51,7 +53,7 @@ async function save(kind) {
   say(L.saving);
   try {
     const settings = JSON.stringify({ link: location.href, ...run.lanes[0].settings });
-    const file = await server.save_trajectory({ kind, settings, columns: run.lanes.length > 1 ? run.lanes[0].n : 0, ...parts(kind) });
+    const file = await server.save_trajectory({ kind, settings, columns: run.blocks ? 1 : run.lanes.length > 1 ? run.lanes[0].n : 0, ...parts(kind) });
     if (file.error) { say(file.error); return; }
     download(`${name}.${file.suffix}`, new Blob([bytesOf(file.data)], { type: file.mime }));
     say("");

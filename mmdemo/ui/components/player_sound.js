@@ -13,18 +13,26 @@ const MU_LAW = Float32Array.from({ length: 256 }, (_, code) => {
   return (u & 0x80 ? -magnitude : magnitude) / 32768;
 });
 
-// {rate, mu | pcm: base64} -> Float32Array in [-1, 1]; decoded once and kept beside the message.
+// {rate, mu | pcm: base64, base?} -> Float32Array in [-1, 1], after the sound `base` if there is one; decoded once
+// and kept beside the message.
 function samplesOf(sound) {
   if (!sound.samples) {
     const bytes = bytesOf(sound.mu ?? sound.pcm);
     const whole = sound.mu ? bytes : new Int16Array(bytes.buffer), samples = new Float32Array(whole.length);
     for (let i = 0; i < samples.length; i++) samples[i] = sound.mu ? MU_LAW[whole[i]] : whole[i] / 32768;
     sound.samples = samples;
+    if (sound.base) {
+      const before = samplesOf(sound.base);
+      sound.samples = new Float32Array(before.length + samples.length);
+      sound.samples.set(before);
+      sound.samples.set(samples, before.length);
+    }
   }
   return sound.samples;
 }
 
 const FFT_SIZE = 256;
+const BINS = 80; // of FFT_SIZE / 2: up to 5 kHz at 16 kHz, where the speech of the model ends
 const HANN = Float32Array.from({ length: FFT_SIZE }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / FFT_SIZE));
 
 // In-place radix-2 FFT of FFT_SIZE points.
@@ -50,7 +58,7 @@ function fft(re, im) {
   }
 }
 
-// Levels 0..1 (-85..-20 dB of full scale, the same for every step) as rows of FFT_SIZE / 2 bins.
+// Levels 0..1 (-85..-20 dB of full scale, the same for every step) as rows of BINS bins.
 function spectrogram(samples, columns) {
   const rows = [];
   const hop = Math.max(1, (samples.length - FFT_SIZE) / Math.max(1, columns - 1));
@@ -60,7 +68,7 @@ function spectrogram(samples, columns) {
     for (let i = 0; i < FFT_SIZE; i++) re[i] = (samples[from + i] || 0) * HANN[i];
     im.fill(0);
     fft(re, im);
-    rows.push(Float32Array.from({ length: FFT_SIZE / 2 }, (_, k) => {
+    rows.push(Float32Array.from({ length: BINS }, (_, k) => {
       const power = (re[k] * re[k] + im[k] * im[k]) / (FFT_SIZE * FFT_SIZE / 16);
       return Math.min(1, Math.max(0, (10 * Math.log10(power + 1e-12) + 85) / 65));
     }));
@@ -69,11 +77,12 @@ function spectrogram(samples, columns) {
 }
 
 // Waveform above (compressed, so that soft speech is seen beside loud), spectrogram (0 Hz at the bottom) below.
-function drawSound(canvas, samples) {
-  const [ctx, width, height] = fitted(canvas);
+// `total`: samples that the whole width stands for.
+function drawSound(canvas, samples, total = samples.length) {
+  const [ctx, whole, height] = fitted(canvas), width = Math.round((whole * samples.length) / Math.max(1, total));
   const ink = getComputedStyle(root).getPropertyValue("--mm-accent").trim();
   const middle = height * 0.2, per = samples.length / width;
-  ctx.clearRect(0, 0, width, height);
+  ctx.clearRect(0, 0, whole, height);
   ctx.fillStyle = ink;
   ctx.beginPath();
   for (let x = 0; x < width; x++) {
@@ -86,7 +95,7 @@ function drawSound(canvas, samples) {
     ctx.rect(x, top, 1, Math.max(1, bottom - top));
   }
   ctx.fill();
-  ctx.drawImage(spectrogramSheet(samples, Math.min(160, Math.max(40, Math.round(width / 2))), ink), 0, height * 0.42, width, height * 0.58);
+  ctx.drawImage(spectrogramSheet(samples, Math.min(samples.length > 32000 ? 480 : 160, Math.max(40, Math.round(width / 2))), ink), 0, height * 0.42, width, height * 0.58);
 }
 
 // The spectrogram as a small picture, kept beside the samples: scrubbing comes back to the same steps.
@@ -94,7 +103,7 @@ const sheets = new WeakMap();
 function spectrogramSheet(samples, columns, ink) {
   const kept = sheets.get(samples);
   if (kept && kept.columns === columns && kept.ink === ink) return kept.sheet;
-  const rows = spectrogram(samples, columns), bins = FFT_SIZE / 2;
+  const rows = spectrogram(samples, columns), bins = BINS;
   const sheet = new OffscreenCanvas(columns, bins), paint = sheet.getContext("2d");
   const image = paint.createImageData(columns, bins), [r, g, b] = rgbOf(ink);
   for (let x = 0; x < columns; x++)
@@ -119,8 +128,8 @@ function silence() {
   playing = null;
 }
 
-// Play one sound; its button shows a moving playhead for as long as it lasts.
-function playSound(sound, button) {
+// Play one sound; its button shows a moving playhead for as long as it lasts, over its part of `total` samples.
+function playSound(sound, button, total = 0) {
   const again = playing && playing.button === button;
   silence();
   if (again) return;
@@ -135,6 +144,7 @@ function playSound(sound, button) {
   node.onended = silence;
   node.start();
   button.style.setProperty("--seconds", `${samples.length / sound.rate}s`);
+  button.style.setProperty("--far", `${total ? (100 * samples.length) / total : 100}%`);
   void button.offsetWidth; // restarts the playhead's animation
   button.classList.add("mp-sounding");
   playing = { node, button };

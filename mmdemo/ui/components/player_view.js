@@ -97,10 +97,12 @@ function showGiven() {
 function layOut() {
   const one = view.layout === "one";
   root.dataset.layout = view.layout;
+  root.dataset.blocks = (run && run.blocks) || 0;
+  root.style.setProperty("--blocks", root.dataset.blocks);
   root.dataset.large = one || !run || run.lanes[0].n === 1 ? 1 : 0;
   for (const card of root.querySelectorAll(".mp-card"))
     card.hidden = one && Number(card.dataset.sample) !== view.sample;
-  const most = run ? run.lanes[0].n : 1, columns = one ? 1 : Math.min(most, run && run.lanes.length > 1 ? 2 : 4);
+  const most = run ? run.lanes[0].n : 1, columns = one || (run && run.blocks) ? 1 : Math.min(most, run && run.lanes.length > 1 ? 2 : 4);
   root.style.setProperty("--columns", columns);
   for (const button of root.querySelectorAll("[data-layout]"))
     button.setAttribute("aria-pressed", button.dataset.layout === view.layout);
@@ -135,7 +137,7 @@ function showCard(card, lane, at) {
   if (card.hidden) return;
   const picture = card.querySelector(".mp-picture"), sound = card.querySelector(".mp-sound");
   if (picture) picture.src = shownOf(frame, "image")[sample];
-  if (sound) drawSound(sound.querySelector("canvas"), samplesOf(shownOf(frame, "audio")[sample]));
+  if (sound) drawSound(sound.querySelector("canvas"), samplesOf(shownOf(frame, "audio")[sample]), lane.longest);
   const text = card.querySelector(".mp-text");
   if (text) showText(text, lane, at, sample);
 }
@@ -173,6 +175,7 @@ function showNumbers() {
     return cell;
   };
   root.querySelector(".mp-numbers").replaceChildren(
+    ...(run && run.blocks ? [row(L.digit, L.help_digit, ["", frames.length ? `${frames[0].block + 1} / ${run.blocks}` : "–"])] : []),
     row("t", L.help_t, ["", shown((f) => f.t)]),
     row(L.change, L.help_change, ["", shown((f) => f.change)]),
     row(L.distance, L.help_distance, ...(run ? run.want : []).map((m) => [L[m], shown((f) => f.distance[m])])),

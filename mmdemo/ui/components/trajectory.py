@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from mmdemo.diffusion.number import NumberStep
 from mmdemo.diffusion.step import Step
 from mmdemo.errors import InputError
 
@@ -81,8 +82,12 @@ def in_turn(runs: dict[str, Iterator[Any]]) -> Iterator[tuple[str, Any]]:
 
 
 def frame(lane: str, step: Any, want: tuple[str, ...]) -> dict[str, Any]:
-    """One step for the player: its numbers, and each modality as `modality` gives it."""
+    """One step for the player: its numbers, and each modality as `modality` gives it.
+
+    A step of a number of several digits has "block" besides, the digit at work.
+    """
     return {
+        **({"block": step.block} if isinstance(step, NumberStep) else {}),
         "lane": lane,
         "i": int(step.index),
         "t": finite(step.t),
@@ -98,12 +103,35 @@ def modality(step: Any, name: str) -> dict[str, Any]:
     Decoding x_t too would make every run slower by a third; the page asks for it (`decode_noisy`) when
     somebody wants to see it. Text has "sure" besides.
     """
-    views: dict[str, Any] = {"x0": shown(name, step.preview(name), exact=step.index == step.steps)}
+    views: dict[str, Any] = {"x0": clean(step, name)}
     views["latent"] = _base64(step.x[name].detach().cpu().to(torch.float16).contiguous().numpy().tobytes())
     if name == "text":
         rows = zip(views["x0"], step.text_confidence(), strict=True)
         views["sure"] = [sureness(text, row) for text, row in rows]
     return views
+
+
+def clean(step: Any, name: str) -> list[Any]:
+    """The predicted clean samples of a step.
+
+    Of a number, strips have room for all its digits from the start, so that their size stays; sounds of a digit
+    at work are marked "part": the browser puts them after the digits before, and the whole recording, decoded in
+    one, comes with the last step of each digit.
+    """
+    if not isinstance(step, NumberStep):
+        return shown(name, step.preview(name), exact=step.index == step.steps)
+    if name == "image":
+        return [picture(widened(strip, step.blocks / (step.block + 1))) for strip in step.preview(name)]
+    if step.step.last:
+        return shown(name, step.preview(name), exact=step.last)
+    return [{**sound, "part": True} for sound in shown(name, step.step.preview(name))]
+
+
+def widened(strip: Image.Image, times: float) -> Image.Image:
+    """A picture with black to its right."""
+    page = Image.new("RGB", (round(strip.width * times), strip.height))
+    page.paste(strip, (0, 0))
+    return page
 
 
 def shown(name: str, natives: Sequence[Any], exact: bool = False) -> list[Any]:
