@@ -49,17 +49,20 @@ class Reconstruction:
 
     item: Item
     tokens: Tokens
-    output: Any  # PIL.Image, (16000, float32 array), or str
+    output: Any  # PIL.Image, (sample rate, float32 array), or str
     figures: dict[str, Any]
 
 
-def reconstruct(source: Any, model: str | Codec, levels: int | None = None) -> Reconstruction:
+def reconstruct(
+    source: Any, model: str | Codec, levels: int | None = None, original: bool = False
+) -> Reconstruction:
     """Encode and decode ``source`` and measure the result.
 
     Args:
         source: whatever the modality takes: a path, a PIL image, (sample_rate, array), a string …
         model: a `Codec` or the name of one.
         levels: residual levels to use (None: all).
+        original: give a sound at the sample rate and with the channels of the input.
     """
     codec = model if isinstance(model, Codec) else load(model)
     if not isinstance(codec, Codec):
@@ -67,7 +70,7 @@ def reconstruct(source: Any, model: str | Codec, levels: int | None = None) -> R
     item = source if isinstance(source, Item) else codec.load(source)
     tokens = codec.encode(item, levels)
     y = codec.decode_tensor(tokens)
-    output = codec.files.restore(y, item.meta)
+    output = codec.restore(y, item.meta, original)
     return Reconstruction(item, tokens, output, figures(codec.modality, item.tensor, y, tokens))
 
 

@@ -25,6 +25,9 @@ Inputs = Annotated[list[Path], typer.Argument(help="One or more files.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="A file, or a folder where there are several inputs.")]
 Levels = Annotated[int | None, typer.Option(help="Residual levels to use (default: all).")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Original = Annotated[
+    bool, typer.Option("--original", help="Sound only: at the sample rate and with the channels of the input.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 SUFFIX = {"image": ".png", "audio": ".wav", "text": ".txt"}
@@ -97,6 +100,7 @@ def reconstruct(
     output: Output,
     model: Annotated[str | None, typer.Option(help="image, audio, text, a folder, or a Hub id.")] = None,
     levels: Levels = None,
+    original: Original = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -107,7 +111,7 @@ def reconstruct(
 
     def one(path: Path) -> dict[str, Any]:
         codec = codecs.for_input(path)
-        result = api.reconstruct(path, codec, levels)
+        result = api.reconstruct(path, codec, levels, original)
         saved = codec.files.save(result.output, _target(path, output, SUFFIX[codec.modality], len(inputs) > 1))
         return {
             "input": str(path),
@@ -160,6 +164,7 @@ def decode(
     inputs: Inputs,
     output: Output,
     levels: Levels = None,
+    original: Original = False,
     model: Annotated[str | None, typer.Option(help="Use this checkpoint instead of the one the file names.")] = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -173,15 +178,12 @@ def decode(
         tokens = Tokens.load(path)
         codec = codecs.get(model or tokens.model)
         saved = codec.files.save(
-            codec.decode(tokens, levels), _target(path, output, SUFFIX[codec.modality], len(inputs) > 1)
+            codec.decode(tokens, levels, original), _target(path, output, SUFFIX[codec.modality], len(inputs) > 1)
         )
-        return {
-            "input": str(path),
-            "output": str(saved),
-            "model": codec.name,
-            "levels": levels or tokens.levels,
-            "tokens": tokens.count,
-        }
+        done = {"input": str(path), "output": str(saved), "model": codec.name}
+        if tokens.exact and not levels:
+            return {**done, "exact": True}
+        return {**done, "levels": levels or tokens.levels, "tokens": tokens.count}
 
     _run_many(inputs, one, as_json)
 

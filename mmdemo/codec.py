@@ -100,9 +100,18 @@ class Codec:
         """Codes (levels, *positions) made by this tokenizer -> `Tokens`."""
         return Tokens(codes.long(), self.name, self.modality, self.codebook_size, self.fingerprint, dict(meta))
 
-    def decode(self, tokens: Tokens, levels: int | None = None) -> Any:
-        """`Tokens` -> PIL.Image, str, or (16000, float32 array). Raises InputError if other weights made them."""
-        return self.files.restore(self.decode_tensor(tokens, levels), tokens.meta)
+    def decode(self, tokens: Tokens, levels: int | None = None, original: bool = False) -> Any:
+        """`Tokens` -> PIL.Image, str, or (16000, float32 array). Raises InputError if other weights made them.
+
+        With ``original`` a sound has the sample rate and channels of the input: (rate, array (T,) or (T, channels)).
+        """
+        return self.restore(self.decode_tensor(tokens, levels), tokens.meta, original)
+
+    def restore(self, y: Tensor, meta: dict[str, Any], original: bool = False) -> Any:
+        """Canonical tensor -> what `decode` gives."""
+        if original and self.modality == "audio":
+            return self.files.restore(y, meta, original=True)
+        return self.files.restore(y, meta)
 
     def decode_tensor(self, tokens: Tokens, levels: int | None = None) -> Tensor:
         """`Tokens` -> canonical tensor, cropped to the input's size; the exact text where the tokens hold it.

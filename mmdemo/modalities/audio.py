@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +16,7 @@ from mmdemo.modalities.base import Item, label, prepare_target, writing
 from mmdemo.modalities.resample import resample, resample_chunks
 from mmdemo.modalities.waveform import MAX_SECONDS, Inspector, Source
 
-__all__ = ["MAX_SECONDS", "SAMPLE_RATE", "SUFFIXES", "load", "restore", "save", "stream_blocks"]
+__all__ = ["MAX_SECONDS", "SAMPLE_RATE", "SUFFIXES", "load", "restore", "save", "save_blocks", "stream_blocks"]
 
 SAMPLE_RATE = 16_000
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf")
@@ -24,7 +24,9 @@ SAVE_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 _SUBTYPES = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS", ".mp3": "MPEG_LAYER_III"}
 
 
-def load(source: str | os.PathLike | bytes | BinaryIO | tuple[int, np.ndarray]) -> Item:
+def load(
+    source: str | os.PathLike | bytes | BinaryIO | tuple[int, np.ndarray], first: float | None = None
+) -> Item:
     """Turn a sound into 16 kHz mono.
 
     Channels are averaged, then resampled; samples that are not finite become silence, and a peak over 1
@@ -33,18 +35,19 @@ def load(source: str | os.PathLike | bytes | BinaryIO | tuple[int, np.ndarray]) 
     Args:
         source: a path, file bytes, a binary file, or (sample_rate, array) with an array (T,) or (T, C) of
             floats in [-1, 1], int16, int32, int8 or uint8.
+        first: take only so many seconds from the start, of a sound of any length; a note says so.
 
     Returns:
         Item with tensor (T,) float32 in [-1, 1], T = ceil(frames · 16000 / rate), and meta
         {"samples": T, "sample_rate": the original one, "channels": the original count}.
 
     Raises:
-        InputError: no sound, damaged, empty, over `MAX_SECONDS`, over 8 channels, or a rate outside
-            4 to 192 kHz.
+        InputError: no sound, damaged, empty, over `MAX_SECONDS` (without `first`), over 8 channels, or a
+            rate outside 4 to 192 kHz.
     """
-    with Source.open(source, MAX_SECONDS) as sound:
+    with Source.open(source, MAX_SECONDS if first is None else None) as sound:
         inspector = Inspector(sound)
-        pieces = list(resample_chunks(inspector.mono(sound.chunks()), sound.rate, SAMPLE_RATE))
+        pieces = list(resample_chunks(inspector.mono(sound.head(first)), sound.rate, SAMPLE_RATE))
         wave = torch.cat(pieces) if pieces else torch.zeros(0)
         del pieces
         peak = float(wave.abs().max()) if len(wave) else 0.0
@@ -149,16 +152,47 @@ def restore(
 
 def save(native: tuple[int, np.ndarray], path: str | os.PathLike) -> Path:
     """Write (sample_rate, float array) as 16-bit WAV or FLAC, Ogg Vorbis or MP3, by the suffix."""
-    target = prepare_target(path, SAVE_SUFFIXES)
     rate, array = native
     array = np.clip(np.nan_to_num(np.asarray(array, dtype=np.float32)), -1, 1)
     channels = 1 if array.ndim == 1 else array.shape[1]
+    # In pieces, as the Vorbis encoder puts a whole write on the stack.
+    pieces = (array[start : start + rate] for start in range(0, len(array), rate))
+    return _write(pieces, path, rate, channels)
+
+
+def save_blocks(
+    blocks: Iterable[torch.Tensor], path: str | os.PathLike, meta: dict[str, Any], original: bool = False
+) -> Path:
+    """Write a long sound as `restore` and `save` would, holding one block at a time.
+
+    Args:
+        blocks: tensors (t,) in [-1, 1] at 16 kHz, meta["samples"] in all.
+        path, meta, original: as of `save` and `restore`.
+    """
+    rate, channels, samples = SAMPLE_RATE, 1, meta["samples"]
+    if original:
+        rate, channels = meta["sample_rate"], meta["channels"]
+        if rate != SAMPLE_RATE:
+            samples = max(1, samples * rate // SAMPLE_RATE)
+            blocks = resample_chunks(blocks, SAMPLE_RATE, rate)
+
+    def pieces() -> Iterator[np.ndarray]:
+        left = samples
+        for block in blocks:
+            for part in block[:left].clamp(-1, 1).split(rate):
+                yield part.numpy() if channels == 1 else np.repeat(part.numpy()[:, None], channels, axis=1)
+            left -= min(left, len(block))
+
+    return _write(pieces(), path, rate, channels)
+
+
+def _write(pieces: Iterable[np.ndarray], path: str | os.PathLike, rate: int, channels: int) -> Path:
+    target = prepare_target(path, SAVE_SUFFIXES)
     subtype = _SUBTYPES[target.suffix.lower()]
     try:
         with writing(target), soundfile.SoundFile(target, "w", rate, channels, subtype) as file:
-            # In pieces, as the Vorbis encoder puts a whole write on the stack.
-            for start in range(0, len(array), rate):
-                file.write(array[start : start + rate])
+            for piece in pieces:
+                file.write(piece)
     except soundfile.LibsndfileError as error:
         raise InputError(
             f"{rate} Hz with {channels} channels cannot be saved as {label(target)} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import torch
 
 from mmdemo.errors import InputError
 from mmdemo.modalities.base import label, opened
+from mmdemo.modalities.note import Note
 from mmdemo.modalities.sniff import HEAD_BYTES, sniff
 
 MAX_SECONDS = 1800
@@ -37,14 +39,33 @@ class Source:
         rate: samples per second.
         channels: 1 to 8.
         chunks: call it once to read: float32 arrays (t, channels), full scale 1.
+        frames: samples of each channel, where that is known before reading.
         truncated: set while reading, when the data ends before the header says.
+        cut: set while reading by `head`, when there was more than was asked for.
     """
 
     name: str
     rate: int
     channels: int
     chunks: Callable[[], Iterator[np.ndarray]]
-    truncated: str | None = None
+    frames: int | None = None
+    truncated: Note | None = None
+    cut: Note | None = None
+
+    def head(self, seconds: float | None) -> Iterator[np.ndarray]:
+        """`chunks`, but no more than the first `seconds` (None: all); the rest of a file is not read."""
+        if seconds is None:
+            yield from self.chunks()
+            return
+        left = max(1, math.floor(seconds * self.rate))
+        for block in self.chunks():
+            if len(block) > left:
+                self.cut = _cut_note(seconds, self.frames and self.frames / self.rate)
+                if left:
+                    yield block[:left]
+                return
+            left -= len(block)
+            yield block
 
     @staticmethod
     @contextmanager
@@ -97,11 +118,22 @@ def _from_soundfile(sound: soundfile.SoundFile, name: str, max_seconds: float | 
                 break
             yield block
         if stated and count < stated and count:
-            read, whole = f"{count / sound.samplerate:.2f}", f"{stated / sound.samplerate:.2f}"
-            result.truncated = f"The file is cut short or damaged: {read} of {whole} seconds could be read."
+            result.truncated = Note(
+                "truncated",
+                "The file is cut short or damaged: {read:.2f} of {whole:.2f} seconds could be read.",
+                read=count / sound.samplerate,
+                whole=stated / sound.samplerate,
+            )
 
-    result = Source(name, sound.samplerate, sound.channels, chunks)
+    result = Source(name, sound.samplerate, sound.channels, chunks, stated)
     return result
+
+
+def _cut_note(seconds: float, whole: float | None) -> Note:
+    if whole is None:
+        return Note("cut", "Only the first {seconds:g} seconds were taken; there is more.", seconds=seconds)
+    sentence = "Only the first {seconds:g} of {whole:.0f} seconds were taken."
+    return Note("cut_of", sentence, seconds=seconds, whole=whole)
 
 
 def _from_pair(pair: tuple | list, max_seconds: float | None) -> Source:
@@ -133,7 +165,7 @@ def _from_pair(pair: tuple | list, max_seconds: float | None) -> Source:
                 block = block.astype(np.float64) if block.dtype == np.int32 else block.astype(np.float32)
                 yield ((block - offset) / scale).astype(np.float32) if scale != 1 else block
 
-    return Source(name, rate, array.shape[1], chunks)
+    return Source(name, rate, array.shape[1], chunks, len(array))
 
 
 def _is_whole(value: object) -> bool:
@@ -204,24 +236,30 @@ class Inspector:
 
     def notes(self, peak: float) -> tuple[str, ...]:
         """What to tell, after the sound has gone through; `peak` is the one of the result before scaling."""
-        sound, notes = self._sound, []
+        sound, notes = self._sound, [note for note in (self._sound.cut, self._sound.truncated) if note]
+
+        def tell(key: str, sentence: str, **values: Any) -> None:
+            notes.append(Note(key, sentence, **values))
+
         if sound.channels > 1:
-            notes.append(f"Coded as mid: the mean of its {sound.channels} channels.")
+            tell("mid", "The sound is coded as mid: the mean of its {channels} channels.", channels=sound.channels)
             if self._mid_energy < 0.01 * self._energy:
-                notes.append(
-                    "The channels nearly cancel each other in the mean: little of the sound is left."
+                tell(
+                    "cancelled", "The channels nearly cancel each other in the mean: little of the sound is left."
                 )
-        if sound.truncated:
-            notes.append(sound.truncated)
         if self._bad:
-            notes.append(f"{self._bad:,} samples that were not finite (NaN or infinite) were set to silence.")
+            sentence = "{count:,} samples that were not finite (NaN or infinite) were set to silence."
+            tell("not_finite", sentence, count=self._bad)
         if self._clipped > max(8, 1e-5 * self._frames):
-            notes.append(f"Looks clipped: {self._clipped:,} samples stay at full scale.")
+            sentence = "The sound looks clipped: {count:,} samples stay at full scale."
+            tell("clipped", sentence, count=self._clipped)
         offset = self._sum / max(1, self._frames)
         if abs(offset) > 0.02:
-            notes.append(f"Has a constant offset (DC) of {offset:+.3f} of full scale.")
+            sentence = "The sound has a constant offset (DC) of {offset:+.3f} of full scale."
+            tell("offset", sentence, offset=offset)
         if peak > 1:
-            notes.append(f"Its peak of {peak:.3f} is over full scale: the whole sound was scaled down to 1.")
+            sentence = "The peak of {peak:.3f} is over full scale: the whole sound was scaled down to 1."
+            tell("scaled", sentence, peak=peak)
         if peak == 0:
-            notes.append("Is silent throughout.")
+            tell("silent", "The sound is silent throughout.")
         return tuple(notes)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import json
 import math
-import time
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,49 +14,21 @@ from torch import Tensor
 from torchaudio.functional import loudness, melscale_fbanks
 
 from mmdemo.evaluation import classical, metrics
+from mmdemo.ui.clip import RATE, Clip, Scores, said
 from mmdemo.ui.components.common import tiles
 from mmdemo.ui.components.compare import notes_html
 from mmdemo.ui.i18n import tr
 from mmdemo.ui.picture import pack_codes
 
-RATE = 16_000
 MEL_BINS, MEL_FFT, MEL_HOP = 80, 1024, 160
 MEL_RANGE = 80.0  # dB below the loudest point of the clip
 MOST_GAIN = 24.0  # dB: what is almost silent stays quiet
 CODEC2_MODES = ("3200", "2400", "1200", "700C")
-Scores = tuple["float | None", "float | None"]  # STOI, PESQ; None where not defined
-_ids = itertools.count(int(time.time() * 1000))
-
-
-@dataclass
-class Clip:
-    """One recording (or one .mmt file) in one visitor's session.
-
-    Attributes:
-        wave: (T,) float32 at 16 kHz mono; None if only tokens were given.
-        tokens: its tokens on all levels.
-        notes: sentences about what was done to the input.
-        scores: STOI and PESQ by number of levels, filled as they are measured.
-        rivals: rows and sounds of other codecs by their setting, filled as they are made.
-    """
-
-    wave: Tensor | None
-    tokens: Any
-    notes: tuple[str, ...] = ()
-    ident: str = field(default_factory=lambda: str(next(_ids)))
-    scores: dict[int, Scores] = field(default_factory=dict)
-    rivals: dict[str, classical.Point | None] = field(default_factory=dict)
-
-    @property
-    def seconds(self) -> float:
-        """Length of the clip."""
-        return self.tokens.meta["samples"] / RATE
 
 
 def lab_json(codec: Any, clip: Clip, levels: int, lang: str, whole: bool) -> str:
     """The value of the sound lab. Without `whole` the original is left out: the page has it already."""
-    after = codec.decode_tensor(clip.tokens, levels)
-    before = codec.decode_tensor(clip.tokens, levels - 1) if levels > 1 else torch.zeros_like(after)
+    before, after = (clip.wave_at(codec, n) for n in (levels - 1, levels))
     reference = after if clip.wave is None else clip.wave
     top = _power(reference).max()
     tracks = [("reconstruction", tr("audio.reconstruction", lang), after)]
@@ -79,7 +48,8 @@ def lab_json(codec: Any, clip: Clip, levels: int, lang: str, whole: bool) -> str
         "frames": clip.tokens.positions[0],
         "hop": hop(codec, clip),
         "active": levels,
-        "mmt": base64.b64encode(clip.tokens.truncate(levels).to_bytes()).decode(),
+        "native": None if clip.is_native else tr("audio.save_native", lang, **clip.tokens.meta),
+        "mmt": base64.b64encode(clip.at(levels).to_bytes()).decode(),
     }
     if whole and clip.wave is not None:
         value["original"] = track(tr("audio.original", lang), clip.wave, reference)
@@ -145,7 +115,7 @@ def hop(codec: Any, clip: Clip) -> int:
 def measure(codec: Any, clip: Clip, levels: int) -> Scores:
     """STOI and wideband PESQ with `levels` levels, kept in `clip.scores`; None where not defined."""
     if levels not in clip.scores:
-        after = codec.decode_tensor(clip.tokens, levels).numpy()
+        after = clip.wave_at(codec, levels).numpy()
         wave = _original(clip).numpy()
         clip.scores[levels] = metrics.stoi(wave, after), metrics.pesq_wb(wave, after)
     return clip.scores[levels]
@@ -158,13 +128,13 @@ def _original(clip: Clip) -> Tensor:
 
 
 def kbps(clip: Clip, levels: int) -> float:
-    """Rate of the payload."""
-    return clip.tokens.truncate(levels).bits / clip.seconds / 1000
+    """Rate of the payload as it is written to a file, as the rates of the other codecs are."""
+    return clip.at(levels).payload_bits / clip.seconds / 1000
 
 
 def tiles_html(clip: Clip, levels: int, lang: str) -> str:
     """Number tiles: seconds, bytes, rate, STOI, PESQ, perplexity; under them what was done to the input."""
-    tokens = clip.tokens.truncate(levels)
+    tokens = clip.at(levels)
     raw = 16 * RATE / 1000
     figures = [
         (
@@ -181,7 +151,7 @@ def tiles_html(clip: Clip, levels: int, lang: str) -> str:
             tr("audio.perplexity_note", lang, level=levels),
         ),
     ]
-    return tiles(figures) + notes_html(clip.notes)
+    return tiles(figures) + notes_html(tuple(said(note, lang) for note in clip.notes))
 
 
 def _scores(clip: Clip, levels: int, lang: str) -> list[tuple[str, str, str]]:
@@ -214,13 +184,12 @@ def rival_settings(rate: float) -> list[tuple[str, str]]:
 def rival(clip: Clip, codec: str, setting: str) -> classical.Point | None:
     """The clip through another codec, kept in `clip.rivals`; None where that is not installed."""
     key = f"{codec} {setting}"
-    if key not in clip.rivals:
-        wave = _original(clip).numpy()
-        opus = codec == "Opus"
-        clip.rivals[key] = (
-            classical.opus_point(wave, float(setting)) if opus else classical.codec2_point(wave, setting)
-        )
-    return clip.rivals[key]
+    if key in clip.rivals:
+        return clip.keep_rival(key, clip.rivals[key])
+    wave = _original(clip).numpy()
+    if codec == "Opus":
+        return clip.keep_rival(key, classical.opus_point(wave, float(setting)))
+    return clip.keep_rival(key, classical.codec2_point(wave, setting))
 
 
 def table_json(clip: Clip, levels: int, lang: str) -> str:
@@ -299,7 +268,7 @@ def maths(codec: Any, clip: Clip, levels: int, lang: str) -> str:
         codes=", ".join(map(str, codes)),
         terms=" + ".join(f"e^{{({i + 1})}}_{{{code}}}" for i, code in enumerate(codes)),
         rest=_rest(codec, tokens, levels),
-        perplexity=", ".join(f"{p:.0f}" for p in tokens.truncate(levels).perplexity()),
+        perplexity=", ".join(f"{p:.0f}" for p in clip.at(levels).perplexity()),
     )
 
 

@@ -26,7 +26,7 @@ QUEUE_SIZE = 20  # further requests are told at once that the queue is full
 SESSIONS = 100  # visitors whose pictures, sounds and texts are kept in memory
 MAX_FILE_SIZE = "40mb"  # one upload
 MAX_PICTURE_SIDE = 1024  # the page works on pictures up to this many pixels a side; the CLI has no such limit
-MAX_AUDIO_SECONDS = 30.0
+MAX_AUDIO_SECONDS = 60.0
 MAX_TEXT_BYTES = 20_000
 # On ZeroGPU a GPU is borrowed for a sampling run only; tokenizers are small and answer at once on the CPU.
 BORROWED_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))

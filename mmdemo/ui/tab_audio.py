@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,16 +13,18 @@ from typing import Any
 import gradio as gr
 
 from mmdemo.errors import InputError
-from mmdemo.modalities.base import Item
+from mmdemo.modalities import audio
+from mmdemo.modalities.note import Note
+from mmdemo.tokenizers import mmt
 from mmdemo.tokenizers.tokens import Tokens
 from mmdemo.ui import sound_view, state
 from mmdemo.ui.api_audio import add_audio_api
+from mmdemo.ui.clip import RATE, Clip
 from mmdemo.ui.components.common import how_it_works, intro
 from mmdemo.ui.components.filedrop import FileDrop, dropped_file
 from mmdemo.ui.components.pills import Pills
 from mmdemo.ui.components.sound import CodecTable, SoundLab
 from mmdemo.ui.i18n import LANGUAGES, lang_of, t, tr
-from mmdemo.ui.sound_view import Clip
 from mmdemo.ui.state import Context, friendly, whole
 
 EXAMPLES = Path(__file__).with_name("examples")
@@ -28,6 +32,15 @@ KEEP = 3600  # seconds a visitor's clip stays in memory after its page is closed
 START_LEVELS = 3
 OUTPUTS = 5  # how many values `show` gives
 VISITORS = 1000  # whose newest request is remembered
+# Follow the link of the hidden file once it stands in the page.
+FETCH = """async () => {
+  const box = document.querySelector("#mm-audio-native");
+  for (let i = 0; i < 100; i++) {
+    const link = box.querySelector("a[href]");
+    if (link && link.href !== box.dataset.saved) { box.dataset.saved = link.href; link.click(); return; }
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}"""
 
 
 class AudioTab:
@@ -35,30 +48,31 @@ class AudioTab:
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
+        self.folder: str | None = None  # for files to download, where Gradio cleans up
         self.newest: OrderedDict[str, tuple[str, int]] = OrderedDict()  # visitor -> what they look at now
 
     @property
     def codec(self) -> Any:
         return self.ctx.codec("audio")
 
-    def start(self, source: Any, lang: str) -> Clip:
-        """Encode a sound on all levels; a longer one is cut to the page's limit, with a note."""
-        item = self.codec.load(source)
-        most = round(state.MAX_AUDIO_SECONDS * sound_view.RATE)
-        if len(item.tensor) > most:
-            seconds = len(item.tensor) / sound_view.RATE
-            note = tr("audio.cut", lang, limit=state.MAX_AUDIO_SECONDS, seconds=seconds)
-            item = Item(item.tensor[:most].clone(), {**item.meta, "samples": most}, (*item.notes, note))
+    def start(self, source: Any) -> Clip:
+        """Encode a sound on all levels; of a longer one only as much as the page takes, with a note."""
+        item = audio.load(source, first=state.MAX_AUDIO_SECONDS)
         return Clip(item.tensor, self.codec.encode(item), item.notes)
 
     def open_tokens(self, data: bytes, lang: str) -> Clip:
         """A clip from an .mmt file. Raises InputError if other weights made it or it is too long."""
+        too_long = InputError(tr("audio.mmt_long", lang, limit=state.MAX_AUDIO_SECONDS))
+        codec = self.codec
+        frames = math.ceil(state.MAX_AUDIO_SECONDS * RATE / codec.tokenizer.stride)
+        if mmt.symbols(data) > codec.levels * frames:  # before it is decoded, which takes its time
+            raise too_long
         tokens = Tokens.from_bytes(data)
-        self.codec.check(tokens)
-        seconds = tokens.meta["samples"] / sound_view.RATE
+        codec.check(tokens)
+        seconds = tokens.meta["samples"] / RATE
         if seconds > state.MAX_AUDIO_SECONDS:
-            raise InputError(tr("audio.mmt_long", lang, seconds=seconds, limit=state.MAX_AUDIO_SECONDS))
-        note = tr("audio.from_file", lang, seconds=seconds, levels=tokens.levels)
+            raise too_long
+        note = Note("mmt", tr("audio.note_mmt"), seconds=seconds, levels=tokens.levels)
         return Clip(None, tokens, (note,))
 
     def show(self, clip: Clip | None, levels: int, request: gr.Request, full: bool) -> list[Any]:
@@ -86,14 +100,14 @@ class AudioTab:
         """A sound was opened or a recording finished. An emptied input changes nothing."""
         if path is None:
             return [gr.skip()] * OUTPUTS
-        return self.show(self.start(Path(path), lang_of(request)), levels, request, full=True)
+        return self.show(self.start(Path(path)), levels, request, full=True)
 
     @friendly
     def example(self, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
         """One of the examples was chosen. The first output empties the sound input."""
         files = _examples()
         file = files[whole(getattr(event, "index", None), 0, len(files) - 1)]
-        return [None, *self.show(self.start(file, lang_of(request)), levels, request, full=True)]
+        return [None, *self.show(self.start(file), levels, request, full=True)]
 
     @friendly
     def dropped(self, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
@@ -106,7 +120,7 @@ class AudioTab:
         """The tab was opened in a browser: show what there is, or the first example."""
         examples = _examples()
         if clip is None and examples:
-            clip = self.start(examples[0], lang_of(request))
+            clip = self.start(examples[0])
         values = self.show(clip, levels, request, full=True)
         return [gr.update(maximum=self.codec.levels), *values]
 
@@ -132,6 +146,15 @@ class AudioTab:
             if self.newest.get(request.session_hash or "") != (clip.ident, levels):
                 return  # the person has moved on; the newer request shows its own figures
             yield [sound_view.tiles_html(clip, levels, lang), sound_view.table_json(clip, levels, lang)]
+
+    @friendly
+    def native(self, clip: Clip | None, levels: int) -> str:
+        """The reconstruction at the sample rate and with the channels of the input: path of a WAV file."""
+        if clip is None:
+            raise InputError("Open a sound first.")
+        wave = clip.wave_at(self.codec, self._levels(clip, levels))
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        return str(audio.save(audio.restore(wave, clip.tokens.meta, original=True), folder / "reconstruction.wav"))
 
     def _levels(self, clip: Clip, levels: Any) -> int:
         """The slider's value, as far as this clip has so many levels."""
@@ -182,7 +205,9 @@ def build(ctx: Context) -> None:
             )
             tiles = gr.HTML(elem_id="mm-audio-tiles")
             lab = SoundLab(elem_id="mm-audio-lab")
+            restored = gr.File(visible="hidden", elem_id="mm-audio-native", interactive=False)
     maths = how_it_works()
+    tab.folder = restored.GRADIO_CACHE
 
     outputs = [session, lab, tiles, table, maths]
     model = {"concurrency_id": state.CONCURRENCY_ID, "show_progress": "hidden", "api_visibility": "private"}
@@ -199,3 +224,4 @@ def build(ctx: Context) -> None:
         event.success(
             tab.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": "measure"}
         )
+    lab.restore(tab.native, [session, levels], [restored], **model).success(None, js=FETCH)

@@ -18,7 +18,8 @@ import torch
 from mmdemo.evaluation import classical, metrics
 from mmdemo.tokenizers.tokens import Tokens
 from mmdemo.ui import sound_view, state
-from mmdemo.ui.sound_view import RATE, Clip, mel_bytes, rival_settings, track
+from mmdemo.ui.clip import KEPT_RIVALS, KEPT_WAVES, RATE, Clip, said
+from mmdemo.ui.sound_view import mel_bytes, rival_settings, track
 from mmdemo.ui.state import Context
 from mmdemo.ui.tab_audio import OUTPUTS, AudioTab, _examples
 
@@ -92,7 +93,7 @@ def test_silence_is_not_blown_up():
 
 
 def test_lab_holds_original_reconstruction_and_what_a_level_adds(tab: AudioTab, speech: Path):
-    clip = tab.start(speech, "en")
+    clip = tab.start(speech)
     value = json.loads(sound_view.lab_json(tab.codec, clip, 2, "en", True))
     two, one = (tab.codec.decode_tensor(clip.tokens, levels).numpy() for levels in (2, 1))
     reconstruction, layer = value["tracks"]
@@ -105,13 +106,13 @@ def test_lab_holds_original_reconstruction_and_what_a_level_adds(tab: AudioTab, 
 
 
 def test_moving_the_slider_does_not_send_the_original_again(tab: AudioTab, speech: Path):
-    clip = tab.start(speech, "en")
+    clip = tab.start(speech)
     value = json.loads(tab.relevelled(clip, 3, request())[1])
     assert "original" not in value and value["id"] == clip.ident
 
 
 def test_the_first_level_adds_nothing_to_compare(tab: AudioTab, speech: Path):
-    value = json.loads(sound_view.lab_json(tab.codec, tab.start(speech, "en"), 1, "en", True))
+    value = json.loads(sound_view.lab_json(tab.codec, tab.start(speech), 1, "en", True))
     assert [sound["key"] for sound in value["tracks"]] == ["reconstruction"]
 
 
@@ -154,14 +155,74 @@ def test_long_sounds_are_cut_and_said(tab: AudioTab, tmp_path: Path):
     seconds = state.MAX_AUDIO_SECONDS + 5
     clip, _, tiles, _, _ = tab.opened(wav(tmp_path, tone(seconds).numpy()), 1, request())
     assert clip.seconds == state.MAX_AUDIO_SECONDS and len(clip.wave) == clip.tokens.meta["samples"]
-    assert "first 30 seconds of 35" in tiles
+    assert "first 60 of 65 seconds" in tiles
+
+
+def test_a_recording_of_two_hours_is_cut_without_reading_it(tab: AudioTab, tmp_path: Path):
+    soundfile.write(tmp_path / "a.flac", np.zeros(2 * 3600 * 4_000, np.int16), 4_000)
+    clip = tab.start(tmp_path / "a.flac")
+    assert clip.seconds == state.MAX_AUDIO_SECONDS
+    assert said(clip.notes[0], "en").startswith("This page works on the first 60 of 7200 seconds")
 
 
 def test_stereo_at_another_rate(tab: AudioTab, tmp_path: Path):
     wave = np.stack([tone(1, 300).numpy()] * 2, -1)
-    clip, *_ = tab.opened(wav(tmp_path, wave, 44_100), 1, request())
+    clip, lab, tiles, *_ = tab.opened(wav(tmp_path, wave, 44_100), 1, request())
     assert clip.seconds == pytest.approx(len(wave) / 44_100, abs=1e-3)
-    assert clip.tokens.meta["sample_rate"] == 44_100 and clip.notes
+    assert clip.tokens.meta["sample_rate"] == 44_100 and "mean of its 2 channels" in tiles
+    assert json.loads(lab)["native"] == "Save reconstruction at 44,100 Hz, channels: 2 (.wav)"
+    chinese = tab.opened(wav(tmp_path, wave, 44_100), 1, request(**{"accept-language": "zh"}))[2]
+    assert "2 个声道的平均" in chinese
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(44_100, 2), (8_000, 1), (16_000, 3)])
+def test_the_reconstruction_is_saved_in_the_form_of_the_input(
+    tab: AudioTab, tmp_path: Path, rate: int, channels: int
+):
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, (rate, channels)).astype(np.float32)
+    clip = tab.opened(wav(tmp_path, wave, rate), 2, request())[0]
+    saved, saved_rate = soundfile.read(tab.native(clip, 2), always_2d=True)
+    assert saved_rate == rate and saved.shape[1] == channels and abs(len(saved) - len(wave)) <= -(-rate // RATE)
+    assert np.array_equal(saved, np.repeat(saved[:, :1], channels, axis=1))
+    _, expected = tab.codec.decode(clip.tokens, 2, original=True)
+    assert saved[:, 0] == pytest.approx(expected.reshape(len(saved), -1)[:, 0], abs=2**-15)
+
+
+def test_what_is_16_khz_mono_has_its_form_already(tab: AudioTab, tmp_path: Path):
+    assert json.loads(tab.opened(wav(tmp_path, tone(0.5).numpy()), 2, request())[1])["native"] is None
+    with pytest.raises(gr.Error):
+        tab.native(None, 2)
+
+
+def test_every_remark_about_a_sound_is_said_in_both_languages(tab: AudioTab, tmp_path: Path):
+    noise = np.random.default_rng(0).standard_normal(8_000)
+    odd = np.clip(noise + 0.5, -1, 1)
+    odd[:9] = np.nan
+    files = {
+        "cancelled": np.stack([noise * 0.1, -noise * 0.1], -1),
+        "clipped": odd,
+        "scaled": 3 * noise,
+        "silent": noise * 0,
+    }
+    keys = set()
+    for name, wave in files.items():
+        soundfile.write(tmp_path / f"{name}.wav", wave, 22_050, "FLOAT")
+        for note in tab.start(tmp_path / f"{name}.wav").notes:
+            keys.add(note.key)
+            english, chinese = (said(note, lang) for lang in ("en", "zh"))
+            assert english == str(note) and chinese.endswith("。") and chinese != english
+    assert keys == {"mid", "cancelled", "clipped", "not_finite", "offset", "scaled", "silent"}
+
+
+def test_memory_of_a_visitor_is_bounded(tab: AudioTab, speech: Path):
+    clip = tab.start(speech)
+    for levels in range(1, tab.codec.levels + 1):
+        sound_view.lab_json(tab.codec, clip, levels, "en", False)
+        for codec, setting in rival_settings(levels):
+            sound_view.rival(clip, codec, setting)
+        assert len(clip._waves) <= KEPT_WAVES and len(clip.rivals) <= KEPT_RIVALS
+        assert clip.wave_at(tab.codec, levels) is clip.wave_at(tab.codec, levels)
+        assert torch.equal(clip.wave_at(tab.codec, levels), tab.codec.decode_tensor(clip.tokens, levels))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +240,7 @@ def test_an_emptied_input_keeps_the_page(tab: AudioTab):
 
 
 def test_levels_from_outside_are_checked(tab: AudioTab, speech: Path):
-    clip = tab.start(speech, "en")
+    clip = tab.start(speech)
     assert json.loads(tab.relevelled(clip, 60, request())[1])["active"] == tab.codec.levels
     for wrong in (0, 2.5, "3", None, float("nan")):
         with pytest.raises(gr.Error):
@@ -208,7 +269,7 @@ def test_measuring_fills_tiles_then_the_table(tab: AudioTab, speech: Path):
     assert first["rows"][0]["stoi"] is not None and first["tracks"] == []
     ours = clip.wave.numpy(), tab.codec.decode_tensor(clip.tokens, 3).numpy()
     assert last["rows"][0]["stoi"] == pytest.approx(metrics.stoi(*ours))
-    assert last["rows"][0]["kbps"] == pytest.approx(clip.tokens.truncate(3).bits / clip.seconds / 1000)
+    assert last["rows"][0]["kbps"] == pytest.approx(clip.tokens.truncate(3).payload_bits / clip.seconds / 1000)
     for sound in last["tracks"]:
         assert len(samples(sound)) == len(clip.wave)
 
@@ -265,9 +326,10 @@ def test_tokens_of_a_long_sound_are_refused_before_decoding(tab: AudioTab):
     codec = tab.codec
     frames = round(state.MAX_AUDIO_SECONDS * 60)
     meta = {"samples": frames * 320, "sample_rate": RATE, "channels": 1}
-    tokens = codec.wrap(torch.zeros(1, frames, dtype=torch.long), meta)
-    with pytest.raises(gr.Error, match="seconds"):
-        tab.dropped(1, dropped("a.mmt", tokens.to_bytes()), request())
+    for levels in (1, codec.levels):  # short by its number of codes alone, and not even that
+        tokens = codec.wrap(torch.zeros(levels, frames, dtype=torch.long), meta)
+        with pytest.raises(gr.Error, match="more than 60 seconds"):
+            tab.dropped(1, dropped("a.mmt", tokens.to_bytes()), request())
 
 
 # ---------------------------------------------------------------- endpoint
@@ -282,6 +344,13 @@ def test_endpoint(app_url: str, tab: AudioTab, speech: Path, tmp_path: Path):
     tokens = Tokens.load(file)
     assert rate == RATE and len(wave) == tokens.meta["samples"] and tokens.levels == 3
     assert {"bytes", "rate", "rate_unit", "stoi", "pesq"} <= set(figures) and figures["rate_unit"] == "kbps"
+    given = soundfile.info(speech)
+    sound, *_ = client.predict(handle_file(speech), 3, True, api_name="/reconstruct_audio")
+    assert soundfile.info(sound).samplerate == given.samplerate != RATE
+    assert abs(soundfile.info(sound).frames - given.frames) <= 2
+    soundfile.write(tmp_path / "long.flac", np.zeros(4_000 * 61, np.int16), 4_000)
+    with pytest.raises(Exception, match="over 60 seconds long"):
+        client.predict(handle_file(tmp_path / "long.flac"), 0, api_name="/reconstruct_audio")
     (tmp_path / "a.wav").write_bytes(b"not a sound at all, only words")
     with pytest.raises(Exception, match="not a sound"):
         client.predict(handle_file(tmp_path / "a.wav"), 0, api_name="/reconstruct_audio")

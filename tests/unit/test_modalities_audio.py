@@ -142,7 +142,53 @@ def test_clipping_and_offset_and_silence_are_noted():
     item = audio.load((16_000, tone(16_000, level=0.3) + 0.1))
     assert any("DC" in note and "+0.100" in note for note in item.notes)
     assert item.tensor.mean() == pytest.approx(0.1, abs=1e-3)  # said, not changed
-    assert audio.load((16_000, np.zeros(100, np.int16))).notes == ("Is silent throughout.",)
+    assert audio.load((16_000, np.zeros(100, np.int16))).notes == ("The sound is silent throughout.",)
+
+
+def test_every_remark_is_a_sentence_with_its_values():
+    wave = np.clip(tone(16_000, level=2.0) + 0.3, -1, 1)
+    wave[100:110] = np.nan
+    notes = audio.load((16_000, np.stack([wave, wave * 0], 1))).notes
+    assert {note.key for note in notes} == {"mid", "not_finite", "clipped", "offset"}
+    for note in notes:
+        assert note[0].isupper() or note[0].isdigit()
+        assert note.endswith(".") and all(f"{value:,}" in note for value in note.values.values() if type(value) is int)
+
+
+# ---- only the start of a sound
+
+
+@pytest.mark.parametrize("rate, channels", [(16_000, 1), (44_100, 2), (44_101, 1), (4_000, 3)])
+def test_the_first_seconds_are_those_of_the_whole(rate, channels):
+    wave = np.random.uniform(-0.5, 0.5, (3 * rate, channels)).astype(np.float32)
+    whole = audio.load((rate, wave))
+    for source in ((rate, wave), written(wave, rate, "WAV", "FLOAT")):
+        item = audio.load(source, first=1.5)
+        assert item.meta == {"samples": len(item.tensor), "sample_rate": rate, "channels": channels}
+        assert len(item.tensor) in (23_999, 24_000)
+        assert torch.allclose(item.tensor[:23_700], whole.tensor[:23_700], atol=1e-6)  # the filter reaches over the cut
+        assert item.notes[0] == "Only the first 1.5 of 3 seconds were taken." and item.notes[1:] == whole.notes
+        assert item.notes[0].values == {"seconds": 1.5, "whole": 3.0}
+
+
+def test_a_sound_that_is_short_enough_is_not_cut():
+    wave = tone(16_000, 1.0)
+    for first in (1.0, 100.0):
+        item = audio.load((16_000, wave), first=first)
+        assert item.meta["samples"] == 16_000 and item.notes == ()
+
+
+def test_the_start_of_a_sound_longer_than_is_taken_whole():
+    data = written(np.zeros(2 * 3600 * 4_000, np.int16), 4_000, "FLAC")
+    refused(data, "30 minutes")
+    assert audio.load(data, first=2).meta["samples"] == 32_000
+
+
+def test_the_start_of_a_stream_that_does_not_say_its_length():
+    data = bytearray(written(np.zeros(40_000, np.int16), 16_000, "WAV"))
+    data[4:8] = data[40:44] = b"\xff\xff\xff\xff"
+    item = audio.load(bytes(data), first=1)
+    assert item.meta["samples"] == 16_000 and item.notes[0].startswith("Only the first 1")
 
 
 def test_resampling_overshoot_stays_in_range():
@@ -189,6 +235,21 @@ def test_save_by_suffix(tmp_path, suffix, tolerance):
     assert item.meta["sample_rate"] == 16_000
     size = min(len(item.tensor), len(wave)) - 2_000
     assert np.abs(item.tensor.numpy()[2_000:size] - wave[2_000:size]).max() <= tolerance
+
+
+@pytest.mark.parametrize("original", [False, True])
+@pytest.mark.parametrize("rate, channels", [(16_000, 1), (16_000, 2), (44_100, 2), (8_000, 1), (4_000, 8)])
+def test_saving_blocks_writes_what_saving_the_whole_does(tmp_path, rate, channels, original):
+    wave = np.random.uniform(-0.9, 0.9, (rate * 2 + 123, channels)).astype(np.float32)
+    item = audio.load((rate, wave))
+    padded = torch.nn.functional.pad(item.tensor, (0, 100))  # a decoder gives whole frames
+    audio.save_blocks(padded.split(3_001), tmp_path / "blocks.wav", item.meta, original)
+    audio.save(audio.restore(padded, item.meta, original), tmp_path / "whole.wav")
+    got, got_rate = soundfile.read(tmp_path / "blocks.wav")
+    want, want_rate = soundfile.read(tmp_path / "whole.wav")
+    assert got_rate == want_rate and got.shape == want.shape
+    assert np.abs(got - want)[: -rate // 10].max() <= 2**-15
+    assert np.abs(got - want).max() < (0.2 if original else 1e-6)  # what follows the end is heard by the filter
 
 
 def test_save_clips_and_takes_channels(tmp_path):

@@ -1,8 +1,8 @@
 // Sound lab: player with instant A/B, waveform, spectrograms and token grid on one time axis.
 const lab = element.querySelector(".lab");
 const engine = new Engine(refresh);
-const ROWS = ["waveform", "mel_original", "mel_reconstruction", "mel_difference", "tokens"];
-const HEIGHT = { waveform: 72, mel_original: 88, mel_reconstruction: 88, mel_difference: 88, tokens: 0 };
+const ROWS = ["waveform", "wave_difference", "mel_original", "mel_reconstruction", "mel_difference", "tokens"];
+const HEIGHT = { waveform: 72, wave_difference: 44, mel_original: 88, mel_reconstruction: 88, mel_difference: 88, tokens: 0 };
 let data = null, colours = null, images = {}, clip = { id: null }, rivals = { id: null, tracks: [] };
 let view = { start: 0, end: 1 }, zoom = 1, other = "reconstruction";
 const parts = build();
@@ -37,13 +37,14 @@ function build() {
   made.canvases.axis = el("canvas", { "data-row": "axis" });
   made.plot.append(made.canvases.axis);
   made.save = el("button", { type: "button", class: "lab-text", onclick: saveWav }, say("save_wav"));
+  made.native = el("button", { type: "button", class: "lab-text", hidden: true, onclick: () => trigger("restore", {}) });
   made.mmt = el("button", { type: "button", class: "lab-text", onclick: saveTokens }, say("save_mmt"));
   lab.tabIndex = 0;
   lab.append(
     el("div", { class: "lab-bar" }, made.play, made.swap, made.tracks),
     el("div", { class: "lab-bar lab-options" }, made.time, check("equal", true, (on) => engine.setLevel(on)),
       check("loop", false, (on) => engine.setLoop(on)), made.note, el("span", { class: "lab-zoom" }, made.out, made.into)),
-    made.plot, made.scroll, el("div", { class: "lab-bar lab-save" }, made.save, made.mmt));
+    made.plot, made.scroll, el("div", { class: "lab-bar lab-save" }, made.save, made.native, made.mmt));
   return made;
 }
 
@@ -77,6 +78,7 @@ function receive() {
   data.codes = unpackCodes(value.codes);
   data.mel = bytesOf(value.mel_reconstruction);
   engine.setTracks(collect(), value.seconds);
+  makeImages();
   paint();
 }
 
@@ -189,17 +191,18 @@ function makeImages() {
 
 function paint() {
   if (!data) return;
-  makeImages();
   const narrow = lab.clientWidth < 560;
   HEIGHT.tokens = data.levels * (narrow ? 9 : 12);
   for (const name of ROWS) {
-    const there = name === "waveform" || name in images;
+    const there = name === "waveform" || (name === "wave_difference" ? !!clip.original : name in images);
     parts.rows[name].hidden = !there;
     if (there) paintRow(name, parts.canvases[name], HEIGHT[name]);
   }
   paintRow("axis", parts.canvases.axis, 20);
   lab.querySelector(".lab-before").hidden = !clip.original;
   parts.scroll.hidden = zoom === 1;
+  parts.native.hidden = !data.native;
+  parts.native.textContent = data.native || "";
   parts.scroll.value = 1000 * view.start / Math.max(1e-6, data.seconds - (view.end - view.start));
   parts.out.disabled = zoom === 1;
   moveHead();
@@ -214,9 +217,13 @@ function paintRow(name, canvas, height) {
   const context = canvas.getContext("2d");
   context.scale(scale, scale);
   if (name === "axis") return drawAxis(context, view, width, height, colours.muted);
-  if (name === "waveform") {
+  if (name === "waveform" || name === "wave_difference") {
     const after = data.tracks[0].samples, before = clip.original ? clip.original.samples : after;
     clip.peak ||= before.reduce((most, value) => Math.max(most, Math.abs(value)), 0.02);
+    if (name === "wave_difference") {
+      data.difference ||= after.map((value, i) => value - before[i]);
+      return drawWave(context, data.difference, view, width, height, colours.muted, 0.95 / clip.peak);
+    }
     if (clip.original) drawWave(context, before, view, width, height, colours.line, 0.95 / clip.peak);
     context.globalAlpha = 0.8;
     return drawWave(context, after, view, width, height, colours.accent, 0.95 / clip.peak);
@@ -280,7 +287,7 @@ lab.addEventListener("keydown", (event) => {
 });
 
 new ResizeObserver(() => paint()).observe(parts.plot);
-new MutationObserver(() => paint()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+new MutationObserver(() => { if (data) makeImages(); paint(); }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 watch("value", receive);
 receive();
 trigger("ready", {});

@@ -28,6 +28,7 @@ LAB_TEXTS = browser_texts(
             "save_wav",
             "save_mmt",
             "waveform",
+            "wave_difference",
             "mel_original",
             "mel_reconstruction",
             "mel_difference",

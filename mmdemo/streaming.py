@@ -1,0 +1,76 @@
+"""Long sounds without holding them in memory: file -> tokens, tokens -> blocks, exact to the bit.
+
+The windows are those of `mmdemo.windows`, so codes and samples are the same as those of the whole sound.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .errors import InputError
+from .modalities import audio
+from .tokenizers.tokens import Tokens
+from .windows import WINDOW, _plan, reach
+
+if TYPE_CHECKING:
+    from .codec import Codec
+
+
+@torch.inference_mode()
+def encode(
+    codec: Codec, source: str | os.PathLike | bytes, levels: int | None = None, max_seconds: float | None = None
+) -> Tokens:
+    """A sound of any length -> `Tokens`, as ``codec.encode`` gives them; a window is in memory at a time.
+
+    Args:
+        source: a path, or file bytes (read twice: for its peak, then for its samples).
+        levels: how many residual levels to keep, 1..L (None: all).
+        max_seconds: refuse longer sounds; None takes any length.
+
+    Raises:
+        InputError: as ``codec.encode`` does.
+    """
+    _check(codec)
+    levels, stride = codec._levels(levels), codec.tokenizer.stride
+    sound = audio.stream_blocks(source, max_seconds=max_seconds)
+    samples = sound.meta["samples"]
+    blocks, held, start = iter(sound), torch.zeros(0), 0  # held: the samples from `start` on
+    kept = []
+    for [(a, b)], [(t0, t1)] in _plan([-(-samples // stride)], WINDOW["audio"], reach(codec.tokenizer.encoder)):
+        first, last = a * stride, min(b * stride, samples)
+        parts = [held[first - start :]]
+        size = len(parts[0])
+        while size < last - first:
+            parts.append(next(blocks))
+            size += len(parts[-1])
+        held, start = torch.cat(parts), first
+        codes = codec.tokenizer.encode(held[None, : last - first].to(codec.device), levels)  # (1, levels, b - a)
+        kept.append(codes[0, :, t0 - a : t1 - a].cpu())
+    return codec.wrap(torch.cat(kept, 1), sound.meta)
+
+
+@torch.inference_mode()
+def decode(codec: Codec, tokens: Tokens, levels: int | None = None) -> Iterator[Tensor]:
+    """`Tokens` of a sound -> its samples in blocks (t,) at 16 kHz, together those of ``codec.decode_tensor``.
+
+    Raises:
+        InputError: as ``codec.decode`` does.
+    """
+    _check(codec)
+    codec.check(tokens)
+    codes = (tokens if levels is None else tokens.truncate(levels)).codes
+    stride, samples = codec.tokenizer.stride, tokens.meta["samples"]
+    for [(a, b)], [(t0, t1)] in _plan([codes.shape[1]], WINDOW["audio"], reach(codec.tokenizer.decoder)):
+        wave = codec.tokenizer.decode(codes[None, :, a:b].to(codec.device))[0]  # ((b - a) * stride,)
+        block = wave[(t0 - a) * stride : (t1 - a) * stride].clamp(-1, 1).cpu()
+        yield block[: max(0, samples - t0 * stride)].clone()
+
+
+def _check(codec: Codec) -> None:
+    if codec.modality != "audio":
+        raise InputError(f"Sounds are streamed; the model {codec.name!r} is for {codec.modality}.")

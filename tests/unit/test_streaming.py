@@ -1,0 +1,141 @@
+"""Long sounds, streamed: the codes and samples of the whole, with memory for a window."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from mmdemo import streaming, windows
+from mmdemo.codec import Codec
+from mmdemo.errors import InputError
+from mmdemo.evaluation import metrics
+from mmdemo.modalities import audio
+from mmdemo.tokenizers import build_tokenizer
+
+SMALL = {
+    "width": 24,
+    "encoder_depth": 2,
+    "decoder_depth": 2,
+    "bottleneck": {"dim": 4, "levels": 3, "codebook_size": 64},
+}
+
+
+class SmallCodec(Codec):
+    """A codec over random weights, without a checkpoint."""
+
+    def __init__(self) -> None:
+        self.config, self.name, self.modality = {}, "small", "audio"
+        self.device, self.fingerprint, self.files = torch.device("cpu"), "00000000", audio
+        self.tokenizer = build_tokenizer("audio", SMALL)
+        with torch.no_grad():  # away from the near-identity start, so that surroundings really matter
+            for p in self.tokenizer.parameters():
+                p.add_(0.05 * torch.randn_like(p))
+        z = self.tokenizer.to_latent(torch.rand(4, 16_000) - 0.5)
+        self.tokenizer.bottleneck.initialise(z.movedim(1, -1).reshape(-1, 4).detach())
+        self.tokenizer.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def codec() -> SmallCodec:
+    torch.manual_seed(0)
+    return SmallCodec()
+
+
+@pytest.fixture
+def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(windows.WINDOW, "audio", (40,))
+
+
+@pytest.mark.parametrize("levels", [None, 2])
+@pytest.mark.parametrize("samples", [1, 320, 33_333, 200_000])
+def test_streaming_gives_the_codes_and_samples_of_the_whole(
+    codec: SmallCodec, short_windows: None, tmp_path: Any, samples: int, levels: int | None
+):
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, samples).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", wave, 16_000, "FLOAT")
+    whole = codec.encode(tmp_path / "a.wav", levels)
+    tokens = streaming.encode(codec, tmp_path / "a.wav", levels)
+    assert torch.equal(tokens.codes, whole.codes) and tokens.meta == whole.meta
+    blocks = list(streaming.decode(codec, tokens))
+    assert torch.equal(torch.cat(blocks), codec.decode_tensor(whole))
+    if samples == 200_000:
+        assert len(blocks) > 10
+        assert torch.equal(torch.cat(list(streaming.decode(codec, tokens, 1))), codec.decode_tensor(whole, 1))
+
+
+def test_the_whole_in_one_window_is_the_same_too(codec: SmallCodec, tmp_path: Any, monkeypatch: Any):
+    wave = np.random.default_rng(0).uniform(-1.5, 1.5, (90_000, 2)).astype(np.float32)  # over full scale, stereo
+    soundfile.write(tmp_path / "a.wav", wave, 22_050, "FLOAT")
+    whole = codec.encode(tmp_path / "a.wav")
+    sound = codec.decode_tensor(whole)
+    monkeypatch.setitem(windows.WINDOW, "audio", (37,))
+    tokens = streaming.encode(codec, tmp_path / "a.wav")
+    assert (tokens.codes != whole.codes).sum() == 0 and tokens.meta == whole.meta
+    assert torch.allclose(torch.cat(list(streaming.decode(codec, tokens))), sound, atol=1e-5)
+
+
+def test_only_a_window_is_held(codec: SmallCodec, short_windows: None, tmp_path: Any, monkeypatch: Any):
+    seconds = 600
+    soundfile.write(tmp_path / "a.flac", np.zeros(seconds * 4_000, np.int16), 4_000)
+    seen: list[int] = []
+
+    def encode(x: torch.Tensor, levels: int) -> torch.Tensor:
+        seen.append(x.untyped_storage().nbytes() // 4)
+        return torch.zeros(1, levels, -(-x.shape[-1] // 320), dtype=torch.long)
+
+    monkeypatch.setattr(codec.tokenizer, "encode", encode)
+    monkeypatch.setattr(audio.AudioStream, "__iter__", _counting(audio.AudioStream.__iter__, counted := []))
+    tokens = streaming.encode(codec, tmp_path / "a.flac")
+    assert tokens.positions == (seconds * 50,) and len(seen) == seconds * 50 // 40
+    margin = windows.reach(codec.tokenizer.encoder)
+    block = 10 * 16_000
+    assert max(seen) <= (40 + 2 * margin) * 320 + 2 * block
+    assert len(counted) == seconds // 10  # each block is read once
+
+
+def _counting(iterate: Any, counted: list[int]) -> Any:
+    def counting(self: Any) -> Any:
+        for block in iterate(self):
+            counted.append(len(block))
+            yield block
+
+    return counting
+
+
+def test_what_cannot_be_streamed_is_refused(codec: SmallCodec, tmp_path: Any):
+    soundfile.write(tmp_path / "a.wav", np.zeros(32_000), 16_000)
+    with pytest.raises(InputError, match="1 to 3"):
+        streaming.encode(codec, tmp_path / "a.wav", 4)
+    with pytest.raises(InputError, match="long"):
+        streaming.encode(codec, tmp_path / "a.wav", max_seconds=1)
+    with pytest.raises(InputError, match="for image"):
+        streaming.encode(SimpleNamespace(modality="image", name="x"), tmp_path / "a.wav")
+    tokens = codec.encode(tmp_path / "a.wav", 2)
+    with pytest.raises(InputError, match="2 levels"):
+        next(streaming.decode(codec, tokens, 3))
+
+
+def test_a_codec_gives_a_sound_in_its_first_form(codec: SmallCodec):
+    array = np.random.default_rng(0).uniform(-0.5, 0.5, (22_050, 2)).astype(np.float32)
+    tokens = codec.encode((22_050, array))
+    assert codec.decode(tokens)[1].shape == (16_000,)
+    rate, back = codec.decode(tokens, original=True)
+    assert rate == 22_050 and back.shape == (22_050, 2) and np.array_equal(back[:, 0], back[:, 1])
+
+
+def test_stoi_of_a_long_sound_is_the_mean_of_its_parts():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(16_000 * 6) * np.repeat(rng.uniform(0, 1, 60), 1_600)
+    y = x + 0.1 * rng.standard_normal(len(x))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "STOI_LONGEST", 2.0)
+        got = metrics.stoi(x, y)
+        silent = metrics.stoi(np.concatenate([x[:32_000], 0 * x[:32_000]]), np.tile(y[:32_000], 2))
+    parts = [metrics.stoi(x[i : i + 32_000], y[i : i + 32_000]) for i in range(0, len(x), 32_000)]
+    assert got == pytest.approx(np.mean(parts)) and got == pytest.approx(metrics.stoi(x, y), abs=0.02)
+    assert silent == pytest.approx(parts[0])  # a silent part has no figure
