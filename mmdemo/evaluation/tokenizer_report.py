@@ -12,11 +12,14 @@ from tqdm import tqdm
 
 from .. import checkpoints
 from ..codec import Codec, rate
+from ..entropy import store
 from ..modalities.base import Item
-from ..tokenizers.tokens import Tokens
 from ..training import data
 from . import metrics
+from .lossless import lossless_figures
 from .metrics import Figure
+from .probe import probe_figures
+from .scripts_report import byte_accuracy, script_figures
 
 
 def evaluate_tokenizer(codec: Codec, data_dir: Path, limit: int | None = None) -> list[Figure]:
@@ -159,40 +162,13 @@ def _text(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
     ]
     play = data.need(data_dir / "text" / "tinyshakespeare.txt", "tinyshakespeare").read_bytes()[: len(wiki)]
     for level, target in enumerate(TEXT_TARGETS[: codec.levels], 1):
-        value = _byte_accuracy(codec, wiki, level)
+        value = byte_accuracy(codec, wiki, level)
         name = f"WikiText-2 test, {level} level{'s' * (level > 1)}: byte accuracy"
         figures.append(Figure.against(name, value, target, "", len(wiki)))
-    figures.append(
-        Figure(
-            "Shakespeare, all levels: byte accuracy",
-            _byte_accuracy(codec, play, None),
-            "",
-            len(play),
-            None,
-            None,
-        )
-    )
-    names = _test_names(data_dir / "emoji")
-    value = _byte_accuracy(codec, names.encode(), None)
-    figures.append(
-        Figure.against(
-            "emoji and Chinese names (test split), all levels: byte accuracy",
-            value,
-            0.97,
-            "",
-            len(names.encode()),
-        )
-    )
-    return figures
-
-
-def _test_names(root: Path) -> str:
-    lines = (root / "annotations.tsv").read_text("utf-8").splitlines()[1:]
-    rows = [line.split("\t") for line in lines]
-    return "\n".join(f"{r[1]} {r[4]} {r[5]}" for r in rows if r[8] == "test")
-
-
-def _byte_accuracy(codec: Codec, raw: bytes, levels: int | None) -> float:
-    tensor = torch.from_numpy(np.frombuffer(raw, np.uint8).copy())
-    tokens: Tokens = codec.encode(Item(tensor, {"bytes": len(raw)}), levels)
-    return float((codec.decode_tensor(tokens) == tensor).float().mean())
+    value = byte_accuracy(codec, play, None)
+    figures.append(Figure("Shakespeare, all levels: byte accuracy", value, "", len(play)))
+    figures += script_figures(codec, data_dir)
+    figures += probe_figures(codec, data_dir, None if limit is None else 40 * limit)
+    if store.prior_for_bytes() is None:
+        return figures  # exact files need the prior: their figures are left out, not guessed
+    return figures + lossless_figures(codec, data_dir, limit)

@@ -1,14 +1,25 @@
-"""Text to train on: from the data folder, and from what any machine has installed (documentation, translations)."""
+"""Text to train on: from the data folder, and from what is installed on a machine.
+
+What any machine has that can run this package: Python's own source and documentation, the descriptions of installed
+packages, Gradio's interface in two dozen languages, and the letters of every script (Unicode's table). What many have
+besides: translated messages of programs, Chinese manual pages. All are read in a fixed order, so the same machine
+gives the same text; another machine may give other text.
+"""
 
 from __future__ import annotations
 
 import csv
 import gettext
 import gzip
+import importlib.metadata
+import importlib.util
+import json
 import random
 import re
 import sysconfig
-from collections.abc import Callable
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +30,14 @@ from ..digits import WORDS
 from .data import need
 
 LIMIT = 3_000_000  # bytes kept of each corpus
+LOCALES = Path("/usr/share/locale")
+LATIN_PART, OTHER_PART = 4, 12  # a script gets at most 1/12 of the translations, Latin with its many languages 1/4
+LETTER_WORDS = 2000  # words of each alphabet in "letters", and five times as many where letters are thousands
+ALPHABETS = (
+    *("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "HEBREW", "ARABIC", "ETHIOPIC"),
+    *("DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA"),
+    *("THAI", "LAO", "TIBETAN", "MYANMAR", "KHMER", "MONGOLIAN", "HANGUL", "HIRAGANA", "KATAKANA", "CJK"),
+)
 
 
 def gather(data_dir: Path, names: list[str]) -> dict[str, Tensor]:
@@ -30,8 +49,10 @@ def gather(data_dir: Path, names: list[str]) -> dict[str, Tensor]:
     sources: dict[str, Callable[[], str]] = {
         "prose": lambda: need(data_dir / "text" / "wikitext2-valid.txt", "wikitext2-valid").read_text("utf-8"),
         "code": _stdlib,
-        "translations": _translations,
+        "documentation": _documentation,
+        "translations": lambda: translations(LOCALES),
         "chinese": _chinese,
+        "letters": letters,
     }
     texts = {name: sources[name]().encode("utf-8", "ignore")[:LIMIT] for name in names}
     return {k: torch.from_numpy(np.frombuffer(t, np.uint8).copy()) for k, t in texts.items() if len(t) > 10_000}
@@ -65,12 +86,53 @@ def _stdlib() -> str:
     return "\n".join(f.read_text("utf-8", "ignore") for f in files)
 
 
-def _translations() -> str:
-    """Translated messages of installed programs, all languages mixed (each under its program's licence)."""
-    files = sorted(Path("/usr/share/locale").glob("*/LC_MESSAGES/*.mo"))
+def _documentation() -> str:
+    """English documentation: Python's language reference and the descriptions of installed packages."""
+    from pydoc_data.topics import topics
+
+    packages = sorted(importlib.metadata.distributions(), key=lambda d: str(d.metadata["Name"]).lower())
+    parts = [*topics.values(), *(str(d.metadata.json.get("description", "")) for d in packages)]
+    random.Random(0).shuffle(parts)
+    return "\n".join(parts)
+
+
+def translations(locales: Path) -> str:
+    """Translated messages, every script with its share (each under its program's licence).
+
+    From Gradio's interface, then from the message catalogues under ``locales``, e.g. /usr/share/locale.
+    """
+    parts: list[str] = []
+    size: Counter[str] = Counter()
+    script_of: dict[str, str] = {}
+
+    def full(script: str) -> bool:
+        return size[script] >= LIMIT // (LATIN_PART if script == "LATIN" else OTHER_PART)
+
+    for language, messages in _messages(locales, lambda language: full(script_of.get(language, ""))):
+        script = script_of.setdefault(language, _script("".join(messages)))
+        if script and not full(script):
+            text = "\n".join(messages)
+            parts.append(text)
+            size[script] += len(text.encode("utf-8", "ignore"))
+
+    random.Random(2).shuffle(parts)  # what a limit cuts off must not be one language
+    return "\n".join(parts)
+
+
+def _messages(locales: Path, skip: Callable[[str], bool]) -> Iterator[tuple[str, list[str]]]:
+    """(language, up to 60 messages) of one catalogue after another."""
+    spec = importlib.util.find_spec("gradio")  # found, not imported
+    if spec and spec.origin:
+        assets = Path(spec.origin).parent / "templates" / "frontend" / "assets"
+        for file in sorted(assets.glob("*.js")):
+            if re.fullmatch(r"[a-z]{2}(-[A-Z]{2})?-[\w-]{8}", file.stem):
+                yield file.stem[:-9], _quoted(file.read_text("utf-8", "ignore"))
+    files = sorted(locales.glob("*/LC_MESSAGES/*.mo"))
     random.Random(0).shuffle(files)
-    parts, size = [], 0
     for file in files:
+        language = file.parts[-3]
+        if skip(language):
+            continue
         try:
             with file.open("rb") as opened:
                 catalogue = gettext.GNUTranslations(opened)._catalog  # type: ignore[attr-defined]
@@ -78,11 +140,49 @@ def _translations() -> str:
             continue  # a damaged catalogue is no reason to stop
         lines = [v for v in catalogue.values() if isinstance(v, str)]
         random.Random(1).shuffle(lines)
-        parts.append("\n".join(lines[:60]))
-        size += len(parts[-1])
-        if size > LIMIT:
-            break
-    return "\n".join(parts)
+        yield language, lines[:60]
+
+
+def _quoted(source: str) -> list[str]:
+    """String literals of a script file that hold something other than ASCII."""
+    found = re.findall(r'"(?:[^"\\\n]|\\.)*"', source)
+    strings = []
+    for literal in found:
+        try:
+            strings.append(str(json.loads(literal)))
+        except ValueError:
+            continue  # JavaScript has escapes that JSON has not
+    return [s for s in strings if not s.isascii()]
+
+
+def _script(text: str) -> str:
+    """The script of most letters of a text by Unicode's names: "LATIN", "CYRILLIC", "CJK", "HANGUL"…; "" if none."""
+    seen = Counter(unicodedata.name(c, "").split(" ")[0] for c in text[:2000] if c.isalpha())
+    for kana in ("HIRAGANA", "KATAKANA"):
+        if seen[kana]:
+            return kana  # Japanese, although most of its letters may be Chinese
+    return seen.most_common(1)[0][0] if seen else ""
+
+
+def letters() -> str:
+    """Words of random letters in 27 scripts: their bytes, not their sense.
+
+    From Unicode 3.2, which every Python knows. So no script is strange to the tokenizer, whatever text a machine has.
+    """
+    table = unicodedata.ucd_3_2_0
+    scripts: dict[str, list[str]] = defaultdict(list)
+    for point in (*range(0x80, 0x3100), *range(0x4E00, 0xD7A4)):
+        character = chr(point)
+        if table.category(character)[0] in "LM":
+            scripts[table.name(character).split(" ")[0]].append(character)
+    rng = random.Random(0)
+    words = []
+    for name in ALPHABETS:
+        for _ in range(LETTER_WORDS * (5 if len(scripts[name]) > 5000 else 1)):
+            words.append("".join(rng.choices(scripts[name], k=rng.randint(1, 9))))
+    lines = [" ".join(words[i : i + 10]) for i in range(0, len(words), 10)]  # each line in one script
+    rng.shuffle(lines)
+    return "\n".join(lines)
 
 
 def _chinese() -> str:

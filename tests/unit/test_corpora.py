@@ -1,0 +1,77 @@
+"""Texts to train on: what they hold, that they repeat, and that no script is forgotten."""
+
+from __future__ import annotations
+
+import struct
+import unicodedata
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mmdemo.training import corpora
+from mmdemo.training.recipe import read_recipe
+
+
+def catalogue(path: Path, messages: dict[str, str]) -> None:
+    """Write a message catalogue in GNU's .mo format."""
+    entries = sorted({"": "Content-Type: text/plain; charset=UTF-8\n", **messages}.items())
+    keys, values, tables = b"", b"", []
+    start = 28 + 16 * len(entries)
+    for key, _ in entries:
+        tables.append((len(key.encode()), start + len(keys)))
+        keys += key.encode() + b"\0"
+    for _, value in entries:
+        tables.append((len(value.encode()), start + len(keys) + len(values)))
+        values += value.encode() + b"\0"
+    head = struct.pack("<7I", 0x950412DE, 0, len(entries), 28, 28 + 8 * len(entries), 0, 28 + 16 * len(entries))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(head + b"".join(struct.pack("<2I", *pair) for pair in tables) + keys + values)
+
+
+def test_letters_hold_every_alphabet_and_repeat():
+    text = corpora.letters()
+    seen = Counter(unicodedata.name(c).split(" ")[0] for c in text if not c.isspace())
+    assert set(seen) == set(corpora.ALPHABETS)
+    assert min(seen.values()) > 1000
+    assert text == corpora.letters()
+
+
+def test_translations_come_from_catalogues_in_a_fixed_order(tmp_path: Path):
+    catalogue(tmp_path / "ka" / "LC_MESSAGES" / "a.mo", {"good day": "დილა მშვიდობისა"})
+    catalogue(tmp_path / "ru" / "LC_MESSAGES" / "b.mo", {"good day": "добрый день"})
+    (tmp_path / "ru" / "LC_MESSAGES" / "c.mo").write_bytes(b"no catalogue")
+    text = corpora.translations(tmp_path)
+    assert "დილა მშვიდობისა" in text and "добрый день" in text
+    assert text == corpora.translations(tmp_path)
+
+
+def test_no_script_fills_the_translations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(corpora, "LIMIT", 1200)
+    for i in range(10):
+        catalogue(tmp_path / f"r{i}" / "LC_MESSAGES" / "a.mo", {f"{i}": "да" * 40})
+    catalogue(tmp_path / "el" / "LC_MESSAGES" / "a.mo", {"yes": "ναι"})
+    text = corpora.translations(tmp_path)
+    assert "ναι" in text and text.count("да" * 40) == 1  # the first catalogue is over a script's share already
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [("Hello!", "LATIN"), ("привет, world", "CYRILLIC"), ("東京へ行く", "HIRAGANA"), ("你好", "CJK"), ("12 %", "")],
+)
+def test_scripts_are_told_apart(text: str, script: str):
+    assert corpora._script(text) == script
+
+
+def test_string_literals_of_a_script_file():
+    source = r'const a={x:"안녕하세요",y:"plain",z:"quo\"te é",w:"\x41ß"};'
+    assert corpora._quoted(source) == ["안녕하세요", 'quo"te é']
+
+
+def test_every_corpus_of_the_recipe_is_known_and_what_any_machine_has_is_there(tmp_path: Path):
+    names = list(read_recipe("text").data["corpora"])
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "wikitext2-valid.txt").write_text("prose " * 3000)
+    found = corpora.gather(tmp_path, names)
+    assert set(found) <= set(names)
+    assert {"prose", "code", "documentation", "letters"} <= set(found)
