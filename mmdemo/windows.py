@@ -15,7 +15,7 @@ from .tokenizers import Tokenizer
 from .tokenizers.image import ImageTokenizer, pad_to_multiple
 from .tokenizers.layers import ConvNeXtBlock
 
-WINDOW = {"image": (96, 96), "audio": (1500,), "text": (8192,)}  # latent positions per window, without margin
+WINDOW = {"image": (192, 192), "audio": (1500,), "text": (8192,)}  # latent positions per window, without margin
 
 
 def reach(part: nn.Module) -> int:

@@ -29,9 +29,10 @@ SPEECH = {
 Point = tuple[float, float]
 
 
-def canvas(width: int, height: int, colour: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """An enlarged drawing surface; `finish` brings it back to width × height."""
-    image = Image.new("RGB", (width * SCALE, height * SCALE), colour)
+def canvas(width: int, height: int, colour: str | None) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    """An enlarged drawing surface, transparent without a colour; `finish` brings it back to width × height."""
+    size = (width * SCALE, height * SCALE)
+    image = Image.new("RGB", size, colour) if colour else Image.new("RGBA", size, (255, 255, 255, 0))
     return image, ImageDraw.Draw(image)
 
 
@@ -118,8 +119,8 @@ def _chart(draw: ImageDraw.ImageDraw) -> None:
 
 
 def mushroom() -> None:
-    """A flat drawing in the manner of an emoji: few colours, clean edges."""
-    image, draw = canvas(384, 384, "#e8f4ea")
+    """A flat drawing in the manner of an emoji: few colours, clean edges, no background."""
+    image, draw = canvas(384, 384, None)
     draw.ellipse(box(72, 318, 312, 356), "#b9d8bd")
     draw.chord(box(40, 40, 344, 350), 180, 360, "#d93a3a")
     draw.ellipse(box(40, 168, 344, 222), "#b62b30")

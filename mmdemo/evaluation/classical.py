@@ -26,7 +26,7 @@ from PIL import Image, features
 from mmdemo.evaluation import metrics
 
 # Few settings that span the rates of the tokenizers: a page computes these while a person waits.
-IMAGE_LADDER = {"JPEG": (5, 12, 30, 60), "WebP": (5, 50), "AVIF": (8, 28)}
+IMAGE_LADDER = {"JPEG": (5, 12, 30, 60), "WebP": (1, 15, 50), "AVIF": (10, 28, 45)}
 IMAGE_OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"optimize": True, "subsampling": "4:2:0"},
     "WebP": {"method": 6},
@@ -119,9 +119,11 @@ def image_points(picture: Image.Image, ladder: dict[str, tuple[int, ...]] = IMAG
     return points
 
 
-def nearest_bytes(picture: Image.Image, codec: str, target_bytes: int) -> Point | None:
+def nearest_bytes(picture: Image.Image, codec: str, target_bytes: int,
+                  encoded: dict[int, bytes] | None = None) -> Point | None:
     """The quality of `codec` ("JPEG", "WebP", "AVIF") whose file is nearest to `target_bytes`: binary search.
 
+    `encoded` holds the picture's files by quality and is added to: give the same one to several searches.
     Every codec has a smallest file: compare the point's `bytes` with the target. None where `image_codecs`
     lacks the codec or the codec cannot hold the picture.
     """
@@ -129,11 +131,12 @@ def nearest_bytes(picture: Image.Image, codec: str, target_bytes: int) -> Point 
         return None
     picture = _bare(picture)
     low, high = QUALITIES[codec]
-    files: dict[int, bytes] = {}
+    files = {} if encoded is None else encoded
     try:
         while low <= high:
             middle = (low + high) // 2
-            files[middle] = _encode_image(picture, codec, middle)
+            if middle not in files:
+                files[middle] = _encode_image(picture, codec, middle)
             if len(files[middle]) > target_bytes:
                 high = middle - 1
             else:

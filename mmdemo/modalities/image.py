@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError, features
 from mmdemo.errors import InputError
 from mmdemo.modalities import pixels
 from mmdemo.modalities.base import Item, label, opened, prepare_target, writing
+from mmdemo.modalities.note import Note
 from mmdemo.modalities.sniff import HEAD_BYTES, sniff
 
 _AVIF = "avif" in features.modules and features.check("avif")  # Pillow before 11.3 does not know the name
@@ -95,7 +96,8 @@ def restore(tensor: torch.Tensor, meta: dict[str, Any] | None = None) -> Image.I
         tensor = tensor[0]
     height, width = (meta or {}).get("height", tensor.shape[1]), (meta or {}).get("width", tensor.shape[2])
     tensor = tensor.detach()[:, :height, :width].to("cpu", torch.float32)
-    levels = tensor.nan_to_num(0.0).clamp(0, 1).mul(255).round().to(torch.uint8)
+    # One copy, then in place: a large picture should not be in memory five times.
+    levels = tensor.nan_to_num(0.0).clamp_(0, 1).mul_(255).round_().to(torch.uint8)
     return Image.fromarray(np.ascontiguousarray(levels.permute(1, 2, 0).numpy()))
 
 
@@ -159,7 +161,7 @@ def _from_pil(image: Image.Image, name: str, background: str, notes: list[str]) 
         reason = "is damaged or cut short, as not all of it could be decoded"
         raise InputError(f"{name} {reason}; {_ACCEPTED}.") from error
     if deep:
-        notes.append("16 bits per channel read as 8.")
+        notes.append(Note("deep", "16 bits per channel read as 8."))
     return pixels.to_rgb(_oriented(image, notes), background, notes)
 
 
@@ -172,8 +174,11 @@ def _note_frames(image: Image.Image, notes: list[str]) -> None:
     except (EOFError, OSError, SyntaxError, ValueError):
         return  # a later frame is damaged, which need not concern the first
     if frames > 1:
-        what = "pages" if image.format == "TIFF" else "frames"
-        notes.append(f"First of {frames} {what}." if at == 0 else f"Number {at + 1} of {frames} {what}.")
+        key, what = ("page", "pages") if image.format == "TIFF" else ("frame", "frames")
+        if at == 0:
+            notes.append(Note(f"{key}_first", "First of {all} " + what + ".", all=frames))
+        else:
+            notes.append(Note(f"{key}_at", "Number {n} of {all} " + what + ".", n=at + 1, all=frames))
 
 
 def _oriented(image: Image.Image, notes: list[str]) -> Image.Image:
@@ -184,8 +189,8 @@ def _oriented(image: Image.Image, notes: list[str]) -> Image.Image:
             # By hand: `ImageOps.exif_transpose` also rewrites the metadata, which fails when that is damaged.
             turned = image.transpose(_TRANSPOSE[orientation])
             turned.info = dict(image.info)
-            notes.append("Turned upright as its EXIF orientation says.")
+            notes.append(Note("turned", "Turned upright as its EXIF orientation says."))
             return turned
     except Exception:
-        notes.append("Its EXIF data is damaged; the orientation was left as it is.")
+        notes.append(Note("exif_damaged", "Its EXIF data is damaged; the orientation was left as it is."))
     return image

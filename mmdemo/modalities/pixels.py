@@ -10,6 +10,7 @@ import torch
 from PIL import Image, ImageChops, ImageCms
 
 from mmdemo.errors import InputError
+from mmdemo.modalities.note import Note
 
 _CHECKER_SQUARE = 8  # pixels
 _CHECKER_GREYS = (255, 204)
@@ -50,7 +51,8 @@ def _flattened(image: Image.Image, background: str, notes: list[str]) -> Image.I
     """An RGBA image put on the background; RGB."""
     if image.getchannel("A").getextrema()[0] == 255:
         return image.convert("RGB")
-    notes.append(f"Transparent parts put on {'white' if background == 'white' else 'a checkerboard'}.")
+    place = "white" if background == "white" else "a checkerboard"
+    notes.append(Note(f"on_{background}", f"Transparent parts put on {place}."))
     width, height = image.size
     base = Image.new("L", image.size, 255)
     if background == "checker":
@@ -71,9 +73,9 @@ def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Ima
         if profile and image.mode in ("RGB", "CMYK", "L"):
             return _by_profile(image, profile, notes)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        notes.append("Its colour profile is damaged or does not fit, and was ignored.")
+        notes.append(Note("profile_damaged", "Its colour profile is damaged or does not fit, and was ignored."))
     if image.mode == "CMYK":
-        notes.append("Converted from CMYK without a colour profile, so colours are approximate.")
+        notes.append(Note("cmyk", "Converted from CMYK without a colour profile, so colours are approximate."))
     try:
         return image.convert("RGB")
     except ValueError:
@@ -91,7 +93,7 @@ def _by_profile(image: Image.Image, profile: bytes, notes: list[str]) -> Image.I
     srgb = ImageCms.createProfile("sRGB")
     converted = ImageCms.buildTransform(source, srgb, image.mode, "RGB", intent, flags).apply(image)
     if image.mode == "CMYK" or ImageChops.difference(converted, image.convert("RGB")).getbbox():
-        notes.append(f"Colours converted to sRGB from the profile “{name[:60]}”.")
+        notes.append(Note("profile", "Colours converted to sRGB from the profile “{name}”.", name=name[:60]))
     return converted
 
 
@@ -107,7 +109,8 @@ def _from_deep_grey(image: Image.Image, notes: list[str]) -> np.ndarray:
             grey = values / 65_535  # 16-bit PNG and TIFF
         else:
             grey = (values - low) / (high - low or 1)
-            notes.append(f"32-bit grey values from {low:.0f} to {high:.0f} scaled to black to white.")
+            values_from = "32-bit grey values from {low:.0f} to {high:.0f} scaled to black to white."
+            notes.append(Note("grey32", values_from, low=low, high=high))
     return np.repeat(grey.astype(np.float32)[..., None], 3, axis=2)
 
 

@@ -66,7 +66,9 @@ class ImageTokenizer(Tokenizer):
 
     def to_latent(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1], H and W >= 1 -> (B, in_dim, ceil(H/8), ceil(W/8))."""
-        return self.encoder(pad_to_multiple(x, self.stride) * 2 - 1)
+        x = pad_to_multiple(x, self.stride) * 2 - 1
+        # Channels last in memory: blocks then take their positions as rows of a matrix without copying.
+        return self.encoder(x.contiguous(memory_format=torch.channels_last))
 
     def from_latent(self, z: Tensor, active: Tensor) -> Tensor:
         """(B, D, h, w) -> (B, 3, 8h, 8w), about [0, 1] (not clipped)."""

@@ -7,8 +7,11 @@ what makes tiling and streaming exact.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+ROWS = 1024  # positions that go through a block's two layers at once on a CPU: what is between them stays in its cache
 
 
 class ConvNeXtBlock(nn.Module):
@@ -29,8 +32,37 @@ class ConvNeXtBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, *pos) -> (B, C, *pos)"""
         h = self.depthwise(x).movedim(1, -1)  # (B, *pos, C): linear layers beat 1x1 convolutions on CPU
-        h = self.narrow(F.gelu(self.widen(self.norm(h))))
-        return x + h.movedim(-1, 1)
+        if h.is_cpu and h.dtype == x.dtype and not torch.is_grad_enabled():
+            return self._in_parts(x.movedim(1, -1), h).movedim(-1, 1)
+        return x + self.mix(h).movedim(-1, 1)
+
+    def mix(self, h: Tensor) -> Tensor:
+        """(..., C) -> (..., C): what happens at each position by itself."""
+        return self.narrow(F.gelu(self.widen(self.norm(h))))
+
+    def _in_parts(self, x: Tensor, h: Tensor) -> Tensor:
+        """``x + mix(h)``, `ROWS` positions at a time; h is overwritten. (B, *pos, C) each -> (B, *pos, C)
+
+        All parts of a large input have the same number of rows, so the same matrix kernels run whatever the
+        size of the whole: windows give bit for bit what the whole gives.
+        """
+        channels = h.shape[-1]
+        before, rows = x.reshape(-1, channels), h.reshape(-1, channels)  # no copies where channels lie last
+        if len(rows) <= ROWS:
+            return x + self.mix(h)
+        hidden = rows.new_empty(ROWS, self.widen.out_features)
+        last = rows[-ROWS:].clone()  # overlaps the part before it, which will be overwritten
+        for start in range(0, len(rows) - ROWS, ROWS):
+            part = slice(start, start + ROWS)
+            self._mix_into(rows[part], hidden).add_(before[part])
+        rows[-ROWS:] = self._mix_into(last, hidden).add_(before[-ROWS:])
+        return rows.view(h.shape)
+
+    def _mix_into(self, rows: Tensor, hidden: Tensor) -> Tensor:
+        """`mix` in place, (ROWS, C); ``hidden`` is room for what is between the layers."""
+        torch.addmm(self.widen.bias, self.norm(rows), self.widen.weight.t(), out=hidden)
+        torch.ops.aten.gelu_(hidden)
+        return torch.addmm(self.narrow.bias, hidden, self.narrow.weight.t(), out=rows)
 
     @property
     def reach(self) -> int:

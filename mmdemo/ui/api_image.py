@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from mmdemo.errors import InputError
+from mmdemo.evaluation.metrics import bits_per_pixel
 from mmdemo.ui.components.viewer import PictureInput
 from mmdemo.ui.i18n import lang_of
 from mmdemo.ui.picture import encode_picture, load_picture
@@ -20,21 +21,27 @@ def add_image_api(ctx: Context) -> None:
 
     @friendly
     def reconstruct_image(
-        picture: str | None, levels: float | None, request: gr.Request
+        picture: str | None, levels: float | None, background: str, request: gr.Request
     ) -> tuple[Any, Any, Any]:
         """Encode a picture to tokens on so many levels (0: all), decode it, measure both ways."""
         if picture is None:
             raise InputError("A picture is needed.")
-        codec = ctx.codec("image")
-        item = encode_picture(codec, load_picture(codec, picture, lang_of(request)), "picture")
+        codec, lang = ctx.codec("image"), lang_of(request)
+        shown = encode_picture(codec, load_picture(codec, picture, lang, background), "picture")
         wanted = whole(levels or 0, 0, codec.levels) or codec.levels
-        output, figures, data = item.reconstruct(wanted)
+        output, quality = shown.reconstruct(wanted)
+        data, (height, width) = shown.file(wanted), shown.size
+        figures = {"bytes": len(data), "bpp": bits_per_pixel(len(data), width, height), **quality}
         folder = Path(tempfile.mkdtemp(dir=outputs[2].GRADIO_CACHE))  # where Gradio cleans up
         (folder / "picture.mmt").write_bytes(data)
         return output, figures, str(folder / "picture.mmt")
 
     with gr.Row(visible=False):
-        inputs = [PictureInput(type="filepath", label="picture"), gr.Number(0, precision=0, label="levels")]
+        inputs = [
+            PictureInput(type="filepath", label="picture"),
+            gr.Number(0, precision=0, label="levels"),
+            gr.Textbox("white", label="background"),  # of transparent parts: white or checker
+        ]
         outputs = [
             gr.Image(format="png", label="reconstruction"),
             gr.JSON(label="figures"),

@@ -11,7 +11,7 @@ import gradio as gr
 from mmdemo.ui import charts, rivals
 from mmdemo.ui.explain_image import explain
 from mmdemo.ui.i18n import lang_of, tr
-from mmdemo.ui.picture import Picture, encode_picture, load_picture, open_tokens, png_uri, waiting
+from mmdemo.ui.picture import BACKGROUNDS, Picture, encode_picture, load_picture, open_tokens, png_uri, waiting
 from mmdemo.ui.state import Context, Latest, friendly, whole
 
 Shown = tuple[dict[str, Any], Picture | None]  # the viewer's value, the session's picture
@@ -72,7 +72,7 @@ class Actions:
         self, path: str | None, asked: dict[str, Any] | None, request: gr.Request
     ) -> Iterator[Shown]:
         """Decode a .mmt file."""
-        if path is None:
+        if path is None or self._stale(asked, request):
             return
         picture = open_tokens(self.ctx.codec("image"), path, Path(path).stem or "tokens", lang_of(request))
         yield from self._run(picture, picture.tokens.levels, asked, request)
@@ -108,12 +108,52 @@ class Actions:
         return picture.view(levels, png=png_uri(picture.codec.decode(picture.tokens, levels)))
 
     @friendly
-    def rates(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
-        """Rate-distortion curves of this picture."""
+    def want(self, picture: Picture | None, event: gr.EventData) -> None:
+        """The visitor looks at so many levels: they are decoded next, and their file is made next."""
+        if picture is not None:
+            picture.wanted = self._levels(dict(event._data or {}), picture)
+
+    @friendly
+    def background(
+        self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request
+    ) -> Iterator[Shown]:
+        """Put the transparent parts on another background, and encode again."""
+        name = str((asked or {}).get("background"))
+        if picture is None or picture.background is None or name not in BACKGROUNDS.values():
+            return
+        other = yield from self._open(picture.source, picture.name, asked, request, name)
+        if other is not None:
+            yield from self._run(other, self._levels(asked or {}, other), asked, request)
+
+    @friendly
+    def sizes(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
+        """Our files of this picture, and so the numbers of bytes."""
         run = self.latest.now(request)
-        if picture is None or len(picture.figures) < picture.tokens.levels:
-            return  # a newer wish came before all levels were measured
-        for value in rivals.rate_stages(picture, lang_of(request)):
+        if picture is None or len(picture.shown) < picture.tokens.levels:
+            return  # a newer wish came before all levels were decoded
+        for value in rivals.size_stages(picture):
+            yield value
+            if self.latest.now(request) != run:
+                return
+
+    @friendly
+    def rates(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
+        """What other codecs make of this picture."""
+        run = self.latest.now(request)
+        if picture is None or not picture.measured:
+            return
+        for value in rivals.rate_stages(picture):
+            yield value
+            if self.latest.now(request) != run:
+                return
+
+    @friendly
+    def others(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
+        """The other codecs' pictures of as many bytes as ours."""
+        run = self.latest.now(request)
+        if picture is None or not picture.measured:
+            return
+        for value in rivals.other_stages(picture):
             yield value
             if self.latest.now(request) != run:
                 return
@@ -122,20 +162,25 @@ class Actions:
     def formulas(self, picture: Picture | None, request: gr.Request) -> str:
         """The fold-out with this picture's numbers."""
         lang = lang_of(request)
-        if picture is None or len(picture.figures) < picture.tokens.levels:
+        if picture is None:
             return tr("image.explain_empty", lang)
-        return explain(picture, lang)
+        return explain(picture, lang) if picture.measured else gr.skip()
 
     def _open(
-        self, source: Any, name: str, asked: dict[str, Any] | None, request: gr.Request
+        self,
+        source: Any,
+        name: str,
+        asked: dict[str, Any] | None,
+        request: gr.Request,
+        background: str = "white",
     ) -> Generator[Shown, None, Picture | None]:
         """Load and encode; the original is shown while the encoder works. None if the wish is out of date."""
         if self._stale(asked, request):
             return None
         codec = self.ctx.codec("image")
-        item = load_picture(codec, source, lang_of(request))
+        item = load_picture(codec, source, lang_of(request), background)
         yield waiting(item, name), None
-        return None if self._stale(asked, request) else encode_picture(codec, item, name)
+        return None if self._stale(asked, request) else encode_picture(codec, item, name, source)
 
     def _run(
         self, picture: Picture, start: int, asked: dict[str, Any] | None, request: gr.Request

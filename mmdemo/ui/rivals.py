@@ -1,4 +1,4 @@
-"""The same picture through classical codecs, in the form that the rate plot and the viewer take."""
+"""File sizes, and the same picture through classical codecs, in the form that the rate plot and the viewer take."""
 
 from __future__ import annotations
 
@@ -10,42 +10,80 @@ from typing import Any
 from PIL import Image
 
 from mmdemo.evaluation import classical
-from mmdemo.ui.i18n import tr
-from mmdemo.ui.picture import Picture, data_uri, finite
+from mmdemo.ui.picture import Picture, as_image, data_uri, finite
 
 
-def rate_stages(picture: Picture, lang: str) -> Iterator[dict[str, Any]]:
-    """The rate plot's value, growing: our own levels at once, then one codec after another.
+def size_stages(picture: Picture) -> Iterator[dict[str, Any]]:
+    """The rate plot's value while our own files are made, one number of levels after another."""
+    yield _value(picture)
+    while (n := picture.next_file()) is not None:
+        picture.file(n)
+        yield _value(picture)
 
-    Rivals are measured on the original; without one (a .mmt file) there is nothing to compare.
+
+def rate_stages(picture: Picture) -> Iterator[dict[str, Any]]:
+    """The rate plot's value, growing, nearest to what is looked at first.
+
+    First JPEGs as large as our files, then the curve of one codec after another. Rivals are measured on the
+    original; without one (a .mmt file) there is nothing to compare. What has been measured is kept with the picture.
     """
     if picture.original is None:
         return
-    original = Image.fromarray(picture.original.permute(1, 2, 0).contiguous().numpy())
-    ours = [{"level": n, **picture.figures[n]} for n in sorted(picture.figures)]
-    value: dict[str, Any] = {
-        "id": picture.ident,
-        "ours": ours,
-        "curves": dict(picture.curves),
-        "jpeg": {},
-        "done": False,
-    }
-    yield dict(value)
-    jpeg = {
-        str(n): _same_bytes(original, int(picture.figures[n]["bytes"] or 0), lang)
-        for n in sorted(picture.figures)
-    }
-    value["jpeg"] = {n: entry for n, entry in jpeg.items() if entry}
-    yield dict(value)
+    original = as_image(picture.original)
+    for _ in _same_sizes(picture, original, classical.image_codecs()[0]):
+        yield _value(picture)
     for codec in classical.image_codecs():
         if codec in picture.curves:
             continue
-        ladder = {codec: classical.IMAGE_LADDER[codec]}
-        points = [_point(p) for p in classical.image_points(original, ladder)]
-        picture.curves[codec] = sorted(points, key=lambda p: p["bpp"])
-        value["curves"] = dict(picture.curves)
-        yield dict(value)
-    yield {**value, "done": True}
+        points: list[dict[str, Any]] = []
+        for quality in classical.IMAGE_LADDER[codec]:
+            points += [_point(p) for p in classical.image_points(original, {codec: (quality,)})]
+            points.sort(key=lambda p: p["bpp"])
+            yield {**_value(picture), "curves": {**picture.curves, codec: list(points)}}
+        picture.curves[codec] = points
+    yield _value(picture)
+
+
+def other_stages(picture: Picture) -> Iterator[dict[str, Any]]:
+    """The value while the slower codecs' files of our sizes are made; only for those who want to see them."""
+    if picture.original is None:
+        return
+    original = as_image(picture.original)
+    for codec in classical.image_codecs()[1:]:
+        for _ in _same_sizes(picture, original, codec):
+            yield _value(picture)
+
+
+def _same_sizes(picture: Picture, original: Image.Image, codec: str) -> Iterator[int]:
+    """Add pictures of `codec` that take as many bytes as ours to `picture.rivals`; the levels after each."""
+    encoded: dict[int, bytes] = {}
+    entries = picture.rivals.setdefault(codec, {})
+    for n in sorted(picture.files, key=lambda n: abs(n - picture.wanted)):
+        if str(n) in entries:
+            continue
+        point = classical.nearest_bytes(original, codec, len(picture.files[n]), encoded)
+        if point is None:
+            return
+        entries[str(n)] = {"src": data_uri(point.output), "setting": point.label, **_point(point)}
+        yield n
+
+
+def _value(picture: Picture) -> dict[str, Any]:
+    """What is known of our own files; `files` are base64, for the browser to save."""
+    return {
+        "id": picture.ident,
+        "version": picture.version,
+        "has_original": picture.original is not None,
+        "ours": [
+            {"level": n, **values}
+            for n, values in sorted(picture.figures.items())
+            if values["bytes"] is not None
+        ],
+        "files": {str(n): base64.b64encode(data).decode() for n, data in sorted(picture.files.items())},
+        "curves": dict(picture.curves),
+        "rivals": {codec: dict(entries) for codec, entries in picture.rivals.items() if entries},
+        "done": set(picture.curves) >= set(classical.image_codecs()),
+    }
 
 
 def _point(point: classical.Point) -> dict[str, Any]:
@@ -53,27 +91,12 @@ def _point(point: classical.Point) -> dict[str, Any]:
     return {"bytes": point.bytes, "bpp": point.rate, "quality": point.setting, **figures}
 
 
-def _same_bytes(original: Image.Image, size: int, lang: str) -> dict[str, str] | None:
-    point = classical.nearest_bytes(original, "JPEG", size)
-    if point is None:
-        return None
-    # A JPEG has a smallest file; where ours is far below it, the label says so.
-    key = "image.rival_larger" if point.bytes > 1.1 * size else "image.rival"
-    label = tr(
-        key,
-        lang,
-        setting=point.label,
-        bytes=f"{point.bytes:,}",
-        times=f"{point.bytes / size:.1f}",
-        psnr=f"{point.figures['psnr']:.1f}",
-    )
-    return {"src": data_uri(point.output), "label": label}
-
-
 def thumbnail(path: Any, side: int = 128) -> str:
     """A small square JPEG of a picture file as a data URI, for the example strip."""
     with Image.open(path) as image:
-        small = image.convert("RGB")
+        shape = image.convert("RGBA")
+    small = Image.new("RGB", shape.size, "white")
+    small.paste(shape, mask=shape.getchannel("A"))
     edge = min(small.size)
     left, top = (small.width - edge) // 2, (small.height - edge) // 2
     small = small.crop((left, top, left + edge, top + edge))

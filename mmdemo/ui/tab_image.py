@@ -17,7 +17,12 @@ from mmdemo.ui.rivals import thumbnail
 from mmdemo.ui.state import CONCURRENCY_ID, Context, Latest
 
 KEEP = 3600  # seconds a visitor's picture stays in memory after its page is closed
-OWN_INPUT_JS = "() => { document.dispatchEvent(new CustomEvent('mm-own-input')); }"
+# An input field is free for the next file when the last of its runs has ended: the viewer shows what was given.
+OWN_INPUT_JS = """() => {
+  window.mmRuns = { ...window.mmRuns, PLACE: ((window.mmRuns || {}).PLACE || 0) + 1 };
+  document.dispatchEvent(new CustomEvent('mm-own-input'));
+}"""
+FREE_JS = "(given) => (--window.mmRuns.PLACE > 0 ? given : null)"
 QUIET: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", "api_visibility": "private"}
 AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
 MODEL: dict[str, Any] = {**QUIET, "concurrency_id": CONCURRENCY_ID, "concurrency_limit": 1}
@@ -56,6 +61,7 @@ def build(ctx: Context) -> None:
                 elem_id="mm-image-input",
                 buttons=[],
             )
+            gr.Markdown(t("image.intake"), elem_classes=["mm-intake"])
             file = gr.File(label=t("image.open_mmt"), file_types=[".mmt"], height=96, elem_id="mm-image-mmt")
         with gr.Column(scale=8, min_width=320, elem_classes=["mm-main"]):
             viewer = PictureViewer(atlas, value={}, elem_id="mm-image-viewer")
@@ -65,27 +71,26 @@ def build(ctx: Context) -> None:
     add_image_api(ctx)
 
     def follow(run: Any) -> None:
-        """After a picture is decoded: curves of other codecs, then the formulas with its numbers."""
-        run.success(actions.rates, current, plot, **CLASSICAL)
-        run.success(actions.formulas, current, formulas, **AT_ONCE)
+        """After a picture is decoded: its files, then other codecs, and the formulas with its numbers."""
+        sizes = run.success(actions.sizes, current, plot, **CLASSICAL)
+        sizes.success(actions.rates, current, plot, **CLASSICAL)
+        sizes.success(actions.formulas, current, formulas, **AT_ONCE)
 
     shown = [viewer, current]
     follow(Building.root_block.load(actions.example, asked, shown, **MODEL))
     follow(strip.pick(actions.ask, None, asked, **AT_ONCE).then(actions.example, asked, shown, **MODEL))
-    follow(
-        upload.input(actions.wish, None, asked, js=OWN_INPUT_JS, **AT_ONCE).then(
-            actions.picture, [upload, asked], shown, **MODEL
-        )
+    opened = upload.input(actions.wish, None, asked, js=OWN_INPUT_JS.replace("PLACE", "picture"), **AT_ONCE).then(
+        actions.picture, [upload, asked], shown, **MODEL
     )
-    follow(
-        file.upload(actions.wish, None, asked, js=OWN_INPUT_JS, **AT_ONCE).then(
-            actions.tokens_file, [file, asked], shown, **MODEL
-        )
+    read = file.upload(actions.wish, None, asked, js=OWN_INPUT_JS.replace("PLACE", "tokens"), **AT_ONCE).then(
+        actions.tokens_file, [file, asked], shown, **MODEL
     )
-    follow(
-        viewer.swap(actions.ask, None, asked, **AT_ONCE).then(actions.swap, [current, asked], shown, **MODEL)
-    )
-    follow(
-        viewer.undo(actions.ask, None, asked, **AT_ONCE).then(actions.undo, [current, asked], shown, **MODEL)
-    )
+    for event, place, key in ((opened, upload, "picture"), (read, file, "tokens")):
+        follow(event)
+        event.then(None, place, place, js=FREE_JS.replace("PLACE", key), **QUIET)
+    for name in ("swap", "undo", "background"):
+        event = getattr(viewer, name)(actions.ask, None, asked, **AT_ONCE)
+        follow(event.then(getattr(actions, name), [current, asked], shown, **MODEL))
+    viewer.others(actions.others, current, plot, **CLASSICAL)
+    viewer.want(actions.want, current, None, **AT_ONCE)
     viewer.png(actions.note, None, asked, **AT_ONCE).then(actions.png, [current, asked], viewer, **MODEL)

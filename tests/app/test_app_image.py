@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import io
 import re
 from pathlib import Path
@@ -15,11 +16,12 @@ import pytest
 from PIL import Image
 
 from mmdemo.errors import InputError
+from mmdemo.tokenizers.tokens import Tokens
 from mmdemo.ui import gallery, i18n, state
 from mmdemo.ui.codebook_view import level_view, pca
 from mmdemo.ui.image_actions import Actions
-from mmdemo.ui.picture import Picture, encode_picture, load_picture, pack_codes
-from mmdemo.ui.rivals import rate_stages
+from mmdemo.ui.picture import MAX_RATIO, Picture, encode_picture, load_picture, pack_codes, said
+from mmdemo.ui.rivals import rate_stages, size_stages
 from mmdemo.ui.state import Context, Latest, friendly, whole
 from mmdemo.ui.tab_codebook import Actions as CodebookActions
 
@@ -181,8 +183,6 @@ def test_latest_counts_each_visitor_alone():
 
 
 def test_codes_are_packed_small():
-    import base64
-
     import torch
 
     codes = torch.tensor([[[0, 255]], [[7, 3]]])
@@ -196,18 +196,81 @@ def test_all_levels_arrive_and_measure_better(context: Context, picture_file: Pa
     views = list(picture.stages(picture.tokens.levels))
     assert len(views) == picture.tokens.levels
     assert list(views[0]["recon"]) == [str(picture.tokens.levels)]
+    assert views[-1]["figures"]["1"]["bytes"] is None  # files come after all levels can be looked at
+    *_, sizes = size_stages(picture)
+    assert [len(base64.b64decode(data)) for data in sizes["files"].values()] == [p["bytes"] for p in sizes["ours"]]
     figures = [picture.figures[n] for n in range(1, picture.tokens.levels + 1)]
     assert [f["bytes"] for f in figures] == sorted(f["bytes"] for f in figures)
     assert figures[-1]["psnr"] > figures[0]["psnr"]
-    assert not views[-1]["changed"]
+    assert not views[-1]["changed"] and picture.measured
+
+
+def test_files_are_made_once_and_what_is_looked_at_comes_first(
+    context: Context, picture_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made: list[int] = []
+    to_bytes = Tokens.to_bytes
+    monkeypatch.setattr(Tokens, "to_bytes", lambda tokens: made.append(tokens.levels) or to_bytes(tokens))
+    picture = open_picture(context.codec("image"), picture_file, "ramp", "en")
+    top = picture.tokens.levels
+    run = picture.stages(top)
+    assert list(next(run)["recon"]) == [str(top)]
+    Actions(context, [], Latest()).want(picture, gr.EventData(None, {"levels": 2}))
+    assert list(next(run)["recon"]) == [str(top), "2"]
+    list(run)
+    assert made == []
+    list(size_stages(picture)), list(size_stages(picture)), list(rate_stages(picture))
+    assert made[0] == 2 and sorted(made) == list(range(1, top + 1))
+    assert picture.file(1) == to_bytes(picture.tokens.truncate(1))
+
+
+def test_transparent_parts_on_white_or_checker(context: Context, tmp_path: Path):
+    path = tmp_path / "half.png"
+    array = np.zeros((48, 64, 4), np.uint8)
+    array[:, :32] = 200, 30, 40, 255
+    Image.fromarray(array).save(path)
+    actions = Actions(context, [], Latest())
+    *_, (view, picture) = actions.picture(str(path), None, request())
+    assert view["background"] == "white" and picture.original[:, :, 32:].min() == 255
+    *_, (view, other) = actions.background(picture, {"background": "checker", "levels": 2}, request())
+    assert view["background"] == "checker" and view["start"] == 2
+    assert sorted(other.original[:, :, 32:].unique().tolist()) == [204, 255]
+    assert "checkerboard" in view["notes"][0]["en"] and "棋盘格" in view["notes"][0]["zh"]
+    assert list(actions.background(picture, {"background": "pink"}, request())) == []
+
+
+def test_notes_are_said_in_both_languages(context: Context):
+    from mmdemo.modalities.note import Note
+
+    buffer = io.BytesIO()
+    frames = [Image.new("L", (40, 30), shade) for shade in (0, 90, 200)]
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    (note,) = load_picture(context.codec("image"), buffer.getvalue(), "en").notes
+    assert isinstance(note, Note) and said(note, "en") == note == "First of 3 frames."
+    assert "3" in said(note, "zh") and said(note, "zh") != note
+    source = "".join((UI.parent / "modalities" / name).read_text("utf-8") for name in ("image.py", "pixels.py"))
+    keys = set(re.findall(r'Note\("(\w+)"', source)) | {"on_white", "on_checker"}
+    keys |= {f"{what}_{which}" for what in ("frame", "page") for which in ("first", "at")}
+    assert len(keys) > 10
+    for key in keys:
+        assert f"image.note_{key}" in i18n.table()
+
+
+def test_long_strips_are_refused_in_the_page(context: Context):
+    codec = context.codec("image")
+    assert load_picture(codec, Image.new("L", (8 * MAX_RATIO, 8)), "en").meta["width"] == 8 * MAX_RATIO
+    with pytest.raises(InputError, match="crop"):
+        load_picture(codec, Image.new("L", (8, 8 * MAX_RATIO + 1)), "en")
+    with pytest.raises(InputError, match="裁剪"):
+        load_picture(codec, Image.new("L", (9000, 3)), "zh")
 
 
 def test_large_pictures_are_shrunk_and_say_so(context: Context):
     size = state.MAX_PICTURE_SIDE
     buffer = io.BytesIO()
-    Image.new("RGB", (size * 2, 64), "teal").save(buffer, "PNG")
+    Image.new("RGB", (size * 2, 128), "teal").save(buffer, "PNG")
     picture = open_picture(context.codec("image"), buffer.getvalue(), "wide", "en")
-    assert picture.size == (32, size)
+    assert picture.size == (64, size)
     assert str(size * 2) in picture.notes[-1]
 
 
@@ -253,7 +316,7 @@ def test_tokens_file_goes_round(context: Context, picture_file: Path, tmp_path: 
     actions = Actions(context, [], Latest())
     *_, (view, picture) = actions.tokens_file(str(path), None, request())
     assert not view["has_original"] and view["figures"]["1"]["psnr"] is None
-    assert list(rate_stages(picture, "en")) == []
+    assert list(rate_stages(picture)) == []
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(gr.Error, match="damaged"):
         list(actions.tokens_file(str(path), None, request()))
@@ -261,15 +324,16 @@ def test_tokens_file_goes_round(context: Context, picture_file: Path, tmp_path: 
 
 def test_rates_compare_with_classical_codecs(context: Context, picture_file: Path):
     picture = open_picture(context.codec("image"), picture_file, "ramp", "en")
-    list(picture.stages(1))
-    *_, last = rate_stages(picture, "en")
+    list(picture.stages(1)), list(size_stages(picture))
+    *_, last = rate_stages(picture)
     assert last["done"] and "JPEG" in last["curves"]
-    assert len(last["ours"]) == picture.tokens.levels == len(last["jpeg"])
+    assert len(last["ours"]) == picture.tokens.levels == len(last["rivals"]["JPEG"])
 
 
 def test_formulas_hold_the_numbers_of_the_picture(context: Context, picture_file: Path):
     actions = Actions(context, [], Latest())
     *_, (_, picture) = actions.picture(str(picture_file), None, request())
+    list(actions.sizes(picture, request()))
     for lang in i18n.LANGUAGES:
         text = actions.formulas(picture, request(**{"accept-language": lang}))
         assert "120 × 96" in text and f"{picture.tokens.count:,}" in text
@@ -316,7 +380,7 @@ def test_endpoint(app_url: str, picture_file: Path):
     from gradio_client import Client, handle_file
 
     client = Client(app_url, verbose=False)
-    output, figures, tokens = client.predict(handle_file(str(picture_file)), 2, api_name="/reconstruct_image")
+    output, figures, tokens = client.predict(handle_file(str(picture_file)), 2, "white", api_name="/reconstruct_image")
     assert Image.open(output).size == (120, 96)
     assert figures["bytes"] == Path(tokens).stat().st_size
     assert figures["tokens"] == 2 * 12 * 15
@@ -329,7 +393,7 @@ def test_endpoint_refuses_in_one_sentence(app_url: str, tmp_path: Path, data: by
     path = tmp_path / "bad.png"
     path.write_bytes(data)
     with pytest.raises(Exception) as caught:
-        Client(app_url, verbose=False).predict(handle_file(str(path)), 0, api_name="/reconstruct_image")
+        Client(app_url, verbose=False).predict(handle_file(str(path)), api_name="/reconstruct_image")
     assert "Traceback" not in str(caught.value) and "bad.png" in str(caught.value)
 
 

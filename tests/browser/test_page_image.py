@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,87 @@ def test_difference_and_rival(page: Any):
     assert page.locator(".mm-plot").count() == 2
     page.click("button[data-mode=rival]")
     assert "JPEG" in page.locator(".mm-tag-left").inner_text()
+
+
+PASTE = """([target, kind, name, type, data]) => {
+  const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], name, { type }));
+  const event = kind === "paste"
+    ? new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true })
+    : new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true });
+  document.querySelector(target).dispatchEvent(event);
+}"""
+
+
+def give(page: Any, kind: str, path: Path, target: str = ".mm-viewer") -> None:
+    """Paste a file, or drag it over the viewer or drop it there, as a person would."""
+    data = base64.b64encode(path.read_bytes()).decode()
+    mime = "image/png" if path.suffix == ".png" else ""
+    page.evaluate(PASTE, [target, kind, path.name, mime, data])
+
+
+def test_paste_a_picture_and_drop_its_tokens(page: Any, tmp_path: Path):
+    path = tmp_path / "pasted.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (48, 56, 3), dtype=np.uint8)).save(path)
+    before = page.get_attribute(".mm-viewer", "data-ready")
+    give(page, "paste", path, "body")
+    wait_for_new_picture(page, before)
+    all_levels(page)
+    assert figure(page, "tokens") == str(6 * 7)
+    with page.expect_download(timeout=WAIT) as saved:  # saved as soon as the file has been made
+        page.click("[data-save=mmt]")
+    saved.value.save_as(tmp_path / "pasted.mmt")
+    before = page.get_attribute(".mm-viewer", "data-ready")
+    give(page, "dragenter", tmp_path / "pasted.mmt", ".mm-stage")
+    assert page.locator(".mm-drop-sign").is_visible()
+    give(page, "drop", tmp_path / "pasted.mmt", ".mm-stage")
+    assert not page.locator(".mm-drop-sign").is_visible()
+    wait_for_new_picture(page, before)
+    assert figure(page, "psnr") == "–" and "original" in page.locator(".mm-notes").inner_text()
+    page.wait_for_function(
+        "size => document.querySelector('[data-figure=bytes] .mm-tile-value').textContent === size",
+        arg=f"{(tmp_path / 'pasted.mmt').stat().st_size:,}",
+        timeout=WAIT,
+    )
+
+
+def test_webcam(page: Any):
+    before = page.get_attribute(".mm-viewer", "data-ready")
+    page.click("#mm-image-input [aria-label='Capture from camera']")
+    page.click("[title='grant webcam access'] button")
+    page.click("#mm-image-input [aria-label='capture photo']", timeout=WAIT)
+    wait_for_new_picture(page, before)
+    all_levels(page)
+    assert float(figure(page, "psnr")) > 10
+
+
+def test_transparent_parts_change_their_ground(page: Any, tmp_path: Path):
+    path = tmp_path / "clear.png"
+    Image.fromarray(np.zeros((64, 64, 4), np.uint8)).save(path)
+    assert page.locator(".mm-ground").is_hidden()
+    before = page.get_attribute(".mm-viewer", "data-ready")
+    page.set_input_files("#mm-image-input input[type=file]", str(path))
+    wait_for_new_picture(page, before)
+    white = page.locator(".mm-stage .mm-under").get_attribute("src")
+    before = page.get_attribute(".mm-viewer", "data-ready")
+    page.click("[data-ground=checker]")
+    wait_for_new_picture(page, before)
+    assert page.locator(".mm-stage .mm-under").get_attribute("src") != white
+    assert "checkerboard" in page.locator(".mm-notes").inner_text()
+    assert page.locator("[data-ground=checker]").get_attribute("aria-selected") == "true"
+
+
+def test_side_by_side(page: Any):
+    all_levels(page)
+    page.click(".mm-toggle")
+    left, right = (page.locator(f".mm-stage .mm-{which}").bounding_box() for which in ("under", "over"))
+    assert left["x"] + left["width"] <= right["x"] and left["y"] == right["y"]
+    assert left["width"] == pytest.approx(right["width"], abs=1)
+    stage = page.locator(".mm-stage").bounding_box()
+    assert left["width"] / left["height"] == pytest.approx((stage["width"] / 2) / stage["height"], rel=0.03)
+    page.click(".mm-toggle")
+    assert page.locator(".mm-stage .mm-under").bounding_box()["width"] == pytest.approx(stage["width"], rel=0.6)
 
 
 def test_downloads(page: Any, tmp_path: Path):

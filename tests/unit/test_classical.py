@@ -94,6 +94,17 @@ def test_nearest_bytes_at_the_ends(picture):
     assert classical.nearest_bytes(picture, "JPEG-XR", 1_000) is None
 
 
+def test_searches_of_one_picture_share_its_files(picture, monkeypatch):
+    alone = [classical.nearest_bytes(picture, "JPEG", size) for size in (2_000, 3_000, 9_000)]
+    encode, qualities = classical._encode_image, []
+    monkeypatch.setattr(classical, "_encode_image", lambda p, c, q: qualities.append(q) or encode(p, c, q))
+    files = {}
+    shared = [classical.nearest_bytes(picture, "JPEG", size, files) for size in (2_000, 3_000, 9_000)]
+    assert len(qualities) == len(set(qualities)) == len(files)
+    for mine, other, size in zip(shared, alone, (2_000, 3_000, 9_000)):
+        assert abs(mine.bytes - size) <= abs(other.bytes - size)
+
+
 def test_a_picture_that_webp_cannot_hold():
     wide = Image.new("RGB", (17_000, 2))
     assert not [p for p in classical.image_points(wide, {"JPEG": (30,), "WebP": (30,)}) if p.codec == "WebP"]

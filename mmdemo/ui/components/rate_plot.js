@@ -11,13 +11,13 @@ drawPlots();
 function drawPlots() {
   const value = props.value;
   if (!value || !value.ours) return;
-  document.dispatchEvent(new CustomEvent("mm-picture-rivals", { detail: { id: value.id, jpeg: value.jpeg } }));
+  document.dispatchEvent(new CustomEvent("mm-picture-known", { detail: value }));
   marked = window.mmPictureLevel || marked;
   host.dataset.ready = value.done ? value.id : "";
+  if (!value.has_original) return host.replaceChildren(); // nothing to measure a distortion by
   host.replaceChildren(
     el("h3", {}, say("rate_title")),
-    el("div", { class: "mm-plots" }, plot(value, "psnr", say("rate_psnr")),
-      plot(value, "ms_ssim", say("rate_ms_ssim"))),
+    el("div", { class: "mm-plots" }, ...["psnr", "ms_ssim"].map((figure) => plot(value, figure, say("rate_" + figure)))),
     value.done ? "" : el("p", { class: "mm-hint" }, say("rate_wait")));
   mark();
 }
@@ -86,18 +86,14 @@ function plot(value, figure, title) {
   series.push([say("rate_ours"), value.ours, "--mm-accent", true]);
   const usable = series.map(([name, points, ...rest]) => [name, points.filter((p) => p[figure] !== null), ...rest])
     .filter(([, points]) => points.length);
+  if (!usable.length) return null; // no file has been made yet, or every picture is exact
   const scale = scales(usable.flatMap(([, points]) => points), figure);
   const image = svg("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", "aria-label": title });
   image.append(...axes(scale));
   for (const [name, points, tone, ours] of usable) image.append(curve(points, scale, figure, tone, name, ours));
-  image.append(...labels(usable, scale, figure));
-  return el("figure", { class: "mm-plot" }, el("figcaption", {}, title), image);
-}
-
-// Names stand under the left ends of their curves: those lie far apart, and the curves rise from there.
-function labels(series, scale, figure) {
-  return series.map(([name, points, tone]) => svg("text", { class: "mm-name", x: scale.x(points[0].bpp) + 2,
-    y: scale.y(points[0][figure]) + 19, style: `--tone:var(${tone})` }, name));
+  const names = usable.map(([name, , tone]) => el("span", { class: "mm-key", style: `--tone:var(${tone})` }, name));
+  return el("figure", { class: "mm-plot" },
+    el("figcaption", {}, el("span", {}, title), el("span", { class: "mm-keys" }, names.reverse())), image);
 }
 
 function mark() {

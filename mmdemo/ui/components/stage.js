@@ -71,6 +71,13 @@ function makeStage(onCell) {
       tags[0].textContent = leftText;
       tags[1].textContent = rightText;
     },
+    // Both pictures whole, beside each other; one above the other where that would make them tiny.
+    pair(on) {
+      const ratio = Number(node.style.getPropertyValue("--ratio")) || 1;
+      const room = node.parentElement ? node.parentElement.getBoundingClientRect().width : 1000;
+      node.classList.toggle("mm-pair", on);
+      node.classList.toggle("mm-stacked", on && room < 620 && ratio > 1.1);
+    },
     swipe(on) {
       swiping = on;
       node.classList.toggle("mm-swiping", on);
@@ -81,7 +88,7 @@ function makeStage(onCell) {
 
 // Dark purple to yellow in six stops (a perceptually even ramp, like inferno).
 const HEAT = [[10, 7, 34], [78, 15, 109], [155, 41, 100], [220, 80, 57], [250, 150, 35], [250, 240, 160]];
-const HEAT_MAX = 0.25; // mean absolute error of the colour channels that gives the brightest colour
+const HEAT_MAX = 0.15; // mean absolute error of the colour channels that gives the brightest colour
 
 function heatColour(value) {
   const at = clamp(value / HEAT_MAX, 0, 1) * (HEAT.length - 1);

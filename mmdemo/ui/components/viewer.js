@@ -1,5 +1,6 @@
 // The picture viewer: stage, mode buttons, level slider, number tiles, token panel, downloads.
-const state = { value: null, codes: null, mode: "compare", level: 0, shown: null, picked: null, rivals: null };
+const state = { value: null, codes: null, mode: "compare", level: 0, shown: null, picked: null, known: null,
+  pair: false, codec: "JPEG" };
 const stage = makeStage(onCell);
 const panel = el("div", { class: "mm-token", hidden: true });
 const tiles = el("div", { class: "mm-tiles" });
@@ -8,12 +9,19 @@ const busy = el("span", { class: "mm-busy", role: "status" });
 const slider = el("input", { type: "range", min: 1, max: 1, value: 1, step: 1, id: "mm-levels",
   "aria-label": say("levels") });
 const readout = el("output", { for: "mm-levels" });
+const codecs = el("div", { class: "mm-chips", hidden: true });
 const chips = el("div", { class: "mm-chips", hidden: true });
 const legend = el("div", { class: "mm-legend", hidden: true }, el("span", {}, "0"),
   el("i", { style: `background:linear-gradient(90deg,${HEAT.map((c) => `rgb(${c})`).join(",")})` }),
   el("span", {}, say("heat_max")));
 const undo = el("button", { type: "button", class: "mm-link", hidden: true,
   onclick: () => trigger("undo", { levels: state.shown }) }, say("undo"));
+const pairing = el("button", { type: "button", class: "mm-toggle", "aria-pressed": "false", title: say("pair_hint"),
+  "aria-label": say("pair"), onclick: () => { state.pair = !state.pair; draw(); } }, el("span", {}, say("pair")));
+const grounds = Object.fromEntries(["white", "checker"].map((name) => [name, el("button", { type: "button",
+  "data-ground": name, onclick: () => changeGround(name) }, say("on_" + name))]));
+const ground = el("div", { class: "mm-ground", hidden: true }, el("span", {}, say("background")),
+  el("div", { class: "mm-modes mm-small" }, Object.values(grounds)));
 const MODES = ["compare", "tokens", "difference", "rival"];
 const modes = Object.fromEntries(MODES.map((mode) => [mode, el("button", {
   type: "button", role: "tab", "data-mode": mode, onclick: () => setMode(mode) }, say("mode_" + mode))]));
@@ -22,19 +30,25 @@ const saves = [
   el("button", { type: "button", class: "mm-button", "data-save": "mmt", onclick: saveTokens }, say("save_mmt"))];
 
 element.querySelector(".mm-viewer").replaceChildren(
-  el("div", { class: "mm-bar" }, el("div", { class: "mm-modes", role: "tablist" }, Object.values(modes)), busy),
-  stage.node, legend, chips,
+  el("div", { class: "mm-bar" }, el("div", { class: "mm-modes", role: "tablist" }, Object.values(modes)), busy, pairing),
+  stage.node, legend, codecs, chips,
   el("label", { class: "mm-levels" }, el("span", {}, say("levels")), slider, readout),
-  panel, tiles, notes, el("div", { class: "mm-actions" }, saves, undo));
+  panel, tiles, notes, ground, el("div", { class: "mm-actions" }, saves, undo));
 
-slider.addEventListener("input", () => { state.wanted = Number(slider.value); draw(); announce(); });
+slider.addEventListener("input", () => {
+  state.wanted = Number(slider.value);
+  draw();
+  announce();
+  wantNext();
+});
 document.addEventListener("mm-picking", () => {
   busy.textContent = say("encoding");
   stage.node.classList.add("mm-wait");
 });
-document.addEventListener("mm-picture-rivals", (event) => { state.rivals = event.detail; draw(); });
+document.addEventListener("mm-picture-known", (event) => { state.known = event.detail; draw(); finishSave(); });
 watch("value", update);
 new ResizeObserver(() => { if (state.mode === "tokens") draw(); }).observe(stage.node);
+listenForFiles(element.querySelector(".mm-viewer"), stage.node);
 update();
 
 function update() {
@@ -59,7 +73,9 @@ function update() {
   }
   undo.hidden = !value.changed;
   notes.hidden = !value.notes.length;
-  notes.replaceChildren(...value.notes.map((note) => el("li", {}, note)));
+  notes.replaceChildren(...value.notes.map((note) => el("li", {}, note[window.mmLang] || note.en)));
+  ground.hidden = !value.background;
+  for (const [name, button] of Object.entries(grounds)) button.setAttribute("aria-selected", name === value.background);
   Object.assign(element.querySelector(".mm-viewer").dataset, { ready: value.id, shown: "" });
   draw();
   announce();
@@ -70,16 +86,49 @@ function showWaiting(value) {
   state.value = null;
   stage.shape(value.width, value.height);
   stage.swipe(false);
+  stage.pair(false);
   stage.canvas.hidden = true;
   stage.node.dataset.mode = "waiting";
   stage.node.classList.add("mm-wait");
   stage.show(value.original, value.original, say("original"), "");
   busy.textContent = say("encoding");
-  panel.hidden = notes.hidden = undo.hidden = true;
+  panel.hidden = notes.hidden = undo.hidden = ground.hidden = true;
   drawTiles({}, slider.max);
   const viewer = element.querySelector(".mm-viewer");
   viewer.dataset.shown = "";
   delete viewer.dataset.ready;
+}
+
+// Asks for a level that is not there yet, to be decoded before the others.
+function wantNext() {
+  const { value, wanted } = state;
+  if (value && !(value.recon[wanted] && known().files[wanted])) trigger("want", { levels: wanted });
+}
+
+// Pictures of the slower codecs are made only when somebody wants to compare, once JPEG is there.
+function askForOthers(rivals) {
+  if (!known().done || rivals.length !== 1 || state.asked === state.value.version) return;
+  state.asked = state.value.version;
+  trigger("others", {});
+}
+
+// Files and rivals of exactly these codes, as far as they have been made.
+const NOTHING = { ours: [], files: {}, rivals: {} };
+function known() {
+  const { known: all, value } = state;
+  return all && value && all.id === value.id && all.version === value.version ? all : NOTHING;
+}
+
+// The figures of the shown levels; bytes come later than the rest, from the file.
+function figuresNow() {
+  const figures = state.value.figures[state.shown] || {};
+  const file = known().ours.find((point) => point.level === state.shown);
+  return file ? { ...figures, bytes: file.bytes, bpp: file.bpp } : figures;
+}
+
+function changeGround(name) {
+  if (!state.value || state.value.background === name) return;
+  trigger("background", { background: name, levels: state.shown });
 }
 
 // The decoded level nearest to the wanted one; all levels arrive within moments of the first.
@@ -101,25 +150,44 @@ function draw() {
   slider.value = state.wanted;
   readout.textContent = say("of", { n: state.wanted, all: value.levels });
   busy.textContent = shown === state.wanted ? "" : say("decoding");
-  const rival = state.rivals && state.rivals.id === value.id ? state.rivals.jpeg[shown] : null;
-  modes.rival.disabled = !rival;
+  const rivals = Object.keys(known().rivals);
+  const codec = rivals.includes(state.codec) ? state.codec : rivals[0];
+  const rival = codec ? known().rivals[codec][shown] : null;
+  modes.rival.disabled = !rivals.length;
   const reconstruction = value.recon[shown];
-  stage.swipe(mode === "compare" || (mode === "rival" && Boolean(rival)));
+  const comparing = mode === "compare" || mode === "rival";
+  pairing.hidden = !comparing;
+  pairing.setAttribute("aria-pressed", state.pair);
+  stage.swipe(comparing && !state.pair);
+  stage.pair(comparing && state.pair);
   stage.canvas.hidden = mode !== "tokens" && mode !== "difference";
   stage.node.dataset.mode = mode;
-  if (mode === "rival" && rival) stage.show(rival.src, reconstruction, rival.label, ourLabel(value, shown));
+  if (mode === "rival") askForOthers(rivals);
+  codecs.hidden = mode !== "rival" || rivals.length < 2;
+  codecs.replaceChildren(...rivals.map((name) => el("button", { type: "button", "data-codec": name,
+    class: "mm-chip" + (name === codec ? " mm-on" : ""), style: "--tone:var(--mm-accent)",
+    onclick: () => { state.codec = name; draw(); } }, name)));
+  if (mode === "rival" && rival) stage.show(rival.src, reconstruction, rivalLabel(rival), ourLabel(value, shown));
   else stage.show(value.original, reconstruction, say(value.has_original ? "original" : "all_levels"), ourLabel(value, shown));
   legend.hidden = mode !== "difference";
   panel.hidden = chips.hidden = mode !== "tokens";
   if (mode === "difference")
     drawDifference(stage.canvas, value.original, reconstruction, value.width, value.height).catch(() => {});
   if (mode === "tokens") drawTokens();
-  drawTiles(value.figures[shown], shown);
+  drawTiles(figuresNow(), shown);
 }
 
 function ourLabel(value, shown) {
-  const figures = value.figures[shown];
-  return say("reconstruction") + (figures ? ` · ${number(figures.bytes)} B` : "");
+  const { bytes, psnr } = figuresNow();
+  const parts = [say("reconstruction"), bytes ? `${number(bytes)} B` : "", psnr ? `${number(psnr, 1)} dB` : ""];
+  return parts.filter(Boolean).join(" · ");
+}
+
+// Every codec has a smallest file; where ours is far below it, the label says so.
+function rivalLabel(rival) {
+  const ours = figuresNow().bytes || rival.bytes;
+  return say(rival.bytes > 1.1 * ours ? "rival_larger" : "rival", { setting: rival.setting,
+    bytes: number(rival.bytes), times: number(rival.bytes / ours, 1), psnr: number(rival.psnr, 1) });
 }
 
 function gridBox() {
@@ -167,7 +235,8 @@ function onCell(kind, at, event) {
 
 function drawTiles(figures, shown) {
   const f = figures || {};
-  const entries = [["bytes", number(f.bytes)], ["bpp", number(f.bpp, 3)], ["psnr", number(f.psnr, 1), "dB"],
+  const later = f.tokens && f.bytes === null ? "…" : null; // the file is being made
+  const entries = [["bytes", later || number(f.bytes)], ["bpp", later || number(f.bpp, 3)], ["psnr", number(f.psnr, 1), "dB"],
     ["ms_ssim", number(f.ms_ssim, 3)], ["tokens", number(f.tokens)],
     ["perplexity", number(f.perplexity, 0), state.value && say("of_codes", { n: state.value.codebook })]];
   tiles.replaceChildren(...entries.map(([name, text, note]) => el("div", { class: "mm-tile", "data-figure": name },
@@ -187,9 +256,20 @@ function savePng() {
   if (state.value) trigger("png", { levels: state.shown });
 }
 
+// The file may still be in the making: then it is saved as soon as it is there.
 function saveTokens() {
-  const packed = state.value && state.value.files[state.shown];
+  if (!state.value) return;
+  state.saving = { version: state.value.version, levels: state.shown };
+  finishSave();
+}
+
+function finishSave() {
+  const { saving, value } = state;
+  if (!saving || !value) return;
+  if (saving.version !== value.version) return void (state.saving = null);
+  const packed = known().files[saving.levels];
   if (!packed) return;
+  state.saving = null;
   const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
-  saveBlob(new Blob([bytes], { type: "application/octet-stream" }), state.value.name + ".mmt");
+  saveBlob(new Blob([bytes], { type: "application/octet-stream" }), value.name + ".mmt");
 }

@@ -22,6 +22,14 @@ VIEWER_TEXTS = browser_texts(
     "image.mode_tokens",
     "image.mode_difference",
     "image.mode_rival",
+    "image.drop_here",
+    "image.pair",
+    "image.pair_hint",
+    "image.background",
+    "image.on_white",
+    "image.on_checker",
+    "image.rival",
+    "image.rival_larger",
     "image.save_png",
     "image.save_mmt",
     "image.undo",
@@ -85,13 +93,14 @@ class PictureViewer(JsonComponent):
     """Original and reconstruction, tokens, difference and rivals of one picture.
 
     The value is what `mmdemo.ui.picture.Picture.view` makes. `atlas(level)` gives a chart of codes.
-    Events: `swap` {level, row, column, code, levels}, `undo` {levels}, `png` {levels}.
+    Events: `swap` {level, row, column, code, levels}, `undo` {levels}, `png` {levels}, `want` {levels},
+    `background` {background, levels}, `others`.
     """
 
     def __init__(self, atlas: Callable[[int], dict[str, Any]], **kwargs: Any) -> None:
         super().__init__(
             html_template='<div class="mm-viewer"></div>',
-            js_on_load=script("stage", "token_grid", "viewer"),
+            js_on_load=script("stage", "token_grid", "intake", "viewer"),
             server_functions=[atlas],
             text=VIEWER_TEXTS,
             **kwargs,
@@ -99,7 +108,7 @@ class PictureViewer(JsonComponent):
 
 
 class RatePlot(JsonComponent):
-    """Rate-distortion curves: {"id", "ours": [...], "curves": {codec: [...]}, "jpeg": {level: ...}}."""
+    """Rate-distortion curves, and our files for the viewer; the value is what `mmdemo.ui.rivals` makes."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
