@@ -135,7 +135,7 @@ def test_files_of_all_kinds_come_in_and_go_out_as_they_were(
     notes = page.locator("#mm-audio-tiles .mm-hint").all_inner_texts()
     assert any(f"mean of its {channels} channels" in note for note in notes) == (channels > 1)
     with page.expect_download(timeout=WAIT) as download:
-        page.get_by_text("Save reconstruction at").click()
+        page.locator(".lab-save").get_by_text("Save reconstruction at").click()
     download.value.save_as(tmp_path / "out.wav")
     info = soundfile.info(tmp_path / "out.wav")
     assert (info.samplerate, info.channels) == (rate, channels)
@@ -178,7 +178,7 @@ def test_all_rows_share_one_time_axis(open_page: Any):
 def test_a_dropped_token_file_is_decoded(open_page: Any, tmp_path: Path):
     page = open_page()
     with page.expect_download(timeout=WAIT) as download:
-        page.get_by_text("Save tokens").click()
+        page.locator(".lab-save").get_by_text("Save tokens").click()
     download.value.save_as(tmp_path / "a.mmt")
     page.locator(".lab-tracks [data-track=reconstruction]").click()
     before, _ = saved(page, ".lab-save button >> nth=0", tmp_path / "before.wav")

@@ -44,7 +44,7 @@ function build() {
     el("div", { class: "lab-bar" }, made.play, made.swap, made.tracks),
     el("div", { class: "lab-bar lab-options" }, made.time, check("equal", true, (on) => engine.setLevel(on)),
       check("loop", false, (on) => engine.setLoop(on)), made.note, el("span", { class: "lab-zoom" }, made.out, made.into)),
-    made.plot, made.scroll, el("div", { class: "lab-bar lab-save" }, made.save, made.native, made.mmt));
+    made.plot, made.scroll, el("div", { class: "lab-bar lab-save" }, made.save, made.mmt, made.native));
   return made;
 }
 
