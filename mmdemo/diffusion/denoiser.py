@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .dit import DiT
+from .dit import DiT, Stream
 from .editing import Held
 from .schedule import Process
 
@@ -61,9 +61,25 @@ class JointDenoiser:
         self.no_style = torch.full_like(self.style, self.network.any_style)
         self.bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
         # Where a kept position's prediction is its source, every sampler carries it from its own noise straight to
-        # the source: at each t it is noised as much as the rest, as the model expects, and at the end it is clean.
+        # the source, so that it is clean at the end. The network sees it clean all the way, at t = 0: seen as noisy as
+        # the rest (replacement), what is kept would say nothing in the first steps, which decide what it becomes.
         kept = any(h.mask is not None for h in self.held.values())
         self.fixed = self._packed_held() if kept else None  # mask and source, (n, features)
+        streams = {s.name: s for s in self.network.config.streams}
+        self.whole = {k: self._kept_tokens(streams[k], h) for k, h in self.held.items() if k in self.pack.shapes}
+
+    def _kept_tokens(self, stream: Stream, held: Held) -> Tensor:
+        """(tokens,) bool, True where all positions of a token are kept."""
+        mask = torch.zeros(tuple(stream.shape), dtype=torch.bool) if held.mask is None else held.mask
+        return mask.reshape(-1, stream.patch).all(1).to(self.style.device)
+
+    def _seen(self, name: str, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """A wanted stream (n, D, *shape) at times (n,) as the network sees it: kept tokens clean, and t per token."""
+        whole = self.whole.get(name)
+        if whole is None or not whole.any():
+            return x, t
+        positions = whole.repeat_interleave(x[0, 0].numel() // len(whole)).reshape(x.shape[2:])
+        return torch.where(positions, self.held[name].latent, x), torch.where(whole, 0.0, t[:, None])
 
     def _packed_held(self) -> tuple[Tensor, Tensor]:
         masks, sources = {}, {}
@@ -83,10 +99,10 @@ class JointDenoiser:
         return x0 if self.fixed is None else torch.where(*self.fixed, x0)
 
     def _velocity(self, scaled: Tensor, t: float) -> Tensor:
-        wanted = self.pack.split(scaled)
         now = self.one * t
-        free = {**self.noise, **wanted}  # with the conditions replaced by pure noise, "not given"
-        free_when = {k: now if k in wanted else self.one for k in self.noise}
+        wanted = {k: self._seen(k, v, now) for k, v in self.pack.split(scaled).items()}
+        free = {**self.noise, **{k: x for k, (x, _) in wanted.items()}}  # conditions are pure noise, "not given"
+        free_when = {k: wanted[k][1] if k in wanted else self.one for k in self.noise}
         x = {**free, **self.clean}
         when = {k: self.zero if k in self.clean else free_when[k] for k in self.noise}
         if not self.guided:

@@ -176,7 +176,8 @@ class DiT(nn.Module):
         """One network evaluation.
 
         Args:
-            x: per stream (B, D, *shape), scaled to unit variance. t: per stream (B,) in [0, 1].
+            x: per stream (B, D, *shape), scaled to unit variance. t: per stream (B,) in [0, 1], or (B, tokens) where
+                the tokens of a stream differ (parts of it are kept clean while the rest is made).
             style: (B,) int64, `any_style` where not given (None: nowhere given).
 
         Returns:
@@ -184,15 +185,18 @@ class DiT(nn.Module):
         """
         config = self.config
         tokens = [self.inputs[s.name](_to_tokens(x[s.name], s.patch)) for s in config.streams]  # (B, N_s, C)
-        when = torch.stack([t[s.name] for s in config.streams], dim=1)  # (B, streams)
+        own = any(v.ndim == 2 for v in t.values())  # times per token instead of per stream
+        # (B, streams), or (B, N)
+        when = _per_token(t, config.streams) if own else torch.stack([t[s.name] for s in config.streams], dim=1)
         if config.styles:
             if style is None:
                 style = torch.full((len(when),), self.any_style, device=when.device)
             tokens.append(self.style(style)[:, None])
             when = F.pad(when, (0, 1))  # the style token is always clean: t = 0
         h = torch.cat(tokens, dim=1) + self.kind(self.owner)  # (B, N, C)
-        modulation = self.modulate(self.time(time_features(when, config.width)))  # (B, streams, 6C)
-        modulation = modulation.unflatten(-1, (6, -1))[:, self.owner]  # (B, N, 6, C)
+        modulation = self.modulate(self.time(time_features(when, config.width)))  # (B, streams or N, 6C)
+        modulation = modulation.unflatten(-1, (6, -1))  # (B, streams or N, 6, C)
+        modulation = modulation if own else modulation[:, self.owner]  # (B, N, 6, C)
         for block in self.blocks:
             h = block(h, modulation, self.cos, self.sin)
         shift, scale = self.final
@@ -201,6 +205,12 @@ class DiT(nn.Module):
         return {
             s.name: _from_tokens(self.outputs[s.name](part), s) for s, part in zip(config.streams, parts, strict=False)
         }
+
+
+def _per_token(t: dict[str, Tensor], streams: list[Stream]) -> Tensor:
+    """Times per stream, (B,) or (B, tokens) each -> (B, N)"""
+    wide = [t[s.name] if t[s.name].ndim == 2 else t[s.name][:, None].expand(-1, s.tokens) for s in streams]
+    return torch.cat(wide, dim=1)
 
 
 def _to_tokens(x: Tensor, patch: int) -> Tensor:

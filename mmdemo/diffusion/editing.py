@@ -1,7 +1,9 @@
 """Editing by diffusion: which positions of an input stay, and noise between two seeds.
 
 - Keep a region, make the rest anew (inpainting): `keep_mask` turns a picture mask, time spans or character spans
-  into a mask over latent positions; the denoiser then holds those positions to their source.
+  into a mask over latent positions; the denoiser then holds those positions to their source, and the network sees
+  them clean. It was trained with one time per modality, not per token, and takes this well: of digits of which half
+  is kept and nothing else given, more stay the same digit than when kept and new parts are equally noisy.
 - Variation (SDEdit; Meng et al. 2022): sampling starts from the input noised to t = strength, not from pure noise.
 - Interpolation: `slerp` between the start noises of two seeds.
 """

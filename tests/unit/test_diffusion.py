@@ -227,6 +227,19 @@ def test_every_stream_conditions_every_other_and_has_its_own_time():
             assert not torch.allclose(later[target], out[target], atol=1e-4)
 
 
+def test_times_may_be_given_per_token():
+    net = warm(tiny())
+    x, t = batch()
+    out = net(x, t)
+    wide = {k: v[:, None].expand(-1, n) for (k, v), n in zip(t.items(), (6, 3, 2), strict=True)}
+    same = net(x, {**t, "image": wide["image"]})
+    assert all(torch.allclose(same[k], out[k], atol=1e-5) for k in out)
+    clean = wide["image"].clone()
+    clean[:, 0] = 0
+    part = net(x, {**t, "image": clean})
+    assert not torch.allclose(part["image"][..., 0, 1], out["image"][..., 0, 1], atol=1e-4)  # other tokens see it
+
+
 def test_position_and_style_matter():
     net = warm(tiny())
     x, t = batch()

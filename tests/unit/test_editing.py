@@ -62,9 +62,21 @@ def test_what_is_kept_comes_back_exactly_and_the_rest_is_made_anew(model, modali
     assert not torch.equal(made[0], made[1])
 
 
+def test_the_network_sees_what_is_kept_clean_all_the_way(model, monkeypatch):
+    seen, forward = [], model.network.forward
+    monkeypatch.setattr(model.network, "forward", lambda x, t, style: seen.append((x, t)) or forward(x, t, style))
+    keep = {"image": LEFT, "audio": [(0.0, 0.3)]}  # 15 frames: 7 tokens of 2 frames, and half of one
+    list(model.sample(edit={"image": digit(), "audio": word()}, keep=keep, want=("image", "audio"), n=2, steps=2))
+    for x, t in seen:
+        assert torch.equal(x["image"][..., :2], model.encode("image", digit())[..., :2].expand(2, -1, -1, -1))
+        assert torch.equal(t["image"].reshape(2, 4, 4)[..., :2], torch.zeros(2, 4, 2))
+        assert (t["image"].reshape(2, 4, 4)[..., 2:] > 0).all()
+        assert (t["audio"] == 0).sum(1).tolist() == [7, 7] and t["text"].shape == (2,)
+
+
 @pytest.mark.parametrize("process", NAMES)
-def test_kept_positions_are_as_noisy_as_the_rest_on_the_way(model, process):
-    """What the network sees there is the source under this step's noise, for every process."""
+def test_kept_positions_of_x_are_as_noisy_as_the_rest_on_the_way(model, process):
+    """They are the source under this step's noise, for every process."""
     original, seen = model.process, []
     model.process = Process(process)
     try:
