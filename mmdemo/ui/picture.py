@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from mmdemo.errors import InputError
 from mmdemo.evaluation.metrics import bits_per_pixel, ms_ssim, psnr
 from mmdemo.modalities.base import Item
 from mmdemo.modalities.note import Note
+from mmdemo.tokenizers import mmt
 from mmdemo.tokenizers.tokens import Tokens
 from mmdemo.ui.i18n import LANGUAGES, tr
 from mmdemo.ui.state import MAX_PICTURE_SIDE
@@ -213,7 +215,11 @@ def waiting(item: Item, name: str) -> dict[str, Any]:
 
 def open_tokens(codec: Any, path: str, name: str, lang: str) -> Picture:
     """Read a .mmt file of this codec. Raises InputError for a damaged, foreign or too large one."""
-    tokens = Tokens.load(path)
+    data = Path(path).read_bytes()
+    # Asked of the header: a small file can announce a picture that would take hours to decode.
+    if mmt.symbols(data) > codec.levels * math.ceil(MAX_TOKEN_SIDE / stride_of(codec)) ** 2:
+        raise InputError(tr("image.mmt_large", lang, limit=MAX_TOKEN_SIDE))
+    tokens = Tokens.from_bytes(data)
     codec.check(tokens)
     height, width = tokens.meta["height"], tokens.meta["width"]
     if max(height, width) > MAX_TOKEN_SIDE:

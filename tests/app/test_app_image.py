@@ -322,6 +322,20 @@ def test_tokens_file_goes_round(context: Context, picture_file: Path, tmp_path: 
         list(actions.tokens_file(str(path), None, request()))
 
 
+def test_a_huge_tokens_file_is_refused_by_its_header(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    import torch
+
+    size = 1 + state.MAX_PICTURE_SIDE // 2
+    codes = torch.zeros(2, size, size, dtype=torch.int64)
+    meta = {"height": 8 * size, "width": 8 * size}
+    path = Tokens(codes, "image", "image", 256, "0" * 8, meta).save(tmp_path / "huge.mmt")
+    monkeypatch.setattr(Tokens, "from_bytes", lambda data: pytest.fail("it was decoded"))
+    with pytest.raises(gr.Error, match="2048 pixels"):
+        list(Actions(context, [], Latest()).tokens_file(str(path), None, request()))
+
+
 def test_rates_compare_with_classical_codecs(context: Context, picture_file: Path):
     picture = open_picture(context.codec("image"), picture_file, "ramp", "en")
     list(picture.stages(1)), list(size_stages(picture))

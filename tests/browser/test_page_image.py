@@ -226,6 +226,11 @@ def test_codebook_follows_the_picture(page: Any):
     assert page.locator(".mm-detail h3").inner_text() != "Code 3"
     page.locator(".mm-codebook .mm-chip").nth(1).click()
     page.wait_for_selector(".mm-codebook[data-ready$='-1']", timeout=WAIT)
+    for model in ("text", "image"):  # their codebooks differ in size: the last code of the larger is in no other
+        page.click(f"[data-model={model}]")
+        page.wait_for_selector(f".mm-codebook[data-ready^='{model}-']", timeout=WAIT)
+        page.locator(".mm-cells > :last-child").click()
+        assert page.locator(".mm-near button").count() == 8
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])

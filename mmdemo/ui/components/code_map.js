@@ -73,7 +73,11 @@ function makeMap(onHover, onPick) {
 
   return {
     node: canvas,
-    show(value) { data = value; draw(); },
+    show(value) {
+      data = value;
+      marks = { selected: Math.min(marks.selected, value.count - 1), hovered: null }; // codebooks differ in size
+      draw();
+    },
     mark(selected, hovered) { marks = { selected, hovered }; draw(); },
   };
 }

@@ -69,6 +69,7 @@ function update() {
   if (fresh) {
     // Start on the code that the input uses most: there is something to see at once.
     view.selected = value.uses.length ? value.uses.indexOf(Math.max(...value.uses)) : 0;
+    view.hovered = null;
     drawChart();
   }
   drawModels();
