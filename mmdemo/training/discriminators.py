@@ -24,14 +24,14 @@ SLOPE = 0.2  # of the leaky ReLU
 class CriticConfig:
     """The ``[critic]`` table of a recipe: the discriminators, how they are trained, and what their verdict weighs."""
 
-    windows: tuple[int, ...] = (1024, 512, 256)  # STFT window lengths in samples; hop is a quarter
+    windows: tuple[int, ...] = (1024, 256)  # STFT window lengths in samples; hop is a quarter
     channels: int = 8  # of the first layer; the last has four times as many
-    rows: int = 8  # how many of a batch's rows are judged
+    rows: int = 4  # how many of a batch's rows are judged
     learning_rate: float = 5e-4
     betas: tuple[float, float] = (0.8, 0.99)
     alone_steps: int = 300  # the discriminators' head start, with the model held still
-    adversarial: float = 0.3  # weight of the hinge loss
-    features: float = 1.0  # weight of the feature-matching loss
+    adversarial: float = 0.03  # weight of the hinge loss
+    features: float = 0.3  # weight of the feature-matching loss
 
 
 class StftDiscriminator(nn.Module):
