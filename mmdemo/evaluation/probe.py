@@ -7,6 +7,7 @@ what it gains over them is knowledge that the tokenizer has put into its codes.
 from __future__ import annotations
 
 import csv
+import random
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ def probe_figures(codec: Codec, data_dir: Path, limit: int | None = None) -> lis
         "emoji group (of 8) from its English label": emoji_groups(data_dir / "emoji"),
         "digit (of 10) from its word, written in new ways": digit_words(),
     }.items():
+        for split in (train, test):
+            random.Random(0).shuffle(split)  # the first few are then of every class
         train, test = train[:limit], test[:limit]
         common = max(train, key=lambda sample: sum(label == sample[1] for _, label in train))[1]
         share = sum(label == common for _, label in test) / max(1, len(test))

@@ -185,6 +185,26 @@ def test_files_are_dropped_saved_and_opened(open_page: Any, tmp_path: Path):
     ]
 
 
+def test_a_lossless_file_is_switched_on_saved_and_opened(open_page: Any, tmp_path: Path):
+    page = open_page("text")
+    text = "Lossless: 你好 🦊 שלום, one two three"
+    type_text(page, text)
+    page.locator("#mm-text-lossless input").check()
+    wait(page, "document.querySelector('#mm-text-bars').innerText.includes('Lossless .mmt file')")
+    assert page.locator("#mm-text-output mark").count() == 0
+    with page.expect_download() as saved:
+        page.get_by_text("Save lossless (.mmt)").click()
+    saved.value.save_as(tmp_path / "kept.mmt")
+    type_text(page, "something else")
+    page.set_input_files("#mm-text-file input", tmp_path / "kept.mmt")
+    wait(page, "document.querySelector('#mm-text-tiles').innerText.includes('lossless .mmt file')")
+    assert page.input_value(BOX) == text
+    page.locator(".chip").nth(1).click()
+    page.locator(".picker-row").first.locator(".picker-options button").first.click(timeout=WAIT)
+    wait(page, "!document.querySelector('#mm-text-lossless input').checked")  # other codes say something else
+    wait(page, "!document.querySelector('#mm-text-bars').innerText.includes('Lossless')")
+
+
 def test_a_bad_file_is_one_sentence_and_keeps_the_page(open_page: Any, tmp_path: Path):
     page = open_page("text")
     type_text(page, "keep me")
