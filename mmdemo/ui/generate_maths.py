@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mmdemo.diffusion.number import CARRY
 from mmdemo.diffusion.samplers import evaluations
 from mmdemo.ui.generate_settings import Settings
 from mmdemo.ui.i18n import tr
@@ -42,9 +43,32 @@ def explain(settings: Settings, frames: Sequence[dict[str, Any]], lang: str) -> 
         tr("generate.maths_sampler", lang, sampler=settings.sampler, steps=settings.steps, calls=calls),
         f"$${FORMULAS.get(settings.sampler, FORMULAS['euler'])}$$",
     ]
+    parts += _special(settings, lang)
     if frames:
         parts += [tr("generate.maths_numbers", lang), _table(frames, lang)]
     return "\n\n".join(parts)
+
+
+def _special(settings: Settings, lang: str) -> list[str]:
+    """What is different in this run: parts kept, a variation, two seeds, several digits."""
+    parts: list[str] = []
+    masks = settings.masks()
+    if any(not mask.all() for mask in masks.values()):
+        parts += [tr("generate.maths_kept", lang)]
+        parts += [r"$$\hat x_0 \leftarrow m \odot x^{\text{src}} + (1-m) \odot \hat x_0$$"]
+    if masks and settings.strength < 1:
+        parts += [tr("generate.maths_varied", lang, strength=settings.strength)]
+        parts += [r"$$x_s = (1-s)\,x^{\text{src}} + s\,\varepsilon,\quad s = " + f"{settings.strength:g}$$"]
+    if settings.to != "":
+        parts += [tr("generate.maths_between", lang, first=settings.seed, last=settings.to)]
+        parts += [
+            r"$$\varepsilon(u) = \frac{\sin((1-u)\theta)}{\sin\theta}\,\varepsilon_a + "
+            r"\frac{\sin(u\theta)}{\sin\theta}\,\varepsilon_b,\quad 0 \le u \le 1$$"
+        ]
+    if settings.number:
+        parts += [tr("generate.maths_number", lang)]
+        parts += [rf"$$\varepsilon_k = {CARRY}\,\varepsilon_{{k-1}} + \sqrt{{1-{CARRY}^2}}\;\varepsilon'$$"]
+    return parts
 
 
 def _table(frames: Sequence[dict[str, Any]], lang: str) -> str:

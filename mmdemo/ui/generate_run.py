@@ -88,20 +88,21 @@ def native(modality: str, code: str) -> Any:
     return unpack_picture(code) if modality == "image" else unpack_sound(code)
 
 
-def as_the_model_sees(model: Any, codes: Mapping[str, Callable[[], str]]) -> dict[str, Any]:
+def as_the_model_sees(model: Any, codes: Mapping[str, str]) -> dict[str, Any]:
     """Inputs brought to the model's frame and through its tokenizers, as the player shows them.
 
     What cannot be used is left out: a run says why.
 
     Args:
-        codes: modality -> function that gives the input's form in the settings, "" for none.
+        codes: modality -> the input in the form of the settings, "" for none.
     """
     seen = {}
-    for name, code_of in codes.items():
+    for name, code in codes.items():
+        if not code:
+            continue
         with suppress(InputError):
-            if code := code_of():
-                tokens = model.frame(name, native(name, code))
-                seen[name] = code if name == "text" else shown(name, [model.codecs[name].decode(tokens)], exact=True)[0]
+            tokens = model.frame(name, native(name, code))
+            seen[name] = code if name == "text" else shown(name, [model.codecs[name].decode(tokens)], exact=True)[0]
     return seen
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ class GenerateTab:
         self.ctx = ctx
         model = ctx.joint(MODEL)
         self.trajectory = gpu(duration=120)(self._trajectory)
+        self.seen = gpu(duration=20)(self._seen)
         self.choices = choices_of(model)
 
     @friendly
@@ -101,14 +103,21 @@ class GenerateTab:
 
         return noise_text
 
+    def _seen(self, codes: dict[str, str]) -> dict[str, Any]:
+        return as_the_model_sees(self.ctx.joint(MODEL), codes)
+
     def given(self, edit: str, text: str, image: Any, audio: str, recording: Any) -> dict[str, Any]:
         """What is given, as the model sees it, for marking what of it is made anew."""
-        codes: dict[str, Callable[[], str]] = {
+        code_of: dict[str, Callable[[], str]] = {
             "image": lambda: pack_uri(image),
             "audio": lambda: pack_sound(recording) if recording is not None else audio or "",
             "text": lambda: "" if is_number(text or "") else (text or "").strip(),
         }
-        return {"edit": edit, "shown": as_the_model_sees(self.ctx.joint(MODEL), codes)}
+        codes = {}
+        for name, code in code_of.items():
+            with suppress(InputError):  # a run says why
+                codes[name] = code()
+        return {"edit": edit, "shown": self.seen(codes)}
 
     @friendly
     def reuse(self, form: Form, event: gr.EventData, request: gr.Request) -> list[Any]:
@@ -124,7 +133,10 @@ class GenerateTab:
         """Values of all controls from the page's address; nothing changes when it says nothing."""
         params = dict(request.query_params)
         if not any(name in params for name in NAMES):
-            return [gr.skip()] * len(form.outputs())
+            # A skipped output would lose the custom properties of our own components: those get what they have.
+            usual = {"image": "", "edit": ""}
+            values = [usual.get(name, gr.skip()) for name in form.fields]
+            return values + [gr.skip()] * (len(form.outputs()) - len(values))
         settings = from_query(params, self.choices)
         return forms.filled(form, settings.plain(), kept_html(settings.audio, lang_of(request)))
 
@@ -261,22 +273,20 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
 
 def _connect_editing(tab: GenerateTab, form: Form, player: Player, private: dict[str, Any]) -> None:
     """What is given is shown for marking while the fold-out is open; a sample can become what is given."""
+    marks, opened = form.fields["edit"], gr.State(False)
+    inputs = [form.fields[name] for name in ("text", "image", "audio")]
+    shown: dict[str, Any] = {"inputs": [opened, marks, *inputs, form.recording], "outputs": marks, **private}
 
-    def show_given(text: str, image: str, audio: str, edit: str, recording: Any) -> dict[str, Any]:
-        return tab.given(edit, text, image, audio, recording)
+    def show_given(opened: bool, edit: str, text: str, image: str, audio: str, recording: Any) -> Any:
+        return tab.given(edit, text, image, audio, recording) if opened else edit
 
     def reuse(event: gr.EventData, request: gr.Request) -> list[Any]:
         return tab.reuse(form, event, request)
 
-    inputs = [form.fields[name] for name in ("text", "image", "audio", "edit")]
-    changes = [component.change for component in (*inputs[:3], form.recording)]
-    gr.on(
-        [form.editing.expand, *changes],
-        show_given,
-        [*inputs, form.recording],
-        form.fields["edit"],
-        trigger_mode="always_last",
-        **private,
-    )
+    changes = [component.change for component in (*inputs, form.recording)]
+    gr.on(changes, show_given, trigger_mode="always_last", **shown)
+    form.editing.expand(lambda: True, None, opened, **private).then(show_given, **shown)
+    form.editing.collapse(lambda: False, None, opened, **private)
     taken = player.reuse(reuse, None, form.outputs(), **private)
-    taken.then(lambda: gr.update(open=True), None, form.editing, **private)
+    unfolded = taken.then(lambda: (gr.update(open=True), True), None, [form.editing, opened], **private)
+    unfolded.then(show_given, **shown)

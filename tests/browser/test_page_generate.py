@@ -184,6 +184,11 @@ def test_a_run_is_dragged_stopped_and_opened_again_from_its_link(opened: Any, ga
     gate.release()
     assert page.evaluate(SHOWN) == first
     frames = state(page)["frames"]
+    page.click(".mp-save summary")
+    with page.expect_download() as saved:
+        page.click("[data-save=json]")
+    stopped = json.loads(saved.value.path().read_text())["runs"][0]
+    assert len(stopped["steps"]) == int(frames) and len(stopped["tokens"]["image"]) == 2
     drag(page, 1.0)  # as far as there are steps
     until(page, f"d.step === '{frames}'")
     assert int(frames) < 20 and page.evaluate(SHOWN) != first

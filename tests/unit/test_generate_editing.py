@@ -20,6 +20,7 @@ from mmdemo.ui import generate_edit
 from mmdemo.ui.components import export, noise
 from mmdemo.ui.components.keep import Keep
 from mmdemo.ui.generate_given import example_picture, pack_picture, pack_sound, picture_uri
+from mmdemo.ui.generate_maths import explain
 from mmdemo.ui.generate_run import as_the_model_sees, choices_of, reused, run
 from mmdemo.ui.generate_settings import Choices, Settings, from_query
 
@@ -140,7 +141,7 @@ def test_what_is_not_marked_stays_token_by_token(model):
 
 
 def test_a_weak_variation_stays_closer_than_a_strong_one(model):
-    source = np.asarray(opened(as_the_model_sees(model, {"image": lambda: DRAWN})["image"]), float)
+    source = np.asarray(opened(as_the_model_sees(model, {"image": DRAWN})["image"]), float)
     distances = []
     for strength in (0.05, 1.0):
         frames, _ = frames_of(model, image=DRAWN, want=("image",), edit="image:", strength=strength, n=1, steps=4)
@@ -181,13 +182,10 @@ def test_a_strip_can_be_saved(model):
 
 
 def test_inputs_are_shown_as_the_model_sees_them(model):
-    def broken() -> str:
-        raise InputError("No.")
-
-    seen = as_the_model_sees(model, {"image": lambda: DRAWN, "audio": voice, "text": lambda: "seven"})
+    seen = as_the_model_sees(model, {"image": DRAWN, "audio": voice(), "text": "seven"})
     assert opened(seen["image"]).size == (32, 32) and seen["text"] == "seven"
     assert len(export.sound_from(seen["audio"])[1]) == 12_800
-    assert as_the_model_sees(model, {"image": broken, "audio": lambda: "", "text": lambda: "x" * 50}) == {}
+    assert as_the_model_sees(model, {"image": "AAAA", "audio": "", "text": "x" * 50}) == {}
 
 
 def test_a_sample_becomes_what_is_given(model):
@@ -239,3 +237,21 @@ def test_noised_text_starts_as_itself_and_ends_the_same_for_every_text(model):
 def test_what_is_no_short_text_is_refused(model, request_):
     with pytest.raises(InputError):
         noise.text_table(model, request_)
+
+
+# ------------------------------------------------------------------ mathematics
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"image": DRAWN, "edit": "image:00ff"}, r"\odot"),
+        ({"image": DRAWN, "edit": "image:", "strength": 0.35}, "s = 0.35"),
+        ({"seed": 3, "to": 9}, r"\theta"),
+        ({"text": "4072"}, r"\varepsilon_{k-1}"),
+    ],
+)
+def test_the_mathematics_tells_what_is_different_in_this_run(changed, says):
+    plain = Settings(choices=CHOICES)
+    for lang in ("en", "zh"):
+        assert says in explain(Settings(**changed, choices=CHOICES), [], lang) and says not in explain(plain, [], lang)

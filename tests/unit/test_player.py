@@ -79,6 +79,15 @@ def test_tokens_at_the_end_decode_to_the_last_picture(model):
     assert np.array_equal(np.asarray(shown), np.asarray(opened(last)))
 
 
+def test_every_step_has_its_tokens_so_that_a_stopped_run_has_them_too(model):
+    messages = run(model, want=("image", "text"))
+    last = [frame for message in messages for frame in message["frames"]][-1]
+    for name in ("image", "text"):
+        for step, end in zip(last[name]["tokens"], messages[-1]["end"]["tokens"]["a"][name], strict=True):
+            assert step["shape"] == end["shape"] and step["model"] == end["model"]
+            assert np.frombuffer(base64.b64decode(step["packed"]), "<u2").tolist() == end["codes"]
+
+
 def opened(uri: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
 

@@ -21,9 +21,16 @@ const record = () => ({
   runs: run.lanes.map((lane) => ({
     settings: lane.settings,
     steps: lane.frames.map(({ i, t, change, distance, text }) => ({ step: i, t, change, code_distance: distance, ...(text ? { text: text.x0 } : {}) })),
-    tokens: lane.tokens || null,
+    tokens: lane.tokens || tokensOf(lane.frames.at(-1)),
   })),
 });
+
+// Tokens of the newest step of a run that did not come to its end: {modality: [{model, shape, codes} a sample]}.
+function tokensOf(frame) {
+  if (!frame) return null;
+  const unpack = ({ packed, ...rest }) => ({ ...rest, codes: [...new Uint16Array(bytesOf(packed).buffer)] });
+  return Object.fromEntries(run.want.map((m) => [m, frame[m].tokens.map(unpack)]));
+}
 
 // What of the run a kind of file is made of: pictures of every step and shown sample, or the sounds of one.
 function parts(kind) {

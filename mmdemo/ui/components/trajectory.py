@@ -98,13 +98,18 @@ def frame(lane: str, step: Any, want: tuple[str, ...]) -> dict[str, Any]:
 
 
 def modality(step: Any, name: str) -> dict[str, Any]:
-    """One modality of a step: "x0", one data URI, sound or string a sample; "latent", x_t as it is in fp16.
+    """One modality of a step: "x0", one data URI, sound or string a sample; "latent", x_t as it is in fp16;
+    "tokens" of x0, so that a stopped run has its tokens too.
 
     Decoding x_t too would make every run slower by a third; the page asks for it (`decode_noisy`) when
     somebody wants to see it. Text has "sure" besides.
     """
     views: dict[str, Any] = {"x0": clean(step, name)}
     views["latent"] = _base64(step.x[name].detach().cpu().to(torch.float16).contiguous().numpy().tobytes())
+    views["tokens"] = [
+        {"model": tokens.model, "shape": list(tokens.codes.shape), "packed": packed(tokens.codes)}
+        for tokens in step.tokens(name)
+    ]
     if name == "text":
         rows = zip(views["x0"], step.text_confidence(), strict=True)
         views["sure"] = [sureness(text, row) for text, row in rows]
@@ -221,6 +226,11 @@ def codes(step: Any, name: str) -> list[dict[str, Any]]:
         {"model": tokens.model, "shape": list(tokens.codes.shape), "codes": tokens.codes.flatten().tolist()}
         for tokens in step.tokens(name)
     ]
+
+
+def packed(values: torch.Tensor) -> str:
+    """Codes as base64 of little-endian uint16, level by level."""
+    return _base64(values.flatten().numpy().astype("<u2").tobytes())
 
 
 def finite(value: Any) -> float | None:
