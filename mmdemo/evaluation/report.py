@@ -14,8 +14,13 @@ from .metrics import Figure
 START, END = "<!-- figures -->", "<!-- /figures -->"
 
 
-def evaluate(name: str, data_dir: Path, limit: int | None = None, device: str = "auto") -> dict[str, Any]:
+def evaluate(
+    name: str, data_dir: Path, limit: int | None = None, device: str = "auto", group: str = "directions"
+) -> dict[str, Any]:
     """Measure a checkpoint on its test data.
+
+    Args:
+        group: of a joint model's figures: "directions", or "samplers" (which takes several times as long).
 
     Returns:
         {"model", "checkpoint", "figures": [{"name", "value", "unit", "n", "target", "met"}, …]}
@@ -34,10 +39,10 @@ def evaluate(name: str, data_dir: Path, limit: int | None = None, device: str = 
         model = load(folder, device)
         figures, mark = evaluate_tokenizer(model, data_dir, limit), model.fingerprint
     elif kind == "joint":
-        from .joint_report import evaluate_joint
+        from .joint_report import evaluate_group
 
         model = load(folder, device)
-        figures, mark = evaluate_joint(model, data_dir, limit), checkpoints.fingerprint(model.network)
+        figures, mark = evaluate_group(model, data_dir, limit, group), checkpoints.fingerprint(model.network)
     elif kind == "judge":
         figures, mark = _judge(folder, data_dir, limit)
     elif kind == "prior":
