@@ -29,6 +29,7 @@ class TextTokenizerConfig:
     decoder_depth: int = 6
     kernel: int = 5
     expansion: int = 3
+    unit_latents: bool = False  # latents of mean 0 and variance 1 at every position before they are quantised
     bottleneck: BottleneckConfig = field(default_factory=lambda: BottleneckConfig(dim=16, levels=3, codebook_size=512))
 
     def __post_init__(self) -> None:
@@ -67,7 +68,11 @@ class TextTokenizer(Tokenizer):
         x = F.pad(x.long(), (0, -x.shape[-1] % self.stride))
         h = self.embed(x)  # (B, T, unit)
         h = self.gather(h.reshape(len(x), -1, self.stride * h.shape[-1])).transpose(1, 2)  # (B, width, T/4)
-        return self.project_in(self.encoder(h))
+        z = self.project_in(self.encoder(h))  # (B, in_dim, T/4)
+        if self.config.unit_latents and self.levels:
+            # Else the encoder outgrows its codebooks: latents get large, commitment dear, and half the codes idle.
+            z = F.layer_norm(z.transpose(1, 2), z.shape[1:2]).transpose(1, 2)
+        return z
 
     def from_latent(self, z: Tensor, active: Tensor) -> Tensor:
         """(B, D, n) -> logits (B, 256, 4n)."""
