@@ -195,12 +195,15 @@ def generate(
     text: Annotated[str | None, typer.Option(help="Given text.")] = None,
     image: Annotated[Path | None, typer.Option(help="Given picture.")] = None,
     audio: Annotated[Path | None, typer.Option(help="Given recording.")] = None,
+    number: Annotated[
+        str | None, typer.Option(help="Make a number of up to 8 digits instead, digit by digit in one voice.")
+    ] = None,
     want: Annotated[
         str | None, typer.Option(help="What to make, separated by commas (default: all not given).")
     ] = None,
     n: Annotated[int, typer.Option("-n", help="Number of samples.")] = 4,
     steps: int = 24,
-    guidance: float = 2.0,
+    guidance: float = 3.0,
     sampler: str = "heun",
     seed: int = 0,
     speaker: str | None = None,
@@ -208,7 +211,7 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Sample from a diffusion model, from any mixture of text, picture and recording, or from nothing."""
-    from .generation import generate_files
+    from .generation import generate_files, generate_number_files
 
     given = {"text": text, "image": image, "audio": audio}
     wanted = [w.strip() for w in want.split(",") if w.strip()] if want else None
@@ -220,7 +223,12 @@ def generate(
         "seed": seed,
         "speaker": speaker,
     }
-    result = generate_files(model, given, wanted, output, settings, device)
+    if number is not None:
+        if any(v is not None for v in given.values()):
+            raise typer.BadParameter("a number is made from its digits alone: leave --text, --image and --audio out.")
+        result = generate_number_files(model, number, wanted, output, settings, device)
+    else:
+        result = generate_files(model, given, wanted, output, settings, device)
     typer.echo(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(i["output"] for i in result["items"]))
 
 
@@ -253,6 +261,9 @@ def evaluate(
     data_dir: Annotated[Path, typer.Option(help="Folder with the data sets.")] = Path("data"),
     limit: Annotated[int | None, typer.Option(help="At most this many test items a figure (default: all).")] = None,
     card: Annotated[bool, typer.Option("--card", help="Also write the table into the checkpoint's card.")] = False,
+    group: Annotated[
+        str, typer.Option(help="Diffusion models: directions, or samplers (every sampler at 4 to 64 evaluations).")
+    ] = "directions",
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -260,7 +271,7 @@ def evaluate(
     from . import checkpoints
     from .evaluation import report
 
-    result = report.evaluate(model, data_dir, limit, device)
+    result = report.evaluate(model, data_dir, limit, device, group)
     if card:
         report.write_into_card(checkpoints.find(model), result)
     typer.echo(json.dumps(result, ensure_ascii=False) if as_json else report.table(result["figures"]))

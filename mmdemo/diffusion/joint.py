@@ -173,7 +173,7 @@ class JointDiffusion:
         want: Sequence[str] | None = None,
         n: int = 4,
         steps: int = 24,
-        guidance: float = 2.0,
+        guidance: float = 3.0,
         sampler: str = "heun",
         seed: int = 0,
         speaker: str | None = None,
@@ -234,7 +234,7 @@ class JointDiffusion:
         framed: dict[str, Tensor],
         want: Sequence[str],
         steps: int = 24,
-        guidance: float = 2.0,
+        guidance: float = 3.0,
         sampler: str = "heun",
         seed: int = 0,
     ) -> Iterator[Step]:

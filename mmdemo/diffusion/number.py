@@ -131,7 +131,7 @@ def sample_number(
     want: Sequence[str] = ("image", "audio"),
     n: int = 1,
     steps: int = 24,
-    guidance: float = 2.0,
+    guidance: float = 3.0,
     sampler: str = "heun",
     seed: int = 0,
     speaker: str | None = None,

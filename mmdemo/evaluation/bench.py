@@ -68,7 +68,7 @@ def _codec(codec: Codec) -> list[dict[str, Any]]:
 
 
 def _joint(model: JointDiffusion) -> list[dict[str, Any]]:
-    settings: dict[str, Any] = {"want": ("image", "audio"), "n": 4, "steps": 24, "guidance": 2.0}
+    settings: dict[str, Any] = {"want": ("image", "audio"), "n": 4, "steps": 24, "guidance": 3.0}
 
     def run(sampler: str) -> None:
         for step in model.sample({"text": "seven"}, sampler=sampler, **settings):
