@@ -238,15 +238,23 @@ def test_audio_opens_with_an_example_and_fits(open_page: Any, look: tuple[int, s
 
 def test_switching_keeps_the_place(open_page: Any):
     page = open_page("audio")
+    page.locator(".lab-loop input").check()  # so that a slow machine does not come too late
     page.locator(".lab-play").click()
-    wait(page, "Number(document.querySelector('.lab').dataset.time) > 0.3")
-    first = state(page)
-    page.locator(".lab-swap").click()
-    second = state(page)
+    swapped = page.wait_for_function(
+        """() => {
+          const lab = document.querySelector(".lab"), first = { ...lab.dataset };
+          if (first.playing !== "true" || Number(first.time) < 0.3) return null;
+          lab.querySelector(".lab-swap").click();
+          return [first, { ...lab.dataset }];
+        }""",
+        timeout=WAIT,
+    )
+    first, second = swapped.json_value()
     assert (first["track"], second["track"]) == ("original", "reconstruction")
     assert second["playing"] == "true"
-    assert 0 <= float(second["time"]) - float(first["time"]) < 2
-    wait(page, "time => Number(document.querySelector('.lab').dataset.time) > time", float(second["time"]))
+    assert first["time"] == second["time"]
+    wait(page, "time => document.querySelector('.lab').dataset.time !== time", second["time"])
+    assert state(page)["playing"] == "true"
     page.locator(".lab-play").click()
     assert state(page)["playing"] == "false"
 
@@ -257,10 +265,17 @@ def test_a_click_on_the_tokens_plays_from_there_and_hovering_tells_the_code(open
     box = grid.bounding_box()
     grid.hover(position={"x": box["width"] / 2, "y": 4})
     assert "level 1: code" in page.locator(".lab-tip").inner_text()
+    page.evaluate(
+        """() => {
+          const lab = document.querySelector(".lab");
+          const note = () => { if (lab.dataset.playing === "true") lab.dataset.first ??= lab.dataset.time; };
+          new MutationObserver(note).observe(lab, { attributes: true, attributeFilter: ["data-time"] });
+        }"""
+    )
     grid.click(position={"x": box["width"] / 2, "y": 4})
-    wait(page, "document.querySelector('.lab').dataset.playing === 'true'")
+    wait(page, "document.querySelector('.lab').dataset.first")
     total = float(page.locator(".lab-time").inner_text().split("/")[1].split()[0])
-    assert total * 0.45 < float(state(page)["time"]) < total
+    assert total * 0.45 < float(state(page)["first"]) <= total
 
 
 def test_the_levels_slider_changes_rate_and_sound(open_page: Any):
@@ -312,7 +327,7 @@ def test_the_microphone(open_page: Any):
     example = page.locator(".lab-time").inner_text()
     wait(page, "example => document.querySelector('.lab-time').innerText !== example", example)
     seconds = float(page.locator(".lab-time").inner_text().split("/")[1].split()[0])
-    assert 0.5 < seconds < 10
+    assert 0.5 < seconds < 60  # a slow machine stops late
 
 
 def test_a_broken_sound_is_one_sentence_and_keeps_the_page(open_page: Any, tmp_path: Path):

@@ -11,7 +11,7 @@ function build() {
   const button = (name, cls, onclick, extra = {}) =>
     el("button", { type: "button", class: cls, title: say(name), "aria-label": say(name), onclick, ...extra });
   const check = (name, checked, onchange) =>
-    el("label", {}, el("input", { type: "checkbox", checked, onchange: (e) => onchange(e.target.checked) }), say(name));
+    el("label", { class: "lab-" + name }, el("input", { type: "checkbox", checked, onchange: (e) => onchange(e.target.checked) }), say(name));
   const made = {
     play: button("play", "lab-play", () => engine.toggle()),
     time: el("span", { class: "lab-time" }),
