@@ -47,7 +47,7 @@ class Settings:
     n: int = 4
     steps: int = 24
     sampler: str = "heun"
-    guidance: float = 2.0
+    guidance: float = 3.0
     speaker: str = ""
     seed: int = 0
     to: int | str = ""

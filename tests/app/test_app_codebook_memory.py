@@ -23,7 +23,7 @@ def test_text_and_sound_are_remembered_per_visitor(request_of, tmp_path):
     import soundfile
 
     ctx = Context("cpu")
-    TextTab(ctx).typed("a sentence", None, 3, request_of("ann"))
+    TextTab(ctx).typed("a sentence", None, 3, False, request_of("ann"))
     wave = tmp_path / "tone.wav"
     soundfile.write(wave, 0.3 * np.sin(np.arange(8000) / 9), 16_000)
     AudioTab(ctx).opened(str(wave), 2, request_of("ann"))
