@@ -41,7 +41,7 @@ CHOSEN: dict[str, tuple[str, list[str]]] = {
             "FSDD test, accuracy kept at 1.5 kbps",
         ],
     ),
-    "text": ("Text", ["WikiText-2 test, *"]),
+    "text": ("Text", ["WikiText-2 test, 1 *", "WikiText-2 test, 2 *", "WikiText-2 test, 3 *"]),
     "priors/bytes": ("Exact text", ["WikiText-2 test, *", "Shakespeare, *"]),
     "digits": ("Digits, any to any", ["image -> *", "audio -> *", "text -> *", "nothing -> *"]),
 }
