@@ -15,7 +15,7 @@ from torch import Tensor
 from .errors import InputError
 from .modalities import audio
 from .tokenizers.tokens import Tokens
-from .windows import WINDOW, _plan, reach
+from .windows import WINDOW, plan, reach
 
 if TYPE_CHECKING:
     from .codec import Codec
@@ -41,7 +41,7 @@ def encode(
     samples = sound.meta["samples"]
     blocks, held, start = iter(sound), torch.zeros(0), 0  # held: the samples from `start` on
     kept = []
-    for [(a, b)], [(t0, t1)] in _plan([-(-samples // stride)], WINDOW["audio"], reach(codec.tokenizer.encoder)):
+    for [(a, b)], [(t0, t1)] in plan([-(-samples // stride)], WINDOW["audio"], reach(codec.tokenizer.encoder)):
         first, last = a * stride, min(b * stride, samples)
         parts = [held[first - start :]]
         size = len(parts[0])
@@ -65,7 +65,7 @@ def decode(codec: Codec, tokens: Tokens, levels: int | None = None) -> Iterator[
     codec.check(tokens)
     codes = (tokens if levels is None else tokens.truncate(levels)).codes
     stride, samples = codec.tokenizer.stride, tokens.meta["samples"]
-    for [(a, b)], [(t0, t1)] in _plan([codes.shape[1]], WINDOW["audio"], reach(codec.tokenizer.decoder)):
+    for [(a, b)], [(t0, t1)] in plan([codes.shape[1]], WINDOW["audio"], reach(codec.tokenizer.decoder)):
         wave = codec.tokenizer.decode(codes[None, :, a:b].to(codec.device))[0]  # ((b - a) * stride,)
         block = wave[(t0 - a) * stride : (t1 - a) * stride].clamp(-1, 1).cpu()
         yield block[: max(0, samples - t0 * stride)].clone()

@@ -36,7 +36,7 @@ def encode_windows(tokenizer: Tokenizer, x: Tensor, levels: int | None = None) -
     stride = tokenizer.stride
     sizes = [-(-n // stride) for n in x.shape[-axes:]]
     out = torch.empty(0)
-    for where, take in _plan(sizes, WINDOW[tokenizer.modality], reach(tokenizer.encoder)):
+    for where, take in plan(sizes, WINDOW[tokenizer.modality], reach(tokenizer.encoder)):
         cut = [(a * stride, min(b * stride, n)) for (a, b), n in zip(where, x.shape[-axes:], strict=True)]
         codes = tokenizer.encode(x[_box(cut)], levels)
         if not out.numel():
@@ -55,7 +55,7 @@ def decode_windows(tokenizer: Tokenizer, codes: Tensor) -> Tensor:
     stride = tokenizer.stride
     sizes = list(codes.shape[2:])
     out = torch.empty(0)
-    for where, take in _plan(sizes, WINDOW[tokenizer.modality], reach(tokenizer.decoder)):
+    for where, take in plan(sizes, WINDOW[tokenizer.modality], reach(tokenizer.decoder)):
         y = tokenizer.decode(codes[_box(where)])
         if tokenizer.modality == "text":
             y = y.argmax(1)
@@ -75,7 +75,7 @@ def _box(spans: list[Span]) -> Any:
     return (..., *(slice(a, b) for a, b in spans))
 
 
-def _plan(sizes: list[int], window: tuple[int, ...], margin: int) -> list[tuple[list[Span], list[Span]]]:
+def plan(sizes: list[int], window: tuple[int, ...], margin: int) -> list[tuple[list[Span], list[Span]]]:
     """(positions to compute, positions to keep) per window; together the kept parts tile the whole."""
     axes: list[list[tuple[Span, Span]]] = []
     for size, step in zip(sizes, window, strict=True):

@@ -14,11 +14,13 @@ _MODEL = constriction.stream.model.Categorical(perfect=False)
 
 
 @torch.inference_mode()
-def encode(codes: Tensor, prior: IntegerPrior) -> bytes:
-    """Codes (levels, *positions), levels up to the prior's -> bytes.
+def encode(codes: Tensor, prior: IntegerPrior) -> list[bytes]:
+    """Codes (levels, *positions), levels up to the prior's -> the bytes of the first level, of the first two, …
 
-    Level after level, so that the coarse ones come first; within a level, wave after wave.
+    Level after level, so that the coarse ones come first and all of these are made in one pass; within a level,
+    wave after wave.
     """
+    made = []
     flat = codes.flatten(1)  # (levels, N)
     neighbours = prior.layout(tuple(codes.shape[1:]))
     order, total = neighbours.order, prior.start(flat.shape[1])
@@ -30,12 +32,16 @@ def encode(codes: Tensor, prior: IntegerPrior) -> bytes:
         for where in order.split(max(1, CHUNK // prior.config.codebook_size)):
             table = prior.frequencies(level, lower, total, neighbours, where)
             coder.encode(symbols[where].numpy().astype(np.int32), _MODEL, table)
-    return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+        made.append(coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0"))  # a copy: coding goes on
+    return made
 
 
 @torch.inference_mode()
 def decode(data: bytes, levels: int, positions: tuple[int, ...], prior: IntegerPrior) -> Tensor:
-    """The reverse of `encode`. Wrong data gives wrong codes, not an error: callers check a checksum."""
+    """The bytes of so many levels -> their codes.
+
+    Wrong data gives wrong codes, not an error: callers check a checksum.
+    """
     words = np.frombuffer(data + bytes(-len(data) % 4), "<u4").astype(np.uint32)
     coder = constriction.stream.queue.RangeDecoder(words)
     neighbours = prior.layout(positions)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-import torchaudio
 from torch import Tensor
+
+from ..tokenizers.kmeans import nearest
+from .judges import mel_bands
 
 CLOSE = 0.01  # share of real test samples that counts as "close to the training set"
 
@@ -31,16 +33,14 @@ def points(modality: str, x: Tensor) -> Tensor:
     """
     if modality == "image":
         return x.float().mean(1).flatten(1)
-    mel = torchaudio.transforms.MelSpectrogram(16_000, n_fft=512, hop_length=160, n_mels=64)
+    mel = mel_bands()
     rows = [F.avg_pool1d(mel(chunk.float()).clamp(min=1e-5).log10(), 4) for chunk in x.split(256)]
     return torch.cat(rows).flatten(1)
 
 
 def nearest_distance(queries: Tensor, base: Tensor) -> Tensor:
     """Euclidean distance (N,) of each query (N, D) to the nearest row of ``base`` (M, D)."""
-    size = base.square().sum(1)  # (M,)
-    best = [torch.addmm(size, q, base.T, alpha=-2).amin(1) + q.square().sum(1) for q in queries.split(256)]
-    return torch.cat(best).clamp(min=0).sqrt()
+    return (queries - base[nearest(queries, base)]).norm(dim=1)
 
 
 def compare(modality: str, made: Tensor, test: Tensor, train: Tensor) -> Copying:

@@ -26,6 +26,11 @@ class JudgeConfig:
     classes: int = 10
 
 
+def mel_bands() -> nn.Module:
+    """Waveforms (B, T) at 16 kHz -> power in 64 mel bands every 10 ms, (B, 64, frames)."""
+    return torchaudio.transforms.MelSpectrogram(16_000, n_fft=512, hop_length=160, n_mels=64)
+
+
 class Judge(nn.Module):
     """A plain convolutional classifier; its pooled features also serve for Fréchet distances."""
 
@@ -36,7 +41,7 @@ class Judge(nn.Module):
         self.config = config
         w = config.width
         self.mel: nn.Module = (
-            torchaudio.transforms.MelSpectrogram(16_000, n_fft=512, hop_length=160, n_mels=64)
+            mel_bands()
             if config.modality == "audio"
             else nn.Identity()
         )

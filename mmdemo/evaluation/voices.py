@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import torchaudio
 from torch import Tensor
 
 from ..diffusion.inputs import frame_sound
 from ..training import data
 from ..training.judge_task import SAMPLES
+from .judges import mel_bands
 
 RIDGE = 1.0  # of standardised features; a few thousand recordings stand against 192 features
 
 
 def voice_features(waves: Tensor) -> Tensor:
     """Waveforms (N, T) at 16 kHz -> (N, 192): mean, spread and mean step of each of 64 log-mel bands while sounding."""
-    mel = torchaudio.transforms.MelSpectrogram(16_000, n_fft=512, hop_length=160, n_mels=64)
+    mel = mel_bands()
     rows = []
     for chunk in waves.float().split(256):
         bands = mel(chunk).clamp(min=1e-6).log()  # (B, 64, frames)

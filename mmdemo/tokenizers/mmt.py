@@ -50,36 +50,39 @@ class Coded:
     payload: int
 
 
-def write(tokens: Tokens) -> Coded:
-    """`Tokens` -> file, in the shortest coding there is a prior for.
+def write(tokens: Tokens) -> list[Coded]:
+    """The files of `Tokens` cut to 1, 2, … all levels, each in the shortest coding there is a prior for."""
+    prior = store.prior_for(tokens.model, tokens.fingerprint)
+    short = coder.encode(tokens.codes, prior.network) if prior else []
+    size, bits = tokens.codebook_size, code_bits(tokens.codebook_size)
+    shape = [*tokens.positions, *(int(tokens.meta[k]) for k in META[tokens.modality])]
+    files = []
+    for levels in range(1, tokens.levels + 1):
+        codes = tokens.codes[:levels]
+        if prior and len(short[levels - 1]) < -(-codes.numel() * bits // 8):
+            coding, payload = PRIOR, short[levels - 1]
+            head = bytes.fromhex(tokens.fingerprint + prior.mark)
+        else:
+            coding, payload = PACKED, _pack(codes, bits)
+            head = bytes.fromhex(tokens.fingerprint) + _varint(size)
+        head += b"".join(map(_varint, [levels, *shape]))
+        files.append(_sealed(_name(tokens, coding) + head, payload, _content(codes)))
+    return files
+
+
+def write_exact(tokens: Tokens) -> Coded:
+    """The file of an exact text.
 
     Raises:
-        InputError: an exact text needs the prior over bytes, and its checkpoint is missing.
+        InputError: it needs the prior over bytes, and its checkpoint is missing.
     """
-    if tokens.exact:
-        return _exact(tokens)
-    prior = store.prior_for(tokens.model, tokens.fingerprint)
-    size = tokens.codebook_size
-    payload = _pack(tokens.codes, _code_bits(size))
-    head = bytes.fromhex(tokens.fingerprint) + _varint(size)
-    coding = PACKED
-    if prior:
-        short = coder.encode(tokens.codes, prior.network)
-        if len(short) < len(payload):
-            head, payload, coding = bytes.fromhex(tokens.fingerprint + prior.mark), short, PRIOR
-    shape = [tokens.levels, *tokens.positions, *(int(tokens.meta[k]) for k in META[tokens.modality])]
-    head += b"".join(map(_varint, shape))
-    return _sealed(_name(tokens, coding) + head, payload, _content(tokens.codes))
-
-
-def _exact(tokens: Tokens) -> Coded:
     prior = store.prior_for_bytes()
     if prior is None:
         raise InputError("An exact text needs the checkpoint priors/bytes, which is not here; save it lossy.")
     text = tokens.exact
     symbols = torch.from_numpy(np.frombuffer(text, np.uint8).astype(np.int64))[None]  # (1, bytes)
     head = _name(tokens, EXACT) + _varint(len(text)) + bytes.fromhex(prior.mark)
-    return _sealed(head, coder.encode(symbols, prior.network), text)
+    return _sealed(head, coder.encode(symbols, prior.network)[0], text)
 
 
 def _name(tokens: Tokens, coding: int) -> bytes:
@@ -175,7 +178,7 @@ def _read_codes(header: _Header, reader: _Reader, checksum: int) -> dict[str, An
     if header.coding == PACKED:
         if not 2 <= size <= 1 << 20:
             raise ValueError
-        codes = _unpack(payload, math.prod(shape), _code_bits(size)).reshape(shape)
+        codes = _unpack(payload, math.prod(shape), code_bits(size)).reshape(shape)
     else:
         prior = store.prior_for(header.model, header.fingerprint)
         prior = _matching(prior, header.mark, f"the model {header.model!r} ({header.fingerprint})")
@@ -250,7 +253,7 @@ def _varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def _code_bits(size: int) -> int:
+def code_bits(size: int) -> int:
     """Bits of one of ``size`` codes at fixed width."""
     return max(1, math.ceil(math.log2(size)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +33,7 @@ class Tokens:
     fingerprint: str
     meta: dict[str, Any] = field(default_factory=dict)
     exact: bytes = field(default=b"", repr=False)
+    _whole = None  # no field, so that `replace` forgets it: the tokens that these are the coarse levels of
 
     @property
     def levels(self) -> int:
@@ -51,7 +51,7 @@ class Tokens:
     @property
     def code_bits(self) -> int:
         """Bits of one code before entropy coding."""
-        return max(1, math.ceil(math.log2(self.codebook_size)))
+        return mmt.code_bits(self.codebook_size)
 
     @property
     def bits(self) -> int:
@@ -61,6 +61,14 @@ class Tokens:
     @cached_property
     def coded(self) -> mmt.Coded:
         """The contents of the file, entropy coded once: its bytes, and how many of them are payload."""
+        if self.exact:
+            return mmt.write_exact(self)
+        whole: Tokens = self._whole or self
+        return whole._files[self.levels - 1]
+
+    @cached_property
+    def _files(self) -> list[mmt.Coded]:
+        """The files of 1, 2, … all levels: one pass over the codes makes them all, for whoever truncates."""
         return mmt.write(self)
 
     @property
@@ -72,7 +80,11 @@ class Tokens:
         """The coarsest ``levels`` of these tokens. Raises InputError outside 1..levels."""
         if not 1 <= levels <= self.levels:
             raise InputError(f"These tokens hold {self.levels} levels; ask for 1 to {self.levels}, not {levels}.")
-        return self if levels == self.levels else replace(self, codes=self.codes[:levels], exact=b"")
+        if levels == self.levels:
+            return self
+        part = replace(self, codes=self.codes[:levels], exact=b"")
+        object.__setattr__(part, "_whole", self._whole or self)
+        return part
 
     def with_code(self, level: int, index: tuple[int, ...], code: int) -> Tokens:
         """A copy with one code changed. Raises InputError if the place or the code does not exist."""

@@ -7,6 +7,7 @@ uint8 so that they fit in memory beside the model.
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,14 @@ def need(path: Path, what: str) -> Path:
     if not path.exists():
         raise InputError(f"The data set {what} is not in {path.parent}: put it there, or name another --data-dir.")
     return path
+
+
+def random_crop(grid: Tensor, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """A random piece of (C, *positions), (C, *shape)."""
+    for axis, size in enumerate(shape, start=1):
+        start = int(torch.randint(grid.shape[axis] - size + 1, (1,), generator=generator))
+        grid = grid.narrow(axis, start, size)
+    return grid
 
 
 # ------------------------------------------------------------------------------------------- pictures

@@ -41,11 +41,11 @@ class ImageTask(TokenizerTask):
 
     def _photographs(self, generator: torch.Generator) -> Tensor:
         picture = self.photos[int(torch.multinomial(self.photo_weights, 1, generator=generator))]
-        crop = _random_crop(picture, self.crop, generator)
+        crop = data.random_crop(picture, (self.crop, self.crop), generator)
         return crop.flip(-1) if _int(2, generator) else crop
 
     def _emoji(self, generator: torch.Generator) -> Tensor:
-        return _random_crop(self.emoji[_int(len(self.emoji), generator)], self.crop, generator)
+        return data.random_crop(self.emoji[_int(len(self.emoji), generator)], (self.crop, self.crop), generator)
 
     def _digits(self, generator: torch.Generator) -> Tensor:
         """Four digits on a 2x2 sheet (each keeps its own 32x32 frame), one sheet in four inverted."""
@@ -53,7 +53,7 @@ class ImageTask(TokenizerTask):
         side = self.digits.shape[-1]
         sheet = self.digits[picks].reshape(2, 2, side, side).permute(0, 2, 1, 3).reshape(2 * side, 2 * side)
         sheet = 255 - sheet if _int(4, generator) == 0 else sheet
-        return _random_crop(sheet.expand(3, -1, -1), self.crop, generator)
+        return data.random_crop(sheet.expand(3, -1, -1), (self.crop, self.crop), generator)
 
     def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         y, x = y.float(), batch["x"]
@@ -64,10 +64,3 @@ class ImageTask(TokenizerTask):
 
 def _int(below: int, generator: torch.Generator) -> int:
     return int(torch.randint(below, (1,), generator=generator))
-
-
-def _random_crop(picture: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """(C, H, W) -> (C, size, size)"""
-    top = _int(picture.shape[1] - size + 1, generator)
-    left = _int(picture.shape[2] - size + 1, generator)
-    return picture[:, top : top + size, left : left + size]

@@ -63,7 +63,7 @@ class PriorTask(Task):
             grid = source[int(torch.multinomial(sizes, 1, generator=generator))]
             if any(n < m for n, m in zip(grid.shape[1:], shape)):
                 grid = first
-            crops.append(_crop(grid, shape, generator))
+            crops.append(data.random_crop(grid, shape, generator))
         return {"codes": torch.stack(crops).long()}  # (B, L, *shape)
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
@@ -115,11 +115,3 @@ def _texts(name: str, data_dir: Path) -> Iterator[Tensor]:
 
 def _codes(codec: Codec, x: Tensor) -> Tensor:
     return encode_windows(codec.tokenizer, x[None].to(codec.device))[0].to(torch.int16).cpu()
-
-
-def _crop(grid: Tensor, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """A random piece of a grid (L, *positions), (L, *shape)."""
-    for axis, size in enumerate(shape, start=1):
-        start = int(torch.randint(grid.shape[axis] - size + 1, (1,), generator=generator))
-        grid = grid.narrow(axis, start, size)
-    return grid

@@ -128,35 +128,23 @@ class Actions:
     @friendly
     def sizes(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """Our files of this picture, and so the numbers of bytes."""
-        run = self.latest.now(request)
         if picture is None or len(picture.shown) < picture.tokens.levels:
             return  # a newer wish came before all levels were decoded
-        for value in rivals.size_stages(picture):
-            yield value
-            if self.latest.now(request) != run:
-                return
+        yield from self._while_newest(rivals.size_stages(picture), request)
 
     @friendly
     def rates(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """What other codecs make of this picture."""
-        run = self.latest.now(request)
         if picture is None or not picture.measured:
             return
-        for value in rivals.rate_stages(picture):
-            yield value
-            if self.latest.now(request) != run:
-                return
+        yield from self._while_newest(rivals.rate_stages(picture), request)
 
     @friendly
     def others(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """The other codecs' pictures of as many bytes as ours."""
-        run = self.latest.now(request)
         if picture is None or not picture.measured:
             return
-        for value in rivals.other_stages(picture):
-            yield value
-            if self.latest.now(request) != run:
-                return
+        yield from self._while_newest(rivals.other_stages(picture), request)
 
     @friendly
     def formulas(self, picture: Picture | None, request: gr.Request) -> str:
@@ -189,6 +177,14 @@ class Actions:
         for view in picture.stages(start):
             yield view, picture
             if self._stale(asked, request):
+                return
+
+    def _while_newest(self, values: Iterator[dict[str, Any]], request: gr.Request) -> Iterator[dict[str, Any]]:
+        """Pass values on until this visitor wishes for something else."""
+        run = self.latest.now(request)
+        for value in values:
+            yield value
+            if self.latest.now(request) != run:
                 return
 
     def _stale(self, asked: dict[str, Any] | None, request: gr.Request) -> bool:

@@ -6,29 +6,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from typer.testing import CliRunner
+from small import SMALL, run, saved
 
 from mmdemo import checkpoints
-from mmdemo.cli import app, main
+from mmdemo.cli import main
 from mmdemo.tokenizers import build_tokenizer
-
-SMALL = {
-    "width4": 8,
-    "width8": 16,
-    "depth4": 1,
-    "depth8": 1,
-    "bottleneck": {"dim": 4, "levels": 2, "codebook_size": 16},
-}
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("small")
-    tokenizer = build_tokenizer("image", SMALL)
-    tokenizer.bottleneck.initialise(torch.randn(500, 4))
-    checkpoints.save(folder, tokenizer, {"kind": "tokenizer", "name": str(folder), "modality": "image", "model": SMALL})
-    return str(folder)
+    return saved(tmp_path_factory.mktemp("small"), "image")
 
 
 @pytest.fixture
@@ -38,12 +25,6 @@ def pictures(tmp_path):
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
     (tmp_path / "bad.png").write_text("not a picture at all")
     return tmp_path
-
-
-def run(*arguments, code=0):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
 
 
 def test_encode_then_decode_equals_reconstruct(pictures, model):
@@ -94,9 +75,10 @@ def test_errors_are_one_sentence_and_status_1(monkeypatch, capsys, pictures):
 def test_tokens_of_other_weights_are_refused(pictures, model, tmp_path_factory):
     torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("other")
-    other = build_tokenizer("image", SMALL)
+    other = build_tokenizer("image", SMALL["image"])
     other.bottleneck.initialise(torch.randn(500, 4))
-    checkpoints.save(folder, other, {"kind": "tokenizer", "name": "other", "modality": "image", "model": SMALL})
+    config = {"kind": "tokenizer", "name": "other", "modality": "image", "model": SMALL["image"]}
+    checkpoints.save(folder, other, config)
     run("encode", pictures / "a.png", "-o", pictures / "a.mmt", "--model", model)
     result = run("decode", pictures / "a.mmt", "-o", pictures / "x.png", "--model", folder, "--json", code=1)
     assert "other weights" in json.loads(result.stdout)["failed"][0]["error"]

@@ -5,29 +5,12 @@ import json
 import numpy as np
 import pytest
 import soundfile
-import torch
-from typer.testing import CliRunner
-
-from mmdemo import checkpoints
-from mmdemo.cli import app
-from mmdemo.tokenizers import build_tokenizer
-
-SMALL = {
-    "width": 16,
-    "encoder_depth": 1,
-    "decoder_depth": 1,
-    "bottleneck": {"dim": 4, "levels": 2, "codebook_size": 16},
-}
+from small import run, saved
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("small")
-    tokenizer = build_tokenizer("audio", SMALL)
-    tokenizer.bottleneck.initialise(torch.randn(500, 4))
-    checkpoints.save(folder, tokenizer, {"kind": "tokenizer", "name": str(folder), "modality": "audio", "model": SMALL})
-    return str(folder)
+    return saved(tmp_path_factory.mktemp("small"), "audio")
 
 
 @pytest.fixture
@@ -35,12 +18,6 @@ def sound(tmp_path):
     wave = np.random.default_rng(0).uniform(-0.5, 0.5, (22_050, 2))
     soundfile.write(tmp_path / "a.flac", wave, 22_050)
     return tmp_path / "a.flac"
-
-
-def run(*arguments):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result
 
 
 @pytest.mark.parametrize("original, rate, shape", [(False, 16_000, (16_000,)), (True, 22_050, (22_050, 2))])

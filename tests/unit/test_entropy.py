@@ -35,13 +35,21 @@ def codes(shape, size=32, seed=0):
 @pytest.mark.parametrize("positions", [(1, 1), (1, 7), (5, 1), (9, 13)])
 def test_pictures_of_any_shape_come_back(positions):
     network, x = IntegerPrior(prior()), codes((3, *positions))
-    assert torch.equal(coder.decode(coder.encode(x, network), 3, positions, network), x)
+    assert torch.equal(coder.decode(coder.encode(x, network)[-1], 3, positions, network), x)
 
 
 @pytest.mark.parametrize("segment", [0, 1, 8, 100])
 def test_sequences_come_back_in_segments_of_any_length(segment):
     network, x = IntegerPrior(prior(1, segment=segment)), codes((2, 37))
-    assert torch.equal(coder.decode(coder.encode(x, network), 2, (37,), network), x)
+    assert torch.equal(coder.decode(coder.encode(x, network)[-1], 2, (37,), network), x)
+
+
+def test_one_pass_makes_the_bytes_of_every_number_of_levels():
+    network, x = IntegerPrior(prior()), codes((3, 9, 13))
+    made = coder.encode(x, network)
+    for levels, data in enumerate(made, 1):
+        assert data == coder.encode(x[:levels], network)[-1]
+        assert torch.equal(coder.decode(data, levels, (9, 13), network), x[:levels])
 
 
 def test_the_bytes_do_not_depend_on_chunks_and_threads(monkeypatch):
@@ -53,7 +61,7 @@ def test_the_bytes_do_not_depend_on_chunks_and_threads(monkeypatch):
             for n in (1, 2):
                 torch.set_num_threads(n)
                 monkeypatch.setattr(coder, "CHUNK", chunk)
-                files.add(coder.encode(x, network))
+                files.add(coder.encode(x, network)[-1])
     finally:
         torch.set_num_threads(threads)
     assert len(files) == 1
@@ -75,7 +83,7 @@ def test_integer_and_float_networks_agree():
     where, exact = network.layout((12, 10)), IntegerPrior(network)
     ideal = float(network.bits(x.flatten(1)[None], where).sum()) * 120
     # Fixed point and whole bytes cost little: one byte of the coder's state and 1 % of rounding.
-    assert 8 * len(coder.encode(x, exact)) == pytest.approx(ideal, rel=0.01, abs=40)
+    assert 8 * len(coder.encode(x, exact)[-1]) == pytest.approx(ideal, rel=0.01, abs=40)
 
 
 def test_a_code_depends_on_earlier_waves_only():
@@ -121,6 +129,10 @@ def stored(tmp_path, monkeypatch):
     store._read.cache_clear()
 
 
+def _rest(tokens: Tokens) -> tuple:
+    return tokens.model, tokens.modality, tokens.codebook_size, tokens.fingerprint, tokens.meta
+
+
 def test_files_use_the_prior_of_their_tokenizer(stored):
     x = torch.zeros(3, 8, 8, dtype=torch.long)  # one code throughout: cheap under a prior that sees neighbours
     tokens = Tokens(x, "mine", "image", 32, "0123abcd", {"height": 64, "width": 64})
@@ -129,6 +141,9 @@ def test_files_use_the_prior_of_their_tokenizer(stored):
     assert torch.equal(back.codes, x) and back.codebook_size == 32 and back.meta == tokens.meta
     assert tokens.payload_bits < tokens.bits == other.payload_bits  # other weights: no prior, fixed width
     assert Tokens.from_bytes(tokens.truncate(1).to_bytes()).levels == 1
+    assert tokens.truncate(2).truncate(1).to_bytes() == Tokens(x[:1], *_rest(tokens)).to_bytes()
+    swapped = tokens.truncate(2).with_code(0, (3, 3), 7)  # no longer the coarse levels of anything
+    assert torch.equal(Tokens.from_bytes(swapped.to_bytes()).codes, swapped.codes)
 
 
 def test_another_prior_is_refused_by_name_and_a_wrong_one_by_checksum(stored, monkeypatch):

@@ -108,7 +108,7 @@ def test_windows_equal_the_whole(modality, window, monkeypatch):
     whole = model.encode(x)
     output = model.decode(whole)
     monkeypatch.setitem(windows.WINDOW, modality, window)
-    assert len(windows._plan(list(whole.shape[2:]), window, windows.reach(model.encoder))) > 1
+    assert len(windows.plan(list(whole.shape[2:]), window, windows.reach(model.encoder))) > 1
     assert (windows.encode_windows(model, x) == whole).float().mean() > 0.9999  # a tie may fall either way
     parts = windows.decode_windows(model, whole)
     if modality == "text":

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from mmdemo.ui.i18n import browser_texts
+from mmdemo.ui.components.scripts import component
 
-HERE = Path(__file__).parent
 SCRIPTS = ("player_view.js", "player_sound.js", "keep.js")
 WORDS = ("keep_empty", "keep_all", "keep_none", "keep_mark", "image", "audio", "text", "play_sound")
 
@@ -28,13 +26,7 @@ class Keep(gr.HTML):
 
     def __init__(self, shapes: Mapping[str, Sequence[int]], text_bytes: int, **kwargs: Any) -> None:
         """`shapes`: positions of each modality's latent; `text_bytes`: how many bytes its text has."""
-        kwargs.setdefault("html_template", (HERE / "keep.html").read_text(encoding="utf-8"))
-        kwargs.setdefault("css_template", (HERE / "keep.css").read_text(encoding="utf-8"))
-        kwargs.setdefault(
-            "js_on_load", "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
-        )
-        kwargs.setdefault("text", browser_texts(*(f"generate.{word}" for word in WORDS)))
-        kwargs.setdefault("apply_default_css", False)
+        kwargs = {**component("keep", SCRIPTS, (f"generate.{word}" for word in WORDS)), **kwargs}
         sizes = {name: list(shape) for name, shape in shapes.items()}
         super().__init__("", sizes=sizes, bytes=text_bytes, **kwargs)
 

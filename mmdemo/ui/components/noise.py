@@ -9,7 +9,6 @@ so what is drawn is what is trained.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,11 +17,10 @@ import torch
 from mmdemo.diffusion.noising import noised_text
 from mmdemo.diffusion.schedule import NAMES, Process
 from mmdemo.errors import InputError
+from mmdemo.ui.components.scripts import component
 from mmdemo.ui.components.trajectory import picture, sureness
 from mmdemo.ui.generate_given import example_picture
-from mmdemo.ui.i18n import browser_texts
 
-HERE = Path(__file__).parent
 POINTS = 101  # of each table, t = 0 ... 1
 TEXT_POINTS = 51  # t at which a text is decoded
 MAX_BYTES = 60  # of a text
@@ -35,13 +33,7 @@ class NoisePanel(gr.HTML):
 
     def __init__(self, noise_text: Callable[[Any], Any], **kwargs: Any) -> None:
         """`noise_text`: server function of that name, like `text_table` for one model."""
-        kwargs.setdefault("html_template", (HERE / "noise.html").read_text(encoding="utf-8"))
-        kwargs.setdefault("css_template", (HERE / "noise.css").read_text(encoding="utf-8"))
-        kwargs.setdefault(
-            "js_on_load", "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
-        )
-        kwargs.setdefault("text", browser_texts(*(f"generate.noise_{word}" for word in WORDS)))
-        kwargs.setdefault("apply_default_css", False)
+        kwargs = {**component("noise", SCRIPTS, (f"generate.noise_{word}" for word in WORDS)), **kwargs}
         kwargs.setdefault("server_functions", [noise_text])
         example = picture(example_picture().resize((64, 64)))
         super().__init__(None, tables=tables(), example=example, limit=MAX_BYTES, **kwargs)

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from mmdemo.ui.components.export import save_trajectory
-from mmdemo.ui.i18n import browser_texts
+from mmdemo.ui.components.scripts import component
 
-HERE = Path(__file__).parent
 # fmt: off
 # One scope; the last one starts the player.
 SCRIPTS = (
@@ -39,11 +37,7 @@ class Player(gr.HTML):
 
     def __init__(self, decode_noisy: Callable[[Any], Any], **kwargs: Any) -> None:
         """`decode_noisy`: server function of that name, like `trajectory.decode_noisy` for one model."""
-        kwargs.setdefault("html_template", _read("player.html"))
-        kwargs.setdefault("css_template", _read("player.css"))
-        kwargs.setdefault("js_on_load", "\n".join(_read(name) for name in SCRIPTS))
-        kwargs.setdefault("text", browser_texts(*(f"generate.{word}" for word in WORDS)))
-        kwargs.setdefault("apply_default_css", False)
+        kwargs = {**component("player", SCRIPTS, (f"generate.{word}" for word in WORDS)), **kwargs}
         kwargs.setdefault("server_functions", [save_trajectory, decode_noisy])
         super().__init__(None, **kwargs)
 
@@ -58,7 +52,3 @@ class Player(gr.HTML):
     def api_info(self) -> dict[str, Any]:
         """What a client gets: the newest message; the last one carries the tokens of the result."""
         return {"type": "string", "description": "JSON: {run, open?, frames: [{lane, i, t, …}], end?}"}
-
-
-def _read(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
