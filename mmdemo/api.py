@@ -53,9 +53,7 @@ class Reconstruction:
     figures: dict[str, Any]
 
 
-def reconstruct(
-    source: Any, model: str | Codec, levels: int | None = None, original: bool = False
-) -> Reconstruction:
+def reconstruct(source: Any, model: str | Codec, levels: int | None = None, original: bool = False) -> Reconstruction:
     """Encode and decode ``source`` and measure the result.
 
     Args:

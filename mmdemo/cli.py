@@ -132,9 +132,7 @@ def encode(
     levels: Levels = None,
     device: Device = "auto",
     as_json: Json = False,
-    lossy: Annotated[
-        bool, typer.Option("--lossy", help="Text only: keep the tokens and drop the exact text.")
-    ] = False,
+    lossy: Annotated[bool, typer.Option("--lossy", help="Text only: keep the tokens and drop the exact text.")] = False,
 ) -> None:
     """Files -> tokens (.mmt)."""
     codecs = _Codecs(model, device)

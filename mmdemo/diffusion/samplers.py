@@ -41,9 +41,7 @@ def fresh_noise(x: Tensor, generator: Noise) -> Tensor:
     return torch.stack([torch.randn(x.shape[1:], generator=g) for g in generator]).to(x)
 
 
-def euler(
-    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None
-) -> Iterator[State]:
+def euler(denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None) -> Iterator[State]:
     """Euler steps of the probability-flow ODE; one network evaluation a step."""
     for i, (t, s) in enumerate(pairwise(ts), 1):
         x0 = denoise(x, t)
@@ -55,9 +53,7 @@ def _span(process: Process, t: float, s: float) -> float:
     return float(process.clock(s) - process.clock(t))
 
 
-def heun(
-    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None
-) -> Iterator[State]:
+def heun(denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None) -> Iterator[State]:
     """Heun's second-order steps (Karras et al. 2022, algorithm 1); two evaluations a step, one in the last."""
     for i, (t, s) in enumerate(pairwise(ts), 1):
         x0 = denoise(x, t)

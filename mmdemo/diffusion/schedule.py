@@ -107,7 +107,6 @@ class Process:
         eps = (x - self.alpha(t) * x0) / self.sigma(t)
         return d_alpha * x0 + d_sigma * eps
 
-
     def renoise(self, x: Tensor, fresh: Tensor, s: float, t: float) -> Tensor:
         """Forward in time, from x_s to x_t (s < t), with fresh standard noise."""
         shrink = self.alpha(t) / self.alpha(s)

@@ -32,15 +32,15 @@ IMAGE_OPTIONS: dict[str, dict[str, Any]] = {
     "WebP": {"method": 6},
     "AVIF": {"speed": 6, "subsampling": "4:2:0"},
 }
-QUALITIES = {"JPEG": (1, 95), "WebP": (0, 100), "AVIF": (0, 100)}   # JPEG beyond 95 only wastes bytes
+QUALITIES = {"JPEG": (1, 95), "WebP": (0, 100), "AVIF": (0, 100)}  # JPEG beyond 95 only wastes bytes
 
 AUDIO_RATE = 16_000
-OPUS_KBPS = (6, 8, 12)                               # 6 is the least that Opus takes
-OPUS_LEAST, OPUS_MOST = 6_000, 256_000               # bits/s: libsndfile's scale from compression 1 to 0
+OPUS_KBPS = (6, 8, 12)  # 6 is the least that Opus takes
+OPUS_LEAST, OPUS_MOST = 6_000, 256_000  # bits/s: libsndfile's scale from compression 1 to 0
 # Delay of codec2 in samples at 8 kHz, measured: the shift at which ESTOI of speech is highest.
 CODEC2_DELAY = {"3200": 160, "2400": 160, "1200": 160, "700C": 240}
-CODEC2_FRAME = {"3200": 160, "2400": 160, "1200": 320, "700C": 320}   # samples at 8 kHz
-TIMEOUT = 30                                         # seconds for one run of a program
+CODEC2_FRAME = {"3200": 160, "2400": 160, "1200": 320, "700C": 320}  # samples at 8 kHz
+TIMEOUT = 30  # seconds for one run of a program
 
 
 @dataclass(frozen=True)
@@ -68,16 +68,23 @@ class Point:
     def as_dict(self) -> dict[str, Any]:
         """JSON-able: everything but the output; infinity (an identical picture's PSNR) becomes None."""
         figures = {k: None if v is None or not math.isfinite(v) else v for k, v in self.figures.items()}
-        return {"codec": self.codec, "setting": self.setting, "bytes": self.bytes, "rate": self.rate,
-                "rate_unit": self.unit, **figures}
+        return {
+            "codec": self.codec,
+            "setting": self.setting,
+            "bytes": self.bytes,
+            "rate": self.rate,
+            "rate_unit": self.unit,
+            **figures,
+        }
 
 
 # ---------------------------------------------------------------- pictures
 
+
 def image_codecs() -> tuple[str, ...]:
     """The picture codecs that this Pillow can write: some of "JPEG", "WebP", "AVIF"."""
     names = {"JPEG": "jpg", "WebP": "webp", "AVIF": "avif"}
-    known = features.get_supported()                 # the names that this Pillow has, whatever its version
+    known = features.get_supported()  # the names that this Pillow has, whatever its version
     return tuple(codec for codec in IMAGE_LADDER if names[codec] in known)
 
 
@@ -119,8 +126,9 @@ def image_points(picture: Image.Image, ladder: dict[str, tuple[int, ...]] = IMAG
     return points
 
 
-def nearest_bytes(picture: Image.Image, codec: str, target_bytes: int,
-                  encoded: dict[int, bytes] | None = None) -> Point | None:
+def nearest_bytes(
+    picture: Image.Image, codec: str, target_bytes: int, encoded: dict[int, bytes] | None = None
+) -> Point | None:
     """The quality of `codec` ("JPEG", "WebP", "AVIF") whose file is nearest to `target_bytes`: binary search.
 
     `encoded` holds the picture's files by quality and is added to: give the same one to several searches.
@@ -149,9 +157,13 @@ def nearest_bytes(picture: Image.Image, codec: str, target_bytes: int,
 
 # ---------------------------------------------------------------- sound
 
+
 def _speech_figures(wave: np.ndarray, output: np.ndarray) -> dict[str, float | None]:
-    return {"stoi": metrics.stoi(wave, output), "estoi": metrics.estoi(wave, output),
-            "pesq": metrics.pesq_wb(wave, output)}
+    return {
+        "stoi": metrics.stoi(wave, output),
+        "estoi": metrics.estoi(wave, output),
+        "pesq": metrics.pesq_wb(wave, output),
+    }
 
 
 def _fitted(wave: np.ndarray, samples: int) -> np.ndarray:
@@ -163,11 +175,11 @@ def _fitted(wave: np.ndarray, samples: int) -> np.ndarray:
 def ogg_payload(data: bytes) -> int:
     """Audio packets of an Ogg Opus file, in bytes: no page headers, no header packets (RFC 7845)."""
     packets, size, position = [], 0, 0
-    while position + 27 <= len(data) and data[position:position + 4] == b"OggS":
-        lacing = data[position + 27:position + 27 + data[position + 26]]
+    while position + 27 <= len(data) and data[position : position + 4] == b"OggS":
+        lacing = data[position + 27 : position + 27 + data[position + 26]]
         for length in lacing:
             size += length
-            if length < 255:                         # a shorter segment ends its packet
+            if length < 255:  # a shorter segment ends its packet
                 packets.append(size)
                 size = 0
         position += 27 + len(lacing) + sum(lacing)
@@ -180,6 +192,7 @@ def opus_point(wave: Any, kbps: float, measure: bool = True) -> Point | None:
     `wave`: (T,) in [-1, 1] at 16 kHz. The rate is of the payload. libsndfile itself trims the delay.
     """
     import soundfile
+
     if "OPUS" not in soundfile.available_subtypes("OGG"):
         return None
     wave = _as_wave(wave)
@@ -189,7 +202,7 @@ def opus_point(wave: Any, kbps: float, measure: bool = True) -> Point | None:
         soundfile.write(buffer, wave, AUDIO_RATE, format="OGG", subtype="OPUS", compression_level=level)
         data = buffer.getvalue()
         decoded, _ = soundfile.read(io.BytesIO(data), dtype="float32")
-    except (soundfile.LibsndfileError, TypeError):   # TypeError: a soundfile without compression_level
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: a soundfile without compression_level
         return None
     return _audio_point("Opus", f"{kbps:g} kbit/s", wave, decoded, ogg_payload(data), len(data), measure)
 
@@ -203,6 +216,7 @@ def codec2_point(wave: Any, mode: str, measure: bool = True) -> Point | None:
     if not encoder or not decoder:
         return None
     from torchaudio.functional import resample
+
     wave = _as_wave(wave)
     narrow = resample(torch.from_numpy(wave), AUDIO_RATE, 8_000).clamp(-1, 1).numpy()
     delay, frame = CODEC2_DELAY[mode], CODEC2_FRAME[mode]
@@ -232,8 +246,9 @@ def _as_wave(wave: Any) -> np.ndarray:
     return np.ascontiguousarray(wave.reshape(-1), dtype=np.float32)
 
 
-def _audio_point(codec: str, setting: str, wave: np.ndarray, decoded: np.ndarray, payload: int,
-                 file_bytes: int, measure: bool) -> Point:
+def _audio_point(
+    codec: str, setting: str, wave: np.ndarray, decoded: np.ndarray, payload: int, file_bytes: int, measure: bool
+) -> Point:
     output = _fitted(decoded, len(wave))
     figures: dict[str, Any] = {"file_bytes": file_bytes, **(_speech_figures(wave, output) if measure else {})}
     rate = metrics.kilobits_per_second(payload, len(wave) / AUDIO_RATE)
@@ -255,8 +270,9 @@ def audio_points(wave: Any, measure: bool = True) -> list[Point]:
 
 # ---------------------------------------------------------------- text
 
+
 def _lzma(data: bytes) -> bytes:
-    return lzma.compress(data, lzma.FORMAT_ALONE, preset=9)   # the .xz container alone costs 60 bytes
+    return lzma.compress(data, lzma.FORMAT_ALONE, preset=9)  # the .xz container alone costs 60 bytes
 
 
 def _zstd() -> Callable[[bytes], bytes] | None:
@@ -268,6 +284,7 @@ def _zstd() -> Callable[[bytes], bytes] | None:
         pass
     try:
         import zstandard
+
         return zstandard.ZstdCompressor(level=19).compress
     except ImportError:
         return None
@@ -277,14 +294,21 @@ def _brotli() -> Callable[[bytes], bytes] | None:
     try:
         import brotli
 
-        return brotli.compress                       # quality 11
+        return brotli.compress  # quality 11
     except ImportError:
         return None
 
 
 def _text_point(codec: str, setting: str, text: str, size: int) -> Point:
-    return Point(codec, setting, size, metrics.bits_per_character(size, len(text)), "bpc", text,
-                 {"byte_accuracy": 1.0, "exact": True})
+    return Point(
+        codec,
+        setting,
+        size,
+        metrics.bits_per_character(size, len(text)),
+        "bpc",
+        text,
+        {"byte_accuracy": 1.0, "exact": True},
+    )
 
 
 def text_points(text: str) -> list[Point]:
@@ -292,12 +316,17 @@ def text_points(text: str) -> list[Point]:
     if not text:
         return []
     data = text.encode("utf-8", "surrogatepass")
-    compressors = (("zlib", "-9", lambda d: zlib.compress(d, 9)),
-                   ("gzip", "-9", lambda d: gzip.compress(d, 9, mtime=0)),
-                   ("bz2", "-9", bz2.compress), ("lzma", "-9", _lzma),
-                   ("zstd", "-19", _zstd()), ("brotli", "11", _brotli()))
-    return [_text_point(codec, setting, text, len(compress(data)))
-            for codec, setting, compress in compressors if compress]
+    compressors = (
+        ("zlib", "-9", lambda d: zlib.compress(d, 9)),
+        ("gzip", "-9", lambda d: gzip.compress(d, 9, mtime=0)),
+        ("bz2", "-9", bz2.compress),
+        ("lzma", "-9", _lzma),
+        ("zstd", "-19", _zstd()),
+        ("brotli", "11", _brotli()),
+    )
+    return [
+        _text_point(codec, setting, text, len(compress(data))) for codec, setting, compress in compressors if compress
+    ]
 
 
 def train_dictionary(text: str, size: int = 110 * 1024, chunk: int = 256) -> bytes | None:
@@ -309,11 +338,11 @@ def train_dictionary(text: str, size: int = 110 * 1024, chunk: int = 256) -> byt
         import zstandard
     except ImportError:
         return None
-    parts = (text[i:i + chunk] for i in range(0, len(text), chunk))
+    parts = (text[i : i + chunk] for i in range(0, len(text), chunk))
     chunks: list[Any] = [part.encode("utf-8", "surrogatepass") for part in parts]
     try:
         return zstandard.train_dictionary(size, chunks).as_bytes()
-    except zstandard.ZstdError:                      # too little text to learn from
+    except zstandard.ZstdError:  # too little text to learn from
         return None
 
 
@@ -326,7 +355,7 @@ def dictionary_point(text: str, dictionary: bytes) -> Point | None:
     if not text:
         return None
     shared = zstandard.ZstdCompressionDict(dictionary)
-    settings = zstandard.ZstdCompressionParameters.from_level(19, write_dict_id=0)   # an id costs 4 bytes
+    settings = zstandard.ZstdCompressionParameters.from_level(19, write_dict_id=0)  # an id costs 4 bytes
     compressor = zstandard.ZstdCompressor(dict_data=shared, compression_params=settings)
     size = len(compressor.compress(text.encode("utf-8", "surrogatepass")))
     return _text_point("zstd", "-19 with a trained dictionary", text, size)

@@ -40,11 +40,7 @@ class Judge(nn.Module):
         super().__init__()
         self.config = config
         w = config.width
-        self.mel: nn.Module = (
-            mel_bands()
-            if config.modality == "audio"
-            else nn.Identity()
-        )
+        self.mel: nn.Module = mel_bands() if config.modality == "audio" else nn.Identity()
         self.body = nn.Sequential(
             _stage(1, w),
             _stage(w, 2 * w),

@@ -18,12 +18,12 @@ import torch.nn.functional as F
 
 from mmdemo.evaluation.text_diff import character_diff, character_error  # noqa: F401  (part of this API)
 
-MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)   # Wang et al. 2003, finest scale first
+MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003, finest scale first
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
-SILENCE = 1e-4             # RMS (-80 dBFS) below which a wave counts as silent
-STOI_SHORTEST = 0.42       # seconds: STOI compares stretches of 30 frames
-STOI_LONGEST = 60.0        # seconds: see stoi
-PESQ_LONGEST = 15.0        # seconds: see pesq_wb
+SILENCE = 1e-4  # RMS (-80 dBFS) below which a wave counts as silent
+STOI_SHORTEST = 0.42  # seconds: STOI compares stretches of 30 frames
+STOI_LONGEST = 60.0  # seconds: see stoi
+PESQ_LONGEST = 15.0  # seconds: see pesq_wb
 
 # A clip too short for STOI gives None here, so the package's own warning says nothing new.
 warnings.filterwarnings("ignore", message="Not enough STFT frames", category=RuntimeWarning)
@@ -45,8 +45,9 @@ class Figure:
     met: bool | None = None
 
     @classmethod
-    def against(cls, name: str, value: float | None, target: float, unit: str = "", n: int | None = None,
-                at_most: bool = False) -> Figure:
+    def against(
+        cls, name: str, value: float | None, target: float, unit: str = "", n: int | None = None, at_most: bool = False
+    ) -> Figure:
         """A figure met if `value` >= `target`, or <= with `at_most`. An undefined value does not meet it."""
         met = value is not None and bool(value <= target if at_most else value >= target)
         return cls(name, value, unit, n, target, met)
@@ -59,9 +60,10 @@ class Figure:
 
 # ---------------------------------------------------------------- pictures
 
+
 def _samples(picture: Any) -> torch.Tensor:
     """A picture as (C, H, W) float32 holding whole numbers in 0..255."""
-    if hasattr(picture, "convert"):                                       # PIL
+    if hasattr(picture, "convert"):  # PIL
         picture = np.array(picture.convert("RGB"))
     if isinstance(picture, np.ndarray):
         picture = torch.from_numpy(np.ascontiguousarray(picture[..., None] if picture.ndim == 2 else picture))
@@ -85,22 +87,22 @@ def psnr(reference: Any, output: Any) -> float:
     """Peak signal-to-noise ratio in dB, from one MSE over all 8-bit samples; inf if identical."""
     x, y = _pictures(reference, output)
     mse = (x - y).double().square().mean().item()
-    return math.inf if mse == 0 else 10 * math.log10(255 ** 2 / mse)
+    return math.inf if mse == 0 else 10 * math.log10(255**2 / mse)
 
 
 def _ssim_terms(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """SSIM and its contrast-structure part, means over valid window positions: (C, H, W) x 2 -> (C,) x 2."""
-    size = min(SSIM_WINDOW, (min(x.shape[1:]) - 1) // 2 * 2 + 1)   # odd, and no larger than the picture
+    size = min(SSIM_WINDOW, (min(x.shape[1:]) - 1) // 2 * 2 + 1)  # odd, and no larger than the picture
     taps = torch.arange(size, dtype=torch.float32) - size // 2
-    taps = torch.exp(-taps.square() / (2 * SSIM_SIGMA ** 2))
+    taps = torch.exp(-taps.square() / (2 * SSIM_SIGMA**2))
     taps = (taps / taps.sum()).view(1, 1, 1, size)
     # Variances do not change with the origin; around mid-grey, float32 keeps more of their digits.
     x, y = x - 128, y - 128
-    maps = torch.cat([x, y, x * x + y * y, x * y])                        # (4 C, H, W)
-    n = len(maps)                                                         # a group per plane is fastest
+    maps = torch.cat([x, y, x * x + y * y, x * y])  # (4 C, H, W)
+    n = len(maps)  # a group per plane is fastest
     maps = F.conv2d(maps[None], taps.expand(n, 1, 1, size), groups=n)
     maps = F.conv2d(maps, taps.mT.expand(n, 1, size, 1), groups=n)
-    mx, my, squares, xy = maps.view(4, len(x), -1)                        # each (C, positions)
+    mx, my, squares, xy = maps.view(4, len(x), -1)  # each (C, positions)
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     cs = (2 * (xy - mx * my) + c2) / (squares - mx * mx - my * my + c2)
     mx, my = mx + 128, my + 128
@@ -141,6 +143,7 @@ def bits_per_pixel(size: int, width: int, height: int) -> float:
 
 # ---------------------------------------------------------------- sound
 
+
 def _wave(wave: Any) -> np.ndarray:
     if torch.is_tensor(wave):
         wave = wave.detach().cpu().numpy()
@@ -149,12 +152,12 @@ def _wave(wave: Any) -> np.ndarray:
 
 def _waves(reference: Any, output: Any) -> tuple[np.ndarray, np.ndarray]:
     x, y = _wave(reference), _wave(output)
-    y = y[:len(x)]
+    y = y[: len(x)]
     return x, np.pad(y, (0, len(x) - len(y)))
 
 
 def _silent(wave: np.ndarray) -> bool:
-    return len(wave) == 0 or not math.sqrt(np.mean(wave * wave)) > SILENCE   # also true of NaN
+    return len(wave) == 0 or not math.sqrt(np.mean(wave * wave)) > SILENCE  # also true of NaN
 
 
 def kilobits_per_second(size: int, seconds: float) -> float:
@@ -177,8 +180,8 @@ def si_sdr(reference: Any, output: Any) -> float | None:
     if _silent(x) or _silent(y):
         return None
     target = x * (np.dot(x, y) / np.dot(x, x))
-    signal, noise = float(np.sum(target ** 2)), float(np.sum((y - target) ** 2))
-    if noise <= 1e-24 * signal:                                           # a scaled copy, up to rounding
+    signal, noise = float(np.sum(target**2)), float(np.sum((y - target) ** 2))
+    if noise <= 1e-24 * signal:  # a scaled copy, up to rounding
         return math.inf
     return -math.inf if signal == 0 else 10 * math.log10(signal / noise)
 
@@ -201,10 +204,11 @@ def stoi(reference: Any, output: Any, sample_rate: int = 16_000, extended: bool 
 
 def _stoi_of_part(x: np.ndarray, y: np.ndarray, sample_rate: int, extended: bool) -> float | None:
     from pystoi import stoi as measure
+
     if _silent(x) or len(x) < STOI_SHORTEST * sample_rate:
         return None
     value = float(measure(x, y, sample_rate, extended=extended))
-    return value if math.isfinite(value) and value != 1e-5 else None      # 1e-5 is the package's "too short"
+    return value if math.isfinite(value) and value != 1e-5 else None  # 1e-5 is the package's "too short"
 
 
 def estoi(reference: Any, output: Any, sample_rate: int = 16_000) -> float | None:
@@ -234,7 +238,7 @@ def pesq_wb(reference: Any, output: Any) -> float | None:
             continue
         try:
             scores.append(float(pesq(16_000, a, b, "wb")))
-        except PesqError:                                                 # no utterance found, or too short
+        except PesqError:  # no utterance found, or too short
             continue
     return sum(scores) / len(scores) if scores else None
 
@@ -242,17 +246,19 @@ def pesq_wb(reference: Any, output: Any) -> float | None:
 def log_mel_distance(reference: Any, output: Any, sample_rate: int = 16_000, mels: int = 80) -> float:
     """Mean absolute difference in dB of mel magnitudes (1024-sample Hann frames, hop 256, floor -100 dB)."""
     from torchaudio.functional import melscale_fbanks
+
     bank = melscale_fbanks(513, 0.0, sample_rate / 2, mels, sample_rate, norm="slaney", mel_scale="slaney")
     window = torch.hann_window(1024)
     spectra = []
     for wave in _waves(reference, output):
         padded = F.pad(torch.from_numpy(wave).float(), (512, 512))
         spectrum = torch.stft(padded, 1024, 256, window=window, center=False, return_complex=True)  # (513, T)
-        spectra.append(20 * (spectrum.abs().mT @ bank).clamp_min(1e-5).log10())                   # (T, mels)
+        spectra.append(20 * (spectrum.abs().mT @ bank).clamp_min(1e-5).log10())  # (T, mels)
     return (spectra[0] - spectra[1]).abs().mean().item()
 
 
 # ---------------------------------------------------------------- text
+
 
 def bits_per_character(size: int, characters: int) -> float:
     """8 x bytes / characters."""
@@ -279,6 +285,7 @@ def byte_accuracy(reference: Any, output: Any) -> float:
 
 
 # ---------------------------------------------------------------- codes and distributions
+
 
 def perplexity(counts: Any) -> float:
     """exp(entropy) of a histogram (K,): the number of equally frequent codes it is worth; 0 if empty."""

@@ -62,6 +62,7 @@ def _judge(folder: Path, data_dir: Path, limit: int | None) -> tuple[list[Figure
     right = float((judge.verdict(x)[0] == y).float().mean())
     return [Figure("accuracy on real test data", right, "accuracy", len(y), None, None)], checkpoints.fingerprint(judge)
 
+
 def _prior(folder: Path, config: dict[str, Any], data_dir: Path, limit: int | None) -> tuple[list[Figure], str]:
     from ..config import from_dict
     from ..entropy.prior import CodePrior, PriorConfig

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-BLOCK = 256        # characters aligned at a time; the cost of a block grows with its square
-LIMIT = 65_536     # characters aligned at all, about a second
+BLOCK = 256  # characters aligned at a time; the cost of a block grows with its square
+LIMIT = 65_536  # characters aligned at all, about a second
 
 Op = tuple[str, int, int, int, int]
 
@@ -44,16 +44,16 @@ def _edits(x: np.ndarray, y: np.ndarray) -> tuple[list[Op], int, int]:
     if len(x) == len(y) and 4 * int((x == y).sum()) >= n:
         return _placewise(x, y, 0, 0), n, n
     start = _common(x[:n], y[:n])
-    end = _common(x[::-1][:n - start], y[::-1][:n - start])
+    end = _common(x[::-1][: n - start], y[::-1][: n - start])
     a_end, b_end = len(x) - end, len(y) - end
     ops: list[Op] = [("equal", 0, start, 0, start)]
     a = b = start
     while a < a_end and b < b_end:
         if a - start >= LIMIT:
             return ops, a, b
-        steps = _align(x[a:min(a + BLOCK, a_end)], y[b:min(b + BLOCK, b_end)])
+        steps = _align(x[a : min(a + BLOCK, a_end)], y[b : min(b + BLOCK, b_end)])
         if a + BLOCK < a_end or b + BLOCK < b_end:
-            steps = steps[:3 * BLOCK // 4]      # what follows the windows may align their ends better
+            steps = steps[: 3 * BLOCK // 4]  # what follows the windows may align their ends better
         ops += [(op, a + i, a + j, b + k, b + m) for op, i, j, k, m in steps]
         a, b = ops[-1][2], ops[-1][4]
     return ops + _rest(a, a_end, b, b_end, end), len(x), len(y)
@@ -76,7 +76,7 @@ def _align(x: np.ndarray, y: np.ndarray) -> list[Op]:
     for i in range(1, len(x) + 1):
         cost[i, 0] = i
         cost[i, 1:] = np.minimum(cost[i - 1, :-1] + (y != x[i - 1]), cost[i - 1, 1:] + 1)
-        cost[i] = np.minimum.accumulate(cost[i] - places) + places      # insertions: one more per place
+        cost[i] = np.minimum.accumulate(cost[i] - places) + places  # insertions: one more per place
     i, j = len(x), len(y)
     if cost[:, -1].min() < cost[-1].min():
         i = int(cost[:, -1].argmin())
@@ -97,17 +97,21 @@ def _align(x: np.ndarray, y: np.ndarray) -> list[Op]:
 def _placewise(x: np.ndarray, y: np.ndarray, a: int, b: int) -> list[Op]:
     """The rest of both texts compared place by place, what is left over deleted or inserted."""
     n = min(len(x) - a, len(y) - b)
-    same = x[a:a + n] == y[b:b + n]
+    same = x[a : a + n] == y[b : b + n]
     edges = [0, *(np.flatnonzero(same[1:] != same[:-1]) + 1).tolist(), n]
-    ops: list[Op] = [("equal" if same[i] else "replace", a + i, a + j, b + i, b + j)
-                     for i, j in pairwise(edges) if j > i]
+    ops: list[Op] = [
+        ("equal" if same[i] else "replace", a + i, a + j, b + i, b + j) for i, j in pairwise(edges) if j > i
+    ]
     return ops + _rest(a + n, len(x), b + n, len(y), 0)
 
 
 def _rest(a: int, a_end: int, b: int, b_end: int, end: int) -> list[Op]:
     """What is left when one text has ended, then the common end."""
-    return [("delete", a, a_end, b, b), ("insert", a_end, a_end, b, b_end),
-            ("equal", a_end, a_end + end, b_end, b_end + end)]
+    return [
+        ("delete", a, a_end, b, b),
+        ("insert", a_end, a_end, b, b_end),
+        ("equal", a_end, a_end + end, b_end, b_end + end),
+    ]
 
 
 def _merge(ops: list[Op]) -> list[Op]:

@@ -14,9 +14,7 @@ __all__ = ["MODALITIES", "Item", "audio", "guess", "image", "text"]
 
 MODALITIES = {"image": image, "audio": audio, "text": text}
 
-_ACCEPTED = (
-    "a picture (PNG, JPEG, WebP, GIF, AVIF), a sound (WAV, FLAC, OGG, MP3) or a text file (UTF-8) is needed"
-)
+_ACCEPTED = "a picture (PNG, JPEG, WebP, GIF, AVIF), a sound (WAV, FLAC, OGG, MP3) or a text file (UTF-8) is needed"
 
 
 def guess(path: str | os.PathLike) -> str:

@@ -24,9 +24,7 @@ SAVE_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 _SUBTYPES = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS", ".mp3": "MPEG_LAYER_III"}
 
 
-def load(
-    source: str | os.PathLike | bytes | BinaryIO | tuple[int, np.ndarray], first: float | None = None
-) -> Item:
+def load(source: str | os.PathLike | bytes | BinaryIO | tuple[int, np.ndarray], first: float | None = None) -> Item:
     """Turn a sound into 16 kHz mono.
 
     Channels are averaged, then resampled; samples that are not finite become silence, and a peak over 1
@@ -118,9 +116,7 @@ def stream_blocks(
     return AudioStream(source, seconds, max_seconds)
 
 
-def restore(
-    tensor: torch.Tensor, meta: dict[str, Any] | None = None, original: bool = False
-) -> tuple[int, np.ndarray]:
+def restore(tensor: torch.Tensor, meta: dict[str, Any] | None = None, original: bool = False) -> tuple[int, np.ndarray]:
     """Turn a tensor back into a sound.
 
     Args:

@@ -79,9 +79,7 @@ def _filter(old: int, new: int) -> tuple[Callable[[torch.Tensor], torch.Tensor],
 
 
 def _dense_filter(old: int, new: int) -> tuple[Callable[[torch.Tensor], torch.Tensor], int]:
-    transform = torchaudio.transforms.Resample(
-        old, new, "sinc_interp_kaiser", LOWPASS_FILTER_WIDTH, ROLLOFF, beta=BETA
-    )
+    transform = torchaudio.transforms.Resample(old, new, "sinc_interp_kaiser", LOWPASS_FILTER_WIDTH, ROLLOFF, beta=BETA)
     kernel, width = transform.kernel, transform.width  # (new, 1, 2·width + old)
 
     def convolve(block: torch.Tensor) -> torch.Tensor:
@@ -100,9 +98,7 @@ def _sparse_filter(old: int, new: int, base: float, width: int) -> Callable[[tor
     for first in range(0, new, 1024):
         phase = torch.arange(first, min(first + 1024, new))
         fraction = (phase * old % new).double() / new
-        offset = (
-            torch.arange(1 - width, width + 1)[None] - fraction[:, None]
-        )  # (rows, taps), in input samples
+        offset = torch.arange(1 - width, width + 1)[None] - fraction[:, None]  # (rows, taps), in input samples
         table[first : first + 1024] = _windowed_sinc(offset * (base / old)) * (base / old)
 
     def convolve(block: torch.Tensor) -> torch.Tensor:

@@ -105,9 +105,7 @@ def save(native: str, path: str | os.PathLike) -> Path:
 
 def _check_size(count: int, name: str) -> None:
     if count > MAX_BYTES:
-        raise InputError(
-            f"{name} has {count / 1e6:.1f} MB; at most {MAX_BYTES // 1_000_000} MB of text is accepted."
-        )
+        raise InputError(f"{name} has {count / 1e6:.1f} MB; at most {MAX_BYTES // 1_000_000} MB of text is accepted.")
 
 
 def _from_str(text: str, notes: list[str]) -> bytes:

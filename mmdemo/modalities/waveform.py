@@ -244,9 +244,7 @@ class Inspector:
         if sound.channels > 1:
             tell("mid", "The sound is coded as mid: the mean of its {channels} channels.", channels=sound.channels)
             if self._mid_energy < 0.01 * self._energy:
-                tell(
-                    "cancelled", "The channels nearly cancel each other in the mean: little of the sound is left."
-                )
+                tell("cancelled", "The channels nearly cancel each other in the mean: little of the sound is left.")
         if self._bad:
             sentence = "{count:,} samples that were not finite (NaN or infinite) were set to silence."
             tell("not_finite", sentence, count=self._bad)

@@ -9,6 +9,7 @@ from ..errors import InputError
 from ..tokenizers.quantize import KINDS
 from .loop import Task, Trainer
 from .recipe import Recipe, read_recipe
+from .warm_start import warm_start
 
 
 def make_task(recipe: Recipe, data_dir: Path, device: str = "auto") -> Task:
@@ -56,7 +57,7 @@ def train(
 
     Args:
         name: a shipped recipe, or a TOML file.
-        init: a checkpoint to start from (a warm start: weights only, the schedule begins anew).
+        init: a checkpoint to start from (a warm start: weights only, the schedule begins anew); it may be narrower.
         minutes: train this long instead of ``steps`` (the learning-rate schedule then follows the clock).
     """
     recipe = read_recipe(name)
@@ -69,7 +70,7 @@ def train(
         return out
     task = make_task(recipe, data_dir, device)
     if init:
-        checkpoints.load_into(task.model, checkpoints.find(init))
+        warm_start(task.model, checkpoints.find(init))
     trainer = Trainer(task, out, minutes, quiet)
     if resume:
         trainer.resume()

@@ -87,8 +87,6 @@ class Critic(nn.Module):
         return [part(wave) for part in self.parts]
 
 
-def _conv(
-    inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int], dilation: int = 1
-) -> nn.Module:
+def _conv(inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int], dilation: int = 1) -> nn.Module:
     padding = (dilation * (kernel[0] // 2), kernel[1] // 2)
     return weight_norm(nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation=(dilation, 1)))

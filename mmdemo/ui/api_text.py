@@ -50,6 +50,4 @@ def add_text_api(ctx: Context) -> None:
             gr.Checkbox(False, label="lossless"),
         ]
         outputs = [gr.Textbox(label="reconstruction"), gr.JSON(label="figures"), gr.File(label="tokens")]
-        gr.Button().click(
-            reconstruct_text, inputs, outputs, api_name="reconstruct_text", concurrency_id=CONCURRENCY_ID
-        )
+        gr.Button().click(reconstruct_text, inputs, outputs, api_name="reconstruct_text", concurrency_id=CONCURRENCY_ID)

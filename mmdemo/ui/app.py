@@ -71,9 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default=None, help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=None, help="port (default: the first free one from 7860)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
-    parser.add_argument(
-        "--auth", default=None, metavar="USER:PASSWORD", help="ask for this name and password"
-    )
+    parser.add_argument("--auth", default=None, metavar="USER:PASSWORD", help="ask for this name and password")
     return parser
 
 

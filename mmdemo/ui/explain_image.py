@@ -47,10 +47,7 @@ def explain(picture: Picture, lang: str) -> str:
 def _table(picture: Picture, lang: str) -> str:
     tokens = picture.tokens
     energy = _step_sizes(picture)
-    head = [
-        tr(f"image.{key}", lang)
-        for key in ("levels", "column_step", "perplexity", "column_usage", "bytes", "bpp")
-    ]
+    head = [tr(f"image.{key}", lang) for key in ("levels", "column_step", "perplexity", "column_usage", "bytes", "bpp")]
     rows = ["| " + " | ".join(head) + " | PSNR |", "|" + "---|" * (len(head) + 1)]
     for n, (perplexity, usage) in enumerate(zip(tokens.perplexity(), tokens.usage()), 1):
         f = picture.figures[n]

@@ -112,9 +112,7 @@ def more(form: Form, choices: Choices) -> None:
 
 def _settings(form: Form, choices: Choices) -> None:
     usual = Settings(choices=choices)
-    form.fields["steps"] = gr.Slider(
-        *STEPS, usual.steps, step=1, label=t("generate.steps"), elem_id="mm-steps"
-    )
+    form.fields["steps"] = gr.Slider(*STEPS, usual.steps, step=1, label=t("generate.steps"), elem_id="mm-steps")
     form.fields["sampler"] = gr.Dropdown(
         [(SAMPLER_NAMES.get(name, name), name) for name in choices.samplers],
         value=usual.sampler,

@@ -70,9 +70,7 @@ def lang_of(request: gr.Request | None) -> str:
     """ "en" or "zh": `?lang=` in the page's address, else the page's cookie, else Accept-Language."""
     if request is None:
         return DEFAULT
-    asked = _get(getattr(request, "query_params", None), "lang") or _get(
-        getattr(request, "cookies", None), COOKIE
-    )
+    asked = _get(getattr(request, "query_params", None), "lang") or _get(getattr(request, "cookies", None), COOKIE)
     if asked in LANGUAGES:
         return asked
     return _preferred(_get(getattr(request, "headers", None), "accept-language") or "")

@@ -68,9 +68,7 @@ class Actions:
             yield from self._run(picture, picture.tokens.levels, asked, request)
 
     @friendly
-    def tokens_file(
-        self, path: str | None, asked: dict[str, Any] | None, request: gr.Request
-    ) -> Iterator[Shown]:
+    def tokens_file(self, path: str | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Decode a .mmt file."""
         if path is None or self._stale(asked, request):
             return
@@ -78,9 +76,7 @@ class Actions:
         yield from self._run(picture, picture.tokens.levels, asked, request)
 
     @friendly
-    def swap(
-        self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request
-    ) -> Iterator[Shown]:
+    def swap(self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Change one code and decode again."""
         if picture is None or not asked:
             return
@@ -89,15 +85,11 @@ class Actions:
         yield from self._run(changed, self._levels(asked, changed), asked, request)
 
     @friendly
-    def undo(
-        self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request
-    ) -> Iterator[Shown]:
+    def undo(self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Put all changed codes back."""
         if picture is None:
             return
-        yield from self._run(
-            picture.changed_to(picture.first), self._levels(asked or {}, picture), asked, request
-        )
+        yield from self._run(picture.changed_to(picture.first), self._levels(asked or {}, picture), asked, request)
 
     @friendly
     def png(self, picture: Picture | None, asked: dict[str, Any] | None) -> dict[str, Any]:
@@ -114,9 +106,7 @@ class Actions:
             picture.wanted = self._levels(dict(event._data or {}), picture)
 
     @friendly
-    def background(
-        self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request
-    ) -> Iterator[Shown]:
+    def background(self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Put the transparent parts on another background, and encode again."""
         name = str((asked or {}).get("background"))
         if picture is None or picture.background is None or name not in BACKGROUNDS.values():
@@ -170,9 +160,7 @@ class Actions:
         yield waiting(item, name), None
         return None if self._stale(asked, request) else encode_picture(codec, item, name, source)
 
-    def _run(
-        self, picture: Picture, start: int, asked: dict[str, Any] | None, request: gr.Request
-    ) -> Iterator[Shown]:
+    def _run(self, picture: Picture, start: int, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         self.ctx.remember(request, picture.tokens)
         for view in picture.stages(start):
             yield view, picture

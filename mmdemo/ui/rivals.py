@@ -75,9 +75,7 @@ def _value(picture: Picture) -> dict[str, Any]:
         "version": picture.version,
         "has_original": picture.original is not None,
         "ours": [
-            {"level": n, **values}
-            for n, values in sorted(picture.figures.items())
-            if values["bytes"] is not None
+            {"level": n, **values} for n, values in sorted(picture.figures.items()) if values["bytes"] is not None
         ],
         "files": {str(n): base64.b64encode(data).decode() for n, data in sorted(picture.files.items())},
         "curves": dict(picture.curves),

@@ -209,18 +209,12 @@ def table_json(clip: Clip, levels: int, lang: str) -> str:
             rows.append(_row(None, label, tr(note, lang), None, (None, None), lang))
             continue
         note = tr("audio.opus_note" if codec == "Opus" else "audio.codec2_note", lang)
-        rows.append(
-            _row(codec, label, note, point.rate, (point.figures["stoi"], point.figures["pesq"]), lang)
-        )
+        rows.append(_row(codec, label, note, point.rate, (point.figures["stoi"], point.figures["pesq"]), lang))
         tracks.append({"key": codec, **track(label, torch.from_numpy(point.output[1]), clip.wave)})
-    return json.dumps(
-        {"id": clip.ident, "rows": rows, "tracks": tracks}, ensure_ascii=False, separators=(",", ":")
-    )
+    return json.dumps({"id": clip.ident, "rows": rows, "tracks": tracks}, ensure_ascii=False, separators=(",", ":"))
 
 
-def _row(
-    key: str | None, name: str, note: str, rate: float | None, scores: Scores | None, lang: str
-) -> dict[str, Any]:
+def _row(key: str | None, name: str, note: str, rate: float | None, scores: Scores | None, lang: str) -> dict[str, Any]:
     """One line of the table; `scores` None means that they are still being measured."""
     why = tr("audio.measuring" if scores is None else "audio.undefined", lang)
     stoi, pesq = scores or (None, None)
@@ -274,9 +268,7 @@ def maths(codec: Any, clip: Clip, levels: int, lang: str) -> str:
 
 def _rest(codec: Any, tokens: Any, levels: int) -> str:
     """Mean square length of what each level adds, in per cent of the first level's."""
-    energies = [
-        float(codec.codebook(level)[tokens.codes[level]].square().sum(-1).mean()) for level in range(levels)
-    ]
+    energies = [float(codec.codebook(level)[tokens.codes[level]].square().sum(-1).mean()) for level in range(levels)]
     return ", ".join(f"{100 * energy / max(energies[0], 1e-12):.0f} %" for energy in energies)
 
 

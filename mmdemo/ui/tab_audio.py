@@ -221,7 +221,5 @@ def build(ctx: Context) -> None:
         levels.change(tab.relevelled, [session, levels], outputs, **live),
     ]
     for event in events:
-        event.success(
-            tab.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": "measure"}
-        )
+        event.success(tab.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": "measure"})
     lab.restore(tab.native, [session, levels], [restored], **model).success(None, js=FETCH)

@@ -113,6 +113,4 @@ def build(ctx: Context) -> None:
     }
     # Opening the tab shows the newest input's codes; nothing is computed for visitors who never come here.
     Building.block.select(actions.choose, **show)
-    browser.choose(actions.ask, None, asked, queue=False, trigger_mode="multiple", **QUIET).then(
-        actions.choose, **show
-    )
+    browser.choose(actions.ask, None, asked, queue=False, trigger_mode="multiple", **QUIET).then(actions.choose, **show)

@@ -77,9 +77,7 @@ class TextTab:
         note = tr("text.from_file", lang, count=tokens.positions[0], levels=tokens.levels)
         return TextSession(None, tokens, tokens, (note,))
 
-    def show(
-        self, session: TextSession | None, levels: int, request: gr.Request, lossless: Any = False
-    ) -> list[Any]:
+    def show(self, session: TextSession | None, levels: int, request: gr.Request, lossless: Any = False) -> list[Any]:
         """Values of the tab's outputs for one session; None empties the page."""
         lang = lang_of(request)
         if session is None:
@@ -150,28 +148,20 @@ class TextTab:
         return [_box_text(session), lossless, *self.show(session, levels, request, lossless)]
 
     @friendly
-    def relevelled(
-        self, session: TextSession | None, levels: int, lossless: bool, request: gr.Request
-    ) -> list[Any]:
+    def relevelled(self, session: TextSession | None, levels: int, lossless: bool, request: gr.Request) -> list[Any]:
         """The levels slider moved, or the lossless switch."""
         return self.show(session, levels, request, lossless)
 
     @friendly
-    def picked(
-        self, session: TextSession | None, levels: int, event: gr.EventData, request: gr.Request
-    ) -> str:
+    def picked(self, session: TextSession | None, levels: int, event: gr.EventData, request: gr.Request) -> str:
         """A chip was clicked."""
         if session is None:
             return ""
         position = whole(getattr(event, "position", None), 0, session.tokens.positions[0] - 1)
-        return text_view.picker_json(
-            self.codec, session, position, _levels(session, levels), lang_of(request)
-        )
+        return text_view.picker_json(self.codec, session, position, _levels(session, levels), lang_of(request))
 
     @friendly
-    def swapped(
-        self, session: TextSession | None, levels: int, event: gr.EventData, request: gr.Request
-    ) -> list[Any]:
+    def swapped(self, session: TextSession | None, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
         """A code was exchanged. The first output is the lossless switch: other codes say something else."""
         if session is None:
             return [False, *self.show(None, levels, request)]
@@ -219,9 +209,7 @@ def _levels(session: TextSession, levels: Any) -> int:
 def _examples() -> list[Path]:
     """Example texts, English prose first."""
     files = EXAMPLES.glob("*.txt")
-    return sorted(
-        files, key=lambda file: (file.stem != "prose_english", not file.stem.startswith("prose"), file.stem)
-    )
+    return sorted(files, key=lambda file: (file.stem != "prose_english", not file.stem.startswith("prose"), file.stem))
 
 
 def _title(text: str) -> str:
@@ -240,9 +228,7 @@ def build(ctx: Context) -> None:
     intro("text.intro")
     session = gr.State(None, time_to_live=KEEP)
     texts = [file.read_text(encoding="utf-8") for file in _examples()]
-    pills = Pills(
-        {lang: [_title(text) for text in texts] for lang in LANGUAGES}, 0, elem_id="mm-text-examples"
-    )
+    pills = Pills({lang: [_title(text) for text in texts] for lang in LANGUAGES}, 0, elem_id="mm-text-examples")
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
             box = gr.Textbox(
@@ -256,9 +242,7 @@ def build(ctx: Context) -> None:
                 html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocorrect="off"),
             )
         with gr.Column(min_width=300):
-            output = gr.HTML(
-                css_template=compare.COMPARE_CSS, elem_id="mm-text-output", apply_default_css=False
-            )
+            output = gr.HTML(css_template=compare.COMPARE_CSS, elem_id="mm-text-output", apply_default_css=False)
     with gr.Row(equal_height=True):
         levels = gr.Slider(
             1,

@@ -167,16 +167,12 @@ def bars_html(session: TextSession, data: bytes, tokens: Any, lang: str) -> str:
     bars = [compare.Bar(tr("text.bars_raw", lang), len(raw))]
     sizes = _compressed(raw)
     for name in COMPRESSORS:
-        bars.append(
-            compare.Bar(name, sizes.get(name), "" if name in sizes else tr("text.bars_missing", lang))
-        )
+        bars.append(compare.Bar(name, sizes.get(name), "" if name in sizes else tr("text.bars_missing", lang)))
     bars.append(compare.Bar(own, tokens.payload_bits // 8, note, ours=True))
     if session.lossless is not None:
         size = len(session.lossless.to_bytes())
         bars.append(compare.Bar(tr("text.bars_lossless", lang), size, tr("text.bars_exact", lang), ours=True))
-    return compare.bar_chart(
-        bars, tr("text.bars", lang), tr("text.bars_unit", lang), tr("text.bars_note", lang)
-    )
+    return compare.bar_chart(bars, tr("text.bars", lang), tr("text.bars_unit", lang), tr("text.bars_note", lang))
 
 
 def maths(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str) -> str:

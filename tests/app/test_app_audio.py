@@ -139,9 +139,7 @@ def test_both_languages_are_complete(tab: AudioTab, speech: Path):
 @pytest.mark.parametrize("kind", ["silence", "noise", "clipped", "offset"])
 def test_odd_sounds_are_shown_and_measured(tab: AudioTab, tmp_path: Path, length: int, kind: str):
     noise = np.random.default_rng(0).standard_normal(length)
-    wave = {"silence": noise * 0, "noise": noise * 0.1, "clipped": np.sign(noise), "offset": 0 * noise + 0.5}[
-        kind
-    ]
+    wave = {"silence": noise * 0, "noise": noise * 0.1, "clipped": np.sign(noise), "offset": 0 * noise + 0.5}[kind]
     clip, lab, tiles, _, _ = tab.opened(wav(tmp_path, wave), 2, request())
     value = json.loads(lab, parse_constant=pytest.fail)  # JSON has no NaN and no infinity
     assert value["seconds"] == pytest.approx(length / RATE) and ">nan<" not in tiles
@@ -176,9 +174,7 @@ def test_stereo_at_another_rate(tab: AudioTab, tmp_path: Path):
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(44_100, 2), (8_000, 1), (16_000, 3)])
-def test_the_reconstruction_is_saved_in_the_form_of_the_input(
-    tab: AudioTab, tmp_path: Path, rate: int, channels: int
-):
+def test_the_reconstruction_is_saved_in_the_form_of_the_input(tab: AudioTab, tmp_path: Path, rate: int, channels: int):
     wave = np.random.default_rng(0).uniform(-0.5, 0.5, (rate, channels)).astype(np.float32)
     clip = tab.opened(wav(tmp_path, wave, rate), 2, request())[0]
     saved, saved_rate = soundfile.read(tab.native(clip, 2), always_2d=True)
@@ -225,9 +221,7 @@ def test_memory_of_a_visitor_is_bounded(tab: AudioTab, speech: Path):
         assert torch.equal(clip.wave_at(tab.codec, levels), tab.codec.decode_tensor(clip.tokens, levels))
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"hello, this is text", b"RIFF\0\0\0\0WAVE", b"\x89PNG\r\n\x1a\n" + b"\0" * 64]
-)
+@pytest.mark.parametrize("data", [b"", b"hello, this is text", b"RIFF\0\0\0\0WAVE", b"\x89PNG\r\n\x1a\n" + b"\0" * 64])
 def test_unusable_files_are_one_sentence(tab: AudioTab, tmp_path: Path, data: bytes):
     (tmp_path / "a.wav").write_bytes(data)
     with pytest.raises(gr.Error) as caught:
@@ -304,9 +298,7 @@ def test_nearest_rates(rate: float, opus: str, codec2: str):
 
 def test_tokens_saved_and_opened_again_sound_the_same(tab: AudioTab, speech: Path):
     lab = json.loads(tab.opened(str(speech), 2, request())[1])
-    emptied, clip, again, tiles, table, _ = tab.dropped(
-        2, dropped("a.mmt", base64.b64decode(lab["mmt"])), request()
-    )
+    emptied, clip, again, tiles, table, _ = tab.dropped(2, dropped("a.mmt", base64.b64decode(lab["mmt"])), request())
     value = json.loads(again)
     assert emptied is None and clip.wave is None and "original" not in value and table == ""
     assert value["tracks"][0]["pcm"] == lab["tracks"][0]["pcm"]

@@ -89,20 +89,13 @@ def test_no_key_is_missing():
 def test_no_key_is_unused():
     used = literals()
     begun = tuple(text for text in used if re.fullmatch(r"(\w+\.)?\w+_", text))  # an f-string completes it
-    scripts = "".join(
-        path.read_text(encoding="utf-8") for path in UI.rglob("*") if path.suffix in (".js", ".html")
-    )
+    scripts = "".join(path.read_text(encoding="utf-8") for path in UI.rglob("*") if path.suffix in (".js", ".html"))
     words = set(re.findall(r"\w+", scripts))
     unused = []
     for key in i18n.table():
         last = key.split(".", 1)[1]
         whole_or_last = {key, last, f".{last}"} & used
-        if (
-            not whole_or_last
-            and not key.startswith(begun)
-            and not last.startswith(begun)
-            and last not in words
-        ):
+        if not whole_or_last and not key.startswith(begun) and not last.startswith(begun) and last not in words:
             unused.append(key)
     assert unused == [], "in strings.toml, but nothing uses them"
 
@@ -322,9 +315,7 @@ def test_tokens_file_goes_round(context: Context, picture_file: Path, tmp_path: 
         list(actions.tokens_file(str(path), None, request()))
 
 
-def test_a_huge_tokens_file_is_refused_by_its_header(
-    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_huge_tokens_file_is_refused_by_its_header(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     import torch
 
     size = 1 + state.MAX_PICTURE_SIDE // 2
@@ -415,6 +406,4 @@ def test_endpoint_refuses_levels_out_of_range(app_url: str, picture_file: Path):
     from gradio_client import Client, handle_file
 
     with pytest.raises(Exception, match="whole number"):
-        Client(app_url, verbose=False).predict(
-            handle_file(str(picture_file)), 99, api_name="/reconstruct_image"
-        )
+        Client(app_url, verbose=False).predict(handle_file(str(picture_file)), 99, api_name="/reconstruct_image")

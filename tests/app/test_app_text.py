@@ -80,9 +80,7 @@ def test_invisible_characters_are_made_visible():
     assert spans(b"ab\nc", 4)[0].breaks
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"), [("שלום a", "rtl"), ("123 مرحبا", "rtl"), ("abc", "ltr"), ("12", "ltr")]
-)
+@pytest.mark.parametrize(("text", "expected"), [("שלום a", "rtl"), ("123 مرحبا", "rtl"), ("abc", "ltr"), ("12", "ltr")])
 def test_direction_is_that_of_the_first_letter(text: str, expected: str):
     assert direction(text) == expected
 
@@ -201,9 +199,7 @@ def test_an_offered_text_is_what_the_swap_gives(tab: TextTab):
 def test_swapping_marks_the_chip_and_undo_takes_it_back(tab: TextTab):
     session = tab.typed("one two three", None, 3, False, request())[0]
     old = int(session.tokens.codes[0, 2])
-    values = tab.swapped(
-        session, 3, event(position=2, level=0, code=(old + 1) % tab.codec.codebook_size), request()
-    )
+    values = tab.swapped(session, 3, event(position=2, level=0, code=(old + 1) % tab.codec.codebook_size), request())
     assert values.pop(0) is False  # a swapped text is no longer lossless
     changed = values[0]
     assert changed.edited == {2}
@@ -272,9 +268,7 @@ def test_unusable_files_are_one_sentence(tab: TextTab, name: str, data: bytes):
 def test_tokens_of_another_modality_or_model_are_refused(tab: TextTab):
     session = tab.start("one", "en")
     codes = session.tokens.codes
-    audio = Tokens(
-        codes, "audio", "audio", 512, "00000000", {"samples": 960, "sample_rate": 16000, "channels": 1}
-    )
+    audio = Tokens(codes, "audio", "audio", 512, "00000000", {"samples": 960, "sample_rate": 16000, "channels": 1})
     other = Tokens(codes, "text", "text", 512, "00000000", {"bytes": 3})
     for tokens in (audio, other):
         with pytest.raises(gr.Error):

@@ -27,9 +27,7 @@ def open_page(browser: Any, app_url: str) -> Iterator[Any]:
     contexts, problems = [], []
 
     def opened(chromium: Any = None, width: int = 1280, lang: str = "en") -> Any:
-        context = (chromium or browser).new_context(
-            viewport={"width": width, "height": 900}, accept_downloads=True
-        )
+        context = (chromium or browser).new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))

@@ -78,9 +78,7 @@ def opened(browser: Any, url: str) -> Iterator[Any]:
         page = context.new_page()
         page.set_default_timeout(WAIT)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on(
-            "request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else problems.append(r.url)
-        )
+        page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else problems.append(r.url))
         page.goto(url + "/" + query)
         page.wait_for_selector(".mp")
         return page

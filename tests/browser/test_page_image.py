@@ -17,9 +17,7 @@ WAIT = 60_000
 
 @pytest.fixture
 def page(browser: Any, app_url: str) -> Iterator[Any]:
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, locale="en-US", accept_downloads=True
-    )
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US", accept_downloads=True)
     page = context.new_page()
     page.outside = []
     page.on(
@@ -235,9 +233,7 @@ def test_codebook_follows_the_picture(page: Any):
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
 def test_chinese_dark_and_narrow(browser: Any, app_url: str, width: int, height: int):
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark", locale="en-US"
-    )
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark", locale="en-US")
     page = context.new_page()
     page.goto(app_url + "/?lang=zh")
     page.wait_for_selector(".mm-viewer[data-ready]", timeout=WAIT)

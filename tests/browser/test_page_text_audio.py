@@ -36,9 +36,7 @@ def open_page(browser: Any, app_url: str) -> Iterator[Any]:
         expected = "Waveform load error"
         page.on(
             "console",
-            lambda line: (
-                problems.append(line.text) if line.type == "error" and expected not in line.text else None
-            ),
+            lambda line: problems.append(line.text) if line.type == "error" and expected not in line.text else None,
         )
         own = (app_url, "data:", "blob:")
         page.on("request", lambda r: None if r.url.startswith(own) else outside.append(r.url))
@@ -180,9 +178,7 @@ def test_files_are_dropped_saved_and_opened(open_page: Any, tmp_path: Path):
     page.set_input_files("#mm-text-file input", tmp_path / "text.mmt")
     wait(page, "document.querySelector('#mm-text-tiles').innerText.includes('Decoded from an .mmt file')")
     assert page.input_value(BOX) == ""
-    assert [line.split("Level 1")[1] for line in codes_of(page)] == [
-        line.split("Level 1")[1] for line in before
-    ]
+    assert [line.split("Level 1")[1] for line in codes_of(page)] == [line.split("Level 1")[1] for line in before]
 
 
 def test_a_lossless_file_is_switched_on_saved_and_opened(open_page: Any, tmp_path: Path):

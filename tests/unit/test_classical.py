@@ -43,6 +43,7 @@ needs_codec2 = needs(classical.shutil.which("c2enc") and classical.shutil.which(
 
 # ---------------------------------------------------------------- pictures
 
+
 def test_image_points(picture):
     points = classical.image_points(picture)
     assert {p.codec for p in points} == set(classical.image_codecs()) >= {"JPEG"}
@@ -90,7 +91,7 @@ def test_nearest_bytes_beats_its_neighbours(picture, codec):
 
 def test_nearest_bytes_at_the_ends(picture):
     assert classical.nearest_bytes(picture, "JPEG", 0).setting == "q=1"
-    assert classical.nearest_bytes(picture, "JPEG", 10 ** 9).setting == "q=95"
+    assert classical.nearest_bytes(picture, "JPEG", 10**9).setting == "q=95"
     assert classical.nearest_bytes(picture, "JPEG-XR", 1_000) is None
 
 
@@ -119,16 +120,17 @@ def test_codecs_missing_from_pillow_are_absent(picture, monkeypatch):
 
 # ---------------------------------------------------------------- sound
 
+
 @needs_opus
 def test_opus_rate_is_of_the_payload(wave):
     points = [classical.opus_point(wave, kbps, measure=False) for kbps in (6, 12, 32)]
     for p, kbps in zip(points, (6, 12, 32)):
-        assert p.rate < 1.2 * kbps                                  # less where a sound is simple
+        assert p.rate < 1.2 * kbps  # less where a sound is simple
         assert p.bytes < p.figures["file_bytes"]
         rate, output = p.output
         assert rate == 16_000 and output.shape == wave.shape and output.dtype == np.float32
     assert points[0].rate < points[1].rate < points[2].rate
-    assert metrics.snr(wave, points[-1].output[1]) > 5   # only if it is aligned
+    assert metrics.snr(wave, points[-1].output[1]) > 5  # only if it is aligned
 
 
 @needs_opus
@@ -136,7 +138,7 @@ def test_ogg_payload_counts_audio_packets(wave):
     buffer = io.BytesIO()
     soundfile.write(buffer, wave, 16_000, format="OGG", subtype="OPUS")
     data = buffer.getvalue()
-    headers = data.index(b"OggS", data.index(b"OpusTags"))          # where audio pages begin
+    headers = data.index(b"OggS", data.index(b"OpusTags"))  # where audio pages begin
     assert 0 < classical.ogg_payload(data) < len(data) - headers
     assert classical.ogg_payload(b"") == classical.ogg_payload(b"RIFFxxxx" * 10) == 0
 
@@ -150,7 +152,7 @@ def test_codec2_rate_and_alignment(wave, mode):
     envelopes = [np.convolve(np.abs(z), np.ones(400) / 400, "same") for z in (wave, point.output[1])]
     a, b = (e - e.mean() for e in envelopes)
     shift = int(np.argmax(np.correlate(b, a, "full"))) - (len(a) - 1)
-    assert abs(shift) < 320                                         # 20 ms of syllables 200 ms long
+    assert abs(shift) < 320  # 20 ms of syllables 200 ms long
     assert set(point.figures) == {"file_bytes", "stoi", "estoi", "pesq"}
 
 
@@ -222,9 +224,17 @@ def test_zstd_with_a_dictionary():
 
 # ---------------------------------------------------------------- points
 
+
 def test_a_point_as_json():
     figures = {"psnr": math.inf, "exact": True, "stoi": None}
     point = classical.Point("JPEG", "q=5", 10, 0.5, "bpp", object(), figures)
     assert json.loads(json.dumps(point.as_dict(), allow_nan=False)) == {
-        "codec": "JPEG", "setting": "q=5", "bytes": 10, "rate": 0.5, "rate_unit": "bpp",
-        "psnr": None, "exact": True, "stoi": None}
+        "codec": "JPEG",
+        "setting": "q=5",
+        "bytes": 10,
+        "rate": 0.5,
+        "rate_unit": "bpp",
+        "psnr": None,
+        "exact": True,
+        "stoi": None,
+    }

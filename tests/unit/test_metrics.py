@@ -42,19 +42,25 @@ def speech_like(seconds=2.0, seed=0, rate=16_000):
 
 # ---------------------------------------------------------------- pictures
 
+
 def test_psnr_of_a_known_error():
     a = np.zeros((4, 4, 3), np.uint8)
     assert metrics.psnr(a, a) == math.inf
     assert metrics.psnr(a, a + 255) == 0
     b = a.copy()
-    b[0, 0, 0] = 48                                     # MSE 48^2 / 48 = 48
-    assert metrics.psnr(a, b) == pytest.approx(10 * math.log10(255 ** 2 / 48))
+    b[0, 0, 0] = 48  # MSE 48^2 / 48 = 48
+    assert metrics.psnr(a, b) == pytest.approx(10 * math.log10(255**2 / 48))
 
 
 def test_picture_kinds_agree():
     a, b = picture(40, 50)
-    kinds = [lambda z: z, Image.fromarray, lambda z: torch.from_numpy(z).permute(2, 0, 1),
-             lambda z: torch.from_numpy(z).permute(2, 0, 1).float() / 255, lambda z: z / 255.0]
+    kinds = [
+        lambda z: z,
+        Image.fromarray,
+        lambda z: torch.from_numpy(z).permute(2, 0, 1),
+        lambda z: torch.from_numpy(z).permute(2, 0, 1).float() / 255,
+        lambda z: z / 255.0,
+    ]
     values = {(metrics.psnr(kind(a), kind(b)), metrics.ms_ssim(kind(a), kind(b))) for kind in kinds}
     assert len(values) == 1
 
@@ -69,8 +75,9 @@ def test_pictures_of_different_shapes_are_refused():
 def test_ssim_matches_scikit_image():
     skimage = pytest.importorskip("skimage.metrics")
     a, b = picture(60, 71)
-    _, full = skimage.structural_similarity(a, b, channel_axis=2, gaussian_weights=True, sigma=1.5,
-                                            use_sample_covariance=False, data_range=255, full=True)
+    _, full = skimage.structural_similarity(
+        a, b, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255, full=True
+    )
     assert metrics.ssim(a, b) == pytest.approx(full[5:-5, 5:-5].mean(), abs=2e-5)
     assert metrics.psnr(a, b) == pytest.approx(skimage.peak_signal_noise_ratio(a, b), abs=1e-9)
 
@@ -78,9 +85,15 @@ def test_ssim_matches_scikit_image():
 def test_ms_ssim_matches_torchmetrics():
     image = pytest.importorskip("torchmetrics.functional.image")
     a, b = picture()
-    per_channel = [image.multiscale_structural_similarity_index_measure(
-        torch.from_numpy(b[..., c])[None, None].double(), torch.from_numpy(a[..., c])[None, None].double(),
-        data_range=255.0, normalize="relu").item() for c in range(3)]
+    per_channel = [
+        image.multiscale_structural_similarity_index_measure(
+            torch.from_numpy(b[..., c])[None, None].double(),
+            torch.from_numpy(a[..., c])[None, None].double(),
+            data_range=255.0,
+            normalize="relu",
+        ).item()
+        for c in range(3)
+    ]
     assert metrics.ms_ssim(a, b) == pytest.approx(np.mean(per_channel), abs=2e-5)
 
 
@@ -89,7 +102,7 @@ def test_ssim_identities():
     assert metrics.ssim(a, a) == pytest.approx(1, abs=1e-6)
     assert metrics.ms_ssim(a, a) == pytest.approx(1, abs=1e-6)
     assert metrics.ms_ssim(a, b) == pytest.approx(metrics.ms_ssim(b, a), abs=1e-6)
-    assert metrics.ms_ssim(a, 255 - a) == 0             # inverted structure
+    assert metrics.ms_ssim(a, 255 - a) == 0  # inverted structure
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (8, 8), (28, 28), (64, 175), (176, 177)])
@@ -112,16 +125,17 @@ def test_rates():
 
 # ---------------------------------------------------------------- sound
 
+
 def test_snr_and_si_sdr():
     x = speech_like(0.5)
     noise = np.random.default_rng(1).normal(0, 0.01, len(x))
-    power = 10 * math.log10(np.sum(x.astype(float) ** 2) / np.sum(noise ** 2))
+    power = 10 * math.log10(np.sum(x.astype(float) ** 2) / np.sum(noise**2))
     assert metrics.snr(x, x + noise) == pytest.approx(power, abs=1e-3)
     assert metrics.snr(x, 0 * x) == pytest.approx(0)
     assert metrics.snr(x, x) == math.inf
     assert metrics.si_sdr(x, 0.3 * x.astype(float)) == math.inf
     assert metrics.si_sdr(x, 2 * (x + noise)) == pytest.approx(metrics.si_sdr(x, x + noise))
-    assert metrics.snr(torch.from_numpy(x), x[:-10]) > 20   # the missing end counts as silence
+    assert metrics.snr(torch.from_numpy(x), x[:-10]) > 20  # the missing end counts as silence
 
 
 def test_si_sdr_matches_torchmetrics():
@@ -129,7 +143,8 @@ def test_si_sdr_matches_torchmetrics():
     x = speech_like(0.5)
     y = np.roll(x, 3) * 0.7 + 0.01
     theirs = audio.scale_invariant_signal_distortion_ratio(
-        torch.from_numpy(y).double(), torch.from_numpy(x).double(), zero_mean=True)
+        torch.from_numpy(y).double(), torch.from_numpy(x).double(), zero_mean=True
+    )
     assert metrics.si_sdr(x, y) == pytest.approx(theirs.item(), abs=1e-6)
 
 
@@ -144,8 +159,7 @@ def test_speech_figures_order_and_range():
     assert metrics.pesq_wb(x, x) == pytest.approx(4.644, abs=1e-3)
 
 
-@pytest.mark.parametrize("wave", [np.zeros(16_000), np.zeros(0), speech_like(0.2)],
-                         ids=["silent", "empty", "short"])
+@pytest.mark.parametrize("wave", [np.zeros(16_000), np.zeros(0), speech_like(0.2)], ids=["silent", "empty", "short"])
 def test_undefined_speech_figures_are_none(wave):
     assert metrics.stoi(wave, wave) is None
     assert metrics.estoi(wave, wave) is None
@@ -183,6 +197,7 @@ def test_log_mel_distance_of_a_gain_is_the_gain():
 
 
 # ---------------------------------------------------------------- text
+
 
 def test_byte_accuracy():
     assert metrics.byte_accuracy("", "") == 1
@@ -228,7 +243,10 @@ def test_character_diff_covers_both_texts(a, b):
 
 def test_character_diff_of_one_change():
     assert metrics.character_diff("hello", "hallo") == [
-        ("equal", 0, 1, 0, 1), ("replace", 1, 2, 1, 2), ("equal", 2, 5, 2, 5)]
+        ("equal", 0, 1, 0, 1),
+        ("replace", 1, 2, 1, 2),
+        ("equal", 2, 5, 2, 5),
+    ]
     assert metrics.character_diff("", "") == []
     assert metrics.character_diff("", "x") == [("insert", 0, 0, 0, 1)]
     assert metrics.character_error("hello", "hllo") == pytest.approx(0.2)
@@ -253,11 +271,12 @@ def test_character_diff_is_bounded(monkeypatch):
     text = "".join(rng.choice("abcdefgh") for _ in range(200_000))
     other = edited(text, 0.1, rng)
     check_ops(text, other)
-    assert metrics.character_error(text, other) < 0.2    # of the part that is aligned
+    assert metrics.character_error(text, other) < 0.2  # of the part that is aligned
     check_ops("a" * 3_000, "ab" * 3_000)
 
 
 # ---------------------------------------------------------------- codes and distributions
+
 
 def test_perplexity_and_usage():
     assert metrics.perplexity(torch.ones(256)) == pytest.approx(256)
@@ -272,7 +291,7 @@ def test_frechet_distance_of_diagonal_gaussians():
     s1, s2 = torch.tensor([1.0, 2.0, 0.0]), torch.tensor([3.0, 0.5, 1.0])
     mu1, mu2 = torch.zeros(3), torch.tensor([1.0, -1.0, 2.0])
     expected = 6 + (s1 - s2).square().sum().item()
-    value = metrics.frechet_distance(mu1, torch.diag(s1 ** 2), mu2, torch.diag(s2 ** 2))
+    value = metrics.frechet_distance(mu1, torch.diag(s1**2), mu2, torch.diag(s2**2))
     assert value == pytest.approx(expected, rel=1e-9)
 
 
@@ -290,7 +309,7 @@ def test_frechet_distance_matches_a_matrix_square_root():
 
 
 def test_frechet_distance_of_singular_covariances():
-    features = torch.randn(5, 40, generator=torch.Generator().manual_seed(0))      # rank 4
+    features = torch.randn(5, 40, generator=torch.Generator().manual_seed(0))  # rank 4
     assert metrics.frechet_from_features(features, features) == pytest.approx(0, abs=1e-4)
     assert metrics.frechet_from_features(features, features + 1) == pytest.approx(40, rel=1e-4)
     with pytest.raises(ValueError, match="N >= 2"):
@@ -299,9 +318,16 @@ def test_frechet_distance_of_singular_covariances():
 
 # ---------------------------------------------------------------- figures
 
+
 def test_figure_as_json():
     assert metrics.Figure("PSNR", 30.5, "dB", 24).as_dict() == {
-        "name": "PSNR", "value": 30.5, "unit": "dB", "n": 24, "target": None, "met": None}
+        "name": "PSNR",
+        "value": 30.5,
+        "unit": "dB",
+        "n": 24,
+        "target": None,
+        "met": None,
+    }
     infinite = metrics.Figure("PSNR", math.inf, "dB").as_dict()
     assert json.loads(json.dumps(infinite, allow_nan=False))["value"] is None
 

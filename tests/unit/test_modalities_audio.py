@@ -128,9 +128,7 @@ def test_nan_and_infinity_become_silence_and_are_noted():
 def test_a_peak_over_full_scale_is_scaled_and_noted():
     item = audio.load((16_000, tone(16_000, level=3.0)))
     assert item.tensor.abs().max() == 1
-    assert (
-        np.abs(item.tensor.numpy() - tone(16_000, level=1.0)).max() < 1e-3
-    )  # the peak falls between samples
+    assert np.abs(item.tensor.numpy() - tone(16_000, level=1.0)).max() < 1e-3  # the peak falls between samples
     assert any("scaled" in note for note in item.notes) and not any("clipped" in note for note in item.notes)
 
 
@@ -225,9 +223,7 @@ def test_restore_in_the_original_form(rate, channels):
     assert np.abs(first[edge:size] - wave[edge:size]).max() < 1e-3
 
 
-@pytest.mark.parametrize(
-    "suffix, tolerance", [(".wav", 2**-15), (".flac", 2**-15), (".ogg", 0.1), (".mp3", 0.1)]
-)
+@pytest.mark.parametrize("suffix, tolerance", [(".wav", 2**-15), (".flac", 2**-15), (".ogg", 0.1), (".mp3", 0.1)])
 def test_save_by_suffix(tmp_path, suffix, tolerance):
     wave = tone(16_000, 1.0).astype(np.float32)
     path = audio.save((16_000, wave), tmp_path / "new" / f"a{suffix}")

@@ -20,9 +20,7 @@ def refused(source, *words: str) -> str:
     return refusal(image.load, source, *words)
 
 
-@pytest.mark.parametrize(
-    "size", [(10_000, 5_001), (16_000, 16_000), (16_385, 1), (1, 100_000), (2**31 - 1, 2**31 - 1)]
-)
+@pytest.mark.parametrize("size", [(10_000, 5_001), (16_000, 16_000), (16_385, 1), (1, 100_000), (2**31 - 1, 2**31 - 1)])
 def test_bombs_are_refused_before_any_pixel_is_decoded(size):
     data = png(*size, rows=bytes(1000))
     tracemalloc.start()

@@ -19,9 +19,7 @@ def test_palette_and_bilevel_and_grey():
     palette = Image.fromarray(array).quantize(16)
     assert np.array_equal(pixels(image.load(encoded(palette, "PNG"))), np.asarray(palette.convert("RGB")))
     grey = array[..., 0]
-    assert np.array_equal(
-        pixels(image.load(encoded(Image.fromarray(grey), "PNG"))), grey[..., None].repeat(3, 2)
-    )
+    assert np.array_equal(pixels(image.load(encoded(Image.fromarray(grey), "PNG"))), grey[..., None].repeat(3, 2))
     bits = Image.fromarray(grey > 127)
     assert np.array_equal(pixels(image.load(encoded(bits, "PNG")))[..., 1], (grey > 127) * np.uint8(255))
 
@@ -76,11 +74,7 @@ def cmyk_profile() -> bytes:
     entries = struct.pack(">I4sII", 2, b"desc", header_size, len(description))
     entries += struct.pack(">4sII", b"A2B0", header_size + len(description), len(table))
     size = header_size + len(description) + len(table)
-    header = (
-        struct.pack(">I4sI4s4s4s", size, bytes(4), 0x02400000, b"prtr", b"CMYK", b"Lab ")
-        + bytes(12)
-        + b"acsp"
-    )
+    header = struct.pack(">I4sI4s4s4s", size, bytes(4), 0x02400000, b"prtr", b"CMYK", b"Lab ") + bytes(12) + b"acsp"
     header = header.ljust(68, b"\0") + struct.pack(">iii", 0xF6D6, 0x10000, 0xD32D)  # the D50 white
     return header.ljust(128, b"\0") + entries + description + table
 
@@ -137,9 +131,7 @@ def test_a_damaged_profile_is_ignored_and_noted():
     assert "profile" in item.notes[0]
 
 
-@pytest.mark.parametrize(
-    "mode", ["YCbCr", "HSV", "LAB", "RGBX", "RGBa", "La", "PA", "I;16", "I", "F", "1", "CMYK"]
-)
+@pytest.mark.parametrize("mode", ["YCbCr", "HSV", "LAB", "RGBX", "RGBa", "La", "PA", "I;16", "I", "F", "1", "CMYK"])
 def test_every_mode_of_pillow_gives_a_picture(mode):
     if mode == "LAB":
         picture = Image.new("LAB", (4, 3), (255, 128, 128))

@@ -242,9 +242,7 @@ def test_a_picture_from_a_link_keeps_its_code():
     assert pack_picture(Image.new("RGB", (200, 200), "white")) == "" and pack_uri("") == ""
 
 
-@pytest.mark.parametrize(
-    "uri", [5, "hello", PNG + "AAAA", PNG + "%%", "data:image/png," + "A" * 5_000_000]
-)
+@pytest.mark.parametrize("uri", [5, "hello", PNG + "AAAA", PNG + "%%", "data:image/png," + "A" * 5_000_000])
 def test_a_damaged_picture_is_refused(uri):
     with pytest.raises(InputError):
         pack_uri(uri)

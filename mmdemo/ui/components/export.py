@@ -82,9 +82,7 @@ def animation(frames: list[Image.Image], kind: str, settings: str) -> bytes:
         options = {"comment": settings.encode("utf-8", "replace"), "optimize": False, "disposal": 1}
     durations = [STEP_MS] * (len(frames) - 1) + [REST_MS]
     buffer = io.BytesIO()
-    frames[0].save(
-        buffer, kind.upper(), save_all=True, append_images=frames[1:], duration=durations, loop=0, **options
-    )
+    frames[0].save(buffer, kind.upper(), save_all=True, append_images=frames[1:], duration=durations, loop=0, **options)
     return buffer.getvalue()
 
 

@@ -153,11 +153,7 @@ def decode_noisy(model: Any, request: Any) -> list[list[Any]]:
     """
     asked = request if isinstance(request, dict) else {}
     name, latents = str(asked.get("modality")), asked.get("latents")
-    if (
-        name not in tuple(model.modalities)
-        or not isinstance(latents, list)
-        or not 1 <= len(latents) <= MAX_LATENTS
-    ):
+    if name not in tuple(model.modalities) or not isinstance(latents, list) or not 1 <= len(latents) <= MAX_LATENTS:
         raise InputError(f"Give a modality of the model and 1 to {MAX_LATENTS} latents.")
     stream = model.modalities[name]
     shape = (-1, stream.dim, *stream.shape)

@@ -1,0 +1,56 @@
+"""Start a training from a checkpoint, also one of a narrower model: what fits is taken over, what is new begins new.
+
+A widened layer gives at first what it gave before (Net2Net, Chen et al. 2016, in its simplest form): its old inputs
+keep their weights, new inputs weigh nothing yet, new outputs start as drawn.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from ..checkpoints import load_state
+from ..errors import InputError
+
+CODEBOOKS = ("codebooks", "ema_sum", "ema_count", "ready")  # statistics of one latent space: worth nothing in another
+
+
+def warm_start(model: nn.Module, folder: Path) -> list[str]:
+    """Take over the weights of the checkpoint in ``folder``, in place.
+
+    Returns:
+        The names of the tensors that have grown; empty where the checkpoint has the model's own shapes.
+
+    Raises:
+        InputError: the checkpoint is of another architecture, or wider than the model.
+    """
+    old, new = load_state(folder), model.state_dict()
+    if old.keys() != new.keys():
+        raise InputError(f"The checkpoint {folder.name!r} is of another architecture than the recipe's.")
+    grown = [name for name in old if old[name].shape != new[name].shape]
+    for name in grown:
+        shapes = list(zip(old[name].shape, new[name].shape, strict=False))
+        if old[name].ndim != new[name].ndim or any(a > b for a, b in shapes):
+            raise InputError(
+                f"The checkpoint {folder.name!r} does not fit the recipe: {name} is {tuple(old[name].shape)} there "
+                f"and {tuple(new[name].shape)} here. A start may be narrower than the recipe, not wider."
+            )
+    # A latent with another number of channels or levels gets new codebooks, by k-means after the unquantised steps.
+    renewed = {name.rsplit(".", 1)[0] for name in grown if name.endswith("codebooks")}
+    for name, value in old.items():
+        module, _, leaf = name.rpartition(".")
+        if module in renewed and leaf in CODEBOOKS:
+            continue
+        new[name] = widened(value, new[name]) if name in grown else value
+    model.load_state_dict(new)
+    return grown
+
+
+def widened(old: Tensor, new: Tensor) -> Tensor:
+    """``new`` with ``old`` in its leading corner, and nothing from new inputs (dimension 1) to old outputs."""
+    out = new.clone()
+    if old.ndim > 1:
+        out[: old.shape[0], old.shape[1] :] = 0
+    out[tuple(slice(n) for n in old.shape)] = old
+    return out
