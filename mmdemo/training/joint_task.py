@@ -34,16 +34,23 @@ class JointTask(Task):
         self.codecs = {k: Codec(checkpoints.find(v), device) for k, v in recipe.data["tokenizers"].items()}
         self.process = Process(str(recipe.loss.get("process", "flow")))
         self.settings = {
-            "tied": float(recipe.loss.get("tied", 0.2)),
-            "clean": float(recipe.loss.get("clean", 0.55)),
-            "absent": float(recipe.loss.get("absent", 0.2)),
-            "style_dropout": float(recipe.loss.get("style_dropout", 0.5)),
+            name: float(recipe.loss.get(name, usual))
+            for name, usual in (
+                ("tied", 0.2),  # all streams at one time
+                ("clean", 0.55),  # else: one given
+                ("absent_beside", 0.45),  # and of the others, one not given
+                ("clean_too", 0.1),  # or one given as well
+                ("absent", 0.2),  # none given: one not given
+                ("style_dropout", 0.5),
+            )
         }
         torch.manual_seed(recipe.seed)
         config = from_dict(DiTConfig, recipe.model)
         self.network, self.latents = DiT(config), Latents(config.streams)
         self.model = nn.ModuleDict({"network": self.network, "latents": self.latents}).to(device)
         self.streams = config.streams
+        given = recipe.loss.get("given", {})
+        self.given = torch.tensor([float(given.get(s.name, 1.0)) for s in self.streams])
         self._load(data_dir, int(recipe.data.get("pictures", 60_000)))
 
     # ------------------------------------------------------------------------------ data
@@ -105,8 +112,9 @@ class JointTask(Task):
     def _times(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """A time per stream and sample: logit-normal, with the corners that conditional sampling visits.
 
-        With the shares of the recipe all streams are tied to one time, one stream is clean (t = 0, a condition), and
-        another is pure noise (t = 1, "not given"). Clean and noise streams do not count in the loss.
+        With the shares of the recipe all streams are tied to one time, or one is clean (t = 0, a condition; "given"
+        says how often which), and beside it another is clean too, pure noise (t = 1, "not given") or free. Clean and
+        noise streams do not count in the loss.
         """
         k = len(self.streams)
         t = torch.sigmoid(torch.randn(size, k, generator=generator))
@@ -115,15 +123,15 @@ class JointTask(Task):
         draw = torch.rand(size, 3, generator=generator)
         tied = draw[:, 0] < self.settings["tied"]
         t = torch.where(tied[:, None], t[:, :1], t)
-        order = torch.rand(size, k, generator=generator).argsort(1)
+        first = torch.multinomial(self.given.expand(size, -1), 1, generator=generator)[:, 0]
+        second = (first + 1 + torch.randint(k - 1, (size,), generator=generator)) % k  # another one
         rows = torch.arange(size)
         clean = ~tied & (draw[:, 1] < self.settings["clean"])
-        absent = draw[:, 2] < self.settings["absent"] + self.settings["clean"] * clean.float() * 0.5
-        t[rows[clean], order[clean, 0]] = 0.0
-        others = torch.where(clean, 1, 0)  # never the stream that was just made clean
-        pick = order.gather(1, others[:, None])[:, 0]
-        noise = absent & ~tied
-        t[rows[noise], pick[noise]] = 1.0
+        t[rows[clean], first[clean]] = 0.0
+        also = self.settings["clean_too"] * clean
+        absent = torch.where(clean, self.settings["absent_beside"], self.settings["absent"])
+        t[rows, second] = torch.where(~tied & (draw[:, 2] < absent + also), 1.0, t[rows, second])
+        t[rows, second] = torch.where(~tied & (draw[:, 2] < also), 0.0, t[rows, second])
         return {f"t_{s.name}": t[:, i] for i, s in enumerate(self.streams)}
 
     # ------------------------------------------------------------------------------ loss

@@ -105,6 +105,19 @@ def test_the_word_is_made_first_and_conditions_the_rest(model, sampler):
     assert steps[-1].evaluations == given[-1].evaluations + (3 if sampler == "heun" else 2)
 
 
+def test_a_word_that_nobody_asked_for_leads_from_one_thing_to_another_unseen(model):
+    picture = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    settings = {"steps": 8, "sampler": "euler", "seed": 3}
+    seen = list(model.sample_batch({"image": picture}, ("text", "audio"), **settings))
+    unseen = list(model.sample_batch({"image": picture}, ("audio",), **settings))
+    assert len(unseen) == 8 and all(tuple(s.x0) == tuple(s.times) == ("audio",) for s in unseen)
+    assert torch.equal(unseen[-1].x0["audio"], seen[-1].x0["audio"]) and unseen[-1].t == 0
+    assert [s.evaluations for s in unseen] == [s.evaluations for s in seen]
+    # With words given or wanted alone there is none between, and a single step has no room for one.
+    assert list(last(model.sample_batch({"image": picture}, ("text",), **settings)).x0) == ["text"]
+    assert len(list(model.sample_batch({"image": picture}, ("audio",), steps=1))) == 1
+
+
 def test_conditions_speaker_and_guidance_matter(model):
     def run(given, **settings):
         return last(model.sample(given, want=("image",), n=1, steps=3, **settings)).x0["image"]
