@@ -22,7 +22,7 @@ FORMAT = 1  # version of config.json
 SHARD_BYTES = 9_500_000
 # Kept in fp32: code assignment must not move when weights are rounded, and counts exceed half precision.
 FULL_PRECISION = ("codebooks", "ema_count", "mean", "std", "running_mean", "running_var", "fb", "window")
-PATTERNS = ["config.json", "*.safetensors", "README.md"]
+PATTERNS = ["config.json", "*/config.json", "*.safetensors", "README.md"]
 
 
 def roots() -> list[Path]:
@@ -32,9 +32,9 @@ def roots() -> list[Path]:
 
 
 def list_checkpoints() -> list[str]:
-    """Names of the shipped checkpoints."""
-    found = {f.parent.relative_to(root).as_posix() for root in roots() for f in root.rglob("config.json")}
-    return sorted(found)
+    """Names of the shipped checkpoints, without the tokenizers that a diffusion model brings along."""
+    found = {f.parent.relative_to(root) for root in roots() for f in root.rglob("config.json")}
+    return sorted(name.as_posix() for name in found if len(name.parts) <= 2)
 
 
 def find(name: str | Path) -> Path:

@@ -62,10 +62,14 @@ class JointDiffusion:
         self.codecs = codecs or {name: self._codec(name) for name in self.modalities}
 
     def _codec(self, name: str) -> Codec:
-        """The tokenizer of one stream, which must have the very weights this model was trained on."""
+        """The tokenizer of one stream, which must have the very weights this model was trained on.
+
+        A checkpoint may bring it along, in ``tokenizers/``: else a better tokenizer could only ship with a new model.
+        """
         wanted = self.config["tokenizers"][name]
-        beside = self.folder.parent / wanted["name"]
-        codec = Codec(beside if (beside / "config.json").is_file() else checkpoints.find(wanted["name"]), self.device)
+        own, beside = self.folder / "tokenizers" / wanted["name"], self.folder.parent / wanted["name"]
+        folder = next((f for f in (own, beside) if (f / "config.json").is_file()), None)
+        codec = Codec(folder or checkpoints.find(wanted["name"]), self.device)
         if codec.fingerprint != wanted["fingerprint"]:
             raise InputError(
                 f"The model {self.name!r} was trained on tokenizer {wanted['name']} {wanted['fingerprint']}, "

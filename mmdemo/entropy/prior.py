@@ -29,7 +29,7 @@ class PriorConfig:
     axes: int  # 2 for pictures, 1 for sequences
     levels: int
     codebook_size: int  # symbols: K codes, or 256 bytes
-    dim: int  # D
+    dim: int  # D: the tokenizer's, or fewer
     width: int = 256  # hidden units
     before: list[list[int]] = field(default_factory=list)  # offsets of neighbours coded earlier
     around: list[list[int]] = field(default_factory=list)  # offsets looked at in lower levels
@@ -67,8 +67,15 @@ class CodePrior(nn.Module):
 
     @torch.no_grad()
     def use_codebooks(self, codebooks: Tensor) -> None:
-        """Take the tokenizer's codebooks (L, K, D), scaled so that the first level has unit size."""
-        self.words.copy_(codebooks / codebooks[0].square().mean().sqrt())
+        """Take the tokenizer's codebooks (L, K, >= D), scaled so that the first level has unit size.
+
+        Of wider ones their D first principal directions: what tells most of a neighbour is not in the small rest.
+        """
+        words = codebooks / codebooks[0].square().mean().sqrt()
+        if words.shape[-1] > self.config.dim:
+            directions = torch.linalg.svd(words.flatten(0, 1).double(), full_matrices=False).Vh  # (>= D, >= D)
+            words = words @ directions[: self.config.dim].T.to(words)
+        self.words.copy_(words)
 
     def forward(self, codes: Tensor, where: Layout) -> Tensor:
         """Codes (B, L, N) on the grid of ``where`` -> logits (L, B, N, K), each from its own context only."""

@@ -26,6 +26,7 @@ class TextTask(TokenizerTask):
         settings = recipe.data
         self.window = int(settings.get("window", 256))
         self.noise = float(settings.get("noise", 0.03))
+        self.short = float(settings.get("short", 0.15))  # share of batches with a window as short as a word
         self.corpora = corpora.gather(data_dir, list(settings.get("corpora", [])))
         self.labels, self.words = corpora.labels(data_dir), corpora.digit_words()
         shares = {k: float(v) for k, v in settings["shares"].items() if k in (*self.corpora, *SHORT)}
@@ -34,10 +35,12 @@ class TextTask(TokenizerTask):
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         picks = torch.multinomial(self.weights, self.recipe.batch_size, True, generator=generator)
-        target = torch.zeros(len(picks), self.window, dtype=torch.long)
-        mask = torch.ones(len(picks), self.window, dtype=torch.bool)
+        # A word alone ends where the convolutions see nothing, not NUL bytes: that must have been seen in training.
+        window = 4 * (1 + _int(8, generator)) if torch.rand((), generator=generator) < self.short else self.window
+        target = torch.zeros(len(picks), window, dtype=torch.long)
+        mask = torch.ones(len(picks), window, dtype=torch.bool)
         for row, pick in enumerate(picks.tolist()):
-            text = self._text(self.names[pick], generator)
+            text = self._text(self.names[pick], generator)[:window]
             target[row, : len(text)] = text
             mask[row, len(text) + PAD :] = False
         noisy = torch.rand(target.shape, generator=generator) < self.noise * torch.rand(

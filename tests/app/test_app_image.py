@@ -319,7 +319,7 @@ def test_a_huge_tokens_file_is_refused_by_its_header(context: Context, tmp_path:
     import torch
 
     size = 1 + state.MAX_PICTURE_SIDE // 2
-    codes = torch.zeros(2, size, size, dtype=torch.int64)
+    codes = torch.zeros(context.codec("image").levels, size, size, dtype=torch.int64)
     meta = {"height": 8 * size, "width": 8 * size}
     path = Tokens(codes, "image", "image", 256, "0" * 8, meta).save(tmp_path / "huge.mmt")
     monkeypatch.setattr(Tokens, "from_bytes", lambda data: pytest.fail("it was decoded"))

@@ -86,6 +86,19 @@ def test_integer_and_float_networks_agree():
     assert 8 * len(coder.encode(x, exact)[-1]) == pytest.approx(ideal, rel=0.01, abs=40)
 
 
+def test_a_prior_may_see_fewer_channels_than_the_codebooks_have():
+    """Then it sees their principal directions: distances between words hardly change where the rest is small."""
+    wide = torch.randn(3, 32, 9, generator=torch.Generator().manual_seed(6))
+    network = prior()
+    kept = network.config.dim
+    wide[..., kept:] *= 1e-3
+    turn = torch.linalg.qr(torch.randn(9, 9, generator=torch.Generator().manual_seed(7))).Q
+    network.use_codebooks(wide @ turn)
+    scaled = wide / wide[0].square().mean().sqrt()
+    before, after = (torch.cdist(w.flatten(0, 1), w.flatten(0, 1)) for w in (scaled, network.words))
+    assert torch.allclose(before, after, atol=0.02)
+
+
 def test_a_code_depends_on_earlier_waves_only():
     network = prior().double()
     where, x = network.layout((6, 7)), codes((3, 6, 7)).flatten(1)

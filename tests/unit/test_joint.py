@@ -1,6 +1,7 @@
 """Any-to-any sampling on a transformer with random weights: conditions, seeds, stopping, and refusals."""
 
 import json
+import shutil
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from mmdemo import checkpoints
+from mmdemo.codec import Codec
 from mmdemo.diffusion import inputs
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.samplers import SAMPLERS
@@ -36,7 +38,7 @@ def test_every_sampler_yields_every_step(model, sampler):
     steps = list(model.sample({"text": "seven"}, n=2, steps=5, sampler=sampler))
     assert [s.index for s in steps] == [1, 2, 3, 4, 5] and steps[-1].t == 0
     assert set(steps[0].x0) == {"image", "audio"}
-    assert steps[-1].x["image"].shape == (2, 16, *SHAPES["image"])
+    assert steps[-1].x["image"].shape == (2, model.modalities["image"].dim, *SHAPES["image"])
     assert all(np.isfinite(s.change) and set(s.code_distance) == {"image", "audio"} for s in steps)
 
 
@@ -199,6 +201,23 @@ def test_other_tokenizer_weights_are_refused(tmp_path):
 
 
 # ------------------------------------------------------------------------- framing of inputs
+
+
+def test_a_model_may_bring_its_tokenizers_along(tmp_path):
+    """The shipped tokenizer of that name may be a newer one; the model's own is taken all the same."""
+    folder = random_joint(tmp_path / "joint")
+    config = json.loads((folder / "config.json").read_text())
+    wanted = dict(config["tokenizers"]["text"])
+    own = folder / "tokenizers" / wanted["name"]
+    shutil.copytree(checkpoints.find(wanted["name"]), own)
+    other = checkpoints.load_state(own)
+    other["bottleneck.codebooks"] += 1
+    model = JointDiffusion(folder, "cpu").codecs["text"]
+    model.tokenizer.load_state_dict(other)
+    checkpoints.save(own, model.tokenizer, checkpoints.read_config(own))
+    config["tokenizers"]["text"]["fingerprint"] = Codec(own).fingerprint
+    (folder / "config.json").write_text(json.dumps(config))
+    assert JointDiffusion(folder, "cpu").codecs["text"].fingerprint != wanted["fingerprint"]
 
 
 def test_pen_on_paper_and_chalk_on_board_are_framed_alike():
