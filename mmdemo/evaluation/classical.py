@@ -68,14 +68,8 @@ class Point:
     def as_dict(self) -> dict[str, Any]:
         """JSON-able: everything but the output; infinity (an identical picture's PSNR) becomes None."""
         figures = {k: None if v is None or not math.isfinite(v) else v for k, v in self.figures.items()}
-        return {
-            "codec": self.codec,
-            "setting": self.setting,
-            "bytes": self.bytes,
-            "rate": self.rate,
-            "rate_unit": self.unit,
-            **figures,
-        }
+        own = {"codec": self.codec, "setting": self.setting, "bytes": self.bytes}
+        return {**own, "rate": self.rate, "rate_unit": self.unit, **figures}
 
 
 # ---------------------------------------------------------------- pictures
@@ -300,15 +294,8 @@ def _brotli() -> Callable[[bytes], bytes] | None:
 
 
 def _text_point(codec: str, setting: str, text: str, size: int) -> Point:
-    return Point(
-        codec,
-        setting,
-        size,
-        metrics.bits_per_character(size, len(text)),
-        "bpc",
-        text,
-        {"byte_accuracy": 1.0, "exact": True},
-    )
+    rate = metrics.bits_per_character(size, len(text))
+    return Point(codec, setting, size, rate, "bpc", text, {"byte_accuracy": 1.0, "exact": True})
 
 
 def text_points(text: str) -> list[Point]:
