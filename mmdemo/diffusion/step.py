@@ -6,7 +6,7 @@ the nearest codes and the tokens alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -51,15 +51,6 @@ class Step:
         self._before, self._held = before, held or {}
         self._codes: dict[str, Tensor] = {}
         self._sums: dict[str, Tensor] = {}
-
-    def only(self, modalities: Sequence[str]) -> Step:
-        """This step with these modalities, in this order."""
-        if tuple(modalities) == tuple(self.x0):
-            return self
-        x, x0, before = ({k: d[k] for k in modalities} if d else None for d in (self.x, self.x0, self._before))
-        times = {k: self.times[k] for k in modalities}
-        assert x and x0
-        return Step(self.model, self.index, self.steps, self.t, x, x0, before, self.evaluations, self._held, times)
 
     @property
     def last(self) -> bool:

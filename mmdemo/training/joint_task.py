@@ -130,8 +130,10 @@ class JointTask(Task):
         t[rows[clean], first[clean]] = 0.0
         also = self.settings["clean_too"] * clean
         absent = torch.where(clean, self.settings["absent_beside"], self.settings["absent"])
-        t[rows, second] = torch.where(~tied & (draw[:, 2] < absent + also), 1.0, t[rows, second])
-        t[rows, second] = torch.where(~tied & (draw[:, 2] < also), 0.0, t[rows, second])
+        both = draw[:, 2] < also
+        noise = ~tied & ~both & (draw[:, 2] < absent + also)
+        t[rows[both], second[both]] = 0.0
+        t[rows[noise], second[noise]] = 1.0
         return {f"t_{s.name}": t[:, i] for i, s in enumerate(self.streams)}
 
     # ------------------------------------------------------------------------------ loss

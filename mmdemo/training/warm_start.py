@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from ..checkpoints import load_state
 from ..errors import InputError
 
-CODEBOOKS = ("codebooks", "ema_sum", "ema_count", "ready")  # statistics of one latent space: worth nothing in another
-
 
 def warm_start(model: nn.Module, folder: Path) -> list[str]:
     """Take over the weights of the checkpoint in ``folder``, in place.
@@ -36,13 +34,12 @@ def warm_start(model: nn.Module, folder: Path) -> list[str]:
                 f"The checkpoint {folder.name!r} does not fit the recipe: {name} is {tuple(old[name].shape)} there "
                 f"and {tuple(new[name].shape)} here. A start may be narrower than the recipe, not wider."
             )
-    # A latent with another number of channels or levels gets new codebooks, by k-means after the unquantised steps.
-    renewed = {name.rsplit(".", 1)[0] for name in grown if name.endswith("codebooks")}
+    # A latent with another number of channels or levels gets new codebooks, by k-means after the unquantised steps:
+    # their statistics are of one latent space, and worth nothing in another.
+    renewed = {name.removesuffix("codebooks") for name in grown if name.endswith("codebooks")}
     for name, value in old.items():
-        module, _, leaf = name.rpartition(".")
-        if module in renewed and leaf in CODEBOOKS:
-            continue
-        new[name] = widened(value, new[name]) if name in grown else value
+        if not name.startswith(tuple(renewed)):
+            new[name] = widened(value, new[name]) if name in grown else value
     model.load_state_dict(new)
     return grown
 
