@@ -46,6 +46,8 @@ def _run_many(inputs: list[Path], one: Callable[[Path], dict[str, Any]], as_json
             continue
         if not as_json:
             typer.echo(_line(items[-1]))
+            for note in items[-1].get("notes", []):
+                typer.echo(f"{path}: {note}", err=True)
     if as_json:
         typer.echo(json.dumps({"items": items, "failed": failed}, ensure_ascii=False))
     raise typer.Exit(1 if failed else 0)
@@ -55,7 +57,7 @@ def _line(item: dict[str, Any]) -> str:
     shown = [
         f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}"
         for k, v in item.items()
-        if k not in ("input", "output") and v is not None
+        if k not in ("input", "output", "notes") and v is not None
     ]
     return f"{item['input']} -> {item['output']}  ({', '.join(shown)})"
 
@@ -119,6 +121,7 @@ def reconstruct(
             "model": codec.name,
             "levels": result.tokens.levels,
             **result.figures,
+            "notes": [str(n) for n in result.item.notes],
         }
 
     _run_many(inputs, one, as_json)
@@ -134,13 +137,21 @@ def encode(
     as_json: Json = False,
     lossy: Annotated[bool, typer.Option("--lossy", help="Text only: keep the tokens and drop the exact text.")] = False,
 ) -> None:
-    """Files -> tokens (.mmt)."""
+    """Files -> tokens (.mmt). Sounds may be of any length: they are read and coded piece by piece."""
+    from . import streaming
+    from .modalities import audio
+
     codecs = _Codecs(model, device)
 
     def one(path: Path) -> dict[str, Any]:
         codec = codecs.for_input(path)
-        exact = codec.modality == "text" and not lossy
-        tokens = codec.encode(path, levels, lossless=exact)
+        if codec.modality == "audio":
+            sound = audio.stream_blocks(path)
+            notes, tokens = sound.notes, streaming.encode(codec, sound, levels)
+        else:
+            item = codec.load(path)
+            notes = item.notes
+            tokens = codec.encode(item, levels, lossless=codec.modality == "text" and not lossy)
         saved = tokens.save(_target(path, output, ".mmt", len(inputs) > 1))
         value, unit = codec.rate(tokens)
         return {
@@ -152,6 +163,7 @@ def encode(
             "bytes": saved.stat().st_size,
             "rate": value,
             "rate_unit": unit,
+            "notes": [str(n) for n in notes],
         }
 
     _run_many(inputs, one, as_json)
@@ -168,6 +180,8 @@ def decode(
     as_json: Json = False,
 ) -> None:
     """Tokens (.mmt) -> files; fewer levels than stored give a coarser result."""
+    from . import streaming
+    from .modalities import audio
     from .tokenizers.tokens import Tokens
 
     codecs = _Codecs(model, device)
@@ -175,9 +189,11 @@ def decode(
     def one(path: Path) -> dict[str, Any]:
         tokens = Tokens.load(path)
         codec = codecs.get(model or tokens.model)
-        saved = codec.files.save(
-            codec.decode(tokens, levels, original), _target(path, output, SUFFIX[codec.modality], len(inputs) > 1)
-        )
+        target = _target(path, output, SUFFIX[codec.modality], len(inputs) > 1)
+        if codec.modality == "audio":
+            saved = audio.save_blocks(streaming.decode(codec, tokens, levels), target, tokens.meta, original)
+        else:
+            saved = codec.files.save(codec.decode(tokens, levels, original), target)
         done = {"input": str(path), "output": str(saved), "model": codec.name}
         if tokens.exact and not levels:
             return {**done, "exact": True}
@@ -239,6 +255,9 @@ def train(
     init: Annotated[str | None, typer.Option(help="Start from this checkpoint's weights.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Train this long instead of the recipe's steps.")] = None,
     device: Device = "auto",
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the network: the digits' steps take a third less time.")
+    ] = False,
     evaluate_after: Annotated[
         bool, typer.Option("--evaluate/--no-evaluate", help="Measure the result at the end.")
     ] = True,
@@ -248,7 +267,9 @@ def train(
     from .evaluation import report
 
     folder = out or Path("runs") / Path(recipe).stem
-    training.train(recipe, data_dir, folder, resume=resume, init=init, minutes=minutes, device=device)
+    training.train(
+        recipe, data_dir, folder, resume=resume, init=init, minutes=minutes, device=device, compiled=compiled
+    )
     if evaluate_after and (folder / "config.json").is_file():  # the comparison prints its own table
         typer.echo(report.table(report.evaluate(str(folder), data_dir, device=device)["figures"]))
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .errors import InputError
 from .modalities import audio
+from .modalities.audio import AudioStream
 from .tokenizers.tokens import Tokens
 from .windows import WINDOW, plan, reach
 
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 
 @torch.inference_mode()
 def encode(
-    codec: Codec, source: str | os.PathLike | bytes, levels: int | None = None, max_seconds: float | None = None
+    codec: Codec,
+    source: str | os.PathLike | bytes | AudioStream,
+    levels: int | None = None,
+    max_seconds: float | None = None,
 ) -> Tokens:
     """A sound of any length -> `Tokens`, as ``codec.encode`` gives them; a window is in memory at a time.
 
     Args:
-        source: a path, or file bytes (read twice: for its peak, then for its samples).
+        source: a path or file bytes (read twice: for its peak, then for its samples), or what
+            `audio.stream_blocks` made of one, if its notes are of interest too.
         levels: how many residual levels to keep, 1..L (None: all).
         max_seconds: refuse longer sounds; None takes any length.
 
@@ -37,7 +42,7 @@ def encode(
     """
     _check(codec)
     levels, stride = codec._levels(levels), codec.tokenizer.stride
-    sound = audio.stream_blocks(source, max_seconds=max_seconds)
+    sound = source if isinstance(source, AudioStream) else audio.stream_blocks(source, max_seconds=max_seconds)
     samples = sound.meta["samples"]
     blocks, held, start = iter(sound), torch.zeros(0), 0  # held: the samples from `start` on
     kept = []

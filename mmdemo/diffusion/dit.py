@@ -93,7 +93,8 @@ class Attention(nn.Module):
         """(B, N, C) -> (B, N, C)"""
         batch, n, width = x.shape
         q, k, v = self.qkv(x).reshape(batch, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # (B, heads, N, C/heads)
-        q, k = rotate(self.q_norm(q), cos, sin), rotate(self.k_norm(k), cos, sin)
+        # The norms in full precision, also under autocast: mixed types take their slow path.
+        q, k = (rotate(norm(h.float()), cos, sin).to(v) for norm, h in ((self.q_norm, q), (self.k_norm, k)))
         if self.training and x.device.type == "cpu":
             # For short sequences the fused kernel's backward takes a third of the step on CPUs; this does not.
             weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(-1)
@@ -117,13 +118,26 @@ class Block(nn.Module):
         )
         self.table = nn.Parameter(torch.randn(6, width) / width**0.5)  # this block's offset to the shared modulation
 
-    def forward(self, x: Tensor, modulation: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """x (B, N, C), modulation (B, N, 6, C) -> (B, N, C)"""
+    def forward(self, x: Tensor, modulation: Tensor, cos: Tensor, sin: Tensor, runs: list[int]) -> Tensor:
+        """x (B, N, C), modulation (B, N or runs, 6, C): a row for each token, or each run of tokens -> (B, N, C)"""
         shift1, scale1, gate1, shift2, scale2, gate2 = (modulation + self.table).unbind(2)
-        h = F.layer_norm(x, x.shape[-1:]) * (1 + scale1) + shift1
-        x = x + gate1 * self.attention(h, cos, sin)
-        h = F.layer_norm(x, x.shape[-1:]) * (1 + scale2) + shift2
-        return x + gate2 * self.mlp(h)
+        h = modulated(F.layer_norm(x, x.shape[-1:]), 1 + scale1, shift1, runs)
+        x = modulated(self.attention(h, cos, sin), gate1, x, runs)
+        h = modulated(F.layer_norm(x, x.shape[-1:]), 1 + scale2, shift2, runs)
+        return modulated(self.mlp(h), gate2, x, runs)
+
+
+def modulated(x: Tensor, scale: Tensor, shift: Tensor, runs: list[int]) -> Tensor:
+    """``x * scale + shift``: x (B, N, C), the others with a row for each token, or one for each run of tokens.
+
+    Run by run, so that what all tokens of a stream share is never spread over them: a sixth of a training step.
+    """
+    rows, n = x.to(scale.dtype), x.shape[1]
+    if scale.shape[1] == n:
+        return torch.addcmul(shift, rows, scale)
+    shifts = shift.split(runs if shift.shape[1] == n else 1, dim=1)
+    parts = zip(shifts, rows.split(runs, dim=1), scale.split(1, dim=1), strict=True)
+    return torch.cat([torch.addcmul(*part) for part in parts], dim=1)
 
 
 # ------------------------------------------------------------------------------------------ model
@@ -196,12 +210,12 @@ class DiT(nn.Module):
         h = torch.cat(tokens, dim=1) + self.kind(self.owner)  # (B, N, C)
         modulation = self.modulate(self.time(time_features(when, config.width)))  # (B, streams or N, 6C)
         modulation = modulation.unflatten(-1, (6, -1))  # (B, streams or N, 6, C)
-        modulation = modulation if own else modulation[:, self.owner]  # (B, N, 6, C)
+        runs = [s.tokens for s in config.streams] + ([1] if config.styles else [])
         for block in self.blocks:
-            h = block(h, modulation, self.cos, self.sin)
+            h = block(h, modulation, self.cos, self.sin, runs)
         shift, scale = self.final
         h = F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
-        parts = h.split([s.tokens for s in config.streams] + ([1] if config.styles else []), dim=1)
+        parts = h.split(runs, dim=1)
         return {
             s.name: _from_tokens(self.outputs[s.name](part), s) for s, part in zip(config.streams, parts, strict=False)
         }

@@ -1,7 +1,11 @@
 """Speech tokenizer: 16 kHz mono, 50 frames a second, frame-level network with an ISTFT head.
 
-Log-magnitude STFT -> ConvNeXt blocks -> residual VQ -> ConvNeXt blocks -> magnitude and phase -> inverse STFT.
+STFT features -> ConvNeXt blocks -> residual VQ -> ConvNeXt blocks -> magnitude and phase -> inverse STFT.
 The network never sees single samples, so it is an order of magnitude cheaper than sample-level codecs.
+
+Magnitudes of long windows alone do not tell where in a frame a sound begins or a voice's pulses lie, and a decoder
+that is not told has to guess: its phases then disagree from frame to frame. So the encoder may also be given short
+windows and the phases of the low bins.
 Source of the head: Siuzdak 2023, "Vocos"; of the codec layout: Zeghidour et al. 2021, "SoundStream".
 """
 
@@ -26,6 +30,8 @@ class AudioTokenizerConfig:
 
     n_fft: int = 1280
     hop: int = 320  # 50 frames a second
+    subframes: int = 0  # the encoder also sees this many short windows within each frame
+    phase_bins: int = 0  # and the phases of this many of the lowest bins
     width: int = 256
     encoder_depth: int = 6
     decoder_depth: int = 8
@@ -39,6 +45,7 @@ class AudioTokenizer(Tokenizer):
 
     modality = "audio"
     window: Tensor
+    short_window: Tensor
 
     def __init__(self, config: AudioTokenizerConfig) -> None:
         super().__init__(config.bottleneck)
@@ -46,8 +53,13 @@ class AudioTokenizer(Tokenizer):
         self.stride = config.hop
         bins, width = config.n_fft // 2 + 1, config.width
         self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
+        features = bins + 2 * config.phase_bins
+        if config.subframes:
+            self.short_hop = config.hop // config.subframes
+            self.register_buffer("short_window", torch.hann_window(4 * self.short_hop), persistent=False)
+            features += config.subframes * (2 * self.short_hop + 1)
         self.encoder = nn.Sequential(
-            nn.Conv1d(bins, width, 1),
+            nn.Conv1d(features, width, 1),
             stack(width, config.encoder_depth, 1, config.kernel, config.expansion),
             ChannelNorm(width),
             nn.Conv1d(width, self.bottleneck.in_dim, 1),
@@ -66,14 +78,20 @@ class AudioTokenizer(Tokenizer):
         return self.encoder(self._features(x))
 
     def _features(self, x: Tensor) -> Tensor:
-        """(B, T) -> log magnitudes (B, bins, frames), roughly in [-1, 1]."""
-        n_fft, hop = self.config.n_fft, self.config.hop
-        frames = max(1, -(-x.shape[-1] // hop))
-        # "Same" padding: frame i sits over samples i*hop ... (i+1)*hop, zeros beyond the ends.
-        side = (n_fft - hop) // 2
-        x = F.pad(x.float(), (side, side + frames * hop - x.shape[-1]))
-        spectrum = torch.stft(x, n_fft, hop, window=self.window, center=False, return_complex=True)
-        return (spectrum.abs().clamp(min=1e-4).log10() + 1) / 2  # (B, bins, frames)
+        """(B, T) -> (B, features, frames), roughly in [-1, 1]: log magnitudes, then sines and cosines if any."""
+        config = self.config
+        frames = max(1, -(-x.shape[-1] // config.hop))
+        x = F.pad(x.float(), (0, frames * config.hop - x.shape[-1]))
+        spectrum = _stft(x, config.hop, self.window)  # (B, bins, frames)
+        features = [_log_magnitude(spectrum)]
+        if config.subframes:
+            short = _log_magnitude(_stft(x, self.short_hop, self.short_window))  # (B, short bins, frames * subframes)
+            features.append(short.unflatten(2, (frames, -1)).transpose(2, 3).flatten(1, 2))
+        if config.phase_bins:
+            low = spectrum[:, : config.phase_bins]
+            unit = low / low.abs().clamp(min=1e-4)
+            features += [unit.real, unit.imag]
+        return torch.cat(features, dim=1)
 
     def from_latent(self, z: Tensor, active: Tensor) -> Tensor:
         """(B, D, frames) -> waveform (B, frames * hop)."""
@@ -96,6 +114,19 @@ class AudioTokenizer(Tokenizer):
         norm = _overlap_add(squares, hop)
         side = (n_fft - hop) // 2
         return (wave / norm.clamp(min=1e-8))[:, side : length - side]
+
+
+def _stft(x: Tensor, hop: int, window: Tensor) -> Tensor:
+    """(B, T), T a multiple of hop -> (B, bins, T / hop) complex.
+
+    "Same" padding: frame i sits over samples i*hop ... (i+1)*hop, zeros beyond the ends.
+    """
+    side = (len(window) - hop) // 2
+    return torch.stft(F.pad(x, (side, side)), len(window), hop, window=window, center=False, return_complex=True)
+
+
+def _log_magnitude(spectrum: Tensor) -> Tensor:
+    return (spectrum.abs().clamp(min=1e-4).log10() + 1) / 2
 
 
 def _overlap_add(pieces: Tensor, hop: int) -> Tensor:

@@ -52,6 +52,7 @@ def train(
     minutes: float | None = None,
     device: str = "auto",
     quiet: bool = False,
+    compiled: bool = False,
 ) -> Path:
     """Train a recipe and write its checkpoint to ``out``; see ``mmdemo train --help``.
 
@@ -59,6 +60,7 @@ def train(
         name: a shipped recipe, or a TOML file.
         init: a checkpoint to start from (a warm start: weights only, the schedule begins anew); it may be narrower.
         minutes: train this long instead of ``steps`` (the learning-rate schedule then follows the clock).
+        compiled: see `Task.compile`.
     """
     recipe = read_recipe(name)
     if recipe.quantizer not in KINDS:
@@ -71,6 +73,8 @@ def train(
     task = make_task(recipe, data_dir, device)
     if init:
         warm_start(task.model, checkpoints.find(init))
+    if compiled:
+        task.compile()
     trainer = Trainer(task, out, minutes, quiet)
     if resume:
         trainer.resume()

@@ -138,6 +138,9 @@ class JointTask(Task):
 
     # ------------------------------------------------------------------------------ loss
 
+    def compile(self) -> None:
+        self.network.compile()
+
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
         x, when, targets, counted = {}, {}, {}, {}
         for s in self.streams:

@@ -57,6 +57,10 @@ class Task(ABC):
     def before_step(self, step: int) -> None:  # noqa: B027 - a hook, empty by default
         """Called before each step (the codebooks' k-means start hangs here)."""
 
+    def compile(self) -> None:
+        """Compile what each step runs (`torch.compile`): needs a C++ compiler, and a minute at the start."""
+        self.model.compile()
+
     def status(self) -> str:
         """More for the progress bar (codebook usage and perplexity)."""
         return ""

@@ -30,11 +30,15 @@ class SpectralLoss(nn.Module):
 
     Short windows judge onsets, long ones pitch (Yamamoto et al. 2020; mel part as in DAC, Kumar et al. 2023).
     The number of mel bins is capped for short windows: more would leave some filters empty.
+
+    Each call draws ``drawn`` of the windows: the gradient is right on average, and the transforms are half of a step.
     """
 
-    def __init__(self, sample_rate: int = 16_000, windows: tuple[int, ...] = (2048, 1024, 512, 256, 128)) -> None:
+    def __init__(
+        self, sample_rate: int = 16_000, windows: tuple[int, ...] = (2048, 1024, 512, 256, 128), drawn: int = 3
+    ) -> None:
         super().__init__()
-        self.windows = windows
+        self.windows, self.drawn = windows, drawn
         for n in windows:
             mels = min(80, max(5, n // 16))
             bank = torchaudio.functional.melscale_fbanks(n // 2 + 1, 0.0, sample_rate / 2, mels, sample_rate)
@@ -42,14 +46,15 @@ class SpectralLoss(nn.Module):
             self.register_buffer(f"window{n}", torch.hann_window(n))
 
     def forward(self, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Waveforms (B, T) -> (log-mel loss, magnitude loss), each a mean over the windows."""
+        """Waveforms (B, T) -> (log-mel loss, magnitude loss), each a mean over the windows drawn."""
         mel, loud = y.new_zeros(()), y.new_zeros(())
-        for n in self.windows:
+        windows = [self.windows[i] for i in torch.randperm(len(self.windows))[: self.drawn]]
+        for n in windows:
             a, b = self._magnitude(y, n), self._magnitude(x, n)  # (B, frames, bins)
             bank = getattr(self, f"bank{n}")
             mel = mel + F.l1_loss((a @ bank).clamp(min=1e-3).log10(), (b @ bank).clamp(min=1e-3).log10())
             loud = loud + F.l1_loss(a.sqrt(), b.sqrt()) / b.sqrt().mean()
-        return mel / len(self.windows), loud / len(self.windows)
+        return mel / len(windows), loud / len(windows)
 
     def _magnitude(self, wave: Tensor, n: int) -> Tensor:
         spectrum = torch.stft(wave, n, n // 4, window=getattr(self, f"window{n}"), return_complex=True)

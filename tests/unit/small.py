@@ -14,7 +14,14 @@ from mmdemo.tokenizers import build_tokenizer
 BOTTLENECK = {"dim": 4, "levels": 2, "codebook_size": 16}
 SMALL = {
     "image": {"width4": 8, "width8": 16, "depth4": 1, "depth8": 1, "bottleneck": BOTTLENECK},
-    "audio": {"width": 16, "encoder_depth": 1, "decoder_depth": 1, "bottleneck": BOTTLENECK},
+    "audio": {
+        "width": 16,
+        "subframes": 16,
+        "phase_bins": 8,
+        "encoder_depth": 1,
+        "decoder_depth": 1,
+        "bottleneck": BOTTLENECK,
+    },
 }
 
 

@@ -19,6 +19,8 @@ from mmdemo.tokenizers import build_tokenizer
 
 SMALL = {
     "width": 24,
+    "subframes": 16,
+    "phase_bins": 8,
     "encoder_depth": 2,
     "decoder_depth": 2,
     "bottleneck": {"dim": 4, "levels": 3, "codebook_size": 64},

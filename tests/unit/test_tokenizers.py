@@ -15,6 +15,8 @@ SMALL = {
         "bottleneck": {"dim": 4, "levels": 3, "codebook_size": 16},
     },
     "audio": {
+        "subframes": 16,
+        "phase_bins": 8,
         "width": 16,
         "encoder_depth": 2,
         "decoder_depth": 2,
@@ -83,6 +85,25 @@ def test_spectrum_head_inverts_the_stft():
     spectrum = torch.stft(padded, n_fft, hop, window=model.window, center=False, return_complex=True)
     # The outermost samples are covered by few windows, where the division is ill-conditioned.
     assert torch.allclose(model._istft(spectrum)[:, 320:-320], wave[:, 320:-320], atol=1e-4)
+
+
+def test_short_windows_and_phases_tell_when_a_wave_swings():
+    """A tone and the same tone upside down: to the long windows' magnitudes they are one and the same."""
+    tone = 0.3 * torch.sin(2 * torch.pi * 125 * torch.arange(16_000) / 16_000)[None]
+    pulses = torch.zeros(1, 16_000)
+    pulses[:, ::160] = 0.5
+    for extra, heard in (
+        ({"subframes": 0, "phase_bins": 0}, False),
+        ({"subframes": 0}, True),
+        ({"phase_bins": 0}, True),
+    ):
+        model = build("audio", **extra)
+        a, b = tone, -tone
+        if not extra.get("phase_bins", 1) and heard:  # short windows hear when pulses come, not their sign
+            a, b = pulses, pulses.roll(80, 1)
+        middle = slice(10, 40)  # away from the ends
+        difference = (model._features(a) - model._features(b))[..., middle].abs().max()
+        assert (difference > 0.1) == heard, (extra, difference)
 
 
 @pytest.mark.parametrize("encoder", ["conv", "gru"])
