@@ -49,6 +49,8 @@ class JointTask(Task):
         self.network, self.latents = DiT(config), Latents(config.streams)
         self.model = nn.ModuleDict({"network": self.network, "latents": self.latents}).to(device)
         self.streams = config.streams
+        shift = recipe.loss.get("shift", {})
+        self.shift = torch.tensor([float(shift.get(s.name, 0.0)) for s in self.streams])
         given = recipe.loss.get("given", {})
         self.given = torch.tensor([float(given.get(s.name, 1.0)) for s in self.streams])
         self._load(data_dir, int(recipe.data.get("pictures", 60_000)))
@@ -112,12 +114,15 @@ class JointTask(Task):
     def _times(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """A time per stream and sample: logit-normal, with the corners that conditional sampling visits.
 
+        "shift" moves a stream's times towards noise. A word is one of few: only near t = 1 is it not yet plain from its
+        own noisy latent, so that what else is given has to be read.
+
         With the shares of the recipe all streams are tied to one time, or one is clean (t = 0, a condition; "given"
         says how often which), and beside it another is clean too, pure noise (t = 1, "not given") or free. Clean and
         noise streams do not count in the loss.
         """
         k = len(self.streams)
-        t = torch.sigmoid(torch.randn(size, k, generator=generator))
+        t = torch.sigmoid(torch.randn(size, k, generator=generator) + self.shift)
         uniform = torch.rand(size, k, generator=generator)
         t = torch.where(torch.rand(size, 1, generator=generator) < 0.3, uniform, t)  # the ends need visits too
         draw = torch.rand(size, 3, generator=generator)
