@@ -147,7 +147,9 @@ class Trainer:
         if task.critic is not None:
             rate, betas = task.critic_settings()
             self.critic = Learner(task.critic, self.recipe, rate, betas, task.device)
-        self.average = {k: v.detach().clone() for k, v in task.model.named_parameters()} if self.recipe.ema else {}
+        # Of what is trained: averaging would turn a frozen -0.0 into 0.0, which is another fingerprint.
+        trained = {k: v for k, v in task.model.named_parameters() if v.requires_grad} if self.recipe.ema else {}
+        self.average = {k: v.detach().clone() for k, v in trained.items()}
 
     @property
     def progress(self) -> float:
@@ -197,8 +199,9 @@ class Trainer:
         if self.average:
             # Warm-up of the average (power 0.75): early weights are forgotten quickly.
             decay = min(self.recipe.ema, 1 - (1 + self.step) ** -0.75)
-            for k, v in self.task.model.named_parameters():
-                self.average[k].lerp_(v.detach(), 1 - decay)
+            parameters = dict(self.task.model.named_parameters())
+            for k, v in self.average.items():
+                v.lerp_(parameters[k].detach(), 1 - decay)
         return shown
 
     # ---------------------------------------------------------------------------- files
