@@ -30,25 +30,21 @@ class SpectralLoss(nn.Module):
 
     Short windows judge onsets, long ones pitch (Yamamoto et al. 2020; mel part as in DAC, Kumar et al. 2023).
     The number of mel bins is capped for short windows: more would leave some filters empty.
-
-    Each call draws ``drawn`` of the windows: the gradient is right on average, and the transforms are half of a step.
     """
 
-    def __init__(
-        self, sample_rate: int = 16_000, windows: tuple[int, ...] = (2048, 1024, 512, 256, 128), drawn: int = 3
-    ) -> None:
+    def __init__(self, sample_rate: int = 16_000, windows: tuple[int, ...] = (2048, 1024, 512, 256, 128)) -> None:
         super().__init__()
-        self.windows, self.drawn = windows, drawn
+        self.windows = windows
         for n in windows:
             mels = min(80, max(5, n // 16))
             bank = torchaudio.functional.melscale_fbanks(n // 2 + 1, 0.0, sample_rate / 2, mels, sample_rate)
             self.register_buffer(f"bank{n}", bank)  # (bins, mels)
             self.register_buffer(f"window{n}", torch.hann_window(n))
 
-    def forward(self, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Waveforms (B, T) -> (log-mel loss, magnitude loss), each a mean over the windows drawn."""
+    def forward(self, y: Tensor, x: Tensor, which: list[int] | None = None) -> tuple[Tensor, Tensor]:
+        """Waveforms (B, T) -> (log-mel loss, magnitude loss), each a mean over the windows (``which`` of them)."""
         mel, loud = y.new_zeros(()), y.new_zeros(())
-        windows = [self.windows[i] for i in torch.randperm(len(self.windows))[: self.drawn]]
+        windows = self.windows if which is None else [self.windows[i] for i in which]
         for n in windows:
             a, b = self._magnitude(y, n), self._magnitude(x, n)  # (B, frames, bins)
             bank = getattr(self, f"bank{n}")
