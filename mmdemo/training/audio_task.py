@@ -15,7 +15,6 @@ from .losses import SpectralLoss
 from .recipe import Recipe
 from .tokenizer_task import TokenizerTask
 
-
 WINDOWS = 3  # of the spectral loss, drawn anew at each step
 
 

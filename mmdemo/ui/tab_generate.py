@@ -197,10 +197,10 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
         vs: str,
         edit: str,
         strength: float,
-        to: int | None,
-        audio: str,
-        recording: Any,
         request: gr.Request,
+        to: int | None = None,  # what may be None has that default: a client then need not give it
+        audio: str | None = None,
+        recording: Any = None,
     ) -> Iterator[tuple[Any, Any]]:
         """Generate pictures, sounds and words of digits from any of them, and watch every step.
 
@@ -218,9 +218,9 @@ def _connect(tab: GenerateTab, form: Form, player: Player, maths: gr.Markdown) -
             edit: what of the picture, sound or word given is made anew: "image:00ff" is a mask over the positions of
                 its latent in hex, "image:" the whole; empty for nothing.
             strength: of a variation, from 0 (as given) to 1 (from pure noise).
-            to: a second seed that the results lead to; empty for none.
-            audio: a voice as it stands in a link; empty for none.
-            recording: a sound file, used before `audio`.
+            to: a second seed that the results lead to; none if left out.
+            audio: a voice as it stands in a link; none if left out.
+            recording: a sound file, used before `audio`; none if left out.
         """
         values = (text, want, image, steps, sampler, guidance, speaker, seed, n, vs, edit, strength, to, audio)
         fields = dict(zip(ORDER, values, strict=True))

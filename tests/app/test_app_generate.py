@@ -66,6 +66,13 @@ def test_a_run_through_the_api(client):
     assert len(tokens["image"]) == len(tokens["audio"]) == 2
 
 
+def test_a_program_need_give_nothing_but_what_it_wants(client):
+    job = client.submit(text="seven", steps=2, n=1, api_name="/generate")
+    job.result(timeout=120)
+    tokens = json.loads(job.outputs()[-1][0])["end"]["tokens"]["a"]
+    assert len(tokens["image"]) == len(tokens["audio"]) == 1
+
+
 def test_the_same_settings_give_the_same_result_and_another_seed_another(client):
     assert final(client) == final(client) != final(client, seed=1)
 
