@@ -14,7 +14,6 @@ from torch import Tensor
 
 from .errors import InputError
 from .modalities import audio
-from .modalities.audio import AudioStream
 from .tokenizers.tokens import Tokens
 from .windows import WINDOW, plan, reach
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 @torch.inference_mode()
 def encode(
     codec: Codec,
-    source: str | os.PathLike | bytes | AudioStream,
+    source: str | os.PathLike | bytes | audio.AudioStream,
     levels: int | None = None,
     max_seconds: float | None = None,
 ) -> Tokens:
@@ -42,7 +41,7 @@ def encode(
     """
     _check(codec)
     levels, stride = codec._levels(levels), codec.tokenizer.stride
-    sound = source if isinstance(source, AudioStream) else audio.stream_blocks(source, max_seconds=max_seconds)
+    sound = source if isinstance(source, audio.AudioStream) else audio.stream_blocks(source, max_seconds=max_seconds)
     samples = sound.meta["samples"]
     blocks, held, start = iter(sound), torch.zeros(0), 0  # held: the samples from `start` on
     kept = []
@@ -59,16 +58,20 @@ def encode(
     return codec.wrap(torch.cat(kept, 1), sound.meta)
 
 
-@torch.inference_mode()
 def decode(codec: Codec, tokens: Tokens, levels: int | None = None) -> Iterator[Tensor]:
     """`Tokens` of a sound -> its samples in blocks (t,) at 16 kHz, together those of ``codec.decode_tensor``.
 
     Raises:
-        InputError: as ``codec.decode`` does.
+        InputError: as ``codec.decode`` does, at the call: before a caller opens the file that the blocks go to.
     """
     _check(codec)
     codec.check(tokens)
-    codes = (tokens if levels is None else tokens.truncate(levels)).codes
+    return _blocks(codec, tokens if levels is None else tokens.truncate(levels))
+
+
+@torch.inference_mode()
+def _blocks(codec: Codec, tokens: Tokens) -> Iterator[Tensor]:
+    codes = tokens.codes
     stride, samples = codec.tokenizer.stride, tokens.meta["samples"]
     for [(a, b)], [(t0, t1)] in plan([codes.shape[1]], WINDOW["audio"], reach(codec.tokenizer.decoder)):
         wave = codec.tokenizer.decode(codes[None, :, a:b].to(codec.device))[0]  # ((b - a) * stride,)

@@ -52,3 +52,11 @@ def test_what_was_done_to_an_input_is_said(tmp_path, model):
     assert notes and all(isinstance(n, str) for n in notes)
     plain = run("encode", tmp_path / "a.wav", "-o", tmp_path / "a.mmt", "--model", model)
     assert all(n in plain.stderr for n in notes) and notes[0] not in plain.stdout
+
+
+def test_a_refused_decoding_leaves_the_file_that_was_there(sound, model):
+    kept = sound.with_name("kept.wav")
+    kept.write_bytes(b"what was there")
+    run("encode", sound, "-o", sound.with_suffix(".mmt"), "--model", model)
+    run("decode", sound.with_suffix(".mmt"), "-o", kept, "--levels", "99", code=1)
+    assert kept.read_bytes() == b"what was there"
