@@ -72,7 +72,7 @@ def train(
         return out
     task = make_task(recipe, data_dir, device)
     if init:
-        warm_start(task.model, checkpoints.find(init))
+        warm_start(task.exported, checkpoints.find(init))
     if compiled:
         task.compile()
     trainer = Trainer(task, out, minutes, quiet)

@@ -11,7 +11,7 @@ from ..config import from_dict
 from ..errors import InputError
 from . import data
 from .discriminators import Critic, CriticConfig
-from .losses import SpectralLoss
+from .losses import EnvelopeLoss, SpectralLoss
 from .recipe import Recipe
 from .tokenizer_task import TokenizerTask
 
@@ -33,6 +33,8 @@ class AudioTask(TokenizerTask):
         self.speech = [s for s in speech if len(s) > self.segment]
         self.digits = [d for d in digits if len(d) < self.segment]
         self.spectral = SpectralLoss().to(device)
+        self.envelope = EnvelopeLoss().to(device)
+        self.envelope_weight = float(recipe.loss.get("envelope", 0.0))
         self.mel_weight = float(recipe.loss.get("mel", 10.0))
         self.magnitude_weight = float(recipe.loss.get("magnitude", 6.0))
 
@@ -68,8 +70,9 @@ class AudioTask(TokenizerTask):
         with torch.autocast(self.device.type, enabled=False):
             # Some of the windows: the gradient is right on average, and their transforms are half of a step.
             mel, magnitude = self.spectral(y.float(), batch["x"], batch["windows"][:WINDOWS].tolist())
-        loss = self.mel_weight * mel + self.magnitude_weight * magnitude
-        return loss, {"mel": mel.item(), "magnitude": magnitude.item()}
+            envelope = self.envelope(y.float(), batch["x"])
+        loss = self.mel_weight * mel + self.magnitude_weight * magnitude + self.envelope_weight * envelope
+        return loss, {"mel": mel.item(), "magnitude": magnitude.item(), "envelope": envelope.item()}
 
 
 def _int(below: int, generator: torch.Generator) -> int:

@@ -30,6 +30,11 @@ class Task(ABC):
     device: torch.device
     critic: nn.Module | None = None  # trained against the model with an optimizer of its own; never exported
 
+    @property
+    def exported(self) -> nn.Module:
+        """What a checkpoint holds, and a training can start from: the model, without what only serves training."""
+        return self.model
+
     @abstractmethod
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         """A training batch, drawn only with ``generator`` so that step k is the same after a resume."""
