@@ -30,7 +30,7 @@ class ImageTask(TokenizerTask):
         shares = settings.get("shares", {"photographs": 1.0})
         self.sources = [getattr(self, f"_{name}") for name in shares]
         self.weights = torch.tensor([float(v) for v in shares.values()])
-        self.scales = {k: float(v) for k, v in recipe.loss.items() if k in ("l1", "mse", "gradient")}
+        self.scales = {k: float(v) for k, v in recipe.loss.items() if k in ("l1", "mse", "psnr", "gradient")}
         # Larger pictures hold more crops and are drawn more often, but not so much that small ones vanish.
         self.photo_weights = torch.tensor([float(p.shape[1] * p.shape[2]) for p in self.photos]).sqrt()
 

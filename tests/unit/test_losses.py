@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmdemo.training.losses import EnvelopeLoss, SpectralLoss
+from mmdemo.training.losses import EnvelopeLoss, SpectralLoss, picture_loss
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +49,16 @@ def test_envelopes_forgive_phases_and_spectra_do_not_forgive_loudness(speech):
     mel, magnitude = SpectralLoss()(0.5 * speech, speech)
     assert mel == pytest.approx(0.30, abs=0.03)  # log10 of 2
     assert magnitude == pytest.approx(1 - 0.5**0.5, abs=0.03)
+
+
+def test_pictures_in_decibels_gain_in_proportion():
+    """Halving an error is worth the same at any size to the logarithm, and four times less at half the size to MSE."""
+    x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    far, near = 0.1 * torch.ones_like(x), 0.05 * torch.ones_like(x)
+    only = {"l1": 0.0, "mse": 0.0, "gradient": 0.0}
+    gains = [
+        float(picture_loss(x + a, x, **only, psnr=1.0) - picture_loss(x + a / 2, x, **only, psnr=1.0))
+        for a in (far, near)
+    ]
+    assert gains == pytest.approx([0.602, 0.602], abs=0.01)  # 6 dB
+    assert picture_loss(x, x, **only, psnr=1.0) == pytest.approx(-5)  # no error at all: finite
