@@ -191,7 +191,7 @@ class DiT(nn.Module):
         x: dict[str, Tensor],
         t: dict[str, Tensor],
         style: Tensor | None = None,
-        middle: list[Tensor] | None = None,
+        hidden: list[Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """One network evaluation.
 
@@ -199,8 +199,8 @@ class DiT(nn.Module):
             x: per stream (B, D, *shape), scaled to unit variance. t: per stream (B,) in [0, 1], or (B, tokens) where
                 the tokens of a stream differ (parts of it are kept clean while the rest is made).
             style: (B,) int64, `any_style` where not given (None: nowhere given).
-            middle: if given, each stream's mean token after half of the blocks is appended, (B, C) each: what the
-                network has understood of it by then, for auxiliary losses.
+            hidden: if given, each stream's mean token after the last block is appended, (B, C) each: what the network
+                has understood, for auxiliary losses.
 
         Returns:
             per stream (B, D, *shape): the velocity (see `schedule.Process.target`).
@@ -219,10 +219,10 @@ class DiT(nn.Module):
         modulation = self.modulate(self.time(time_features(when, config.width)))  # (B, streams or N, 6C)
         modulation = modulation.unflatten(-1, (6, -1))  # (B, streams or N, 6, C)
         runs = [s.tokens for s in config.streams] + ([1] if config.styles else [])
-        for i, block in enumerate(self.blocks):
+        for block in self.blocks:
             h = block(h, modulation, self.cos, self.sin, runs)
-            if middle is not None and i == len(self.blocks) // 2 - 1:
-                middle += [part.mean(1) for part in h.split(runs, dim=1)[: len(config.streams)]]
+        if hidden is not None:
+            hidden += [part.mean(1) for part in h.split(runs, dim=1)[: len(config.streams)]]
         shift, scale = self.final
         h = F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
         parts = h.split(runs, dim=1)

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .beam import beam_search
 from .kmeans import kmeans, nearest
 
 KINDS = ("rvq", "vq", "gaussian")
@@ -31,6 +32,7 @@ class BottleneckConfig:
     restart_below: float = 0.1  # restart a code used less than this share of its fair part of the batch
     commitment: float = 0.25  # weight of the commitment loss
     kl: float = 1e-3  # weight of the KL term, "gaussian" only
+    beam: int = 1  # beginnings kept when codes are searched level by level; 1: the nearest codeword each (greedy)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -175,13 +177,9 @@ class ResidualVQ(nn.Module):
     def encode(self, z: Tensor, levels: int | None = None) -> Tensor:
         """Latents (B, D, *pos) -> codes (B, levels, *pos) int64."""
         batch, dim = z.shape[:2]
-        residual = z.float().movedim(1, -1).reshape(-1, dim)
-        codes = []
-        for level in range(self.levels if levels is None else levels):
-            code = nearest(residual, self.codebooks[level])
-            residual = residual - self.codebooks[level][code]
-            codes.append(code.reshape(batch, *z.shape[2:]))
-        return torch.stack(codes, dim=1)
+        books = self.codebooks if levels is None else self.codebooks[:levels]
+        codes = beam_search(z.float().movedim(1, -1).reshape(-1, dim), books, self.config.beam)  # (N, levels)
+        return codes.reshape(batch, *z.shape[2:], len(books)).movedim(-1, 1)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, l, *pos), l <= L -> sum of codewords (B, D, *pos)."""

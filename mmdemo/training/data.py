@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -87,7 +88,27 @@ def mnist(root: Path, train: bool) -> tuple[Tensor, Tensor]:
 
     need(root / "MNIST" / "raw", "MNIST")
     data = MNIST(str(root), train=train)
-    return torch.nn.functional.pad(data.data, (2, 2, 2, 2)), data.targets
+    return F.pad(data.data, (2, 2, 2, 2)), data.targets
+
+
+def slanted(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """The same digits as other hands may hold the pen: (N, H, W) uint8 -> (N, H, W) uint8.
+
+    Each turned by up to 10 degrees, slanted by up to 0.15, a tenth larger or smaller, moved by up to 1.5 pixels.
+    """
+    n, side = len(pictures), pictures.shape[-1]
+    turn, slant, scale, across, down = (2 * torch.rand(5, n, generator=generator) - 1).unbind()
+    turn, slant, scale = 0.1745 * turn, 0.15 * slant, 1 + 0.1 * scale
+    across, down = 3 / side * across, 3 / side * down  # in units of half a side
+    rows = [
+        torch.stack([scale * turn.cos(), scale * (slant - turn.sin()), across], 1),
+        torch.stack([scale * turn.sin(), scale * turn.cos(), down], 1),
+    ]
+    parts = []
+    for theta, x in zip(torch.stack(rows, 1).split(4096), pictures.split(4096), strict=True):  # theta (n, 2, 3)
+        grid = F.affine_grid(theta, [len(x), 1, side, side], align_corners=False)
+        parts.append(F.grid_sample(x[:, None].float(), grid, align_corners=False)[:, 0].round().to(torch.uint8))
+    return torch.cat(parts)
 
 
 # ---------------------------------------------------------------------------------------------- sound

@@ -42,7 +42,7 @@ class JointTask(Task):
                 ("clean_too", 0.1),  # or one given as well
                 ("absent", 0.2),  # none given: one not given
                 ("style_dropout", 0.5),
-                ("reading", 0.0),  # weight of the digit read from each stream's tokens
+                ("reading", 0.0),  # weight of the loss of the digit read from each stream's tokens
             )
         }
         torch.manual_seed(recipe.seed)
@@ -56,13 +56,14 @@ class JointTask(Task):
         self.streams = config.streams
         shift = recipe.loss.get("shift", {})
         self.shift = torch.tensor([float(shift.get(s.name, 0.0)) for s in self.streams])
+        self.slanted: list[Tensor] = []  # the pictures drawn otherwise, (N, D, *shape) each
         given = recipe.loss.get("given", {})
         self.given = torch.tensor([float(given.get(s.name, 1.0)) for s in self.streams])
-        self._load(data_dir, int(recipe.data.get("pictures", 60_000)))
+        self._load(data_dir, int(recipe.data.get("pictures", 60_000)), int(recipe.data.get("slanted", 0)))
 
     # ------------------------------------------------------------------------------ data
 
-    def _load(self, data_dir: Path, pictures: int) -> None:
+    def _load(self, data_dir: Path, pictures: int, slanted: int) -> None:
         digits, labels = data.mnist(data_dir, train=True)
         digits, labels = digits[:pictures], labels[:pictures]
         colour = digits[:, None].expand(-1, 3, -1, -1)
@@ -84,6 +85,10 @@ class JointTask(Task):
         for name, (z, _) in self.store.items():
             self.latents.cpu().measure(name, z)
             self.store[name] = (self.latents.normalise(name, z), self.store[name][1])
+        generator = torch.Generator().manual_seed(self.recipe.seed)
+        for _ in range(slanted):
+            z = self._encode("image", data.slanted(digits, generator)[:, None].expand(-1, 3, -1, -1))
+            self.slanted.append(self.latents.normalise("image", z).half())  # there are many, and each is a condition
         self.latents.to(self.device)
         self.by_digit = {k: [(y == d).nonzero()[:, 0] for d in range(10)] for k, (_, y) in self.store.items()}
 
@@ -104,17 +109,25 @@ class JointTask(Task):
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         size = self.recipe.batch_size
         digits = torch.randint(10, (size,), generator=generator)
-        out: dict[str, Tensor] = {"digit": digits}
+        out: dict[str, Tensor] = {"digit": digits, **self._times(size, generator)}
         for name, (z, _) in self.store.items():
             places = [self.by_digit[name][d] for d in digits.tolist()]
             rows = torch.stack([p[torch.randint(len(p), (1,), generator=generator)][0] for p in places])
             out[name] = z[rows]
+            if name == "image" and self.slanted:
+                self._slant(out[name], rows, out["t_image"] == 0, generator)
             if name == "audio":
                 out["style"] = self.speaker[rows]
         drop = torch.rand(size, generator=generator) < self.settings["style_dropout"]
         out["style"] = torch.where(drop, torch.full_like(out["style"], self.network.any_style), out["style"])
         out |= {f"eps_{s.name}": torch.randn(out[s.name].shape, generator=generator) for s in self.streams}
-        return {**out, **self._times(size, generator)}
+        return out
+
+    def _slant(self, z: Tensor, rows: Tensor, given: Tensor, generator: torch.Generator) -> None:
+        """Give some of the given pictures slanted, in place: more hands to read, while what is made stays as it is."""
+        copies = torch.randint(len(self.slanted) + 1, (len(z),), generator=generator)
+        for i in (given & (copies > 0)).nonzero()[:, 0].tolist():
+            z[i] = self.slanted[copies[i] - 1][rows[i]].float()
 
     def _times(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """A time per stream and sample: logit-normal, with the corners that conditional sampling visits.
@@ -164,24 +177,24 @@ class JointTask(Task):
             targets[s.name] = self.process.target(x0, eps, wide)
             when[s.name] = t
             counted[s.name] = ((t > 0) & (t < 1)).float()
-        middle: list[Tensor] | None = [] if self.settings["reading"] else None
-        out = self.network(x, when, batch["style"], middle)
+        hidden: list[Tensor] | None = [] if self.settings["reading"] else None
+        out = self.network(x, when, batch["style"], hidden)
         parts = {}
         for s in self.streams:  # a mean per stream: few text tokens are not drowned by many picture tokens
             each = (out[s.name].float() - targets[s.name]).square().flatten(1).mean(1)  # (B,)
             parts[s.name] = (each * counted[s.name]).sum() / counted[s.name].sum().clamp(min=1)
-        if middle:
-            parts["digit"] = self.settings["reading"] * self._reading(middle, batch["digit"])
+        if hidden:
+            parts["digit"] = self.settings["reading"] * self._reading(hidden, batch["digit"])
         return sum(parts.values()), {k: v.item() for k, v in parts.items()}
 
-    def _reading(self, middle: list[Tensor], digit: Tensor) -> Tensor:
-        """Cross-entropy of the digit read by a linear layer from each stream's mean token halfway, (B, C) each.
+    def _reading(self, hidden: list[Tensor], digit: Tensor) -> Tensor:
+        """Cross-entropy of the digit read by a linear layer from each stream's mean token at the end, (B, C) each.
 
         A word says the same in three spellings, a digit is drawn in a thousand ways: through the noise of what is
         made, what is given gets learned slowly. Said outright it is learned soon. (Auxiliary losses on the hidden
         features of a diffusion transformer: Yu et al. 2024, "REPA"; there the features of an image encoder.)
         """
-        read = [reader(h.float()) for reader, h in zip(self.readers, middle, strict=True)]
+        read = [reader(h.float()) for reader, h in zip(self.readers, hidden, strict=True)]
         return torch.stack([F.cross_entropy(r, digit) for r in read]).mean()
 
     def export(self, folder: Path, notes: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""Training of the joint transformer: the digit is read from its tokens halfway, and what reads it is not shipped."""
+"""Training of the joint transformer: the digit is read from its tokens at the end, and what reads it is not shipped."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def recipe(reading: float, steps: int = 60) -> Recipe:
 def task(monkeypatch):
     """Digits as ten points in each latent space, with a little spread."""
 
-    def load(self, data_dir, pictures):
+    def load(self, data_dir, pictures, slanted):
         generator = torch.Generator().manual_seed(0)
         labels = torch.arange(10).repeat_interleave(20)
         self.speaker = torch.zeros(len(labels), dtype=torch.long)
@@ -44,7 +44,7 @@ def task(monkeypatch):
     return lambda reading: joint_task.JointTask(recipe(reading), torch.device("cpu"), None)
 
 
-def test_digits_are_read_halfway_and_the_readers_are_not_shipped(task, tmp_path):
+def test_digits_are_read_and_the_readers_are_not_shipped(task, tmp_path):
     trained = task(0.5)
     losses = []
     plain = trained.loss
@@ -69,15 +69,40 @@ def test_without_reading_the_readers_stay_as_they_are(task, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(before, trained.readers.parameters()))
 
 
-def test_the_middle_is_what_the_first_half_of_the_blocks_gives():
+def test_what_is_hidden_is_what_the_outputs_are_made_of():
     torch.manual_seed(0)
-    config = DiTConfig([Stream(**s) for s in STREAMS], ["a"], width=32, depth=4, heads=2)
+    config = DiTConfig([Stream(**s) for s in STREAMS], ["a"], width=32, depth=2, heads=2)
     network = DiT(config).eval()
-    for block in network.blocks[2:]:
-        block.register_forward_hook(lambda module, args, out: torch.full_like(out, torch.nan))  # the rest plays no part
+    last = []
+    network.blocks[-1].register_forward_hook(lambda module, args, out: last.append(out))
     x = {s.name: torch.randn(3, s.dim, *s.shape) for s in config.streams}
     t = {s.name: torch.rand(3) for s in config.streams}
-    middle: list[torch.Tensor] = []
-    network(x, t, None, middle)
-    assert [m.shape for m in middle] == [(3, 32)] * 3
-    assert all(m.isfinite().all() for m in middle)
+    hidden: list[torch.Tensor] = []
+    network(x, t, None, hidden)
+    image, audio, text, _ = last[0].split([4, 2, 2, 1], dim=1)
+    assert all(torch.allclose(h, part.mean(1)) for h, part in zip(hidden, (image, audio, text), strict=True))
+
+
+def test_only_pictures_that_are_given_are_slanted(task):
+    trained = task(0.0)
+    z, _ = trained.store["image"]
+    trained.slanted = [torch.full_like(z, 7.0).half(), torch.full_like(z, 8.0).half()]
+    batch = trained.batch(torch.Generator().manual_seed(0))
+    given, changed = batch["t_image"] == 0, (batch["image"] >= 7).flatten(1).all(1)
+    assert given.sum() > changed.sum() > 0.3 * given.sum()  # two copies of three
+    assert not changed[~given].any()
+
+
+def test_slanted_digits_are_the_same_digits_moved_a_little():
+    from mmdemo.training.data import slanted
+
+    stroke = torch.zeros(64, 32, 32, dtype=torch.uint8)
+    stroke[:, 6:26, 15:17] = 255
+    made = slanted(stroke, torch.Generator().manual_seed(0))
+    assert made.shape == stroke.shape and made.dtype == torch.uint8
+    assert len(made.unique(dim=0)) == 64  # each in its own way
+    ink = made.float().sum((1, 2)) / stroke.float().sum((1, 2))
+    assert ink.min() > 0.7 and ink.max() < 1.35  # a tenth larger or smaller in each direction
+    rows = torch.arange(32.0)
+    middle = (made.float().sum(1) * rows).sum(1) / made.float().sum((1, 2))
+    assert (middle - 15.5).abs().max() < 2.5 and middle.std() > 0.3
