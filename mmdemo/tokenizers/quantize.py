@@ -186,6 +186,16 @@ class ResidualVQ(nn.Module):
         words = [self.codebooks[level][codes[:, level]] for level in range(codes.shape[1])]
         return torch.stack(words).sum(0).movedim(-1, 1)
 
+    @torch.no_grad()
+    def coded(self, z: Tensor, active: Tensor) -> Quantized:
+        """As ``forward``, but with the codes of ``encode``: no gradients, nothing learned, no loss."""
+        codes = self.encode(z)
+        total = torch.zeros_like(z, dtype=torch.float32)
+        for level in range(self.levels):
+            on = (active > level).reshape(-1, *[1] * (z.ndim - 1))  # (B, 1, ...)
+            total += on * self.codebooks[level][codes[:, level]].movedim(-1, 1)
+        return Quantized(total, codes, z.new_zeros(()), active)
+
     def usage(self) -> tuple[list[float], list[float]]:
         """Share of codes in use and perplexity per level, from the EMA counts."""
         share = self.ema_count / self.ema_count.sum(1, keepdim=True).clamp(min=1e-9)  # (L, K)

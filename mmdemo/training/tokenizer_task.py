@@ -84,11 +84,10 @@ class TokenizerTask(Task):
             active = dropout_levels(len(batch["x"]), self.model.levels, self.dropout, generator).to(self.device)
         if not self.frozen:
             return self.model(batch["x"], active)
-        # In full precision, as codes are made when the tokenizer is used; in eval mode the codebooks hold still.
+        # In full precision and by the same search as when the tokenizer is used: the decoder gets what it will get.
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            bottleneck = self.model.bottleneck.train(not self.model.levels)
             z = self.model.to_latent(batch["x"])
-            quantized = bottleneck(z, active, self.model.position_mask(batch["x"]))
+            quantized = self.model.bottleneck(z) if active is None else self.model.rvq.coded(z, active)
         return TokenizerOutput(self.model.from_latent(quantized.z, quantized.active), quantized)
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:

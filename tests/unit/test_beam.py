@@ -63,3 +63,14 @@ def test_the_bottleneck_searches_as_its_config_says(problem):
         rvq.codebooks.copy_(books)
         assert torch.equal(rvq.encode(z)[3, :, 7], beam_search(vectors, books, beam)[67])
         assert torch.equal(rvq.encode(z, 2)[3, :, 7], beam_search(vectors, books[:2], beam)[67])
+
+
+def test_a_batch_with_its_own_levels_gets_the_sums_of_its_codewords(problem):
+    vectors, books = problem
+    z = vectors.reshape(10, 20, 4).movedim(-1, 1)
+    rvq = ResidualVQ(BottleneckConfig(dim=4, levels=3, codebook_size=8, beam=4))
+    rvq.codebooks.copy_(books)
+    active = torch.arange(10) % 3 + 1
+    out = rvq.coded(z, active)
+    for row, levels in enumerate(active.tolist()):
+        assert torch.allclose(out.z[row], rvq.decode(rvq.encode(z)[row : row + 1, :levels])[0], atol=1e-6)
