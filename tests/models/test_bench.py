@@ -1,0 +1,32 @@
+"""`mmdemo bench` on the shipped checkpoints: every figure is there and is a time (how short, no test can say)."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from mmdemo.cli import app
+from mmdemo.errors import InputError
+from mmdemo.evaluation import bench
+
+
+@pytest.mark.parametrize("name", ["image", "audio", "text", "digits"])
+def test_every_figure_is_a_time(name, monkeypatch):
+    monkeypatch.setattr(bench, "RUNS", 1)
+    result = CliRunner().invoke(app, ["bench", name, "--device", "cpu", "--json"])
+    assert result.exit_code == 0, result.output
+    figures = {f["name"]: f for f in json.loads(result.stdout)["figures"]}
+    times = [f["value"] for f in figures.values() if f["unit"] == "s"]
+    assert len(times) >= 2 and all(0 < t < 300 for t in times)
+    if name == "digits":
+        first, whole = figures["first preview"]["value"], max(times)
+        assert first < whole
+        assert figures["previews of every heun step add to that"]["value"] > -0.5
+    elif name != "text":
+        both = next(f["value"] for n, f in figures.items() if n.startswith("both"))
+        assert both == pytest.approx(sum(times) - both)
+
+
+def test_a_judge_has_nothing_to_time():
+    with pytest.raises(InputError, match="judge"):
+        bench.bench("judges/image")
