@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from mmdemo.ui.beam_note import beam_note
 from mmdemo.ui.i18n import tr
 from mmdemo.ui.picture import Picture, stride_of
 
@@ -18,6 +19,7 @@ def explain(picture: Picture, lang: str) -> str:
     text = tr(
         "image.explain",
         lang,
+        beam=beam_note(picture.codec, lang),
         width=width,
         height=height,
         rows=rows,

@@ -14,6 +14,7 @@ from torch import Tensor
 from torchaudio.functional import loudness, melscale_fbanks
 
 from mmdemo.evaluation import classical, metrics
+from mmdemo.ui.beam_note import beam_note
 from mmdemo.ui.clip import RATE, Clip, Scores, said
 from mmdemo.ui.components.common import tiles
 from mmdemo.ui.components.compare import notes_html
@@ -250,6 +251,7 @@ def maths(codec: Any, clip: Clip, levels: int, lang: str) -> str:
         frames=frames,
         dim=codec.codebook(0).shape[-1],
         K=size,
+        beam=beam_note(codec, lang),
         code_bits=tokens.code_bits,
         levels=levels,
         total_levels=tokens.levels,

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmdemo.evaluation import classical, metrics
 from mmdemo.evaluation.text_diff import character_diff
+from mmdemo.ui.beam_note import beam_note
 from mmdemo.ui.components import chips, compare, picker
 from mmdemo.ui.components.common import tiles
 from mmdemo.ui.components.spans import Span, spans
@@ -194,6 +195,7 @@ def maths(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str) 
         levels=levels,
         total_levels=tokens.levels,
         K=K,
+        beam=beam_note(codec, lang),
         bits_per_code=tokens.code_bits,
         plain=positions * levels * tokens.code_bits,
         bits=round(bits),

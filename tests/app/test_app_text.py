@@ -129,6 +129,7 @@ def test_typing_shows_text_tiles_chips_and_mathematics(tab: TextTab):
     assert picker == ""
     assert "Characters10" in text_of(tiles) and "Bytes18" in text_of(tiles)
     assert "{" not in re.sub(r"\$\$.*?\$\$|\$.*?\$|`.*?`", "", maths, flags=re.S)  # every number is filled in
+    assert "best 4 ways" in maths  # this codec searches its codes with a beam of 4
     assert [name for _, name, _ in json.loads(save)] == ["text.mmt", "text.txt"]
 
 
