@@ -98,7 +98,9 @@ def grids(name: str, codec: Codec | None, recipe: Recipe, data_dir: Path) -> Ite
             yield from codec.tokenizer.encode(chunk[:, None].expand(-1, 3, -1, -1).float() / 255).to(torch.int16)
     elif name == "speech" and codec:
         files = data.speech_files(data_dir, "train") + data.fsdd_files(data_dir, train=True)
-        yield torch.cat([_codes(codec, clip) for clip in data.clips(files)], -1)
+        third = codec.tokenizer.stride // 3  # of a frame: the same speech, cut into frames otherwise, has other codes
+        clips = [clip[shift:] for shift in (0, third, 2 * third) for clip in data.clips(files)]
+        yield torch.cat([_codes(codec, clip) for clip in clips], -1)
     else:
         for text in _texts(name, data_dir):
             yield _codes(codec, text) if codec else text[None].to(torch.int16)
