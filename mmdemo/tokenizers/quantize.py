@@ -175,11 +175,12 @@ class ResidualVQ(nn.Module):
 
     @torch.no_grad()
     def encode(self, z: Tensor, levels: int | None = None) -> Tensor:
-        """Latents (B, D, *pos) -> codes (B, levels, *pos) int64."""
+        """Latents (B, D, *pos) -> codes (B, levels, *pos) int64: the first levels of what all levels would be."""
         batch, dim = z.shape[:2]
-        books = self.codebooks if levels is None else self.codebooks[:levels]
-        codes = beam_search(z.float().movedim(1, -1).reshape(-1, dim), books, self.config.beam)  # (N, levels)
-        return codes.reshape(batch, *z.shape[2:], len(books)).movedim(-1, 1)
+        greedy = self.config.beam == 1  # then no level depends on those after it
+        books = self.codebooks[:levels] if greedy else self.codebooks
+        codes = beam_search(z.float().movedim(1, -1).reshape(-1, dim), books, self.config.beam)  # (N, L)
+        return codes.reshape(batch, *z.shape[2:], len(books)).movedim(-1, 1)[:, :levels]
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, l, *pos), l <= L -> sum of codewords (B, D, *pos)."""

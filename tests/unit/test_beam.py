@@ -62,7 +62,7 @@ def test_the_bottleneck_searches_as_its_config_says(problem):
         rvq = ResidualVQ(BottleneckConfig(dim=4, levels=3, codebook_size=8, beam=beam))
         rvq.codebooks.copy_(books)
         assert torch.equal(rvq.encode(z)[3, :, 7], beam_search(vectors, books, beam)[67])
-        assert torch.equal(rvq.encode(z, 2)[3, :, 7], beam_search(vectors, books[:2], beam)[67])
+        assert torch.equal(rvq.encode(z, 2), rvq.encode(z)[:, :2])  # a level's codes do not depend on how many are kept
 
 
 def test_a_batch_with_its_own_levels_gets_the_sums_of_its_codewords(problem):
