@@ -184,17 +184,19 @@ class ResidualVQ(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, l, *pos), l <= L -> sum of codewords (B, D, *pos)."""
-        words = [self.codebooks[level][codes[:, level]] for level in range(codes.shape[1])]
-        return torch.stack(words).sum(0).movedim(-1, 1)
+        return self._words(codes).sum(0).movedim(-1, 1)
+
+    def _words(self, codes: Tensor) -> Tensor:
+        """The codewords of codes (B, l, *pos), level by level: (l, B, *pos, D)."""
+        return torch.stack([self.codebooks[level][codes[:, level]] for level in range(codes.shape[1])])
 
     @torch.no_grad()
     def coded(self, z: Tensor, active: Tensor) -> Quantized:
         """As ``forward``, but with the codes of ``encode``: no gradients, nothing learned, no loss."""
         codes = self.encode(z)
-        total = torch.zeros_like(z, dtype=torch.float32)
-        for level in range(self.levels):
-            on = (active > level).reshape(-1, *[1] * (z.ndim - 1))  # (B, 1, ...)
-            total += on * self.codebooks[level][codes[:, level]].movedim(-1, 1)
+        words = self._words(codes)  # (L, B, *pos, D)
+        on = torch.arange(self.levels, device=z.device)[:, None] < active  # (L, B)
+        total = (words * on.reshape(*on.shape, *[1] * (words.ndim - 2))).sum(0).movedim(-1, 1)
         return Quantized(total, codes, z.new_zeros(()), active)
 
     def usage(self) -> tuple[list[float], list[float]]:
