@@ -56,6 +56,11 @@ class Step:
     def last(self) -> bool:
         return self.index == self.steps
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Modalities of which tokens are kept: their codes are not all read from x0."""
+        return tuple(name for name, held in self._held.items() if held.mask is not None)
+
     @cached_property
     @torch.inference_mode()
     def change(self) -> float:

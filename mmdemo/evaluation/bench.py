@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,8 @@ from PIL import Image
 from .. import checkpoints
 from ..codec import Codec
 from ..diffusion.joint import JointDiffusion
+from ..diffusion.previews import Pace
+from ..diffusion.step import Step
 from ..errors import InputError
 from .metrics import Figure
 
@@ -71,10 +74,17 @@ def _codec(codec: Codec) -> list[dict[str, Any]]:
 def _joint(model: JointDiffusion) -> list[dict[str, Any]]:
     settings: dict[str, Any] = {"want": ("image", "audio"), "n": 4, "steps": 24, "guidance": 3.0}
 
-    def run(sampler: str, every: bool = False) -> None:
-        for step in model.sample({"text": "seven"}, sampler=sampler, **settings):
-            if every or step.last:
-                step.preview("image"), step.preview("audio")
+    def run(sampler: str, pace: Pace | None = None) -> int:
+        """Sample, the last step shown; with a pace also those before it for which it finds time. How many these are."""
+        watched, before = pace or Pace(), 0
+        for step in watched.watch(model.sample({"text": "seven"}, sampler=sampler, **settings)):
+            if step.last or (pace and (step.index == 1 or pace.fits)):
+                watched.show(partial(show, step))
+                before += not step.last
+        return before
+
+    def show(step: Step) -> None:
+        step.code_distance, step.preview("image"), step.preview("audio")  # what the page shows of a step
 
     def first() -> None:
         next(model.sample({"text": "seven"}, sampler="heun", **settings)).preview("image")
@@ -84,7 +94,12 @@ def _joint(model: JointDiffusion) -> list[dict[str, Any]]:
         name = f"4 pictures and recordings, 24 {sampler} steps, guided"
         alone = _seconds(partial(run, sampler))
         figures.append(Figure.against(name, alone, 4.0, "s", RUNS, at_most=True))
-    watched = _seconds(partial(run, "heun", every=True))  # the page's usual sampler
-    name = "previews of every heun step add to that"
-    figures.append(Figure.against(name, watched / alone - 1, 0.15, "of the time", RUNS, at_most=True))
+    shown: list[int] = []
+    paced = _seconds(lambda: shown.append(run("heun", Pace())))  # the page's usual sampler
+    everything = _seconds(lambda: run("heun", Pace(share=math.inf)))
+    figures += [
+        Figure.against("live previews add to heun", paced / alone - 1, 0.15, "of the time", RUNS, at_most=True),
+        Figure("steps shown while it runs, of 23", median(shown), "", RUNS),
+        Figure("previews of every step add", everything / alone - 1, "of the time", RUNS),
+    ]
     return [*[f.as_dict() for f in figures], Figure("threads", torch.get_num_threads()).as_dict()]

@@ -85,14 +85,18 @@ class GenerateTab:
     def _trajectory(self, settings: Settings) -> Iterator[dict[str, Any]]:
         yield from run(self.ctx.joint(MODEL), settings, self.ctx.device_name)
 
-    def noisy_function(self) -> Callable[[Any], dict[str, Any]]:
-        """The server function with which the player has x_t decoded."""
-        decode = gpu(duration=20)(lambda request: trajectory.decode_noisy(self.ctx.joint(MODEL), request))
+    def decoding_functions(self) -> tuple[Callable[[Any], dict[str, Any]], Callable[[Any], dict[str, Any]]]:
+        """The server functions with which the player has x_t, and the x0 of late steps, decoded."""
+        noisy = gpu(duration=20)(lambda request: trajectory.decode_noisy(self.ctx.joint(MODEL), request))
+        clean = gpu(duration=20)(lambda request: trajectory.decode_clean(self.ctx.joint(MODEL), request))
 
         def decode_noisy(request: Any) -> dict[str, Any]:
-            return answered("samples", decode, request)
+            return answered("samples", noisy, request)
 
-        return decode_noisy
+        def decode_clean(request: Any) -> dict[str, Any]:
+            return answered("steps", clean, request)
+
+        return decode_noisy, decode_clean
 
     def text_function(self) -> Callable[[Any], dict[str, Any]]:
         """The server function with which the noise panel has a text noised."""
@@ -174,7 +178,7 @@ def build(ctx: Context) -> None:
         with gr.Column(elem_classes=["mm-gen-ask"]):
             forms.ask(form, tab.choices)
         with gr.Column(elem_classes=["mm-gen-show"]):
-            player = Player(tab.noisy_function(), elem_id="mm-player")
+            player = Player(*tab.decoding_functions(), elem_id="mm-player")
         with gr.Column(elem_classes=["mm-gen-more"]):
             forms.more(form, tab.choices)
     maths = how_it_works(explain(Settings(choices=tab.choices), [], "en"))

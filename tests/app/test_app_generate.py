@@ -152,7 +152,10 @@ def post(url: str, path: str, body: Any) -> tuple[int, Any]:
 
 def test_server_functions_refuse_nonsense(url, client):
     by_id = {c["props"].get("elem_id"): c for c in client.config["components"]}
-    functions = {"save_trajectory": "mm-player", "decode_noisy": "mm-player", "noise_text": "mm-noise-panel"}
+    functions = {
+        **dict.fromkeys(("save_trajectory", "decode_noisy", "decode_clean"), "mm-player"),
+        "noise_text": "mm-noise-panel",
+    }
     for name, holder in functions.items():
         for data in ({}, {"kind": "exe"}, {"modality": "image", "latents": ["AAAA"]}, "text", 5):
             body = {"component_id": by_id[holder]["id"], "fn_name": name, "session_hash": "me", "data": data}

@@ -12,6 +12,9 @@ import pytest
 from generate_model import RandomContext, served
 from PIL import Image
 
+from mmdemo.diffusion.previews import Pace
+from mmdemo.ui.components import trajectory
+
 pytestmark = pytest.mark.browser
 WAIT = 90_000
 STATE = "Object.assign({}, document.querySelector('.mp').dataset)"
@@ -81,6 +84,8 @@ def opened(browser: Any, url: str) -> Iterator[Any]:
         page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else problems.append(r.url))
         page.goto(url + "/" + query)
         page.wait_for_selector(".mp")
+        if "&text=&" in query:  # the address has been read when the usual word is gone
+            page.wait_for_function("document.querySelector('#mm-word').querySelector('input, textarea').value === ''")
         return page
 
     yield open_page
@@ -100,7 +105,9 @@ def until(page: Any, condition: str) -> None:
 
 def drag(page: Any, place: float) -> None:
     """Drag the step slider with the mouse to a place, 0 ... 1."""
-    box = page.locator(".mp-slider").bounding_box()
+    slider, box = page.locator(".mp-slider"), None
+    while box != (box := slider.bounding_box()):  # a run scrolls the page to its player
+        page.wait_for_timeout(100)
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] * 0.5, middle)
     page.mouse.down()
@@ -114,7 +121,7 @@ def test_slider_is_live_during_the_run_and_after(opened: Any, gate: Gate):
     page.click("#mm-generate")
     until(page, "+d.frames >= 8")
     drag(page, 0.1)
-    until(page, "d.follow === '0'")
+    until(page, "d.follow === '0' && d.pending === '0'")
     during = state(page)
     assert during["state"] == "running" and 1 < int(during["step"]) < 8
     held = page.evaluate(SHOWN)
@@ -131,6 +138,36 @@ def test_slider_is_live_during_the_run_and_after(opened: Any, gate: Gate):
     until(page, f"d.step === '{during['step']}'")
     assert page.evaluate(SHOWN) == held != last
     assert page.locator(".mp-count").inner_text() == f"{during['step']} / 30"
+
+
+def test_steps_without_time_are_decoded_after_the_run_and_when_looked_at(opened: Any, gate: Gate, monkeypatch: Any):
+    monkeypatch.setattr(trajectory, "Pace", lambda clock: Pace(0.0, clock))
+    page = opened("?tab=generate&want=image,audio,text&text=&steps=16&n=2&sampler=euler")
+    gate.hold(6)
+    page.click("#mm-generate")
+    until(page, "+d.frames >= 6 && d.late === '5'")
+    drag(page, 0.2)
+    until(page, "d.follow === '0' && d.step === '4' && d.pending === '0' && d.state === 'running' && +d.late < 5")
+    looked_at = page.evaluate(SHOWN)
+    gate.hold(9)
+    until(page, "+d.frames >= 9")
+    page.click("#mm-stop")
+    until(page, "d.state === 'stopped' && d.late === '0'")
+    gate.release()
+    assert page.evaluate(SHOWN) == looked_at
+    page.click("#mm-generate")
+    until(page, "d.state === 'done' && d.late === '0'")
+    pictures = []
+    for step in range(16):
+        drag(page, step / 15)
+        until(page, f"d.step === '{step + 1}'")
+        pictures.append(str(page.evaluate(SHOWN)))
+    assert len(set(pictures)) == 16 and pictures[3] == str(looked_at)
+    page.click(".mp-save summary")
+    with page.expect_download() as saved:
+        page.click("[data-save=json]")
+    steps = json.loads(saved.value.path().read_text())["runs"][0]["steps"]
+    assert all(step["code_distance"]["audio"] > 0 for step in steps[:-1])
 
 
 def test_stop_keeps_what_there_is_and_harms_nobody_else(opened: Any, gate: Gate):
@@ -175,7 +212,7 @@ def test_a_run_is_dragged_stopped_and_opened_again_from_its_link(opened: Any, ga
     page.click("#mm-generate")
     until(page, "+d.frames >= 6")
     drag(page, 0.0)
-    until(page, "d.state === 'running' && d.step === '1' && d.follow === '0'")
+    until(page, "d.state === 'running' && d.step === '1' && d.follow === '0' && d.pending === '0'")
     first = page.evaluate(SHOWN)
     page.click("#mm-stop")
     until(page, "d.state === 'stopped'")

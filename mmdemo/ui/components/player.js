@@ -1,5 +1,6 @@
 // The step player: keeps every frame of a run in the browser, so that its slider costs no round trip.
-// The server sends {run, open?, frames, end?}; `open` starts a new run, `frames` are the new steps only.
+// The server sends {run, open?, frames, end?}; `open` starts a new run, `frames` are the new steps only, some of them
+// "late" (player_late.js).
 
 const L = (props.text || {})[window.mmLang] || (props.text || {}).en || {};
 const root = element.querySelector(".mp");
@@ -23,8 +24,9 @@ function paint() {
   for (const lane of run.lanes)
     if (lane.frames.length)
       for (const card of root.querySelectorAll(`.mp-card[data-lane="${lane.key}"]`)) showCard(card, lane, frameAt(lane));
-  root.dataset.pending = view.what === "x" && run.lanes.some((lane) => lane.frames.length && !hasNoisy(lane, frameAt(lane))) ? 1 : 0;
+  root.dataset.pending = run.lanes.some((lane) => lane.frames.length && isPending(lane, frameAt(lane))) ? 1 : 0;
   fetchNoisy();
+  if (nextLate()) fillLate();
   slider.max = run.max;
   slider.value = Math.max(1, view.step);
   slider.disabled = have === 0;
@@ -32,7 +34,8 @@ function paint() {
   slider.style.setProperty("--at", `${(100 * Math.max(0, view.step - 1)) / Math.max(1, run.max - 1)}%`);
   root.querySelector(".mp-count").textContent = have ? `${view.step} / ${run.max}` : "–";
   Object.assign(root.dataset, { step: view.step, frames: have, steps: run.max, follow: view.follow ? 1 : 0,
-    what: view.what, playing: view.playing ? 1 : 0, run: run.id });
+    what: view.what, playing: view.playing ? 1 : 0, run: run.id,
+    late: run.lanes.flatMap((lane) => lane.frames.filter((frame) => frame.late)).length });
   const shown = root.querySelector(".mp-picture");
   root.dataset.shown = shown && shown.src ? String(shown.src.length) : "";
   if (root.dataset.state === "stopped") setState("stopped", `${L.stopped} ${have} / ${run.max}`);
@@ -56,6 +59,9 @@ function controls(have) {
     button.setAttribute("aria-pressed", button.dataset.what === view.what);
 }
 
+// Whether something else is shown than what the visitor wants to see, until the server has decoded that.
+const isPending = (lane, at) => (view.what === "x" ? !hasNoisy(lane, at) : !view.follow && lane.frames[at].late);
+
 // Many changes in one frame of the screen are painted once.
 function repaint() {
   if (painted) return;
@@ -78,6 +84,7 @@ function receive(value) {
   for (const frame of message.frames || []) {
     const lane = run.lanes.find((l) => l.key === frame.lane);
     if (!lane || lane.frames.some((f) => f.i === frame.i)) continue;
+    if (frame.late) lentViews(lane, frame);
     if (frame.block !== undefined) joinNumber(lane, frame);
     lane.frames.push(frame);
   }

@@ -2,8 +2,9 @@
 
 The server sends small messages (`mmdemo.ui.components.trajectory`), each with the new steps only. Moving the
 slider, playing and comparing cost no round trip. The noisy sample x_t arrives as a latent; the server decodes
-it, many steps at once, the first time somebody wants to see it. The root of the player carries `data-step`,
-`data-frames`, `data-steps`, `data-state`, `data-follow` and `data-what`.
+it, many steps at once, the first time somebody wants to see it. So do those steps whose predicted clean sample
+there was no time to decode during the run; they are decoded right after it. The root of the player carries `data-step`,
+`data-frames`, `data-steps`, `data-state`, `data-follow`, `data-late` (steps still to decode) and `data-what`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from mmdemo.ui.components.scripts import component
 # fmt: off
 # One scope; the last one starts the player.
 SCRIPTS = (
-    "player_view.js", "player_sound.js", "player_number.js", "player_noisy.js", "player_save.js", "player.js",
+    "player_view.js", "player_sound.js", "player_number.js", "player_noisy.js", "player_late.js",
+    "player_save.js", "player.js",
 )
 WORDS = (
     "clean", "noisy", "all", "one", "keys", "copy_link", "copied", "reuse", "save", "save_webp", "save_gif",
@@ -35,10 +37,10 @@ WORDS = (
 class Player(gr.HTML):
     """Shows a run step by step. Value: None or the newest message of a run, a JSON-able dictionary."""
 
-    def __init__(self, decode_noisy: Callable[[Any], Any], **kwargs: Any) -> None:
-        """`decode_noisy`: server function of that name, like `trajectory.decode_noisy` for one model."""
+    def __init__(self, decode_noisy: Callable[[Any], Any], decode_clean: Callable[[Any], Any], **kwargs: Any) -> None:
+        """Server functions of these names, like those of `trajectory` for one model."""
         kwargs = {**component("player", SCRIPTS, (f"generate.{word}" for word in WORDS)), **kwargs}
-        kwargs.setdefault("server_functions", [save_trajectory, decode_noisy])
+        kwargs.setdefault("server_functions", [save_trajectory, decode_noisy, decode_clean])
         super().__init__(None, **kwargs)
 
     def preprocess(self, payload: Any) -> None:

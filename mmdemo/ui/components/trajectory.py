@@ -2,6 +2,9 @@
 
 A message is a JSON-able dictionary {run, open?, frames, end?}. Each holds only the steps since the last one;
 messages leave at least `PACE` seconds apart, because a browser that is sent more than it can paint stutters.
+
+While a run is under way only as many steps are decoded as fit into a share of its time (`diffusion.previews`). The
+others leave as latents, and the player has them decoded afterwards (`decode_clean`): the result comes sooner.
 """
 
 from __future__ import annotations
@@ -17,14 +20,16 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from mmdemo.diffusion.number import NumberStep
+from mmdemo.diffusion.previews import Pace
 from mmdemo.diffusion.step import Step
 from mmdemo.errors import InputError
 
 PACE = 0.04  # seconds between two messages
 LIMIT = 180.0  # seconds after which a run is ended; what there is stays
-MAX_LATENTS, MAX_SAMPLES = 16, 8  # steps and samples of one call of decode_noisy
+MAX_LATENTS, MAX_SAMPLES = 16, 8  # steps and samples of one call of decode_noisy or decode_clean
 
 
 def messages(
@@ -51,14 +56,19 @@ def messages(
     began = time.monotonic()
     sent, waiting, reason = -math.inf, [], "done"
     newest: dict[str, Any] = {}
-    for lane, step in in_turn({lane: iter(start()) for lane, start in lanes.items()}):
-        waiting.append(frame(lane, step, want))
+    pace = Pace(clock=time.monotonic)
+    for lane, step in pace.watch(in_turn({lane: iter(start()) for lane, start in lanes.items()})):
+        over = time.monotonic() - began > limit
+        if over or lane not in newest or step.index == step.steps or pace.fits or isinstance(step, NumberStep):
+            waiting.append(pace.show(lambda lane=lane, step=step: frame(lane, step, want)))  # type: ignore[misc]
+        else:
+            waiting.append(sketch(lane, step, want))
         newest[lane] = step
         now = time.monotonic()
         if now - sent >= PACE:
             yield {**head, "frames": waiting}
             head, sent, waiting = {"run": run}, now, []
-        if now - began > limit:
+        if over:
             reason = "limit"
             break
     tokens = {lane: {m: codes(step, m) for m in want} for lane, step in newest.items()}
@@ -86,26 +96,53 @@ def frame(lane: str, step: Any, want: tuple[str, ...]) -> dict[str, Any]:
 
     A step of a number of several digits has "block" besides, the digit at work.
     """
+    views = decoded(step, want)
+    return {**where(lane, step), **views, **{m: {**noisy(step, m), **views[m]} for m in want}}
+
+
+def sketch(lane: str, step: Step, want: tuple[str, ...]) -> dict[str, Any]:
+    """A step that is to be decoded later: "late", with the predicted x0 of each modality as it is, "clean".
+
+    What keeps tokens of its own (a word made first, an edit) is decoded at once: its latents do not tell which.
+    """
+    now = decoded(step, [m for m in want if m in step.held])
+    views = {m: now.get(m) or {"clean": halves(step.x0[m])} for m in want}
+    head = {**where(lane, step), "late": True, "distance": now["distance"]}
+    return {**head, **{m: {**noisy(step, m), **views[m]} for m in want}}
+
+
+def where(lane: str, step: Any) -> dict[str, Any]:
+    """Which step this is, how far it is, and how much has changed."""
     return {
         **({"block": step.block} if isinstance(step, NumberStep) else {}),
         "lane": lane,
         "i": int(step.index),
         "t": finite(step.t),
         "change": finite(step.change) if step.index > 1 else None,
-        "distance": {m: finite(step.code_distance.get(m)) for m in want},
-        **{m: modality(step, m) for m in want},
     }
 
 
-def modality(step: Any, name: str) -> dict[str, Any]:
-    """One modality of a step: "x0", one data URI, sound or string a sample; "latent", x_t as it is in fp16;
-    "tokens" of x0, so that a stopped run has its tokens too.
+def noisy(step: Any, name: str) -> dict[str, Any]:
+    """x_t of one modality, as it is.
 
     Decoding x_t too would make every run slower by a third; the page asks for it (`decode_noisy`) when
-    somebody wants to see it. Text has "sure" besides.
+    somebody wants to see it.
+    """
+    return {"latent": halves(step.x[name])}
+
+
+def decoded(step: Any, want: Iterable[str]) -> dict[str, Any]:
+    """What only the codes of a step tell: "distance" to them, and each modality as `modality` gives it."""
+    names = tuple(want)
+    distance = {m: finite(step.code_distance.get(m)) for m in names}
+    return {"distance": distance, **{m: modality(step, m) for m in names}}
+
+
+def modality(step: Any, name: str) -> dict[str, Any]:
+    """One modality of a step: "x0", one data URI, sound or string a sample; "tokens" of x0, so that a stopped run
+    has its tokens too. Text has "sure" besides.
     """
     views: dict[str, Any] = {"x0": clean(step, name)}
-    views["latent"] = _base64(step.x[name].detach().cpu().to(torch.float16).contiguous().numpy().tobytes())
     views["tokens"] = [
         {"model": tokens.model, "shape": list(tokens.codes.shape), "packed": packed(tokens.codes)}
         for tokens in step.tokens(name)
@@ -152,7 +189,32 @@ def decode_noisy(model: Any, request: Any) -> list[list[Any]]:
     Raises InputError for anything else than some latents of this model; anybody can post to it.
     """
     asked = request if isinstance(request, dict) else {}
-    name, latents = str(asked.get("modality")), asked.get("latents")
+    name = str(asked.get("modality"))
+    sizes, z = _latents(model, name, asked.get("latents"))
+    step = Step(model, 1, 1, 0.0, {name: z}, {name: z}, None, 0)
+    views = iter(shown(name, step.preview(name, "x")))
+    return [[next(views) for _ in range(size)] for size in sizes]
+
+
+def decode_clean(model: Any, request: Any) -> list[dict[str, Any]]:
+    """What late steps look and sound like: {"latents": {modality: [base64 fp16, one a step]}} -> `decoded` of each.
+
+    Raises InputError as `decode_noisy` does.
+    """
+    asked = request.get("latents") if isinstance(request, dict) else None
+    if not isinstance(asked, dict) or not asked:
+        raise InputError(f"Give 1 to {MAX_LATENTS} latents of each modality.")
+    parts = {str(name): _latents(model, str(name), latents) for name, latents in asked.items()}
+    sizes = next(iter(parts.values()))[0]
+    if any(own != sizes for own, _ in parts.values()):
+        raise InputError("Give as many samples of every modality.")
+    steps = zip(*[z.split(sizes) for _, z in parts.values()], strict=True)
+    x0s = [dict(zip(parts, step, strict=True)) for step in steps]
+    return [decoded(Step(model, 1, 2, 0.0, x0, x0, None, 0), parts) for x0 in x0s]
+
+
+def _latents(model: Any, name: str, latents: Any) -> tuple[list[int], Tensor]:
+    """Latents of some steps, as `halves` wrote them -> samples of each step, and all of them (n, D, *shape)."""
     if name not in tuple(model.modalities) or not isinstance(latents, list) or not 1 <= len(latents) <= MAX_LATENTS:
         raise InputError(f"Give a modality of the model and 1 to {MAX_LATENTS} latents.")
     stream = model.modalities[name]
@@ -163,12 +225,9 @@ def decode_noisy(model: Any, request: Any) -> list[list[Any]]:
     except (TypeError, ValueError):
         raise InputError("A latent of this run is damaged.") from None
     sizes = [len(step) for step in steps]
-    if sum(sizes) > MAX_LATENTS * MAX_SAMPLES or not sum(sizes):
+    if sum(sizes) > MAX_LATENTS * MAX_SAMPLES or not all(sizes):
         raise InputError(f"A step can have 1 to {MAX_SAMPLES} samples.")
-    z = torch.from_numpy(np.nan_to_num(np.concatenate(steps)).astype(np.float32)).to(model.device)
-    step = Step(model, 1, 1, 0.0, {name: z}, {name: z}, None, 0)
-    views = iter(shown(name, step.preview(name, "x")))
-    return [[next(views) for _ in range(size)] for size in sizes]
+    return sizes, torch.from_numpy(np.nan_to_num(np.concatenate(steps)).astype(np.float32)).to(model.device)
 
 
 def sureness(text: str, per_byte: Sequence[float]) -> list[float | None]:
@@ -224,7 +283,12 @@ def codes(step: Any, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def packed(values: torch.Tensor) -> str:
+def halves(z: Tensor) -> str:
+    """A latent as base64 of little-endian fp16."""
+    return _base64(z.detach().cpu().to(torch.float16).contiguous().numpy().tobytes())
+
+
+def packed(values: Tensor) -> str:
     """Codes as base64 of little-endian uint16, level by level."""
     return _base64(values.flatten().numpy().astype("<u2").tobytes())
 
