@@ -30,6 +30,7 @@ class BottleneckConfig:
     codebook_size: int = 256  # K: codes a level
     decay: float = 0.99  # EMA of codebook statistics
     restart_below: float = 0.1  # restart a code used less than this share of its fair part of the batch
+    restart_first: float = 0.0  # the same for level 1 where it is higher: codes of level 1 that are used more evenly
     commitment: float = 0.25  # weight of the commitment loss
     kl: float = 1e-3  # weight of the KL term, "gaussian" only
     beam: int = 1  # beginnings kept when codes are searched level by level; 1: the nearest codeword each (greedy)
@@ -127,7 +128,8 @@ class ResidualVQ(nn.Module):
         self.ema_sum[level].lerp_(total, 1 - decay)
         self.codebooks[level] = self.ema_sum[level] / self.ema_count[level].clamp(min=1e-6)[:, None]
         share = len(code) / size  # uses a code would get if all were equally likely
-        dead = (self.ema_count[level] < self.config.restart_below * share).nonzero()[:, 0]
+        below = max(self.config.restart_below, 0.0 if level else self.config.restart_first)
+        dead = (self.ema_count[level] < below * share).nonzero()[:, 0]
         if len(dead):
             picks = torch.randint(len(residual), (len(dead),), device=residual.device)
             self._set_codes(level, dead, residual[picks], residual.new_full((len(dead),), share))
