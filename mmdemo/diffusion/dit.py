@@ -39,6 +39,7 @@ class DiTConfig:
     depth: int = 8
     heads: int = 4
     expansion: int = 4
+    summaries: bool = False  # one more token a stream, made of its whole latent at once (see `DiT`)
 
     def __post_init__(self) -> None:
         self.streams = [s if isinstance(s, Stream) else Stream(**s) for s in self.streams]
@@ -48,7 +49,7 @@ class DiTConfig:
 
 
 def rotary(config: DiTConfig) -> Tensor:
-    """Rotation angles of every token, (N, head_dim / 2); the style token, last, does not rotate."""
+    """Rotation angles of every token, (N, head_dim / 2); summaries and the style token, last, do not rotate."""
     half = config.width // config.heads // 2
     rows = []
     for stream in config.streams:
@@ -60,9 +61,8 @@ def rotary(config: DiTConfig) -> Tensor:
         grid = torch.cartesian_prod(*[torch.arange(n).float() for n in sizes]).reshape(-1, axes)  # (N, axes)
         angles = (grid[:, :, None] * frequency).reshape(len(grid), -1)
         rows.append(F.pad(angles, (0, half - angles.shape[1])))
-    if config.styles:
-        rows.append(torch.zeros(1, half))
-    return torch.cat(rows)
+    still = len(config.streams) * config.summaries + bool(config.styles)
+    return torch.cat([*rows, torch.zeros(still, half)])
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -144,7 +144,12 @@ def modulated(x: Tensor, scale: Tensor, shift: Tensor, runs: list[int]) -> Tenso
 
 
 class DiT(nn.Module):
-    """Noisy latents and a time step per modality -> predicted velocity per modality."""
+    """Noisy latents and a time step per modality -> predicted velocity per modality.
+
+    Tokens in their order: those of each stream; a summary of each stream, if there are any; the style. A summary is a
+    linear map of all of a stream's latent: the first layer of a perceptron, from which a digit is read sooner than
+    from tokens that see 8 x 8 pixels each. Nothing is predicted from it.
+    """
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
@@ -152,7 +157,10 @@ class DiT(nn.Module):
         width = config.width
         self.inputs = nn.ModuleDict({s.name: nn.Linear(s.dim * s.patch, width) for s in config.streams})
         self.outputs = nn.ModuleDict({s.name: nn.Linear(width, s.dim * s.patch) for s in config.streams})
-        self.kind = nn.Embedding(len(config.streams) + 1, width)  # which modality a token is of; the last: style
+        summarised = config.streams if config.summaries else []
+        self.whole = nn.ModuleDict({s.name: nn.Linear(s.dim * math.prod(s.shape), width) for s in summarised})
+        k = len(config.streams)
+        self.kind = nn.Embedding(k + 1 + len(summarised), width)  # modality of a token; then style, and summaries
         self.style = nn.Embedding(len(config.styles) + 1, width)  # the last entry means "any"
         self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.modulate = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
@@ -162,8 +170,9 @@ class DiT(nn.Module):
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
         owner = [i for i, s in enumerate(config.streams) for _ in range(s.tokens)]
-        owner += [len(config.streams)] if config.styles else []
-        self.register_buffer("owner", torch.tensor(owner), persistent=False)  # (N,) stream of each token
+        owner += range(k + 1, k + 1 + len(summarised))
+        owner += [k] if config.styles else []
+        self.register_buffer("owner", torch.tensor(owner), persistent=False)  # (N,) kind of each token
         self._initialise()
 
     @property
@@ -199,8 +208,8 @@ class DiT(nn.Module):
             x: per stream (B, D, *shape), scaled to unit variance. t: per stream (B,) in [0, 1], or (B, tokens) where
                 the tokens of a stream differ (parts of it are kept clean while the rest is made).
             style: (B,) int64, `any_style` where not given (None: nowhere given).
-            hidden: if given, each stream's mean token after the last block is appended, (B, C) each: what the network
-                has understood, for auxiliary losses.
+            hidden: if given, each stream's summary (without them, its mean token) after the last block is appended,
+                (B, C) each: what the network has understood, for auxiliary losses.
 
         Returns:
             per stream (B, D, *shape): the velocity (see `schedule.Process.target`).
@@ -208,21 +217,26 @@ class DiT(nn.Module):
         config = self.config
         tokens = [self.inputs[s.name](_to_tokens(x[s.name], s.patch)) for s in config.streams]  # (B, N_s, C)
         own = any(v.ndim == 2 for v in t.values())  # times per token instead of per stream
-        # (B, streams), or (B, N)
+        # (B, streams), or (B, N); summaries and style are added below
         when = _per_token(t, config.streams) if own else torch.stack([t[s.name] for s in config.streams], dim=1)
+        tokens += [layer(x[name].flatten(1))[:, None] for name, layer in self.whole.items()]
+        if self.whole:
+            means = [v.mean(1) if v.ndim == 2 else v for v in (t[s.name] for s in config.streams)]
+            when = torch.cat([when, torch.stack(means, dim=1)], dim=1)
         if config.styles:
             if style is None:
                 style = torch.full((len(when),), self.any_style, device=when.device)
             tokens.append(self.style(style)[:, None])
             when = F.pad(when, (0, 1))  # the style token is always clean: t = 0
         h = torch.cat(tokens, dim=1) + self.kind(self.owner)  # (B, N, C)
-        modulation = self.modulate(self.time(time_features(when, config.width)))  # (B, streams or N, 6C)
-        modulation = modulation.unflatten(-1, (6, -1))  # (B, streams or N, 6, C)
-        runs = [s.tokens for s in config.streams] + ([1] if config.styles else [])
+        modulation = self.modulate(self.time(time_features(when, config.width)))  # (B, runs or N, 6C)
+        modulation = modulation.unflatten(-1, (6, -1))  # (B, runs or N, 6, C)
+        runs = [s.tokens for s in config.streams] + [1] * (len(self.whole) + bool(config.styles))
         for block in self.blocks:
             h = block(h, modulation, self.cos, self.sin, runs)
         if hidden is not None:
-            hidden += [part.mean(1) for part in h.split(runs, dim=1)[: len(config.streams)]]
+            first = len(config.streams) if self.whole else 0
+            hidden += [part.mean(1) for part in h.split(runs, dim=1)[first : first + len(config.streams)]]
         shift, scale = self.final
         h = F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
         parts = h.split(runs, dim=1)

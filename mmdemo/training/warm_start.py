@@ -1,4 +1,4 @@
-"""Start a training from a checkpoint, also one of a narrower model: what fits is taken over, what is new begins new.
+"""Start a training from a checkpoint, also one of a smaller model: what fits is taken over, what is new begins new.
 
 A widened layer gives at first what it gave before (Net2Net, Chen et al. 2016, in its simplest form): its old inputs
 keep their weights, new inputs weigh nothing yet, new outputs start as drawn.
@@ -18,13 +18,13 @@ def warm_start(model: nn.Module, folder: Path) -> list[str]:
     """Take over the weights of the checkpoint in ``folder``, in place.
 
     Returns:
-        The names of the tensors that have grown; empty where the checkpoint has the model's own shapes.
+        The names of the tensors that have grown or are new; empty where the checkpoint has the model's own shapes.
 
     Raises:
         InputError: the checkpoint is of another architecture, or wider than the model.
     """
     old, new = load_state(folder), model.state_dict()
-    if old.keys() != new.keys():
+    if not old.keys() <= new.keys():
         raise InputError(f"The checkpoint {folder.name!r} is of another architecture than the recipe's.")
     grown = [name for name in old if old[name].shape != new[name].shape]
     for name in grown:
@@ -41,7 +41,7 @@ def warm_start(model: nn.Module, folder: Path) -> list[str]:
         if not name.startswith(tuple(renewed)):
             new[name] = widened(value, new[name]) if name in grown else value
     model.load_state_dict(new)
-    return grown
+    return grown + sorted(new.keys() - old.keys())
 
 
 def widened(old: Tensor, new: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import torch
 
 from mmdemo import checkpoints
 from mmdemo.diffusion.dit import DiT, DiTConfig, Stream
+from mmdemo.errors import InputError
 from mmdemo.training import joint_task
 from mmdemo.training.loop import Trainer
 from mmdemo.training.recipe import Recipe
@@ -69,18 +70,49 @@ def test_without_reading_the_readers_stay_as_they_are(task, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(before, trained.readers.parameters()))
 
 
-def test_what_is_hidden_is_what_the_outputs_are_made_of():
+def dit(**kwargs) -> DiT:
     torch.manual_seed(0)
-    config = DiTConfig([Stream(**s) for s in STREAMS], ["a"], width=32, depth=2, heads=2)
-    network = DiT(config).eval()
+    network = DiT(DiTConfig([Stream(**s) for s in STREAMS], ["a"], width=32, depth=2, heads=2, **kwargs)).eval()
+    for parameter in network.parameters():  # gates and outputs start at 0, which would hide everything
+        torch.nn.init.normal_(parameter, std=0.2)
+    return network
+
+
+def noisy(network: DiT) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    streams = network.config.streams
+    return {s.name: torch.randn(3, s.dim, *s.shape) for s in streams}, {s.name: torch.rand(3) for s in streams}
+
+
+@pytest.mark.parametrize("summaries", [False, True])
+def test_what_is_hidden_is_what_the_outputs_are_made_of(summaries):
+    network = dit(summaries=summaries)
     last = []
     network.blocks[-1].register_forward_hook(lambda module, args, out: last.append(out))
-    x = {s.name: torch.randn(3, s.dim, *s.shape) for s in config.streams}
-    t = {s.name: torch.rand(3) for s in config.streams}
     hidden: list[torch.Tensor] = []
-    network(x, t, None, hidden)
-    image, audio, text, _ = last[0].split([4, 2, 2, 1], dim=1)
-    assert all(torch.allclose(h, part.mean(1)) for h, part in zip(hidden, (image, audio, text), strict=True))
+    network(*noisy(network), None, hidden)
+    parts = last[0].split([4, 2, 2, 3 * summaries, 1], dim=1)
+    expected = parts[3].unbind(1) if summaries else [part.mean(1) for part in parts[:3]]
+    assert all(torch.allclose(h, e, atol=1e-5) for h, e in zip(hidden, expected, strict=True))
+
+
+def test_times_may_be_given_for_each_token_also_where_there_are_summaries():
+    network = dit(summaries=True)
+    x, t = noisy(network)
+    each = {s.name: t[s.name][:, None].expand(-1, s.tokens) for s in network.config.streams}
+    whole, single = network(x, t), network(x, each)
+    assert all(torch.allclose(whole[k], single[k], atol=1e-4) for k in x)
+
+
+def test_a_model_with_summaries_starts_from_one_without(tmp_path):
+    small, large = dit(), dit(summaries=True)
+    checkpoints.save(tmp_path, small, {"kind": "joint"})
+    new = warm_start(large, tmp_path)
+    assert set(new) == {"kind.weight", *(f"whole.{s['name']}.{p}" for s in STREAMS for p in ("weight", "bias"))}
+    assert torch.allclose(large.kind.weight[:4], small.kind.weight, atol=1e-2)  # files hold half precision
+    assert torch.allclose(large.blocks[1].mlp[0].weight, small.blocks[1].mlp[0].weight, atol=1e-2)
+    with pytest.raises(InputError, match="architecture"):  # but not the other way round
+        checkpoints.save(tmp_path, large, {"kind": "joint"})
+        warm_start(small, tmp_path)
 
 
 def test_only_pictures_that_are_given_are_slanted(task):
