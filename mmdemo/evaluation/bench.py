@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
 from typing import Any
@@ -16,7 +16,7 @@ from PIL import Image
 from .. import checkpoints
 from ..codec import Codec
 from ..diffusion.joint import JointDiffusion
-from ..diffusion.previews import Pace
+from ..diffusion.previews import SHARE, Pace
 from ..diffusion.step import Step
 from ..errors import InputError
 from .metrics import Figure
@@ -53,6 +53,10 @@ def _seconds(run: Callable[[], Any]) -> float:
     return median(times[1:])
 
 
+def _middle(rows: Sequence[tuple[float, ...]], column: int) -> float:
+    return median(row[column] for row in rows)
+
+
 def _codec(codec: Codec) -> list[dict[str, Any]]:
     noise = np.random.default_rng(0)
     if codec.modality == "image":
@@ -74,14 +78,22 @@ def _codec(codec: Codec) -> list[dict[str, Any]]:
 def _joint(model: JointDiffusion) -> list[dict[str, Any]]:
     settings: dict[str, Any] = {"want": ("image", "audio"), "n": 4, "steps": 24, "guidance": 3.0}
 
-    def run(sampler: str, pace: Pace | None = None) -> int:
-        """Sample, the last step shown; with a pace also those before it for which it finds time. How many these are."""
-        watched, before = pace or Pace(), 0
-        for step in watched.watch(model.sample({"text": "seven"}, sampler=sampler, **settings)):
-            if step.last or (pace and (step.index == 1 or pace.fits)):
-                watched.show(partial(show, step))
-                before += not step.last
-        return before
+    def run(sampler: str, share: float | None = None) -> tuple[float, int]:
+        """Sample, the last step shown; with a share also those before it for which there is time.
+
+        Returns:
+            what showing steps before the last added to the time of the rest, and how many they were.
+        """
+        pace, before = Pace(share or 0.0), 0
+        for step in pace.watch(model.sample({"text": "seven"}, sampler=sampler, **settings)):
+            if step.last:
+                added = pace.spent
+            elif share is None or (step.index > 1 and not pace.fits):
+                continue
+            else:
+                before += 1
+            pace.show(partial(show, step))
+        return added / (pace.sampling + pace.spent - added), before
 
     def show(step: Step) -> None:
         step.code_distance, step.preview("image"), step.preview("audio")  # what the page shows of a step
@@ -92,14 +104,12 @@ def _joint(model: JointDiffusion) -> list[dict[str, Any]]:
     figures = [Figure.against("first preview", _seconds(first), 0.5, "s", RUNS, at_most=True)]
     for sampler in ("euler", "heun"):
         name = f"4 pictures and recordings, 24 {sampler} steps, guided"
-        alone = _seconds(partial(run, sampler))
-        figures.append(Figure.against(name, alone, 4.0, "s", RUNS, at_most=True))
-    shown: list[int] = []
-    paced = _seconds(lambda: shown.append(run("heun", Pace())))  # the page's usual sampler
-    everything = _seconds(lambda: run("heun", Pace(share=math.inf)))
+        figures.append(Figure.against(name, _seconds(lambda name=sampler: run(name)), 4.0, "s", RUNS, at_most=True))  # type: ignore[misc]
+    # Within each run: between two runs, a busy machine makes more of a difference than previews do.
+    live, every = ([run("heun", share) for _ in range(RUNS)] for share in (SHARE, math.inf))  # the page's usual sampler
     figures += [
-        Figure.against("live previews add to heun", paced / alone - 1, 0.15, "of the time", RUNS, at_most=True),
-        Figure("steps shown while it runs, of 23", median(shown), "", RUNS),
-        Figure("previews of every step add", everything / alone - 1, "of the time", RUNS),
+        Figure.against("live previews add to heun", _middle(live, 0), 0.15, "of the time", RUNS, at_most=True),
+        Figure("steps shown while it runs, of 23", _middle(live, 1), "", RUNS),
+        Figure("previews of every step add", _middle(every, 0), "of the time", RUNS),
     ]
     return [*[f.as_dict() for f in figures], Figure("threads", torch.get_num_threads()).as_dict()]
