@@ -164,6 +164,9 @@ def test_webcam(page: Any):
     before = page.get_attribute(".mm-viewer", "data-ready")
     page.click("#mm-image-input [aria-label='Capture from camera']")
     page.click("[title='grant webcam access'] button")
+    # Before its first frame the camera has no picture to take.
+    video = "document.querySelector('#mm-image-input video')"
+    page.wait_for_function(f"{video} && {video}.readyState >= 2 && {video}.videoWidth > 0", timeout=WAIT)
     page.click("#mm-image-input [aria-label='capture photo']", timeout=WAIT)
     wait_for_new_picture(page, before)
     all_levels(page)
