@@ -19,7 +19,7 @@ SHARE = 0.12  # of the sampling time; with what is worked out for every step it 
 class Pace:
     """Decides which steps may be shown at once.
 
-    ``for step in pace.watch(model.sample(...)): picture = pace.show(lambda: step.preview("image")) if pace.fits``
+    ``for step in pace.watch(model.sample(...)): pace.fits and pace.show(lambda: step.preview("image"))``
 
     Attributes:
         sampling: seconds spent in the sampler so far. spent: seconds spent on showing.

@@ -26,7 +26,7 @@ function paint() {
       for (const card of root.querySelectorAll(`.mp-card[data-lane="${lane.key}"]`)) showCard(card, lane, frameAt(lane));
   root.dataset.pending = run.lanes.some((lane) => lane.frames.length && isPending(lane, frameAt(lane))) ? 1 : 0;
   fetchNoisy();
-  if (nextLate()) fillLate();
+  fillLate();
   slider.max = run.max;
   slider.value = Math.max(1, view.step);
   slider.disabled = have === 0;

@@ -29,17 +29,18 @@ let filling = null;
 
 // Decode what is late; resolves when nothing is left to decode now.
 function fillLate() {
-  filling = filling || (async () => {
-    const mine = run;
-    try {
-      for (let next; run === mine && (next = nextLate()); repaint()) await decodeLate(...next);
-    } catch (error) {
-      mine.cannotFill = true; // not again at every repaint
-      say(error.message);
-    }
-    filling = null;
-  })();
+  filling ??= fill().finally(() => { filling = null; });
   return filling;
+}
+
+async function fill() {
+  const mine = run;
+  try {
+    for (let next; run === mine && (next = nextLate()); repaint()) await decodeLate(...next);
+  } catch (error) {
+    mine.cannotFill = true; // not again at every repaint
+    say(error.message);
+  }
 }
 
 async function decodeLate(lane, frames) {
