@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .kmeans import nearest
 
-PART = 1 << 20  # errors held at once: more leave a processor's cache, and it takes half as long again
+PART = 1 << 19  # errors held at once: more leave a processor's cache, and it takes half as long again
 EARLIER = 0.5  # what the error after a level still weighs when the next one is chosen
 
 
@@ -46,21 +46,47 @@ def _greedy(residual: Tensor, codebooks: Tensor) -> Tensor:
 def _search(vectors: Tensor, codebooks: Tensor, width: int) -> Tensor:
     n, dim = vectors.shape
     size = codebooks.shape[1]
+    room = vectors.new_empty(n * width, size)  # taken once: fresh memory for every level costs more than the product
     residual = vectors[:, None]  # (n, w, D), w beginnings so far
     score = vectors.new_zeros(n, 1)  # (n, w) squared errors after each level so far, the last one in full
-    codes = torch.zeros(n, 1, 0, dtype=torch.long, device=vectors.device)  # (n, w, l)
+    parents, codes = [], []  # (n, w') each
     for book in codebooks:
         w = residual.shape[1]
         # |r - c|^2 of every beginning and codeword, and half of what the score was: (n, w, K)
         offset = residual.square().sum(2) + EARLIER * score
-        error = torch.addmm(book.square().sum(1), residual.reshape(-1, dim), book.T, alpha=-2).view(n, w, size)
-        score, best = (error + offset[:, :, None]).flatten(1).topk(min(width, w * size), largest=False)  # (n, w')
+        flat = residual.reshape(-1, dim)
+        error = torch.addmm(book.square().sum(1), flat, book.T, alpha=-2, out=room[: n * w]).view(n, w, size)
+        score, best = _smallest(error.add_(offset[:, :, None]).flatten(1), min(width, w * size))  # (n, w')
         parent, code = best // size, best % size
-        codes = torch.cat([_rows(codes, parent), code[:, :, None]], dim=2)
-        residual = _rows(residual, parent) - book[code]
-    return codes[:, 0]
+        residual = residual.gather(1, parent[:, :, None].expand(-1, -1, dim)) - book[code]
+        parents.append(parent)
+        codes.append(code)
+    return _trace(parents, codes)
 
 
-def _rows(x: Tensor, index: Tensor) -> Tensor:
-    """Beginnings x (n, w, C) in the order of index (n, w') -> (n, w', C)"""
-    return x.gather(1, index[:, :, None].expand(-1, -1, x.shape[2]))
+def _smallest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The ``count`` smallest of each row (n, m) and their places, (n, count) each; ``values`` is overwritten.
+
+    A value's place is written into its last bits, so that a plain minimum gives both, in half the time of ``topk``.
+    What that takes from the value, 1 part in 4,000 at 2,048 a row, decides nothing but ties.
+    """
+    length = values.shape[1]
+    mask = (1 << (length - 1).bit_length()) - 1
+    bits = values.view(torch.int32)
+    bits.bitwise_and_(~mask).bitwise_or_(torch.arange(length, dtype=torch.int32, device=values.device))
+    found: list[Tensor] = []
+    for i in range(count):
+        if i:  # what was found last is out
+            values.scatter_(1, (found[-1].view(torch.int32) & mask).long()[:, None], torch.inf)
+        found.append(values.amin(1))
+    smallest = torch.stack(found, 1)
+    return smallest, (smallest.view(torch.int32) & mask).long()
+
+
+def _trace(parents: list[Tensor], codes: list[Tensor]) -> Tensor:
+    """Back from the best end to its beginning: lists of (n, w), a level each -> (n, L)"""
+    way, at = [], torch.zeros_like(codes[-1][:, :1])  # (n, 1)
+    for parent, code in zip(reversed(parents), reversed(codes), strict=True):
+        way.append(code.gather(1, at))
+        at = parent.gather(1, at)
+    return torch.cat(way[::-1], 1)

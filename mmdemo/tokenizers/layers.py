@@ -41,7 +41,12 @@ class ConvNeXtBlock(nn.Module):
             return self.depthwise(x)
         # Also where bf16 pays for matrices: a depthwise backward pass takes 3 to 4 times as long in it on a CPU.
         with torch.autocast("cpu", enabled=False):
-            return self.depthwise(x.float())
+            if x.ndim == 4:
+                return self.depthwise(x.float())
+            # As a picture one row high: with channels last that takes a twentieth of the time of a 1-D convolution.
+            weight, pad = self.depthwise.weight[:, :, None], (0, self.reach)
+            rows = x.float()[:, :, None].contiguous(memory_format=torch.channels_last)
+            return F.conv2d(rows, weight, self.depthwise.bias, padding=pad, groups=x.shape[1])[:, :, 0]
 
     def mix(self, h: Tensor) -> Tensor:
         """(..., C) -> (..., C): what happens at each position by itself."""

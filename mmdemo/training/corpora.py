@@ -27,9 +27,11 @@ import torch
 from torch import Tensor
 
 from ..digits import WORDS
+from . import packages
 from .data import need
 
 LIMIT = 3_000_000  # bytes kept of each corpus
+LIMITS = {"books": 40_000_000, "help": 20_000_000}  # … where there is more worth keeping
 LOCALES = Path("/usr/share/locale")
 LATIN_PART, OTHER_PART = 4, 12  # a script gets at most 1/12 of the translations, Latin with its many languages 1/4
 LETTER_WORDS = 2000  # words of each alphabet in "letters", and five times as many where letters are thousands
@@ -38,6 +40,8 @@ ALPHABETS = (
     *("DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA"),
     *("THAI", "LAO", "TIBETAN", "MYANMAR", "KHMER", "MONGOLIAN", "HANGUL", "HIRAGANA", "KATAKANA", "CJK"),
 )
+# Where Unicode has its pictographs: symbols, arrows, dingbats, and the blocks beyond U+1F000.
+PICTOGRAPHS = (range(0x1F300, 0x1F650), range(0x1F680, 0x1F700), range(0x1F900, 0x1FB00), range(0x2600, 0x27C0))
 
 
 def gather(data_dir: Path, names: list[str]) -> dict[str, Tensor]:
@@ -53,8 +57,10 @@ def gather(data_dir: Path, names: list[str]) -> dict[str, Tensor]:
         "translations": lambda: translations(LOCALES),
         "chinese": _chinese,
         "letters": letters,
+        "books": packages.books,
+        "help": packages.help_pages,
     }
-    texts = {name: sources[name]().encode("utf-8", "ignore")[:LIMIT] for name in names}
+    texts = {name: sources[name]().encode("utf-8", "ignore")[: LIMITS.get(name, LIMIT)] for name in names}
     return {k: torch.from_numpy(np.frombuffer(t, np.uint8).copy()) for k, t in texts.items() if len(t) > 10_000}
 
 
@@ -67,6 +73,23 @@ def labels(data_dir: Path) -> list[Tensor]:
         if row["split"] == "train":
             strings += [row["label_en"], row["label_zh"], row["emoji"], row["tags_en"], row["tags_zh"]]
             strings.append(f"{row['emoji']} {row['label_en']} {row['label_zh']}")
+    return _byte_strings(strings)
+
+
+def label_like(words: list[str], phrases: list[str], count: int = 40_000) -> list[Tensor]:
+    """Strings as people label things: one to four English words, a few Chinese characters, a pictograph; or all three.
+
+    Args:
+        words: English words. phrases: runs of Chinese characters. Both as frequent as they are to be.
+    """
+    rng = random.Random(0)
+    joints = ["", "", "", "\ufe0f", "\u200d\u2642\ufe0f", "\U0001f3fd"]
+    strings = []
+    for _ in range(count):
+        english = rng.choice((" ", " ", ",", ", ")).join(rng.choices(words, k=rng.randint(1, 4)))
+        chinese = rng.choice(("", ",")).join(rng.choice(phrases)[: rng.randint(1, 4)] for _ in range(rng.randint(1, 3)))
+        pictograph = chr(rng.choice(rng.choice(PICTOGRAPHS))) + rng.choice(joints)
+        strings.append(rng.choice((english, chinese, chinese, pictograph, f"{pictograph} {english} {chinese}")))
     return _byte_strings(strings)
 
 

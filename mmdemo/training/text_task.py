@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from .losses import byte_loss
 from .recipe import Recipe
 from .tokenizer_task import TokenizerTask
 
-SHORT = ("labels", "digits", "random")  # sources that are no running text
+SHORT = ("labels", "like_labels", "digits", "random")  # sources that are no running text
 PAD = 4  # NUL bytes after a short string that count in the loss: the decoder must learn where a string ends
 
 
@@ -28,7 +29,12 @@ class TextTask(TokenizerTask):
         self.noise = float(settings.get("noise", 0.03))
         self.short = float(settings.get("short", 0.15))  # share of batches with a window as short as a word
         self.corpora = corpora.gather(data_dir, list(settings.get("corpora", [])))
-        self.labels, self.words = corpora.labels(data_dir), corpora.digit_words()
+        self.strings = {"labels": corpora.labels(data_dir), "digits": corpora.digit_words()}
+        if "like_labels" in settings["shares"]:
+            self.strings["like_labels"] = corpora.label_like(
+                re.findall(r"[a-z]{2,}", _decoded(self.corpora["prose"])),
+                re.findall(r"[\u4e00-\u9fff]{2,}", _decoded(self.corpora["chinese"])),
+            )
         shares = {k: float(v) for k, v in settings["shares"].items() if k in (*self.corpora, *SHORT)}
         self.names = list(shares)
         self.weights = torch.tensor(list(shares.values()))
@@ -51,8 +57,8 @@ class TextTask(TokenizerTask):
 
     def _text(self, name: str, generator: torch.Generator) -> Tensor:
         """Up to ``window`` bytes from one source."""
-        if name in ("labels", "digits"):
-            strings = self.labels if name == "labels" else self.words
+        if name in self.strings:
+            strings = self.strings[name]
             return strings[_int(len(strings), generator)][: self.window]
         if name == "random":
             low, high = ((0, 256), (32, 127))[_int(2, generator)]
@@ -66,6 +72,10 @@ class TextTask(TokenizerTask):
     def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         right = (y.argmax(1) == batch["target"])[batch["mask"]].float().mean()
         return byte_loss(y, batch["target"], batch["mask"]), {"bytes": right.item()}
+
+
+def _decoded(text: Tensor) -> str:
+    return bytes(text.numpy()).decode("utf-8", "ignore")
 
 
 def _int(below: int, generator: torch.Generator) -> int:

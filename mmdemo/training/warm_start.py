@@ -6,6 +6,7 @@ keep their weights, new inputs weigh nothing yet, new outputs start as drawn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -14,8 +15,8 @@ from ..checkpoints import load_state
 from ..errors import InputError
 
 
-def warm_start(model: nn.Module, folder: Path) -> list[str]:
-    """Take over the weights of the checkpoint in ``folder``, in place.
+def warm_start(model: nn.Module, folder: Path, fresh: Sequence[str] = ()) -> list[str]:
+    """Take over the weights of the checkpoint in ``folder``, in place, but for the parts named in ``fresh``.
 
     Returns:
         The names of the tensors that have grown or are new; empty where the checkpoint has the model's own shapes.
@@ -23,7 +24,9 @@ def warm_start(model: nn.Module, folder: Path) -> list[str]:
     Raises:
         InputError: the checkpoint is of another architecture, or wider than the model.
     """
-    old, new = load_state(folder), model.state_dict()
+    skipped = tuple(f"{part}." for part in fresh)
+    old = {k: v for k, v in load_state(folder).items() if not k.startswith(skipped)}
+    new = model.state_dict()
     if not old.keys() <= new.keys():
         raise InputError(f"The checkpoint {folder.name!r} is of another architecture than the recipe's.")
     grown = [name for name in old if old[name].shape != new[name].shape]

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from mmdemo.tokenizers.beam import EARLIER, beam_search
+from mmdemo.tokenizers.beam import EARLIER, _smallest, beam_search
 from mmdemo.tokenizers.quantize import BottleneckConfig, ResidualVQ
 
 
@@ -74,3 +74,16 @@ def test_a_batch_with_its_own_levels_gets_the_sums_of_its_codewords(problem):
     out = rvq.coded(z, active)
     for row, levels in enumerate(active.tolist()):
         assert torch.allclose(out.z[row], rvq.decode(rvq.encode(z)[row : row + 1, :levels])[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1, 7, 256, 2048])
+def test_the_smallest_are_those_of_topk_but_for_ties(length):
+    generator = torch.Generator().manual_seed(length)
+    values = torch.randn(50, length, generator=generator)
+    count = min(4, length)
+    found, places = _smallest(values.clone(), count)
+    best = values.topk(count, largest=False).values
+    # A place takes up to 11 of a float's 23 bits: what remains is good to 1 in 4,000.
+    assert torch.allclose(found, best, rtol=2**-12, atol=1e-9)
+    assert torch.allclose(values.gather(1, places), best, rtol=2**-11, atol=1e-9)
+    assert all(len(set(row)) == count for row in places.tolist())

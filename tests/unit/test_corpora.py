@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 import unicodedata
 from collections import Counter
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdemo.training import corpora
+from mmdemo.training import corpora, packages
 from mmdemo.training.recipe import read_recipe
 
 
@@ -75,3 +76,45 @@ def test_every_corpus_of_the_recipe_is_known_and_what_any_machine_has_is_there(t
     found = corpora.gather(tmp_path, names)
     assert set(found) <= set(names)
     assert {"prose", "code", "documentation", "letters"} <= set(found)
+
+
+def test_labels_made_up_hold_words_characters_and_pictographs():
+    strings = [bytes(t.tolist()).decode() for t in corpora.label_like(["red", "apple"], ["苹果", "红"], 500)]
+    assert "苹" in "".join(strings) and any("red" in s for s in strings)
+    pictographs = [s for s in strings if any(ord(s[0]) in block for block in corpora.PICTOGRAPHS)]
+    assert 100 < len(pictographs) < 400
+    assert strings == [bytes(t.tolist()).decode() for t in corpora.label_like(["red", "apple"], ["苹果", "红"], 500)]
+
+
+def test_markup_is_read_as_its_text():
+    page = "<html><head><title>No</title></head><body><p>One &amp;  two</p>\n\n<script>no()</script><p>三</p></body>"
+    assert packages.plain(page) == "One & two\n三"
+
+
+def test_spacing_as_in_wikitext():
+    assert packages.spaced('A well-known "1,234", he\'s said.') == 'A well @-@ known " 1 @,@ 234 " , he \'s said . '
+
+
+def test_packages_are_read_by_kind(tmp_path: Path):
+    def put(path: str, text: str) -> None:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(gzip.compress(text.encode()) if path.endswith("z") else text.encode())
+
+    put("doc/anarchism/html/a.html", "<p>Prose.</p>")
+    put("help/C/app/a.page", "<p>Help.</p>")
+    put("help/el/app/a.page", "<p>Βοήθεια και άλλα.</p><p>ASCII line</p>")
+    put("help/fr/app/a.page", "<p>" + "Été à la plage.\n" * 20_000 + "</p>")
+    put("man/ja/man1/a.1.gz", ".TH A\n日本語の説明\n")
+    put("dictd/d.dict.dz", "word\n  a unit\n  of language")
+    put("games/fortunes/quotes", "One.\n%\nTwo.")
+    put("games/fortunes/quotes.dat", "index")
+    english, other = packages.books(tmp_path), packages.help_pages(tmp_path)
+    assert all(piece in english for piece in ("Prose", "Help", "word a unit of language", "One", "Two"))
+    assert "index" not in english and "Βοήθεια" not in english
+    assert "Βοήθεια και άλλα." in other and "日本語の説明" in other and ".TH" not in other
+    assert 0 < other.count("Été") * 16 <= packages.PER_LATIN + 32  # one Latin language is not all
+    assert (english, other) == (packages.books(tmp_path), packages.help_pages(tmp_path))
+
+
+def test_a_machine_without_packages_has_no_books(tmp_path: Path):
+    assert packages.books(tmp_path) == packages.help_pages(tmp_path) == ""

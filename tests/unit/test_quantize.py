@@ -114,6 +114,18 @@ def test_dead_codes_restart_and_stay(rvq):
     assert rvq.codebooks[0, 3].abs().max() < 10
 
 
+def test_level_1_may_restart_codes_sooner_than_the_others():
+    rvq = ResidualVQ(
+        BottleneckConfig(dim=2, levels=2, codebook_size=4, decay=1.0, restart_below=0.1, restart_first=0.7)
+    )
+    counts = torch.tensor([0.5, 5.0, 1.0, 1.0])  # 0.5: half of what the first code would get in equal shares of 4
+    for level in range(2):
+        rvq._set_codes(level, torch.arange(4), torch.full((4, 2), 9.0), counts)
+        rvq._update(level, torch.zeros(4, 2), torch.tensor([1, 1, 2, 3]))
+    moved = (rvq.codebooks == 0).all(2)  # a restarted code lies on a vector of the batch, at zero
+    assert moved.tolist() == [[True, False, False, False], [False] * 4]
+
+
 def test_padding_never_touches_codebook_statistics(rvq):
     twin = ResidualVQ(rvq.config)
     twin.load_state_dict(rvq.state_dict())

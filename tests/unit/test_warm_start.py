@@ -53,3 +53,15 @@ def test_another_architecture_is_refused(tmp_path):
     saved(tmp_path, "image")
     with pytest.raises(InputError, match="architecture"):
         warm_start(build_tokenizer("audio", SMALL["audio"]), tmp_path)
+
+
+def test_fresh_parts_begin_anew_whatever_their_shape(tmp_path):
+    saved(tmp_path, "image")
+    begun, drawn = wider(), wider()
+    assert warm_start(begun, tmp_path, fresh=["decoder", "gone"]) == [
+        k for k in sorted(drawn.state_dict()) if k.startswith("decoder.")
+    ]
+    old, new = wider(), drawn.state_dict()
+    warm_start(old, tmp_path)
+    for name, value in begun.state_dict().items():
+        assert torch.equal(value, new[name] if name.startswith("decoder.") else old.state_dict()[name]), name
