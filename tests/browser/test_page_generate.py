@@ -151,6 +151,12 @@ def test_steps_without_time_are_decoded_after_the_run_and_when_looked_at(opened:
     looked_at = page.evaluate(SHOWN)
     gate.hold(9)
     until(page, "+d.frames >= 9")
+    page.click(".mp-save summary")
+    with page.expect_download() as saved:  # during the run: every step so far is decoded for it
+        page.click("[data-save=json]")
+    steps = json.loads(saved.value.path().read_text())["runs"][0]["steps"]
+    assert len({step["code_distance"]["image"] for step in steps}) == len(steps) == 9
+    assert state(page)["state"] == "running" and state(page)["late"] == "0"
     page.click("#mm-stop")
     until(page, "d.state === 'stopped' && d.late === '0'")
     gate.release()

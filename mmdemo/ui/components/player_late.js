@@ -14,7 +14,7 @@ const openIn = (lane, frame) => lane.want.filter((m) => frame[m].clean);
 // Late steps to decode now, the ones nearest to the step shown first: [lane, frames].
 function nextLate() {
   if (run.cannotFill) return null;
-  const busy = ["running", "waiting"].includes(root.dataset.state);
+  const busy = !all && ["running", "waiting"].includes(root.dataset.state);
   for (const lane of run.lanes) {
     const now = frameAt(lane), late = [...lane.frames.keys()].filter((at) => lane.frames[at].late);
     if (!late.length || (busy && (view.follow || !lane.frames[now].late))) continue;
@@ -26,10 +26,12 @@ function nextLate() {
 }
 
 let filling = null;
+let all = false; // during a run too: somebody is saving it, and wants every step so far
 
 // Decode what is late; resolves when nothing is left to decode now.
-function fillLate() {
-  filling ??= fill().finally(() => { filling = null; });
+function fillLate(everything = false) {
+  all ||= everything;
+  filling ??= fill().finally(() => { filling = null; all = false; });
   return filling;
 }
 

@@ -51,7 +51,7 @@ function parts(kind) {
 async function save(kind) {
   root.querySelector(".mp-save").open = false;
   const name = `mmdemo-seed${run.lanes[0].settings.seed}`;
-  await fillLate();
+  await fillLate(true);
   if (kind === "json") {
     download(`${name}.json`, new Blob([JSON.stringify(record(), null, 1)], { type: "application/json" }));
     return;
