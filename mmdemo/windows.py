@@ -16,14 +16,18 @@ from .tokenizers.image import ImageTokenizer, pad_to_multiple
 from .tokenizers.layers import ConvNeXtBlock
 
 WINDOW = {"image": (192, 192), "audio": (1500,), "text": (8192,)}  # latent positions per window, without margin
+EVERYWHERE = 1 << 40  # a reach longer than any input
 
 
 def reach(part: nn.Module) -> int:
     """Latent positions, to each side, that an output of an encoder or decoder depends on; a safe upper bound.
 
     Blocks at a finer resolution count for less, but counting them whole is safe. Four more positions cover the
-    in- and out-projections, the text decoder's byte block and the STFT's window.
+    in- and out-projections, the text decoder's byte block and the STFT's window. A recurrent encoder carries anything
+    to anywhere: it takes an input whole, however long.
     """
+    if any(isinstance(m, nn.GRU) for m in part.modules()):
+        return EVERYWHERE
     return sum(m.reach for m in part.modules() if isinstance(m, ConvNeXtBlock)) + 4
 
 

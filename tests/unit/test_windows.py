@@ -42,6 +42,21 @@ def test_windows_are_exactly_the_whole(model, size, monkeypatch):
     assert torch.equal(windows.decode_windows(model, whole), picture)
 
 
+@pytest.mark.parametrize("encoder", ["conv", "gru"])
+def test_text_in_windows_is_exactly_the_whole(encoder, monkeypatch):
+    torch.manual_seed(0)
+    small = {"byte_width": 8, "width": 16, "encoder": encoder, "encoder_depth": 2, "decoder_depth": 2}
+    text = build_tokenizer("text", {**small, "bottleneck": {"dim": 4, "levels": 2, "codebook_size": 16}}).eval()
+    x = torch.randint(256, (1, 4001))
+    text.bottleneck.initialise(text.to_latent(x).movedim(1, -1).reshape(-1, 4).detach())
+    whole = text.encode(x)
+    letters = text.decode(whole).argmax(1)
+    monkeypatch.setitem(windows.WINDOW, "text", (100,))
+    monkeypatch.setattr(layers, "ROWS", 64)
+    assert torch.equal(windows.encode_windows(text, x), whole)
+    assert torch.equal(windows.decode_windows(text, whole), letters)
+
+
 def test_a_window_is_all_that_is_computed_at_once(model, monkeypatch):
     window = (24, 32)
     monkeypatch.setitem(windows.WINDOW, "image", window)
