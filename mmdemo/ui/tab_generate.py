@@ -43,6 +43,7 @@ OPEN_TAB = """async () => {
   return [];
 }"""
 RUN_IF_ASKED = """() => {
+  document.body.dataset.linkRead = "1";
   const asked = new URLSearchParams(location.search);
   if (asked.get("run") === "1") document.getElementById("mm-generate")?.click();
   return [];
@@ -53,7 +54,12 @@ ORDER = (
     "audio",
 )
 # fmt: on
-RUN = "() => { document.getElementById('mm-run').click(); return []; }"
+# Who opens a link and clicks at once wants the link's settings, not the usual ones that they are about to replace.
+RUN = """async () => {
+  for (let i = 0; i < 200 && !document.body.dataset.linkRead; i++) await new Promise((go) => setTimeout(go, 50));
+  document.getElementById("mm-run").click();
+  return [];
+}"""
 
 
 class GenerateTab:

@@ -13,6 +13,7 @@ from generate_model import RandomContext, served
 from PIL import Image
 
 from mmdemo.diffusion.previews import Pace
+from mmdemo.ui import tab_generate
 from mmdemo.ui.components import trajectory
 
 pytestmark = pytest.mark.browser
@@ -213,6 +214,15 @@ def test_a_link_makes_the_same_picture_again(opened: Any):
     assert again.locator(".mp-lane").count() == 2
     again.click("#mm-settings button")
     assert again.locator("#mm-seed input").input_value() == "11"
+
+
+def test_a_click_before_a_link_is_read_waits_for_its_settings(opened: Any, monkeypatch: Any):
+    read = tab_generate.from_query
+    monkeypatch.setattr(tab_generate, "from_query", lambda *given: (time.sleep(2), read(*given))[1])
+    page = opened("?tab=generate&want=image&text=three&steps=7&n=1&sampler=euler")
+    page.click("#mm-generate")
+    until(page, "d.state === 'done'")
+    assert state(page)["steps"] == "7"
 
 
 def test_a_run_is_dragged_stopped_and_opened_again_from_its_link(opened: Any, gate: Gate):
