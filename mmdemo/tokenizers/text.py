@@ -1,7 +1,8 @@
 """Text tokenizer: UTF-8 bytes, four bytes a position, non-autoregressive decoder.
 
-Bytes are embedded, four neighbours become one position, ConvNeXt blocks mix context, residual VQ, and the mirror
-image gives 256 logits a byte. Any language works because the alphabet is bytes; any length because nothing attends.
+Bytes are embedded, four neighbours become one position, ConvNeXt blocks mix context, residual VQ, and more blocks give
+256 logits for each of the four bytes. Any language works because the alphabet is bytes; any length because nothing
+attends.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ class TextTokenizerConfig:
     width: int = 256  # channels of one position
     encoder: str = "conv"  # "conv" (ConvNeXt) or "gru" (bidirectional GRU)
     encoder_depth: int = 4
+    decoder_width: int = 0  # channels of one position in the decoder; 0: as in the encoder
     decoder_depth: int = 6
     kernel: int = 5
     expansion: int = 3
+    decoder_expansion: int = 0  # 0: as in the encoder
     unit_latents: bool = False  # latents of mean 0 and variance 1 at every position before they are quantised
     bottleneck: BottleneckConfig = field(default_factory=lambda: BottleneckConfig(dim=16, levels=3, codebook_size=512))
 
@@ -55,12 +58,12 @@ class TextTokenizer(Tokenizer):
             else stack(width, config.encoder_depth, 1, config.kernel, config.expansion)
         )
         self.project_in = nn.Sequential(ChannelNorm(width), nn.Conv1d(width, self.bottleneck.in_dim, 1))
-        self.level_embedding = nn.Embedding(self.levels + 1, width)  # tells the decoder how coarse its latent is
-        self.project_out = nn.Conv1d(self.dim, width, 3, padding=1)
-        self.decoder = stack(width, config.decoder_depth, 1, config.kernel, config.expansion)
-        self.spread = nn.Sequential(ChannelNorm(width), nn.Conv1d(width, self.stride * unit, 1))
-        self.byte_block = stack(unit, 1, 1, 7, config.expansion)
-        self.logits = nn.Sequential(ChannelNorm(unit), nn.Conv1d(unit, 256, 1))
+        inner = config.decoder_width or width
+        self.level_embedding = nn.Embedding(self.levels + 1, inner)  # tells the decoder how coarse its latent is
+        self.project_out = nn.Linear(self.dim, inner)
+        expansion = config.decoder_expansion or config.expansion
+        self.decoder = stack(inner, config.decoder_depth, 1, config.kernel, expansion)
+        self.logits = nn.Sequential(nn.LayerNorm(inner), nn.Linear(inner, self.stride * 256))
         nn.init.zeros_(self.level_embedding.weight)
 
     def to_latent(self, x: Tensor) -> Tensor:
@@ -76,12 +79,9 @@ class TextTokenizer(Tokenizer):
 
     def from_latent(self, z: Tensor, active: Tensor) -> Tensor:
         """(B, D, n) -> logits (B, 256, 4n)."""
-        h = self.project_out(z) + self.level_embedding(active)[:, :, None]  # (B, width, n)
-        h = self.spread(self.decoder(h))  # (B, 4*unit, n)
-        batch, _, positions = h.shape
-        h = h.reshape(batch, self.stride, -1, positions).permute(0, 2, 3, 1)  # (B, unit, n, 4)
-        h = self.byte_block(h.reshape(batch, -1, positions * self.stride))  # (B, unit, 4n)
-        return self.logits(h)
+        h = self.project_out(z.transpose(1, 2)) + self.level_embedding(active)[:, None]  # (B, n, inner)
+        h = self.decoder(h.transpose(1, 2)).transpose(1, 2)  # (B, n, inner)
+        return self.logits(h).view(len(z), -1, 256).transpose(1, 2)  # (B, n, 4*256) -> (B, 256, 4n)
 
 
 class _Recurrent(nn.Module):

@@ -72,7 +72,7 @@ def train(
         return out
     task = make_task(recipe, data_dir, device)
     if init:
-        warm_start(task.exported, checkpoints.find(init), recipe.fresh)
+        warm_start(task.exported, checkpoints.find(init), [*recipe.fresh, *task.measured])
     if compiled:
         task.compile()
     trainer = Trainer(task, out, minutes, quiet)

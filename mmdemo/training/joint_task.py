@@ -29,6 +29,8 @@ class JointTask(Task):
     Pairs are drawn by label, so the three sets need not be paired and each combines freely.
     """
 
+    measured = ("latents",)  # the scales of the tokenizers at hand; those of a checkpoint may be of earlier ones
+
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
         self.recipe, self.device = recipe, device
         self.codecs = {k: Codec(checkpoints.find(v), device) for k, v in recipe.data["tokenizers"].items()}

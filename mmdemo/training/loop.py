@@ -28,6 +28,7 @@ class Task(ABC):
     model: nn.Module
     recipe: Recipe
     device: torch.device
+    measured: tuple[str, ...] = ()  # parts of `exported` measured from the data, which no checkpoint's replace
     critic: nn.Module | None = None  # trained against the model with an optimizer of its own; never exported
 
     @property

@@ -1,7 +1,7 @@
 """Text to train on that comes with packages of a Linux system: books, dictionaries, quotations, help in many languages.
 
 None is needed; what a machine has is read in a fixed order. On Debian: anarchism, debian-handbook, dict-gcide,
-dict-wn, dict-foldoc, dict-jargon, fortunes, gnome-user-docs, manpages-ja, libreoffice-help-* and libreoffice-l10n-*.
+dict-wn, dict-foldoc, dict-jargon, fortunes, gnome-user-docs, manpages-ja and libreoffice-help-*.
 """
 
 from __future__ import annotations

@@ -63,6 +63,17 @@ def test_digits_are_read_and_the_readers_are_not_shipped(task, tmp_path):
         assert all(torch.allclose(a, b, atol=1e-3, rtol=1e-2) for a, b in pairs)  # files hold half precision
 
 
+def test_scales_are_those_of_the_tokenizers_at_hand_not_of_the_start(task, tmp_path):
+    start, begun = task(0.0), task(0.0)
+    start.latents.measure("image", 5 + 3 * start.store["image"][0])  # as an earlier tokenizer's latents were
+    begun.latents.measure("image", begun.store["image"][0])
+    scale = begun.latents.image.mean.clone()
+    start.export(tmp_path / "start", {})
+    warm_start(begun.exported, tmp_path / "start", begun.measured)
+    assert torch.equal(begun.latents.image.mean, scale)
+    assert torch.allclose(begun.network.kind.weight, start.network.kind.weight, atol=1e-3)
+
+
 def test_without_reading_the_readers_stay_as_they_are(task, tmp_path):
     trained = task(0.0)
     before = [p.clone() for p in trained.readers.parameters()]
