@@ -23,8 +23,8 @@ def reach(part: nn.Module) -> int:
     """Latent positions, to each side, that an output of an encoder or decoder depends on; a safe upper bound.
 
     Blocks at a finer resolution count for less, but counting them whole is safe. Four more positions cover the
-    in- and out-projections and the STFT's window. A recurrent encoder carries anything
-    to anywhere: it takes an input whole, however long.
+    in- and out-projections and the STFT's window. A recurrent encoder carries anything to anywhere: it takes an input
+    whole, however long.
     """
     if any(isinstance(m, nn.GRU) for m in part.modules()):
         return EVERYWHERE

@@ -215,4 +215,4 @@ def _chinese() -> str:
     )
     random.Random(0).shuffle(files)
     text = "\n".join(gzip.decompress(f.read_bytes()).decode("utf-8", "ignore") for f in files)
-    return re.sub(r"^\.[^\n]*\n", "", text, flags=re.MULTILINE)  # typesetting commands are no Chinese
+    return packages.untypeset(text)

@@ -10,6 +10,7 @@ import gzip
 import html
 import random
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,13 +27,18 @@ def plain(markup: str) -> str:
     return re.sub(r"\s*\n\s*", "\n", re.sub(r"[ \t]+", " ", text)).strip()
 
 
+def untypeset(page: str) -> str:
+    """A manual page without its typesetting commands, which are of no language."""
+    return re.sub(r"^\.[^\n]*\n", "", page, flags=re.MULTILINE)
+
+
 def books(share: Path = SHARE) -> str:
     """English prose, dictionaries and quotations; a half of it spaced as WikiText is."""
     pieces: list[str] = []
     for folder in ("doc/anarchism/html", "doc/debian-handbook/html/en-US", "help/C"):
         pieces += [plain(t) for t in _read(share / folder, ".html", ".page", ".docbook")]
-    for file in sorted((share / "dictd").glob("*.dict.dz")):
-        entries = re.sub(r"[ \t]+", " ", gzip.decompress(file.read_bytes()).decode("utf-8", "ignore"))
+    for text in _read(share / "dictd", ".dz"):
+        entries = re.sub(r"[ \t]+", " ", text)
         pieces += re.sub(r"\n (?=\S)", " ", entries).split("\n\n")  # lines of one entry run on
     for text in _read(share / "games" / "fortunes", ""):
         pieces += text.split("\n%\n")
@@ -50,9 +56,7 @@ def help_pages(share: Path = SHARE) -> str:
             language = re.split(r"[-_@]", folder.name)[0]
             if language not in ("C", "en", "media"):
                 found.setdefault(language, []).extend(_read(folder, ".html", ".page", ".docbook"))
-    found.setdefault("ja", []).extend(
-        re.sub(r"^\.[^\n]*\n", "", t, flags=re.MULTILINE) for t in _read(share / "man" / "ja", ".gz")
-    )
+    found.setdefault("ja", []).extend(map(untypeset, _read(share / "man" / "ja", ".gz")))
     parts = []
     for pages in found.values():
         random.Random(0).shuffle(pages)
@@ -69,6 +73,7 @@ def help_pages(share: Path = SHARE) -> str:
 
 
 def _latin(text: str) -> bool:
+    """Whether hardly a letter is of another script; names of menus and code are in Latin letters in any language."""
     letters = [c for c in text if c.isalpha()]
     return sum(c > "\u024f" for c in letters) < 0.3 * len(letters)
 
@@ -97,5 +102,9 @@ def _read(folder: Path, *endings: str) -> Iterator[str]:
     """Texts of a folder's files with one of the endings ("": no ending), in order; unreadable ones are left out."""
     for file in sorted(folder.rglob("*")):
         if file.is_file() and not file.is_symlink() and file.suffix in endings:
-            data = file.read_bytes()
-            yield (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf-8", "ignore")
+            try:
+                data = file.read_bytes()
+                data = gzip.decompress(data) if file.suffix in (".gz", ".dz") else data
+            except (OSError, EOFError, zlib.error):
+                continue  # a damaged file is no reason to stop
+            yield data.decode("utf-8", "ignore")

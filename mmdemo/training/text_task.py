@@ -13,7 +13,6 @@ from .losses import byte_loss
 from .recipe import Recipe
 from .tokenizer_task import TokenizerTask
 
-SHORT = ("labels", "like_labels", "digits", "random")  # sources that are no running text
 PAD = 4  # NUL bytes after a short string that count in the loss: the decoder must learn where a string ends
 
 
@@ -30,12 +29,13 @@ class TextTask(TokenizerTask):
         self.short = float(settings.get("short", 0.15))  # share of batches with a window as short as a word
         self.corpora = corpora.gather(data_dir, list(settings.get("corpora", [])))
         self.strings = {"labels": corpora.labels(data_dir), "digits": corpora.digit_words()}
-        if "like_labels" in settings["shares"]:
+        if "like_labels" in settings["shares"] and "chinese" in self.corpora:  # not every machine has Chinese text
             self.strings["like_labels"] = corpora.label_like(
                 re.findall(r"[a-z]{2,}", _decoded(self.corpora["prose"])),
                 re.findall(r"[\u4e00-\u9fff]{2,}", _decoded(self.corpora["chinese"])),
             )
-        shares = {k: float(v) for k, v in settings["shares"].items() if k in (*self.corpora, *SHORT)}
+        there = (*self.corpora, *self.strings, "random")
+        shares = {k: float(v) for k, v in settings["shares"].items() if k in there}
         self.names = list(shares)
         self.weights = torch.tensor(list(shares.values()))
 

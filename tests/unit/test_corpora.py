@@ -9,9 +9,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 
 from mmdemo.training import corpora, packages
 from mmdemo.training.recipe import read_recipe
+from mmdemo.training.text_task import TextTask
 
 
 def catalogue(path: Path, messages: dict[str, str]) -> None:
@@ -106,6 +108,7 @@ def test_packages_are_read_by_kind(tmp_path: Path):
     put("help/fr/app/a.page", "<p>" + "Été à la plage.\n" * 20_000 + "</p>")
     put("man/ja/man1/a.1.gz", ".TH A\n日本語の説明\n")
     put("dictd/d.dict.dz", "word\n  a unit\n  of language")
+    (tmp_path / "dictd" / "e.dict.dz").write_bytes(b"damaged")
     put("games/fortunes/quotes", "One.\n%\nTwo.")
     put("games/fortunes/quotes.dat", "index")
     english, other = packages.books(tmp_path), packages.help_pages(tmp_path)
@@ -118,3 +121,12 @@ def test_packages_are_read_by_kind(tmp_path: Path):
 
 def test_a_machine_without_packages_has_no_books(tmp_path: Path):
     assert packages.books(tmp_path) == packages.help_pages(tmp_path) == ""
+
+
+def test_a_text_training_without_chinese_text_makes_up_no_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    english = torch.tensor(list(b"plain words " * 2000), dtype=torch.uint8)
+    monkeypatch.setattr(corpora, "gather", lambda data_dir, names: {"prose": english})
+    monkeypatch.setattr(corpora, "labels", lambda data_dir: corpora.digit_words())
+    task = TextTask(read_recipe("text"), torch.device("cpu"), tmp_path)
+    assert set(task.names) == {"prose", "labels", "digits", "random"}
+    assert task.batch(torch.Generator().manual_seed(0))["x"].shape[0] == 64
