@@ -184,5 +184,7 @@ def test_mistakes_in_recipes_and_folders_are_one_sentence(tmp_path, data_dir):
 def test_all_shipped_recipes_are_readable():
     names = recipes.shipped_recipes()
     assert {"image", "audio", "text", "digits", "compare"} <= set(names)
+    for name in ("digits-vp", "digits-ve"):  # short trainings from the shipped weights, which must fit
+        assert read_recipe(name).model == read_recipe("digits").model
     for name in names:
         assert read_recipe(name).steps > 0
