@@ -16,6 +16,7 @@ from .modalities import MODALITIES
 from .modalities.base import Item
 from .tokenizers import Tokenizer, build_tokenizer
 from .tokenizers.base import ENCODER_PARTS
+from .tokenizers.text import TextTokenizer
 from .tokenizers.tokens import Tokens
 from .windows import decode_windows, encode_windows
 
@@ -162,7 +163,8 @@ class Codec:
     def show_code(self, level: int, code: int) -> Any:
         """One codeword alone, decoded in the middle of otherwise average surroundings.
 
-        A picture patch (8x8 pixels), a short sound (5 frames of the code), or the text its position spells.
+        A picture patch (8x8 pixels), a short sound (5 frames of the code), or the text its position spells; of a text
+        tokenizer that spells (`TextTokenizer.corrections`), what a code of a level after the first puts where.
         """
         return self.show_codes(level, torch.tensor([code]))[0]
 
@@ -176,6 +178,8 @@ class Codec:
         ):
             raise InputError(f"{self.name!r} has levels 1 to {self.levels} with codes 0 to {self.codebook_size - 1}.")
         word = self.tokenizer.rvq.codebooks[level][codes.to(self.device)]  # (N, D)
+        if level and isinstance(self.tokenizer, TextTokenizer) and self.tokenizer.spells:
+            return self.tokenizer.corrections(word)
         side = {"image": 3, "audio": 5, "text": 1}[self.modality]
         axes = 2 if self.modality == "image" else 1
         z = word[(...,) + (None,) * axes].expand(-1, -1, *[side] * axes)  # the code next to itself

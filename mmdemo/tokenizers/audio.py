@@ -93,7 +93,7 @@ class AudioTokenizer(Tokenizer):
             features += [unit.real, unit.imag]
         return torch.cat(features, dim=1)
 
-    def from_latent(self, z: Tensor, active: Tensor) -> Tensor:
+    def from_latent(self, z: Tensor, active: Tensor, codes: Tensor | None = None) -> Tensor:
         """(B, D, frames) -> waveform (B, frames * hop)."""
         h = self.project_out(z) + self.level_embedding(active)[:, :, None]  # (B, width, frames)
         magnitude, phase = self.decoder(h).float().chunk(2, dim=1)  # (B, bins, frames) each

@@ -65,8 +65,13 @@ class Tokenizer(nn.Module, ABC):
         """Canonical batch -> what the bottleneck takes, (B, in_dim, *pos)."""
 
     @abstractmethod
-    def from_latent(self, z: Tensor, active: Tensor) -> Tensor:
-        """Latent (B, D, *pos) made with ``active`` (B,) levels -> reconstruction."""
+    def from_latent(self, z: Tensor, active: Tensor, codes: Tensor | None = None) -> Tensor:
+        """Latent (B, D, *pos) made with ``active`` (B,) levels -> reconstruction.
+
+        Args:
+            codes: (B, l, *pos), l >= active, whose codewords ``z`` is the sum of, where they are known. A decoder that
+                looks at them takes the nearest where they are not, as for a latent that a diffusion model made.
+        """
 
     def position_mask(self, x: Tensor) -> Tensor | None:
         """(B, *pos) bool, False at padding; None where there is none."""
@@ -75,7 +80,7 @@ class Tokenizer(nn.Module, ABC):
     def forward(self, x: Tensor, active: Tensor | None = None) -> TokenizerOutput:
         """Autoencode a batch; ``active`` (B,) is the number of levels per sample (quantizer dropout)."""
         quantized = self.bottleneck(self.to_latent(x), active, self.position_mask(x))
-        return TokenizerOutput(self.from_latent(quantized.z, quantized.active), quantized)
+        return TokenizerOutput(self.from_latent(quantized.z, quantized.active, quantized.codes), quantized)
 
     @torch.no_grad()
     def encode(self, x: Tensor, levels: int | None = None) -> Tensor:
@@ -85,10 +90,11 @@ class Tokenizer(nn.Module, ABC):
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, l, *pos), 1 <= l <= L -> reconstruction; fewer levels give a coarser one."""
-        return self.decode_latent(self.rvq.decode(codes), codes.shape[1])
+        active = torch.full((len(codes),), codes.shape[1], device=codes.device)
+        return self.from_latent(self.rvq.decode(codes), active, codes)
 
     @torch.no_grad()
     def decode_latent(self, z: Tensor, levels: int | None = None) -> Tensor:
-        """Sum of codewords (B, D, *pos) -> reconstruction."""
+        """Any latent (B, D, *pos) -> reconstruction."""
         active = torch.full((len(z),), self.levels if levels is None else levels, device=z.device)
         return self.from_latent(z, active)

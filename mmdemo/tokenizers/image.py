@@ -70,7 +70,7 @@ class ImageTokenizer(Tokenizer):
         # Channels last in memory: blocks then take their positions as rows of a matrix without copying.
         return self.encoder(x.contiguous(memory_format=torch.channels_last))
 
-    def from_latent(self, z: Tensor, active: Tensor) -> Tensor:
+    def from_latent(self, z: Tensor, active: Tensor, codes: Tensor | None = None) -> Tensor:
         """(B, D, h, w) -> (B, 3, 8h, 8w), about [0, 1] (not clipped)."""
         h = self.project_out(z) + self.level_embedding(active)[:, :, None, None]  # (B, c8, h, w)
         return (self.decoder(h) + 1) / 2

@@ -28,8 +28,11 @@ def nearest(vectors: Tensor, codebook: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def kmeans(vectors: Tensor, k: int, iterations: int = 10) -> tuple[Tensor, Tensor]:
-    """Lloyd's algorithm from k random vectors; an empty cluster restarts at a random vector.
+def kmeans(vectors: Tensor, k: int, iterations: int = 45) -> tuple[Tensor, Tensor]:
+    """Lloyd's algorithm from k random vectors, with jumps out of poor optima.
+
+    After all but the last few iterations, some centres that are worth least (few vectors, and another centre near) move
+    to vectors that are far from theirs, fewer each time (after Fritzke 1997, "The LBG-U method").
 
     Args:
         vectors: (N, D). k: number of centres.
@@ -43,12 +46,15 @@ def kmeans(vectors: Tensor, k: int, iterations: int = 10) -> tuple[Tensor, Tenso
         picks = torch.cat([picks, torch.randint(len(vectors), (k - len(picks),))])
     centres = vectors[picks.to(vectors.device)].clone()
     centres += 1e-4 * vectors.std() * torch.randn(centres.shape).to(centres)
-    for _ in range(iterations):
+    for i in range(iterations):
         assigned = nearest(vectors, centres)
+        error = (vectors - centres[assigned]).square().sum(1)  # (N,)
         count = torch.bincount(assigned, minlength=k)  # (k,)
         total = torch.zeros_like(centres).index_add_(0, assigned, vectors)
         centres = total / count.clamp(min=1)[:, None]
-        empty = (count == 0).nonzero()[:, 0]
-        if len(empty):
-            centres[empty] = vectors[torch.randint(len(vectors), (len(empty),)).to(vectors.device)]
+        jumps = int(0.05 * k * (1 - i / (0.8 * iterations)))  # below 0 at the end
+        worth = count * (torch.cdist(centres, centres) + torch.eye(k).to(centres) * 1e9).amin(1).square()  # (k,)
+        worst = worth.argsort()[: max(jumps, int((count == 0).sum()))]
+        if len(worst) and error.sum() > 0:
+            centres[worst] = vectors[torch.multinomial(error, len(worst), replacement=True)]
     return centres, nearest(vectors, centres)

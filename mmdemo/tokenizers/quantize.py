@@ -89,20 +89,31 @@ class ResidualVQ(nn.Module):
 
     # ------------------------------------------------------------------------------ training
 
-    @torch.no_grad()
     def initialise(self, vectors: Tensor) -> None:
         """Start every codebook by k-means on buffered encoder outputs, level after level.
 
         Args:
             vectors: (N, D) latents gathered after the unquantised warm-up; N should be >= 20k and >= K.
         """
-        residual = vectors.float()
         for level in range(self.levels):
-            centres, assigned = kmeans(residual, self.config.codebook_size)
-            count = torch.bincount(assigned, minlength=self.config.codebook_size).float()
-            self._set_codes(level, torch.arange(len(centres)), centres, count.clamp(min=1))
-            residual = residual - centres[assigned]
-        self.ready.fill_(True)
+            self.start_level(level, self.left_over(vectors, level))
+
+    @torch.no_grad()
+    def left_over(self, vectors: Tensor, level: int) -> Tensor:
+        """Latents (N, D) less the codewords of the levels before ``level``: what that one has to quantise, (N, D)."""
+        if not level:
+            return vectors.float()
+        codes = beam_search(vectors, self.codebooks[:level], self.config.beam)  # (N, level)
+        return vectors.float() - self._words(codes).sum(0)
+
+    @torch.no_grad()
+    def start_level(self, level: int, vectors: Tensor) -> None:
+        """Codebook of one level by k-means on (N, D) vectors; with the last level, codes are in force."""
+        centres, assigned = kmeans(vectors, self.config.codebook_size)
+        count = torch.bincount(assigned, minlength=self.config.codebook_size).float()
+        self._set_codes(level, torch.arange(len(centres)), centres, count.clamp(min=1))
+        if level == self.levels - 1:
+            self.ready.fill_(True)
 
     def _set_codes(self, level: int, index: Tensor, vectors: Tensor, count: Tensor) -> None:
         """Place codes: all three buffers, or the next EMA update would undo it."""

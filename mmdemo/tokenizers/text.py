@@ -1,14 +1,15 @@
 """Text tokenizer: UTF-8 bytes, four bytes a position, non-autoregressive decoder.
 
-Bytes are embedded, four neighbours become one position, ConvNeXt blocks mix context, residual VQ, and more blocks give
-256 logits for each of the four bytes. Any language works because the alphabet is bytes; any length because nothing
-attends.
+Four neighbouring bytes become one position: a learned encoder (ConvNeXt blocks or a GRU) mixes in their context, or
+each byte's fixed vector is set beside the others' ("spell"). Residual VQ, and ConvNeXt blocks give 256 logits for each
+of the four bytes. Any language works because the alphabet is bytes; any length because nothing attends.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -16,7 +17,8 @@ from .base import Tokenizer
 from .layers import ChannelNorm, stack
 from .quantize import BottleneckConfig
 
-ENCODERS = ("conv", "gru")
+ENCODERS = ("conv", "gru", "spell")
+CORRECTION = 0.45  # a codeword's part for one byte is about 1 long where it changes the byte, 0.1 where it does not
 
 
 @dataclass
@@ -25,19 +27,22 @@ class TextTokenizerConfig:
 
     byte_width: int = 96  # channels of one embedded byte
     width: int = 256  # channels of one position
-    encoder: str = "conv"  # "conv" (ConvNeXt) or "gru" (bidirectional GRU)
+    encoder: str = "conv"  # "conv" (ConvNeXt), "gru" (bidirectional GRU) or "spell" (a vector for each byte)
     encoder_depth: int = 4
     decoder_width: int = 0  # channels of one position in the decoder; 0: as in the encoder
     decoder_depth: int = 6
     kernel: int = 5
     expansion: int = 3
     decoder_expansion: int = 0  # 0: as in the encoder
+    code_embeddings: bool = False  # the decoder has a vector of its own for every code, beside the sum of codewords
     unit_latents: bool = False  # latents of mean 0 and variance 1 at every position before they are quantised
     bottleneck: BottleneckConfig = field(default_factory=lambda: BottleneckConfig(dim=16, levels=3, codebook_size=512))
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
             raise ValueError(f"Unknown text encoder {self.encoder!r}; choose one of {', '.join(ENCODERS)}.")
+        if self.encoder == "spell" and self.bottleneck.dim % TextTokenizer.stride:
+            raise ValueError(f"A latent of {self.bottleneck.dim} channels has no equal share for each of 4 bytes.")
 
 
 class TextTokenizer(Tokenizer):
@@ -49,22 +54,33 @@ class TextTokenizer(Tokenizer):
     def __init__(self, config: TextTokenizerConfig) -> None:
         super().__init__(config.bottleneck)
         self.config = config
-        width, unit = config.width, config.byte_width
-        self.embed = nn.Embedding(256, unit)
-        self.gather = nn.Linear(self.stride * unit, width)
-        self.encoder = (
-            _Recurrent(width, config.encoder_depth)
-            if config.encoder == "gru"
-            else stack(width, config.encoder_depth, 1, config.kernel, config.expansion)
-        )
-        self.project_in = nn.Sequential(ChannelNorm(width), nn.Conv1d(width, self.bottleneck.in_dim, 1))
+        self.spells = config.encoder == "spell"
+        width = config.width
+        if self.spells:  # nothing to learn: what it spells with comes from training.alphabet
+            self.embed = nn.Embedding(256, self.dim // self.stride).requires_grad_(False)
+            self.gather: nn.Module = nn.Identity()
+            self.encoder: nn.Module = nn.Identity()
+            self.project_in: nn.Module = nn.Identity()
+        else:
+            self.embed = nn.Embedding(256, config.byte_width)
+            self.gather = nn.Linear(self.stride * config.byte_width, width)
+            self.encoder = (
+                _Recurrent(width, config.encoder_depth)
+                if config.encoder == "gru"
+                else stack(width, config.encoder_depth, 1, config.kernel, config.expansion)
+            )
+            self.project_in = nn.Sequential(ChannelNorm(width), nn.Conv1d(width, self.bottleneck.in_dim, 1))
         inner = config.decoder_width or width
         self.level_embedding = nn.Embedding(self.levels + 1, inner)  # tells the decoder how coarse its latent is
         self.project_out = nn.Linear(self.dim, inner)
+        own = config.code_embeddings and self.levels > 0
+        self.code_embedding = nn.Embedding(self.levels * self.codebook_size, inner) if own else None
         expansion = config.decoder_expansion or config.expansion
         self.decoder = stack(inner, config.decoder_depth, 1, config.kernel, expansion)
         self.logits = nn.Sequential(nn.LayerNorm(inner), nn.Linear(inner, self.stride * 256))
         nn.init.zeros_(self.level_embedding.weight)
+        if self.code_embedding is not None:
+            nn.init.normal_(self.code_embedding.weight, std=0.02)
 
     def to_latent(self, x: Tensor) -> Tensor:
         """(B, T) uint8 or int64 bytes -> (B, in_dim, ceil(T / 4)); the tail is padded with NUL bytes."""
@@ -72,16 +88,57 @@ class TextTokenizer(Tokenizer):
         h = self.embed(x)  # (B, T, unit)
         h = self.gather(h.reshape(len(x), -1, self.stride * h.shape[-1])).transpose(1, 2)  # (B, width, T/4)
         z = self.project_in(self.encoder(h))  # (B, in_dim, T/4)
-        if self.config.unit_latents and self.levels:
+        if self.config.unit_latents and self.levels and not self.spells:
             # Else the encoder outgrows its codebooks: latents get large, commitment dear, and half the codes idle.
             z = F.layer_norm(z.transpose(1, 2), z.shape[1:2]).transpose(1, 2)
         return z
 
-    def from_latent(self, z: Tensor, active: Tensor) -> Tensor:
+    @torch.no_grad()
+    def encode(self, x: Tensor, levels: int | None = None) -> Tensor:
+        """As every tokenizer; the same four bytes, where they are spelt, are searched for once only."""
+        if not self.spells:
+            return super().encode(x, levels)
+        shifts = 8 * torch.arange(self.stride, device=x.device)
+        spans = F.pad(x.long(), (0, -x.shape[-1] % self.stride)).view(len(x), -1, self.stride)  # (B, n, 4)
+        found, where = (spans << shifts).sum(2).unique(return_inverse=True)  # (U,), (B, n)
+        codes = super().encode((found[:, None] >> shifts & 0xFF).view(1, -1), levels)[0]  # (levels, U)
+        return codes[:, where].transpose(0, 1)
+
+    def spelt(self, z: Tensor) -> Tensor:
+        """Latents (B, D, n) of an encoder that spells -> the bytes whose vectors are nearest, (B, 4n)."""
+        parts = z.transpose(1, 2).reshape(len(z), z.shape[2] * self.stride, -1)  # (B, 4n, D/4)
+        return torch.cdist(parts.float(), self.embed.weight.expand(len(z), -1, -1)).argmin(2)
+
+    def corrections(self, words: Tensor) -> list[str]:
+        """What codewords (N, D) of a level after the first change: "·e··" puts an e in the second place.
+
+        Most of them move one or two of the four bytes towards a letter and leave the rest ("·"). Letters of other
+        scripts are written with the same vectors (`mmdemo.training.alphabet`); those of ASCII stand for all.
+        """
+        ascii_letters = self.embed.weight[33:127]  # those that can be seen
+        likeness = words.float().view(len(words), self.stride, -1) @ ascii_letters.T  # (N, 4, 94)
+        strength, letter = likeness.max(2)
+        rows = torch.where(strength > CORRECTION, letter + 33, ord("·")).tolist()
+        return ["".join(map(chr, row)) for row in rows]
+
+    def from_latent(self, z: Tensor, active: Tensor, codes: Tensor | None = None) -> Tensor:
         """(B, D, n) -> logits (B, 256, 4n)."""
         h = self.project_out(z.transpose(1, 2)) + self.level_embedding(active)[:, None]  # (B, n, inner)
+        if self.code_embedding is not None and self.rvq.ready:
+            h = h + self._embedded(self.rvq.encode(z) if codes is None else codes, active)
         h = self.decoder(h.transpose(1, 2)).transpose(1, 2)  # (B, n, inner)
         return self.logits(h).view(len(z), -1, 256).transpose(1, 2)  # (B, n, 4*256) -> (B, 256, 4n)
+
+    def _embedded(self, codes: Tensor, active: Tensor) -> Tensor:
+        """Codes (B, l, n) -> the sum of the decoder's vectors for those of active levels, (B, n, inner).
+
+        The sum of codewords says all this too, but to tell 512 ** 3 sums apart is much to ask of a linear layer.
+        """
+        assert self.code_embedding is not None
+        levels = torch.arange(codes.shape[1], device=codes.device)
+        rows = self.code_embedding(codes + self.codebook_size * levels[:, None])  # (B, l, n, inner)
+        on = (levels < active[:, None]).to(rows.dtype)  # (B, l)
+        return torch.einsum("bl,blni->bni", on, rows)
 
 
 class _Recurrent(nn.Module):

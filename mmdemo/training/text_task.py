@@ -8,11 +8,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..tokenizers.text import TextTokenizer
 from . import corpora
+from .alphabet import alphabet
 from .losses import byte_loss
 from .recipe import Recipe
 from .tokenizer_task import TokenizerTask
 
+START_VECTORS = 100_000  # at most, for the k-means of each level where the encoder spells
+RIGHT_KEPT = 0.2  # share of the spans spelt right already that a level after the first still starts from
 PAD = 4  # NUL bytes after a short string that count in the loss: the decoder must learn where a string ends
 
 
@@ -20,6 +24,7 @@ class TextTask(TokenizerTask):
     """Windows of bytes at random offsets from several scripts, some bytes replaced at the input (denoising)."""
 
     modality = "text"
+    model: TextTokenizer
 
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
         super().__init__(recipe, device)
@@ -38,6 +43,12 @@ class TextTask(TokenizerTask):
         shares = {k: float(v) for k, v in settings["shares"].items() if k in there}
         self.names = list(shares)
         self.weights = torch.tensor(list(shares.values()))
+        # For each level, the sources that its codebook is to serve best.
+        levels = settings.get("codebook_shares") or [shares] * self.model.levels
+        self.start_shares = [{k: float(v) for k, v in level.items() if k in there} for level in levels]
+        if self.model.spells:
+            counts = torch.bincount(self._spans(shares).flatten(), minlength=256)
+            self.model.embed.weight.data.copy_(alphabet(counts, self.model.embed.embedding_dim))
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         picks = torch.multinomial(self.weights, self.recipe.batch_size, True, generator=generator)
@@ -54,6 +65,42 @@ class TextTask(TokenizerTask):
         )
         x = torch.where(noisy, torch.randint(256, target.shape, generator=generator), target)
         return {"x": x, "target": target, "mask": mask}
+
+    @torch.no_grad()
+    def start_codebooks(self) -> None:
+        """k-means as ever, or where the encoder spells, for each level on what the levels before it leave to be told.
+
+        A level after the first is not to make small errors smaller still: most of what it starts from are spans that
+        come out misspelt before it. Nor is it for the most common ones again: a span counts as the square root of how
+        often it occurs.
+        """
+        if not self.model.spells:
+            return super().start_codebooks()
+        rvq, generator = self.model.rvq, torch.Generator().manual_seed(self.recipe.seed + 3)
+        for level, shares in enumerate(self.start_shares):
+            spans = self._spans(shares, START_VECTORS * (1 + level))  # (N, 4)
+            if level:
+                spans, count = spans.unique(dim=0, return_counts=True)
+                spans = spans.repeat_interleave(count.sqrt().ceil().long(), 0)
+                spans = spans[torch.randperm(len(spans), generator=generator)]
+            z = self.model.to_latent(spans.to(self.device))[:, :, 0]  # (N, D)
+            left = rvq.left_over(z, level)
+            if level:
+                misspelt = (self.model.spelt((z - left)[:, :, None]) != spans.to(self.device)).any(1)  # (N,)
+                left = left[misspelt | (torch.rand(len(z), generator=generator) < RIGHT_KEPT).to(self.device)]
+            rvq.start_level(level, left[:START_VECTORS])
+
+    def _spans(self, shares: dict[str, float], number: int = START_VECTORS) -> Tensor:
+        """About (number, 4) bytes that make a position, from the sources in these shares; none of them padding."""
+        generator = torch.Generator().manual_seed(self.recipe.seed + 2)
+        stride, found = self.model.stride, []
+        for name, share in shares.items():
+            text = torch.cat(self.strings[name]) if name in self.strings else self.corpora.get(name)
+            if text is None:  # "random"
+                text = torch.randint(256, (number,), generator=generator)
+            starts = torch.randint(len(text) - stride + 1, (round(share * number),), generator=generator)
+            found.append(text[starts[:, None] + torch.arange(stride)].long())
+        return torch.cat(found)
 
     def _text(self, name: str, generator: torch.Generator) -> Tensor:
         """Up to ``window`` bytes from one source."""

@@ -41,10 +41,12 @@ class TokenizerTask(Task):
         self.dropout = float(recipe.loss.get("quantizer_dropout", 0.5))
         if recipe.freeze not in ("", "encoder"):
             raise InputError(f'A tokenizer cannot freeze {recipe.freeze!r}: only "encoder", or nothing.')
-        self.frozen = recipe.freeze == "encoder"
-        if self.frozen:
-            for name, module in self.model.named_children():
-                module.requires_grad_(name not in ENCODER_PARTS)
+        parts = [module for name, module in self.model.named_children() if name in ENCODER_PARTS]
+        if recipe.freeze == "encoder":
+            for module in parts:
+                module.requires_grad_(False)
+        # Also where the encoder has nothing to learn: its codebooks are k-means and stay so.
+        self.frozen = not any(p.requires_grad for module in parts for p in module.parameters())
         if recipe.critic:
             self.critic = self.make_critic(recipe.critic).to(device)
 
@@ -59,10 +61,14 @@ class TokenizerTask(Task):
     def before_step(self, step: int) -> None:
         if not self.model.levels or self.model.rvq.ready:
             return
-        if self.frozen:
+        if self.recipe.freeze == "encoder":
             raise InputError("A frozen encoder must be a trained one: start from a checkpoint with --init.")
         if step >= self.free_steps:
-            self.model.rvq.initialise(self._latents())
+            self.start_codebooks()
+
+    def start_codebooks(self) -> None:
+        """k-means on what the encoder gives for the training data."""
+        self.model.rvq.initialise(self._latents())
 
     @torch.no_grad()
     def _latents(self) -> Tensor:
@@ -88,7 +94,7 @@ class TokenizerTask(Task):
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             z = self.model.to_latent(batch["x"])
             quantized = self.model.bottleneck(z) if active is None else self.model.rvq.coded(z, active)
-        return TokenizerOutput(self.model.from_latent(quantized.z, quantized.active), quantized)
+        return TokenizerOutput(self.model.from_latent(quantized.z, quantized.active, quantized.codes), quantized)
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
         out = self.output(batch, step)
@@ -146,6 +152,6 @@ class TokenizerTask(Task):
             "name": self.recipe.name,
             "modality": self.modality,
             "model": to_dict(self.model.config),
-            "training": {**notes, "frozen": self.recipe.freeze} if self.frozen else notes,
+            "training": {**notes, "frozen": self.recipe.freeze} if self.recipe.freeze else notes,
         }
         checkpoints.save(folder, self.model, config)

@@ -36,6 +36,16 @@ def test_kmeans_finds_separated_clusters():
     assert len(assigned) == 300
 
 
+def test_kmeans_leaves_a_poor_start_behind():
+    """Plain Lloyd iterations keep two centres in one cluster and one between two others for good."""
+    truth = 10 * torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
+    vectors = truth.repeat_interleave(50, 0) + 0.01 * torch.randn(2000, 2)
+    for seed in range(3):
+        torch.manual_seed(seed)
+        centres, assigned = kmeans(vectors, 40)
+        assert (vectors - centres[assigned]).square().sum(1).mean() < 0.01
+
+
 def test_kmeans_with_fewer_vectors_than_centres():
     centres, _ = kmeans(torch.randn(5, 3), 8)
     assert centres.shape == (8, 3) and centres.isfinite().all()
@@ -124,6 +134,18 @@ def test_level_1_may_restart_codes_sooner_than_the_others():
         rvq._update(level, torch.zeros(4, 2), torch.tensor([1, 1, 2, 3]))
     moved = (rvq.codebooks == 0).all(2)  # a restarted code lies on a vector of the batch, at zero
     assert moved.tolist() == [[True, False, False, False], [False] * 4]
+
+
+def test_each_level_may_start_from_vectors_of_its_own():
+    """Level 2 then serves what level 1 leaves of its own set, not of level 1's."""
+    vq = ResidualVQ(BottleneckConfig(dim=1, levels=2, codebook_size=2))
+    vq.start_level(0, torch.tensor([[0.0], [10.0]]).repeat(20, 1))
+    assert not vq.ready
+    left = vq.left_over(torch.tensor([[-1.0], [11.0]]).repeat(20, 1), 1)
+    vq.start_level(1, left)
+    assert vq.ready
+    torch.testing.assert_close(vq.codebooks[0].sort(0).values, torch.tensor([[0.0], [10.0]]), atol=1e-2, rtol=0)
+    torch.testing.assert_close(vq.codebooks[1].sort(0).values, torch.tensor([[-1.0], [1.0]]), atol=1e-2, rtol=0)
 
 
 def test_padding_never_touches_codebook_statistics(rvq):

@@ -1,10 +1,13 @@
-"""The text tokenizer's unit latents: what they are, and that checkpoints made without them stay what they were."""
+"""The text tokenizer's latents (learned ones of unit variance, and spelt ones) and its decoder's view of the codes."""
 
 from __future__ import annotations
 
+import pytest
 import torch
+from torch.nn.functional import pad
 
 from mmdemo.tokenizers import build_tokenizer
+from mmdemo.training.alphabet import alphabet, spread
 
 SMALL = {
     "byte_width": 8,
@@ -41,3 +44,100 @@ def test_a_gaussian_bottleneck_keeps_its_means_and_variances():
     gaussian = {**SMALL, "bottleneck": {"kind": "gaussian", "dim": 4}, "unit_latents": True}
     z = build_tokenizer("text", gaussian).to_latent(torch.arange(64)[None])
     assert z.shape[1] == 8 and z.var(1, unbiased=False).sub(1).abs().max() > 0.05
+
+
+SPELT = {
+    **SMALL,
+    "encoder": "spell",
+    "code_embeddings": True,
+    "bottleneck": {"dim": 60, "levels": 3, "codebook_size": 16, "beam": 4},
+}
+
+
+@pytest.fixture
+def spelt():
+    """A tokenizer that spells, its codebooks fitted to random letters."""
+    torch.manual_seed(0)
+    model = build_tokenizer("text", SPELT).eval()
+    model.embed.weight.copy_(alphabet(torch.ones(256), 15))
+    model.rvq.initialise(model.to_latent(torch.randint(97, 123, (1, 8000)))[0].T)
+    return model
+
+
+def test_a_spelt_position_is_its_four_bytes_and_nothing_else(spelt):
+    x = torch.randint(0, 256, (2, 41), generator=torch.Generator().manual_seed(0))
+    z = spelt.to_latent(x)
+    assert z.shape == (2, 60, 11)
+    assert torch.equal(z.mT.reshape(2, 11, 4, 15), spelt.embed(pad(x, (0, 3)).view(2, 11, 4)))
+    assert not any(p.requires_grad for p in spelt.embed.parameters())
+    codes = spelt.encode(x)
+    assert torch.equal(codes, spelt.rvq.encode(z))  # although each four bytes are searched for once only
+    assert torch.equal(spelt.encode(x, 2), codes[:, :2])
+    assert spelt.encode(x[:, :0]).shape == (2, 3, 0)
+    assert torch.equal(spelt.encode(x[:, 8:16]), codes[:, :, 2:4])  # the same whatever stands beside it
+
+
+def test_a_spelt_latent_reads_as_what_it_spells(spelt):
+    x = torch.randint(0, 256, (2, 40), generator=torch.Generator().manual_seed(0))
+    z = spelt.to_latent(x)
+    assert torch.equal(spelt.spelt(z), x)
+    assert torch.equal(spelt.spelt(z + 0.01 * torch.randn(z.shape)), x)
+
+
+def test_what_a_codeword_changes_is_told_place_by_place(spelt):
+    e = spelt.embed.weight[ord("e")]
+    still = 0.03 * torch.randn(15)
+    words = torch.stack([torch.cat([still, e, still, still]), still.repeat(4)])
+    assert spelt.corrections(words) == ["·e··", "····"]
+
+
+def test_each_of_four_bytes_needs_as_many_channels():
+    with pytest.raises(ValueError, match="10 channels"):
+        build_tokenizer("text", {**SPELT, "bottleneck": {"dim": 10}})
+
+
+def test_the_decoder_tells_codes_apart_by_vectors_of_its_own(spelt):
+    codes = torch.randint(0, 16, (2, 3, 9), generator=torch.Generator().manual_seed(0))
+    y = spelt.decode(codes)
+    other = codes.clone()
+    other[:, 2] = (other[:, 2] + 1) % 16
+    assert not torch.equal(spelt.decode(other), y)
+    assert torch.equal(spelt.decode(other[:, :2]), spelt.decode(codes[:, :2]))
+    z = spelt.rvq.decode(codes)
+    active = torch.tensor([3, 3])
+    assert torch.equal(spelt.from_latent(z, active, codes), y)
+    assert not torch.equal(spelt.from_latent(z, active, other), y)  # where codes are known they are looked at
+
+
+def test_a_mixed_batch_sees_only_the_levels_each_row_uses(spelt):
+    z = spelt.to_latent(torch.randint(97, 123, (2, 36)))
+    coded = spelt.rvq.coded(z, torch.tensor([1, 3]))
+    y = spelt.from_latent(coded.z, coded.active, coded.codes)
+    for row, levels in enumerate((1, 3)):
+        alone = spelt.decode(coded.codes[row : row + 1, :levels])
+        torch.testing.assert_close(y[row : row + 1], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_a_latent_between_the_codes_is_read_as_the_nearest(spelt):
+    z = spelt.to_latent(torch.randint(97, 123, (2, 36)))
+    expected = spelt.from_latent(z, torch.tensor([3, 3]), spelt.rvq.encode(z))
+    assert torch.equal(spelt.decode_latent(z), expected)
+
+
+def test_common_letters_are_spread_farthest():
+    counts = torch.ones(128)
+    counts[:20] = 1000
+    vectors = spread(counts, 8)
+    torch.testing.assert_close(vectors.norm(dim=1), torch.ones(128))
+    closest = (vectors @ vectors.T).fill_diagonal_(-1).amax(1)
+    assert closest[:20].mean() + 0.2 < closest[20:].mean()
+    assert torch.equal(vectors, spread(counts, 8))  # the same on every run
+
+
+def test_no_two_bytes_have_the_same_vector_and_scripts_share_the_letters():
+    vectors = alphabet(torch.ones(256), 11)
+    assert vectors.shape == (256, 11)
+    assert torch.cdist(vectors, vectors).fill_diagonal_(9).min() > 0.1
+    assert torch.equal(vectors[ord("A"), :8], vectors[0x81, :8])  # the second byte of Cyrillic "с", say
+    assert not torch.equal(vectors[ord("A"), 8:], vectors[0x81, 8:])
+    assert not torch.equal(vectors[0xC1, 8:], vectors[0x81, 8:])

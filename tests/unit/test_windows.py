@@ -64,7 +64,9 @@ def test_a_window_is_all_that_is_computed_at_once(model, monkeypatch):
     to_latent, from_latent = model.to_latent, model.from_latent
     monkeypatch.setattr(model, "to_latent", lambda x: seen.append(x.shape[-2:]) or to_latent(x))
     monkeypatch.setattr(
-        model, "from_latent", lambda z, active: seen.append([8 * n for n in z.shape[-2:]]) or from_latent(z, active)
+        model,
+        "from_latent",
+        lambda z, active, codes: seen.append([8 * n for n in z.shape[-2:]]) or from_latent(z, active, codes),
     )
     codes = windows.encode_windows(model, torch.rand(1, 3, 500, 1500))
     windows.decode_windows(model, codes)
