@@ -120,7 +120,7 @@ class Step:
     @torch.inference_mode()
     def _text_logits(self) -> Tensor:
         """(n, 256, T), read by both the text and the confidence in it."""
-        return self.model.codecs["text"].tokenizer.decode_latent(self._snapped("text"))
+        return self.model.codecs["text"].tokenizer.decode(self.codes("text"))
 
     def preview(self, modality: str, what: str = "x0") -> list[Any]:
         """The n samples as a person sees or hears them: PIL images, (16000, float32 array), or strings.

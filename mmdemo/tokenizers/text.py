@@ -110,15 +110,15 @@ class TextTokenizer(Tokenizer):
         return torch.cdist(parts.float(), self.embed.weight.expand(len(z), -1, -1)).argmin(2)
 
     def corrections(self, words: Tensor) -> list[str]:
-        """What codewords (N, D) of a level after the first change: "·e··" puts an e in the second place.
+        """What codewords (N, D) of a level after the first change: "◦e◦◦" puts an e in the second place.
 
-        Most of them move one or two of the four bytes towards a letter and leave the rest ("·"). Letters of other
+        Most of them move one or two of the four bytes towards a letter and leave the rest ("◦"). Letters of other
         scripts are written with the same vectors (`mmdemo.training.alphabet`); those of ASCII stand for all.
         """
         ascii_letters = self.embed.weight[33:127]  # those that can be seen
         likeness = words.float().view(len(words), self.stride, -1) @ ascii_letters.T  # (N, 4, 94)
         strength, letter = likeness.max(2)
-        rows = torch.where(strength > CORRECTION, letter + 33, ord("·")).tolist()
+        rows = torch.where(strength > CORRECTION, letter + 33, ord("◦")).tolist()
         return ["".join(map(chr, row)) for row in rows]
 
     def from_latent(self, z: Tensor, active: Tensor, codes: Tensor | None = None) -> Tensor:

@@ -92,7 +92,7 @@ class TextTab:
             session,
             text_view.reconstruction_html(session, data, lang),
             text_view.tiles_html(session, data, kept, lang) + notes_html(_notes(session, lossless is True, lang)),
-            text_view.chips_json(session, data, levels, lang),
+            text_view.chips_json(self.codec, session, data, levels, lang),
             "",
             text_view.bars_html(session, data, kept, lang),
             text_view.maths(self.codec, session, data, kept, lang),

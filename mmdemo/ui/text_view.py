@@ -8,6 +8,7 @@ from typing import Any
 
 from mmdemo.evaluation import classical, metrics
 from mmdemo.evaluation.text_diff import character_diff
+from mmdemo.ui import charts
 from mmdemo.ui.beam_note import beam_note
 from mmdemo.ui.components import chips, compare, picker
 from mmdemo.ui.components.common import tiles
@@ -84,16 +85,18 @@ def reconstruction_html(session: TextSession, data: bytes, lang: str) -> str:
     return compare.pane(body, name, verdict, good=not wrong)
 
 
-def chips_json(session: TextSession, data: bytes, levels: int, lang: str) -> str:
+def chips_json(codec: Any, session: TextSession, data: bytes, levels: int, lang: str) -> str:
     """The value of the chips."""
-    step = stride(session)
+    step, codes = stride(session), session.tokens.codes.tolist()
+    texts = [charts.texts(codec, level) for level in range(len(codes))]
     return chips.chips_value(
         spans(data, step),
-        session.tokens.codes.tolist(),
+        codes,
         levels,
         _words(chips.LABELS, lang),
         None if session.original is None else spans(session.original, step),
         session.edited,
+        [{code: texts[level][code] for code in set(row)} for level, row in enumerate(codes)],
     )
 
 

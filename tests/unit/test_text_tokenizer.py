@@ -88,7 +88,7 @@ def test_what_a_codeword_changes_is_told_place_by_place(spelt):
     e = spelt.embed.weight[ord("e")]
     still = 0.03 * torch.randn(15)
     words = torch.stack([torch.cat([still, e, still, still]), still.repeat(4)])
-    assert spelt.corrections(words) == ["·e··", "····"]
+    assert spelt.corrections(words) == ["◦e◦◦", "◦◦◦◦"]
 
 
 def test_each_of_four_bytes_needs_as_many_channels():

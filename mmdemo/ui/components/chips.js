@@ -66,8 +66,11 @@ function describe(index) {
   const lines = [data.labels.position + ' ' + (index + 1), data.labels.bytes + ' ' + raw];
   if (flags & 8 && was !== undefined) lines.push(data.labels.was + ' ' + was);
   if (flags & 16) lines.push(data.labels.edited);
-  data.codes.forEach((row, level) => lines.push(
-    data.labels.level + ' ' + (level + 1) + ': ' + row[index] + (level >= data.active ? ' ' + data.labels.unused : '')));
+  data.codes.forEach((row, level) => {
+    const says = (data.says[level] || {})[row[index]];
+    lines.push(data.labels.level + ' ' + (level + 1) + ': ' + row[index] + (says ? '  “' + says + '”' : '')
+      + (level >= data.active ? ' ' + data.labels.unused : ''));
+  });
   return lines;
 }
 

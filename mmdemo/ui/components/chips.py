@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from mmdemo.ui.components.spans import Span, direction
+from mmdemo.ui.components.spans import Span, direction, visible
 
 HERE = Path(__file__).parent
 LABELS = ("position", "bytes", "level", "was", "edited", "unused", "earlier", "later", "shown")
@@ -47,6 +47,7 @@ def chips_value(
     labels: Mapping[str, str],
     original: Sequence[Span] | None = None,
     edited: Collection[int] = (),
+    says: Sequence[Mapping[int, str]] = (),
 ) -> str:
     """The value of `TokenChips`.
 
@@ -58,6 +59,7 @@ def chips_value(
         original: what each position stood for; chips that differ are marked. It also gives the direction, so
             that chips stay in their place when the text is decoded wrongly.
         edited: positions whose codes were changed by hand.
+        says: for each level, what its codes say alone, shown beside the code.
     """
     chips: list[list[Any]] = []
     for i, span in enumerate(decoded):
@@ -71,6 +73,7 @@ def chips_value(
             "chips": chips,
             "codes": [list(row) for row in codes],
             "active": active,
+            "says": [{str(code): visible(text) for code, text in level.items()} for level in says],
             "dir": direction("".join(span.label for span in (original or decoded)[:200])),
             "labels": {name: labels[name] for name in LABELS},
         },
