@@ -31,7 +31,7 @@ from . import packages
 from .data import need
 
 LIMIT = 3_000_000  # bytes kept of each corpus
-LIMITS = {"books": 40_000_000, "help": 20_000_000}  # … where there is more worth keeping
+LIMITS = {"books": 40_000_000, "help": 20_000_000, "shuffled": 6_000_000}  # … where there is more worth keeping
 LOCALES = Path("/usr/share/locale")
 LATIN_PART, OTHER_PART = 4, 12  # a script gets at most 1/12 of the translations, Latin with its many languages 1/4
 LETTER_WORDS = 2000  # words of each alphabet in "letters", and five times as many where letters are thousands
@@ -59,6 +59,7 @@ def gather(data_dir: Path, names: list[str]) -> dict[str, Tensor]:
         "letters": letters,
         "books": packages.books,
         "help": packages.help_pages,
+        "shuffled": lambda: shuffled(_chinese() + packages.help_pages()),
     }
     texts = {name: sources[name]().encode("utf-8", "ignore")[: LIMITS.get(name, LIMIT)] for name in names}
     return {k: torch.from_numpy(np.frombuffer(t, np.uint8).copy()) for k, t in texts.items() if len(t) > 10_000}
@@ -206,6 +207,20 @@ def letters() -> str:
     lines = [" ".join(words[i : i + 10]) for i in range(0, len(words), 10)]  # each line in one script
     rng.shuffle(lines)
     return "\n".join(lines)
+
+
+def shuffled(text: str) -> str:
+    """The lines of a text that need more than two bytes a character, the characters of each in another order.
+
+    Four bytes of such a script hold parts of two characters. A text shows each character often, but few of all pairs:
+    here are others, of characters as common as they are.
+    """
+    rng = random.Random(0)
+    lines = [list(line) for line in text.splitlines() if len(line.encode()) > 2 * len(line)]
+    rng.shuffle(lines)
+    for line in lines:
+        rng.shuffle(line)
+    return "\n".join("".join(line) for line in lines)
 
 
 def _chinese() -> str:

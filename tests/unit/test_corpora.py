@@ -32,6 +32,13 @@ def catalogue(path: Path, messages: dict[str, str]) -> None:
     path.write_bytes(head + b"".join(struct.pack("<2I", *pair) for pair in tables) + keys + values)
 
 
+def test_shuffled_lines_keep_their_characters():
+    text = "天地玄黄宇宙洪荒\nplain words\n日月盈昃辰宿列张\nпо-русски"
+    lines = corpora.shuffled(text).split("\n")
+    assert sorted(map(sorted, lines)) == sorted(map(sorted, text.split("\n")[::2]))
+    assert not set(lines) & set(text.split("\n"))
+
+
 def test_letters_hold_every_alphabet_and_repeat():
     text = corpora.letters()
     seen = Counter(unicodedata.name(c).split(" ")[0] for c in text if not c.isspace())
