@@ -58,3 +58,22 @@ def kmeans(vectors: Tensor, k: int, iterations: int = 45) -> tuple[Tensor, Tenso
         if len(worst) and error.sum() > 0:
             centres[worst] = vectors[torch.multinomial(error, len(worst), replacement=True)]
     return centres, nearest(vectors, centres)
+
+
+@torch.no_grad()
+def refined(vectors: Tensor, centres: Tensor, iterations: int = 20, pull: float = 3.0) -> tuple[Tensor, Tensor]:
+    """Lloyd's algorithm from given centres, which stay where they are as long as few vectors ask for anything else.
+
+    Args:
+        vectors: (N, D). centres: (k, D). pull: how many vectors a centre's first place counts for.
+
+    Returns:
+        centres (k, D) and the assignment (N,).
+    """
+    vectors, start = vectors.float(), centres.float()
+    centres = start
+    for _ in range(iterations):
+        assigned = nearest(vectors, centres)
+        count = torch.bincount(assigned, minlength=len(start))[:, None] + pull  # (k, 1)
+        centres = (start * pull).index_add(0, assigned, vectors) / count
+    return centres, nearest(vectors, centres)

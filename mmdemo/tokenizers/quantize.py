@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .beam import beam_search
-from .kmeans import kmeans, nearest
+from .kmeans import kmeans, nearest, refined
 
 KINDS = ("rvq", "vq", "gaussian")
 
@@ -107,9 +107,16 @@ class ResidualVQ(nn.Module):
         return vectors.float() - self._words(codes).sum(0)
 
     @torch.no_grad()
-    def start_level(self, level: int, vectors: Tensor) -> None:
-        """Codebook of one level by k-means on (N, D) vectors; with the last level, codes are in force."""
-        centres, assigned = kmeans(vectors, self.config.codebook_size)
+    def start_level(self, level: int, vectors: Tensor, words: Tensor | None = None) -> None:
+        """Codebook of one level by k-means on (N, D) vectors; with the last level, codes are in force.
+
+        Args:
+            words: (K, D) to refine; None begins at random vectors.
+        """
+        if words is None:
+            centres, assigned = kmeans(vectors, self.config.codebook_size)
+        else:
+            centres, assigned = refined(vectors, words)
         count = torch.bincount(assigned, minlength=self.config.codebook_size).float()
         self._set_codes(level, torch.arange(len(centres)), centres, count.clamp(min=1))
         if level == self.levels - 1:

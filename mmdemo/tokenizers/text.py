@@ -109,6 +109,16 @@ class TextTokenizer(Tokenizer):
         parts = z.transpose(1, 2).reshape(len(z), z.shape[2] * self.stride, -1)  # (B, 4n, D/4)
         return torch.cdist(parts.float(), self.embed.weight.expand(len(z), -1, -1)).argmin(2)
 
+    def spellings(self) -> Tensor:
+        """Codewords that each put one byte in one place and leave the others: (4 * bytes with vectors of their own, D).
+
+        Bytes that differ in kind alone (`mmdemo.training.alphabet`) share one: the kind goes by the first 128.
+        """
+        letters = self.embed.weight[:128].clone()  # (128, D/4)
+        letters -= letters.mean(0)  # what all have, their kind, is no part of a change
+        eye = torch.eye(self.stride, device=letters.device)
+        return torch.einsum("pq,ld->plqd", eye, letters).reshape(-1, self.dim)
+
     def corrections(self, words: Tensor) -> list[str]:
         """What codewords (N, D) of a level after the first change: "◦e◦◦" puts an e in the second place.
 

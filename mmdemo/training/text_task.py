@@ -72,11 +72,13 @@ class TextTask(TokenizerTask):
 
         A level after the first is not to make small errors smaller still: most of what it starts from are spans that
         come out misspelt before it. Nor is it for the most common ones again: a span counts as the square root of how
-        often it occurs.
+        often it occurs. The last level starts from one code for each byte in each place, where it has so many codes:
+        then all that is misspelt in one place by then can be put right, also what was never seen.
         """
         if not self.model.spells:
             return super().start_codebooks()
-        rvq, generator = self.model.rvq, torch.Generator().manual_seed(self.recipe.seed + 3)
+        rvq, size = self.model.rvq, self.model.codebook_size
+        generator = torch.Generator().manual_seed(self.recipe.seed + 3)
         for level, shares in enumerate(self.start_shares):
             spans = self._spans(shares, START_VECTORS * (1 + level))  # (N, 4)
             if level:
@@ -88,7 +90,8 @@ class TextTask(TokenizerTask):
             if level:
                 misspelt = (self.model.spelt((z - left)[:, :, None]) != spans.to(self.device)).any(1)  # (N,)
                 left = left[misspelt | (torch.rand(len(z), generator=generator) < RIGHT_KEPT).to(self.device)]
-            rvq.start_level(level, left[:START_VECTORS])
+            words = self.model.spellings() if level == rvq.levels - 1 else None
+            rvq.start_level(level, left[:START_VECTORS], words if words is not None and len(words) == size else None)
 
     def _spans(self, shares: dict[str, float], number: int = START_VECTORS) -> Tensor:
         """About (number, 4) bytes that make a position, from the sources in these shares; none of them padding."""

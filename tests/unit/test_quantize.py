@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmdemo.tokenizers.kmeans import kmeans, nearest
+from mmdemo.tokenizers.kmeans import kmeans, nearest, refined
 from mmdemo.tokenizers.quantize import BottleneckConfig, ResidualVQ, dropout_levels, make_bottleneck
 
 
@@ -44,6 +44,17 @@ def test_kmeans_leaves_a_poor_start_behind():
         torch.manual_seed(seed)
         centres, assigned = kmeans(vectors, 40)
         assert (vectors - centres[assigned]).square().sum(1).mean() < 0.01
+
+
+def test_given_centres_stay_where_nothing_asks_for_anything_else():
+    vectors = torch.tensor([[0.0, 1.0]]).repeat(300, 1)
+    given = torch.tensor([[0.0, 0.5], [5.0, 5.0]])
+    centres, assigned = refined(vectors, given)
+    torch.testing.assert_close(centres[0], vectors[0], atol=0.01, rtol=0)
+    assert torch.equal(centres[1], given[1])
+    assert not assigned.any()
+    few = refined(vectors[:3], given)[0]
+    torch.testing.assert_close(few[0], torch.tensor([0.0, 0.75]))  # 3 vectors against the pull of 3
 
 
 def test_kmeans_with_fewer_vectors_than_centres():

@@ -84,6 +84,15 @@ def test_a_spelt_latent_reads_as_what_it_spells(spelt):
     assert torch.equal(spelt.spelt(z + 0.01 * torch.randn(z.shape)), x)
 
 
+def test_one_codeword_puts_each_byte_in_each_place(spelt):
+    words = spelt.spellings()
+    assert words.shape == (4 * 128, 60)
+    told = spelt.corrections(words)
+    expected = ["◦" * place + chr(byte) + "◦" * (3 - place) for place in range(4) for byte in range(33, 127)]
+    shown = [told[128 * place + byte] for place in range(4) for byte in range(33, 127)]
+    assert sum(a == b for a, b in zip(shown, expected, strict=True)) > 0.95 * len(expected)
+
+
 def test_what_a_codeword_changes_is_told_place_by_place(spelt):
     e = spelt.embed.weight[ord("e")]
     still = 0.03 * torch.randn(15)
