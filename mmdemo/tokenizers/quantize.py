@@ -8,6 +8,7 @@ Sources: van den Oord et al. 2017 (VQ-VAE, EMA codebooks in appendix A.1), Zeghi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -248,9 +249,20 @@ class GaussianBottleneck(nn.Module):
         return Quantized(mu, None, loss, torch.zeros(len(z), dtype=torch.long, device=z.device))
 
 
-def dropout_levels(batch: int, levels: int, share: float = 0.5, generator: torch.Generator | None = None) -> Tensor:
-    """Quantizer dropout: for ``share`` of a batch draw the number of levels from 1..L, else all -> (B,)."""
-    drawn = torch.randint(1, levels + 1, (batch,), generator=generator)
+def dropout_levels(
+    batch: int,
+    levels: int,
+    share: float = 0.5,
+    generator: torch.Generator | None = None,
+    weights: Sequence[float] | None = None,
+) -> Tensor:
+    """Quantizer dropout: for ``share`` of a batch draw the number of levels from 1..L, else all -> (B,).
+
+    Args:
+        weights: L numbers, how likely each number of levels is to be drawn; None: all alike.
+    """
+    chances = torch.tensor(weights if weights is not None else [1.0] * levels)
+    drawn = 1 + torch.multinomial(chances, batch, replacement=True, generator=generator)
     keep = torch.rand(batch, generator=generator) >= share
     return torch.where(keep, torch.full_like(drawn, levels), drawn)
 

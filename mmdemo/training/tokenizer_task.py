@@ -39,6 +39,7 @@ class TokenizerTask(Task):
         self.model: Tokenizer = build_tokenizer(self.modality, settings).to(device)
         self.free_steps = int(recipe.loss.get("unquantised_steps", 300))
         self.dropout = float(recipe.loss.get("quantizer_dropout", 0.5))
+        self.level_shares = recipe.loss.get("level_shares")  # of the rows that dropout falls on; None: all alike
         if recipe.freeze not in ("", "encoder"):
             raise InputError(f'A tokenizer cannot freeze {recipe.freeze!r}: only "encoder", or nothing.')
         parts = [module for name, module in self.model.named_children() if name in ENCODER_PARTS]
@@ -87,7 +88,8 @@ class TokenizerTask(Task):
         active = None
         if self.model.levels:
             generator = torch.Generator().manual_seed(self.recipe.seed * 7 + step)
-            active = dropout_levels(len(batch["x"]), self.model.levels, self.dropout, generator).to(self.device)
+            size, levels = len(batch["x"]), self.model.levels
+            active = dropout_levels(size, levels, self.dropout, generator, self.level_shares).to(self.device)
         if not self.frozen:
             return self.model(batch["x"], active)
         # In full precision and by the same search as when the tokenizer is used: the decoder gets what it will get.

@@ -189,6 +189,12 @@ def test_quantizer_dropout_draws_every_level_and_keeps_half():
     assert 0.55 < (drawn == 4).float().mean() < 0.70  # half, plus a quarter of the other half: 0.625
 
 
+def test_quantizer_dropout_can_favour_a_level():
+    drawn = dropout_levels(8000, 3, 1.0, torch.Generator().manual_seed(0), [0.2, 0.5, 0.3])
+    share = torch.bincount(drawn, minlength=4)[1:] / 8000
+    torch.testing.assert_close(share, torch.tensor([0.2, 0.5, 0.3]), atol=0.02, rtol=0)  # 4 standard deviations
+
+
 def test_usage_shows_a_collapse(rvq):
     rvq.ema_count.zero_()
     rvq.ema_count[:, 0] = 100
