@@ -40,6 +40,8 @@ ALPHABETS = (
     *("DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA"),
     *("THAI", "LAO", "TIBETAN", "MYANMAR", "KHMER", "MONGOLIAN", "HANGUL", "HIRAGANA", "KATAKANA", "CJK"),
 )
+# Rows of the national tables that hold each script's common characters: codec, first and last row.
+COMMON = {"CJK": ("gb2312", 16, 55), "KANJI": ("euc_jp", 16, 47), "HANGUL": ("euc_kr", 16, 40)}
 # Where Unicode has its pictographs: symbols, arrows, dingbats, and the blocks beyond U+1F000.
 PICTOGRAPHS = (range(0x1F300, 0x1F650), range(0x1F680, 0x1F700), range(0x1F900, 0x1FB00), range(0x2600, 0x27C0))
 
@@ -204,9 +206,24 @@ def letters() -> str:
     for name in ALPHABETS:
         for _ in range(LETTER_WORDS * (5 if len(scripts[name]) > 5000 else 1)):
             words.append("".join(rng.choices(scripts[name], k=rng.randint(1, 9))))
+    for name in COMMON:  # of thousands of characters, those that are used are the first to get right
+        words += common_words(name, 10 * LETTER_WORDS)
     lines = [" ".join(words[i : i + 10]) for i in range(0, len(words), 10)]  # each line in one script
     rng.shuffle(lines)
     return "\n".join(lines)
+
+
+def common_words(name: str, count: int) -> list[str]:
+    """Strings of one to six random common characters of Chinese ("CJK"), Japanese ("KANJI") or Korean ("HANGUL").
+
+    From the tables of GB 2312, JIS X 0208 and KS X 1001, whose first part has the characters in daily use (3,755, 2,965
+    and 2,350).
+    """
+    codec, first, last = COMMON[name]
+    rows = (bytes((0xA0 + row, 0xA0 + cell)) for row in range(first, last + 1) for cell in range(1, 95))
+    characters = [c for c in (pair.decode(codec, "ignore") for pair in rows) if c]
+    rng = random.Random(0)
+    return ["".join(rng.choices(characters, k=rng.randint(1, 6))) for _ in range(count)]
 
 
 def shuffled(text: str) -> str:

@@ -37,7 +37,8 @@ class TextTask(TokenizerTask):
         if "like_labels" in settings["shares"] and "chinese" in self.corpora:  # not every machine has Chinese text
             self.strings["like_labels"] = corpora.label_like(
                 re.findall(r"[a-z]{2,}", _decoded(self.corpora["prose"])),
-                re.findall(r"[\u4e00-\u9fff]{2,}", _decoded(self.corpora["chinese"])),
+                re.findall(r"[\u4e00-\u9fff]{2,}", _decoded(self.corpora["chinese"]))
+                + corpora.common_words("CJK", 60_000),
             )
         there = (*self.corpora, *self.strings, "random")
         shares = {k: float(v) for k, v in settings["shares"].items() if k in there}

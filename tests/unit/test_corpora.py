@@ -32,6 +32,13 @@ def catalogue(path: Path, messages: dict[str, str]) -> None:
     path.write_bytes(head + b"".join(struct.pack("<2I", *pair) for pair in tables) + keys + values)
 
 
+def test_common_words_are_of_the_characters_in_daily_use():
+    for name, size, some in (("CJK", 3755, "的我你猫"), ("KANJI", 2965, "日本語猫"), ("HANGUL", 2350, "가나다는")):
+        words = corpora.common_words(name, 20_000)
+        assert len(set("".join(words))) == size and set(some) < set("".join(words))
+        assert {len(word) for word in words} == {1, 2, 3, 4, 5, 6}
+
+
 def test_shuffled_lines_keep_their_characters():
     text = "天地玄黄宇宙洪荒\nplain words\n日月盈昃辰宿列张\nпо-русски"
     lines = corpora.shuffled(text).split("\n")
