@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from .dit import Stream
 
+FLOOR = 0.2  # least standard deviation of a channel, relative to the mean of all
+
 
 class Latents(nn.Module):
     """Mean and standard deviation per stream and channel, stored with the weights."""
@@ -20,12 +22,18 @@ class Latents(nn.Module):
             self.add_module(s.name, part)
 
     @torch.no_grad()
-    def measure(self, name: str, z: Tensor) -> None:
-        """Set a stream's scale from latents (N, D, *shape)."""
+    def measure(self, name: str, z: Tensor, size: float = 1.0) -> None:
+        """Set a stream's scale from latents (N, D, *shape).
+
+        Args:
+            size: standard deviation that they are to have. The more channels say the same, the more noise it takes to
+                hide it (Hoogeboom et al. 2023, "simple diffusion"): below 1, such a stream settles with the others.
+        """
         flat = z.float().transpose(0, 1).flatten(1)  # (D, N * positions)
-        part = getattr(self, name)
+        part, std = getattr(self, name), flat.std(1)
         part.mean.copy_(flat.mean(1))
-        part.std.copy_(flat.std(1).clamp(min=1e-4))
+        # A channel that hardly moves in training must not explode when it does for a visitor.
+        part.std.copy_(std.clamp(min=max(1e-4, FLOOR * float(std.mean()))) / size)
 
     def normalise(self, name: str, z: Tensor) -> Tensor:
         """Tokenizer latent (B, D, *shape) -> unit variance."""

@@ -85,7 +85,7 @@ class JointTask(Task):
         )
         self.store["text"] = (self._encode("text", texts), torch.tensor([d for _, d in words]))
         for name, (z, _) in self.store.items():
-            self.latents.cpu().measure(name, z)
+            self.latents.cpu().measure(name, z, float(self.recipe.loss.get("signal", {}).get(name, 1.0)))
             self.store[name] = (self.latents.normalise(name, z), self.store[name][1])
         generator = torch.Generator().manual_seed(self.recipe.seed)
         for _ in range(slanted):
