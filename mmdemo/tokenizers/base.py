@@ -90,11 +90,10 @@ class Tokenizer(nn.Module, ABC):
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, l, *pos), 1 <= l <= L -> reconstruction; fewer levels give a coarser one."""
-        active = torch.full((len(codes),), codes.shape[1], device=codes.device)
-        return self.from_latent(self.rvq.decode(codes), active, codes)
+        return self.decode_latent(self.rvq.decode(codes), codes.shape[1], codes)
 
     @torch.no_grad()
-    def decode_latent(self, z: Tensor, levels: int | None = None) -> Tensor:
-        """Any latent (B, D, *pos) -> reconstruction."""
+    def decode_latent(self, z: Tensor, levels: int | None = None, codes: Tensor | None = None) -> Tensor:
+        """Any latent (B, D, *pos) -> reconstruction; ``codes`` as in `from_latent`."""
         active = torch.full((len(z),), self.levels if levels is None else levels, device=z.device)
-        return self.from_latent(z, active)
+        return self.from_latent(z, active, codes)

@@ -55,8 +55,8 @@ def kmeans(vectors: Tensor, k: int, iterations: int = 45) -> tuple[Tensor, Tenso
         jumps = int(0.05 * k * (1 - i / (0.8 * iterations)))  # below 0 at the end
         worth = count * (torch.cdist(centres, centres) + torch.eye(k).to(centres) * 1e9).amin(1).square()  # (k,)
         worst = worth.argsort()[: max(jumps, int((count == 0).sum()))]
-        if len(worst) and error.sum() > 0:
-            centres[worst] = vectors[torch.multinomial(error, len(worst), replacement=True)]
+        if len(worst):
+            centres[worst] = vectors[torch.multinomial(error + 1e-12, len(worst), replacement=True)]
     return centres, nearest(vectors, centres)
 
 

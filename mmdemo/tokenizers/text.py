@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .base import Tokenizer
+from .kmeans import nearest
 from .layers import ChannelNorm, stack
 from .quantize import BottleneckConfig
 
@@ -106,8 +107,8 @@ class TextTokenizer(Tokenizer):
 
     def spelt(self, z: Tensor) -> Tensor:
         """Latents (B, D, n) of an encoder that spells -> the bytes whose vectors are nearest, (B, 4n)."""
-        parts = z.transpose(1, 2).reshape(len(z), z.shape[2] * self.stride, -1)  # (B, 4n, D/4)
-        return torch.cdist(parts.float(), self.embed.weight.expand(len(z), -1, -1)).argmin(2)
+        parts = z.transpose(1, 2).reshape(-1, self.embed.embedding_dim)  # (B * 4n, D/4)
+        return nearest(parts, self.embed.weight).view(len(z), -1)
 
     def spellings(self) -> Tensor:
         """Codewords that each put one byte in one place and leave the others: (4 * bytes with vectors of their own, D).

@@ -20,6 +20,7 @@ import sysconfig
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -52,16 +53,17 @@ def gather(data_dir: Path, names: list[str]) -> dict[str, Tensor]:
     Raises:
         InputError: "prose" (the only required one) is not in ``data_dir``.
     """
+    chinese, help_pages = cache(_chinese), cache(packages.help_pages)  # slow to read, and "shuffled" needs them too
     sources: dict[str, Callable[[], str]] = {
         "prose": lambda: need(data_dir / "text" / "wikitext2-valid.txt", "wikitext2-valid").read_text("utf-8"),
         "code": _stdlib,
         "documentation": _documentation,
         "translations": lambda: translations(LOCALES),
-        "chinese": _chinese,
+        "chinese": chinese,
         "letters": letters,
         "books": packages.books,
-        "help": packages.help_pages,
-        "shuffled": lambda: shuffled(_chinese() + packages.help_pages()),
+        "help": help_pages,
+        "shuffled": lambda: shuffled(chinese() + help_pages()),
     }
     texts = {name: sources[name]().encode("utf-8", "ignore")[: LIMITS.get(name, LIMIT)] for name in names}
     return {k: torch.from_numpy(np.frombuffer(t, np.uint8).copy()) for k, t in texts.items() if len(t) > 10_000}

@@ -78,7 +78,8 @@ class TextTask(TokenizerTask):
         """
         if not self.model.spells:
             return super().start_codebooks()
-        rvq, size = self.model.rvq, self.model.codebook_size
+        rvq, words = self.model.rvq, self.model.spellings()
+        last = rvq.levels - 1 if len(words) == self.model.codebook_size else None
         generator = torch.Generator().manual_seed(self.recipe.seed + 3)
         for level, shares in enumerate(self.start_shares):
             spans = self._spans(shares, START_VECTORS * (1 + level))  # (N, 4)
@@ -91,8 +92,7 @@ class TextTask(TokenizerTask):
             if level:
                 misspelt = (self.model.spelt((z - left)[:, :, None]) != spans.to(self.device)).any(1)  # (N,)
                 left = left[misspelt | (torch.rand(len(z), generator=generator) < RIGHT_KEPT).to(self.device)]
-            words = self.model.spellings() if level == rvq.levels - 1 else None
-            rvq.start_level(level, left[:START_VECTORS], words if words is not None and len(words) == size else None)
+            rvq.start_level(level, left[:START_VECTORS], words if level == last else None)
 
     def _spans(self, shares: dict[str, float], number: int = START_VECTORS) -> Tensor:
         """About (number, 4) bytes that make a position, from the sources in these shares; none of them padding."""
