@@ -9,6 +9,7 @@ import json
 import math
 import time
 from abc import ABC, abstractmethod
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -78,10 +79,12 @@ def learning_rate(progress: float, step: int, recipe: Recipe) -> float:
     return recipe.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
+@cache
 def autocast_pays(device: torch.device) -> bool:
     """Whether bf16 matmuls are faster than fp32 here: true on GPUs and CPUs with AMX, false on older CPUs.
 
-    Measured rather than looked up: without hardware support bf16 on a CPU can be hundreds of times slower.
+    Measured rather than looked up: without hardware support bf16 on a CPU can be hundreds of times slower. Measured
+    once, because a busy machine could answer otherwise the next time, and the same seed would give other weights.
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
@@ -95,7 +98,8 @@ def autocast_pays(device: torch.device) -> bool:
         a @ a
         return time.perf_counter() - start
 
-    return min(seconds(torch.bfloat16) for _ in range(3)) < 0.8 * min(seconds(torch.float32) for _ in range(3))
+    pairs = [(seconds(torch.bfloat16), seconds(torch.float32)) for _ in range(8)]  # the best of many: others work too
+    return min(half for half, _ in pairs) < 0.8 * min(full for _, full in pairs)
 
 
 class Learner:
