@@ -32,7 +32,8 @@ from . import packages
 from .data import need
 
 LIMIT = 3_000_000  # bytes kept of each corpus
-LIMITS = {"books": 40_000_000, "help": 20_000_000, "shuffled": 6_000_000}  # … where there is more worth keeping
+# … where there is more worth keeping:
+LIMITS = {"books": 40_000_000, "help": 24_000_000, "shuffled": 6_000_000, "vocabulary": 8_000_000}
 LOCALES = Path("/usr/share/locale")
 LATIN_PART, OTHER_PART = 4, 12  # a script gets at most 1/12 of the translations, Latin with its many languages 1/4
 LETTER_WORDS = 2000  # words of each alphabet in "letters", and five times as many where letters are thousands
@@ -63,6 +64,7 @@ def gather(data_dir: Path, names: list[str]) -> dict[str, Tensor]:
         "letters": letters,
         "books": packages.books,
         "help": help_pages,
+        "vocabulary": packages.vocabulary,
         "shuffled": lambda: shuffled(chinese() + help_pages()),
     }
     texts = {name: sources[name]().encode("utf-8", "ignore")[: LIMITS.get(name, LIMIT)] for name in names}

@@ -1,7 +1,8 @@
 """Text to train on that comes with packages of a Linux system: books, dictionaries, quotations, help in many languages.
 
 None is needed; what a machine has is read in a fixed order. On Debian: anarchism, debian-handbook, dict-gcide,
-dict-wn, dict-foldoc, dict-jargon, fortunes, gnome-user-docs, manpages-ja and libreoffice-help-*.
+dict-wn, dict-foldoc, dict-jargon, fortunes, gnome-user-docs, manpages-ja, libreoffice-help-*, gimp-help-* and
+debian-faq-*; for words alone, python3-jieba and libhangul-data.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from pathlib import Path
 SHARE = Path("/usr/share")
 PER_LANGUAGE = 1_200_000  # characters of help in one language: where there is more, one language must not be all
 PER_LATIN = 150_000  # … in one written in Latin letters: there are many of these
+
+CHINESE_MARKS = ("", "", "", "", "", "", "", "，", "。", "、")
+KOREAN_PARTICLES = (
+    *("", "은", "는", "이", "가", "을", "를", "의", "에", "에서", "으로", "로", "와", "과", "도", "만"),
+    *("하다", "하는", "한", "했다", "하고", "합니다", "된", "되는", "적인", "이다."),
+)
 
 _DROPPED = re.compile(r"<(script|style|head)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
@@ -51,7 +58,7 @@ def books(share: Path = SHARE) -> str:
 def help_pages(share: Path = SHARE) -> str:
     """Help and manuals in other languages, each with at most `PER_LANGUAGE` characters."""
     found: dict[str, list[str]] = {}
-    for base in ("libreoffice/help", "help", "doc/debian-handbook/html"):
+    for base in ("libreoffice/help", "help", "doc/debian-handbook/html", "gimp/2.0/help", "doc/debian/FAQ"):
         for folder in sorted(p for p in (share / base).glob("*") if p.is_dir()):
             language = re.split(r"[-_@]", folder.name)[0]
             if language not in ("C", "en", "media"):
@@ -60,16 +67,38 @@ def help_pages(share: Path = SHARE) -> str:
     parts = []
     for pages in found.values():
         random.Random(0).shuffle(pages)
-        pages = [plain(page) for page in pages]
+        pages = ["\n".join(line for line in plain(page).split("\n") if not line.isascii()) for page in pages]
         left = PER_LATIN if _latin("".join(page[:2000] for page in pages)) else PER_LANGUAGE
         for page in pages:
-            page = "\n".join(line for line in page.split("\n") if not line.isascii())[:left]
-            parts += _parts(page)
+            parts += _parts(page[:left])
             left -= len(page)
             if left <= 0:
                 break
     random.Random(1).shuffle(parts)
     return "\n".join(parts)
+
+
+def vocabulary(share: Path = SHARE, lines: int = 40_000) -> str:
+    """Lines of random Chinese words, as often as they are used, and lines of random Korean ones with their particles.
+
+    No sense, but characters stand beside those they stand beside. From jieba's dictionary (MIT) and libhangul's (BSD).
+    """
+    rng = random.Random(0)
+    found: list[str] = []
+    chinese = share.parent / "lib" / "python3" / "dist-packages" / "jieba" / "dict.txt"
+    if chinese.is_file():
+        rows = [line.split(" ") for line in chinese.read_text("utf-8").splitlines()]
+        words, weights = [row[0] for row in rows], [int(row[1]) for row in rows]
+        drawn = rng.choices(words, weights, k=16 * lines)
+        found += ["".join(w + rng.choice(CHINESE_MARKS) for w in drawn[i::lines]) for i in range(lines)]
+    korean = share / "libhangul" / "hanja" / "hanja.txt"
+    if korean.is_file():
+        heads = {line.split(":")[0] for line in korean.read_text("utf-8").splitlines() if not line.startswith("#")}
+        words = sorted(w for w in heads if re.fullmatch("[\uac00-\ud7a3]{2,5}", w))
+        drawn = rng.choices(words, k=8 * lines) if words else []
+        found += [" ".join(w + rng.choice(KOREAN_PARTICLES) for w in drawn[i::lines]) for i in range(lines)]
+    rng.shuffle(found)
+    return "\n".join(found)
 
 
 def _latin(text: str) -> bool:

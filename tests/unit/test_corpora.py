@@ -133,8 +133,30 @@ def test_packages_are_read_by_kind(tmp_path: Path):
     assert (english, other) == (packages.books(tmp_path), packages.help_pages(tmp_path))
 
 
+def test_a_head_in_english_does_not_make_a_language_a_latin_one(tmp_path: Path):
+    page = tmp_path / "libreoffice" / "help" / "ko" / "a.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<p>Menu of all modules</p>\n" * 200 + "<p>도움말을 봅니다.</p>\n" * 40_000)
+    assert packages.help_pages(tmp_path).count("도움말을") == 40_000
+
+
+def test_words_of_a_dictionary_are_strung_together(tmp_path: Path):
+    share = tmp_path / "share"
+    chinese = tmp_path / "lib/python3/dist-packages/jieba/dict.txt"
+    korean = share / "libhangul/hanja/hanja.txt"
+    for file, rows in ((chinese, "的 900 uj\n龘 1 n\n"), (korean, "# a remark:\n물권법:物權法:\n강:江:river\n")):
+        file.parent.mkdir(parents=True)
+        file.write_text(rows)
+    lines = packages.vocabulary(share, 50).split("\n")
+    assert len(lines) == 100
+    assert "".join(lines).count("的") > 100 * "".join(lines).count("龘")  # as often as they are used
+    assert sum(line.count("물권법") == 8 for line in lines) == 50
+    assert not set("강").intersection("".join(lines)) and "remark" not in "".join(lines)
+    assert lines == packages.vocabulary(share, 50).split("\n")
+
+
 def test_a_machine_without_packages_has_no_books(tmp_path: Path):
-    assert packages.books(tmp_path) == packages.help_pages(tmp_path) == ""
+    assert packages.books(tmp_path) == packages.help_pages(tmp_path) == packages.vocabulary(tmp_path) == ""
 
 
 def test_a_text_training_without_chinese_text_makes_up_no_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
