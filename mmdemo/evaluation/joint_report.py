@@ -40,7 +40,7 @@ TARGETS = {
 Real = dict[str, tuple[Tensor, Tensor]]  # modality -> real test digits and their labels
 SETTINGS: dict[str, Any] = {"steps": 16, "guidance": 4.0, "sampler": "euler"}
 TO_TEXT: dict[str, Any] = {"steps": 8, "guidance": 4.0, "sampler": "euler"}
-FROM_NOTHING: dict[str, Any] = {"steps": 22, "guidance": 4.0, "sampler": "euler"}
+FROM_NOTHING: dict[str, Any] = {"steps": 24, "guidance": 4.0, "sampler": "heun"}
 EVALUATIONS = (4, 8, 16, 32, 64)  # of the samplers table
 BATCH = 128
 

@@ -200,6 +200,8 @@ def maths(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str) 
         total_levels=tokens.levels,
         K=K,
         beam=beam_note(codec, lang),
+        encoder=tr("text.maths_spells", lang, stride=codec.tokenizer.stride) if codec.tokenizer.spells else "",
+        own=tr("text.maths_own", lang) if codec.tokenizer.config.code_embeddings else "",
         bits_per_code=tokens.code_bits,
         plain=positions * levels * tokens.code_bits,
         bits=round(bits),
