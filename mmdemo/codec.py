@@ -153,7 +153,7 @@ class Codec:
         """Sum of the chosen codewords, (1, D, *positions): what the diffusion transformer works on."""
         self.check(tokens)
         codes = tokens.codes if levels is None else tokens.truncate(levels).codes
-        return self.tokenizer.rvq.decode(codes[None].to(self.device))
+        return self.tokenizer.latent(codes[None].to(self.device))
 
     @torch.no_grad()
     def decode_latent(self, z: Tensor, meta: dict[str, Any] | None = None) -> Tensor:
@@ -164,7 +164,8 @@ class Codec:
         """One codeword alone, decoded in the middle of otherwise average surroundings.
 
         A picture patch (8x8 pixels), a short sound (5 frames of the code), or the text its position spells; of a text
-        tokenizer that spells (`TextTokenizer.corrections`), what a code of a level after the first puts where.
+        tokenizer that spells (`TextTokenizer.corrections`), what a code of a level after the first puts where. Of a
+        template (`tokenizers.fallback`), what it leaves open.
         """
         return self.show_codes(level, torch.tensor([code]))[0]
 
@@ -192,7 +193,14 @@ class Codec:
             "audio": {"samples": y.shape[-1], "sample_rate": 16_000, "channels": 1},
             "text": {"bytes": stride},
         }
-        return [self.files.restore(row, meta[self.modality]) for row in y]
+        shown = [self.files.restore(row, meta[self.modality]) for row in y]
+        if isinstance(self.tokenizer, TextTokenizer) and (fallback := self.tokenizer.fallback) is not None:
+            taken = fallback.taken.tolist()
+            return [
+                fallback.tells([code])[0] if taken[code] else says
+                for code, says in zip(codes.tolist(), shown, strict=True)
+            ]
+        return shown
 
     def rate(self, tokens: Tokens) -> tuple[float, str]:
         """Rate of the tokens as a whole file, and its unit: bits per pixel, kilobits a second, bits a character."""

@@ -150,7 +150,7 @@ class JointDiffusion:
     def _latent(self, modality: str, x: Tensor) -> Tensor:
         """Framed canonical batch (n, ...) -> clean latents (n, D, *shape), unit variance."""
         tokenizer = self.codecs[modality].tokenizer
-        return self.latents.normalise(modality, tokenizer.rvq.decode(tokenizer.encode(x.to(self.device))))
+        return self.latents.normalise(modality, tokenizer.latent(tokenizer.encode(x.to(self.device))))
 
     def start_noise(self, n: int, seed: int, block: int = 0) -> dict[str, Tensor]:
         """Noise per stream (n, D, *shape). Made on the CPU, one generator a sample: sample i of a seed is the same

@@ -82,7 +82,7 @@ class Step:
         """Codes of the predicted clean sample, (n, levels, *shape)."""
         if modality not in self._codes:
             z = self.model.latents.restore(modality, self.x0[modality])
-            codes = self.model.codecs[modality].tokenizer.rvq.encode(z)
+            codes = self.model.codecs[modality].tokenizer.codes(z)
             held = self._held.get(modality)
             if held is not None and held.mask is not None:
                 # A sum of codewords does not always lead back to the same words: what is kept keeps its own.
@@ -94,7 +94,7 @@ class Step:
     def _snapped(self, modality: str) -> Tensor:
         """x0 moved to its nearest codes, as a tokenizer's latent (n, D, *shape)."""
         if modality not in self._sums:
-            self._sums[modality] = self.model.codecs[modality].tokenizer.rvq.decode(self.codes(modality))
+            self._sums[modality] = self.model.codecs[modality].tokenizer.latent(self.codes(modality))
         return self._sums[modality]
 
     @torch.inference_mode()

@@ -84,7 +84,7 @@ def mean_latents(codec: Codec, texts: Sequence[str]) -> Tensor:
     out = torch.zeros(len(rows), codec.tokenizer.dim)
     for where in lengths.values():  # equal lengths together: padding would be seen by the encoder
         x = torch.tensor([list(rows[i]) for i in where], device=codec.device)  # (B, T)
-        z = codec.tokenizer.rvq.decode(codec.tokenizer.encode(x))  # (B, D, T/4)
+        z = codec.tokenizer.latent(codec.tokenizer.encode(x))  # (B, D, T/4)
         out[where] = z.mean(-1).float().cpu()
     return out
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .quantize import BottleneckConfig, GaussianBottleneck, Quantized, ResidualVQ, make_bottleneck
 
 # Top-level modules that decide which codes an input gets and what they mean; the rest decodes.
-ENCODER_PARTS = ("embed", "gather", "encoder", "project_in", "bottleneck")
+ENCODER_PARTS = ("embed", "gather", "encoder", "project_in", "bottleneck", "fallback")
 
 
 @dataclass
@@ -85,12 +85,31 @@ class Tokenizer(nn.Module, ABC):
     @torch.no_grad()
     def encode(self, x: Tensor, levels: int | None = None) -> Tensor:
         """Canonical batch -> codes (B, levels, *pos) int64. Raises ValueError for the Gaussian bottleneck."""
-        return self.rvq.encode(self.to_latent(x), levels)
+        return self.codes(self.to_latent(x), levels)
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, l, *pos), 1 <= l <= L -> reconstruction; fewer levels give a coarser one."""
-        return self.decode_latent(self.rvq.decode(codes), codes.shape[1], codes)
+        return self.decode_latent(self.latent(codes), codes.shape[1], codes)
+
+    @torch.no_grad()
+    def codes(self, z: Tensor, levels: int | None = None) -> Tensor:
+        """Latents (B, D, *pos) -> codes (B, levels, *pos) int64, as `encode` after `to_latent`."""
+        return self.rvq.encode(z, levels)
+
+    def latent(self, codes: Tensor, active: Tensor | None = None) -> Tensor:
+        """Codes (B, l, *pos) -> the latent they stand for, (B, D, *pos): the sum of their codewords.
+
+        Args:
+            active: (B,) how many levels of each count, 1..l (None: all).
+        """
+        return self.rvq.decode(codes, active)
+
+    @torch.no_grad()
+    def coded(self, z: Tensor, active: Tensor) -> Quantized:
+        """Latents quantised as ``encode`` and ``decode`` do it: no gradients, nothing learned, no loss."""
+        codes = self.codes(z)
+        return Quantized(self.latent(codes, active), codes, z.new_zeros(()), active)
 
     @torch.no_grad()
     def decode_latent(self, z: Tensor, levels: int | None = None, codes: Tensor | None = None) -> Tensor:

@@ -19,6 +19,7 @@ from .beam import beam_search
 from .kmeans import kmeans, nearest, refined
 
 KINDS = ("rvq", "vq", "gaussian")
+FAR = 1e4  # where a code that may not be chosen is put
 
 
 @dataclass
@@ -119,12 +120,12 @@ class ResidualVQ(nn.Module):
         else:
             centres, assigned = refined(vectors, words)
         count = torch.bincount(assigned, minlength=self.config.codebook_size).float()
-        self._set_codes(level, torch.arange(len(centres)), centres, count.clamp(min=1))
+        self.set_codes(level, torch.arange(len(centres)), centres, count.clamp(min=1))
         if level == self.levels - 1:
             self.ready.fill_(True)
 
-    def _set_codes(self, level: int, index: Tensor, vectors: Tensor, count: Tensor) -> None:
-        """Place codes: all three buffers, or the next EMA update would undo it."""
+    def set_codes(self, level: int, index: Tensor, vectors: Tensor, count: Tensor) -> None:
+        """Codes (N,) of a level become vectors (N, D): all three buffers, or the next EMA update would undo it."""
         index = index.to(self.codebooks.device)
         self.codebooks[level, index] = vectors
         self.ema_count[level, index] = count
@@ -151,7 +152,7 @@ class ResidualVQ(nn.Module):
         dead = (self.ema_count[level] < below * share).nonzero()[:, 0]
         if len(dead):
             picks = torch.randint(len(residual), (len(dead),), device=residual.device)
-            self._set_codes(level, dead, residual[picks], residual.new_full((len(dead),), share))
+            self.set_codes(level, dead, residual[picks], residual.new_full((len(dead),), share))
 
     def forward(self, z: Tensor, active: Tensor | None = None, mask: Tensor | None = None) -> Quantized:
         """Quantise with a straight-through estimator over the sum of codewords.
@@ -195,30 +196,31 @@ class ResidualVQ(nn.Module):
     # ------------------------------------------------------------------------------ codes <-> latents
 
     @torch.no_grad()
-    def encode(self, z: Tensor, levels: int | None = None) -> Tensor:
-        """Latents (B, D, *pos) -> codes (B, levels, *pos) int64: the first levels of what all levels would be."""
+    def encode(self, z: Tensor, levels: int | None = None, barred: Tensor | None = None) -> Tensor:
+        """Latents (B, D, *pos) -> codes (B, levels, *pos) int64: the first levels of what all levels would be.
+
+        Args:
+            barred: (K,) bool, codes of level 1 that are not to be chosen.
+        """
         batch, dim = z.shape[:2]
         greedy = self.config.beam == 1  # then no level depends on those after it
         books = self.codebooks[:levels] if greedy else self.codebooks
+        if barred is not None:
+            books = torch.cat([books[:1].masked_fill(barred[:, None], FAR), books[1:]])
         codes = beam_search(z.float().movedim(1, -1).reshape(-1, dim), books, self.config.beam)  # (N, L)
         return codes.reshape(batch, *z.shape[2:], len(books)).movedim(-1, 1)[:, :levels]
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """Codes (B, l, *pos), l <= L -> sum of codewords (B, D, *pos)."""
-        return self._words(codes).sum(0).movedim(-1, 1)
+    def decode(self, codes: Tensor, active: Tensor | None = None) -> Tensor:
+        """Codes (B, l, *pos), l <= L -> sum of codewords (B, D, *pos), of the first ``active`` (B,) levels each."""
+        words = self._words(codes)  # (l, B, *pos, D)
+        if active is not None:
+            on = torch.arange(len(words), device=codes.device)[:, None] < active  # (l, B)
+            words = words * on.reshape(*on.shape, *[1] * (words.ndim - 2))
+        return words.sum(0).movedim(-1, 1)
 
     def _words(self, codes: Tensor) -> Tensor:
         """The codewords of codes (B, l, *pos), level by level: (l, B, *pos, D)."""
         return torch.stack([self.codebooks[level][codes[:, level]] for level in range(codes.shape[1])])
-
-    @torch.no_grad()
-    def coded(self, z: Tensor, active: Tensor) -> Quantized:
-        """As ``forward``, but with the codes of ``encode``: no gradients, nothing learned, no loss."""
-        codes = self.encode(z)
-        words = self._words(codes)  # (L, B, *pos, D)
-        on = torch.arange(self.levels, device=z.device)[:, None] < active  # (L, B)
-        total = (words * on.reshape(*on.shape, *[1] * (words.ndim - 2))).sum(0).movedim(-1, 1)
-        return Quantized(total, codes, z.new_zeros(()), active)
 
     def usage(self) -> tuple[list[float], list[float]]:
         """Share of codes in use and perplexity per level, from the EMA counts."""

@@ -13,7 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import fallback
 from .base import Tokenizer
+from .fallback import ByteFallback
 from .kmeans import nearest
 from .layers import ChannelNorm, stack
 from .quantize import BottleneckConfig
@@ -36,6 +38,7 @@ class TextTokenizerConfig:
     expansion: int = 3
     decoder_expansion: int = 0  # 0: as in the encoder
     code_embeddings: bool = False  # the decoder has a vector of its own for every code, beside the sum of codewords
+    fallback: int = 0  # codes of level 1, where it is spelt, that bytes go by which no codewords spell (`fallback.py`)
     unit_latents: bool = False  # latents of mean 0 and variance 1 at every position before they are quantised
     bottleneck: BottleneckConfig = field(default_factory=lambda: BottleneckConfig(dim=16, levels=3, codebook_size=512))
 
@@ -44,6 +47,9 @@ class TextTokenizerConfig:
             raise ValueError(f"Unknown text encoder {self.encoder!r}; choose one of {', '.join(ENCODERS)}.")
         if self.encoder == "spell" and self.bottleneck.dim % TextTokenizer.stride:
             raise ValueError(f"A latent of {self.bottleneck.dim} channels has no equal share for each of 4 bytes.")
+        sizes = (self.bottleneck.levels, self.bottleneck.codebook_size)
+        if self.fallback and (self.encoder != "spell" or sizes != (fallback.LEVELS, fallback.CODES)):
+            raise ValueError('Byte fallback needs the encoder "spell" and 3 levels of 512 codes.')
 
 
 class TextTokenizer(Tokenizer):
@@ -75,7 +81,9 @@ class TextTokenizer(Tokenizer):
         self.level_embedding = nn.Embedding(self.levels + 1, inner)  # tells the decoder how coarse its latent is
         self.project_out = nn.Linear(self.dim, inner)
         own = config.code_embeddings and self.levels > 0
-        self.code_embedding = nn.Embedding(self.levels * self.codebook_size, inner) if own else None
+        self.fallback = ByteFallback() if config.fallback else None
+        books = self.levels + (self.levels - 1 if config.fallback else 0)
+        self.code_embedding = nn.Embedding(books * self.codebook_size, inner) if own else None
         expansion = config.decoder_expansion or config.expansion
         self.decoder = stack(inner, config.decoder_depth, 1, config.kernel, expansion)
         self.logits = nn.Sequential(nn.LayerNorm(inner), nn.Linear(inner, self.stride * 256))
@@ -104,6 +112,38 @@ class TextTokenizer(Tokenizer):
         found, where = (spans << shifts).sum(2).unique(return_inverse=True)  # (U,), (B, n)
         codes = super().encode((found[:, None] >> shifts & 0xFF).view(1, -1), levels)[0]  # (levels, U)
         return codes[:, where].transpose(0, 1)
+
+    @torch.no_grad()
+    def codes(self, z: Tensor, levels: int | None = None) -> Tensor:
+        """As every tokenizer; bytes that no sum of codewords spells go by a template where one fits."""
+        if self.fallback is None:
+            return super().codes(z, levels)
+        codes = self.rvq.encode(z, barred=self.fallback.taken)  # (B, L, n)
+        wanted, got = (self.spelt(x).view(len(z), -1, self.stride) for x in (z, self.rvq.decode(codes)))
+        wrong = (wanted != got).any(2)  # (B, n)
+        exact, fits = self.fallback.encode(wanted[wrong])  # (M, L), (M,)
+        rows = codes.transpose(1, 2)  # (B, n, L), the same memory
+        rows[wrong] = torch.where(fits[:, None], exact, rows[wrong])
+        return codes[:, :levels]
+
+    def latent(self, codes: Tensor, active: Tensor | None = None) -> Tensor:
+        """As every tokenizer; where level 1 is a template, the vectors of the bytes as far as they are known.
+
+        Of a byte of which a part is known, it is the mean of the vectors of all bytes that it may be.
+        """
+        z = self.rvq.decode(codes, active)
+        if self.fallback is None or not (on := self.fallback.taken[codes[:, 0]]).any():  # (B, n)
+            return z
+        levels = codes.shape[1]
+        counted = codes.new_full((len(codes),), levels) if active is None else active
+        told = F.pad(codes, (0, 0, 0, self.levels - levels)).transpose(1, 2)[on]  # (M, L)
+        byte, share = self.fallback.known(told, counted[:, None].expand_as(on)[on])  # (M, 4) each
+        kinds, eighths = (self.embed.weight.unflatten(0, (n, -1)).mean(1, keepdim=True) for n in (4, 32))
+        means = [v.expand(-1, 256 // len(v), -1).flatten(0, 1) for v in (kinds, eighths)]  # (256, D/4) each
+        vectors = torch.stack([*means, self.embed.weight])[share, byte]  # (M, 4, D/4)
+        z = z.transpose(1, 2).clone()  # (B, n, D)
+        z[on] = vectors.flatten(1).to(z.dtype)
+        return z.transpose(1, 2)
 
     def spelt(self, z: Tensor) -> Tensor:
         """Latents (B, D, n) of an encoder that spells -> the bytes whose vectors are nearest, (B, 4n)."""
@@ -136,7 +176,7 @@ class TextTokenizer(Tokenizer):
         """(B, D, n) -> logits (B, 256, 4n)."""
         h = self.project_out(z.transpose(1, 2)) + self.level_embedding(active)[:, None]  # (B, n, inner)
         if self.code_embedding is not None and self.rvq.ready:
-            h = h + self._embedded(self.rvq.encode(z) if codes is None else codes, active)
+            h = h + self._embedded(self.codes(z) if codes is None else codes, active)
         h = self.decoder(h.transpose(1, 2)).transpose(1, 2)  # (B, n, inner)
         return self.logits(h).view(len(z), -1, 256).transpose(1, 2)  # (B, n, 4*256) -> (B, 256, 4n)
 
@@ -147,7 +187,11 @@ class TextTokenizer(Tokenizer):
         """
         assert self.code_embedding is not None
         levels = torch.arange(codes.shape[1], device=codes.device)
-        rows = self.code_embedding(codes + self.codebook_size * levels[:, None])  # (B, l, n, inner)
+        book = levels[:, None].expand(codes.shape[1:])  # (l, n)
+        if self.fallback is not None:  # later codes mean something else then, and have other vectors
+            templates = self.fallback.taken[codes[:, :1]]  # (B, 1, n)
+            book = book + (self.levels - 1) * (templates & (book > 0))  # (B, l, n)
+        rows = self.code_embedding(codes + self.codebook_size * book)  # (B, l, n, inner)
         on = (levels < active[:, None]).to(rows.dtype)  # (B, l)
         return torch.einsum("bl,blni->bni", on, rows)
 

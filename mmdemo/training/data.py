@@ -19,6 +19,7 @@ from torch import Tensor
 from ..errors import InputError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+BEND, BENDS = 0.8, 5  # pixels by which elastic distortion moves most of a digit, and how many bends a side
 
 
 def need(path: Path, what: str) -> Path:
@@ -94,7 +95,9 @@ def mnist(root: Path, train: bool) -> tuple[Tensor, Tensor]:
 def slanted(pictures: Tensor, generator: torch.Generator) -> Tensor:
     """The same digits as other hands may hold the pen: (N, H, W) uint8 -> (N, H, W) uint8.
 
-    Each turned by up to 10 degrees, slanted by up to 0.15, a tenth larger or smaller, moved by up to 1.5 pixels.
+    Each turned by up to 10 degrees, slanted by up to 0.15, a tenth larger or smaller, moved by up to 1.5 pixels, and
+    bent: a smooth field moves its pixels by about BEND (elastic distortion, Simard et al. 2003, "Best practices for
+    convolutional neural networks applied to visual document analysis").
     """
     n, side = len(pictures), pictures.shape[-1]
     turn, slant, scale, across, down = (2 * torch.rand(5, n, generator=generator) - 1).unbind()
@@ -106,7 +109,9 @@ def slanted(pictures: Tensor, generator: torch.Generator) -> Tensor:
     ]
     parts = []
     for theta, x in zip(torch.stack(rows, 1).split(4096), pictures.split(4096), strict=True):  # theta (n, 2, 3)
-        grid = F.affine_grid(theta, [len(x), 1, side, side], align_corners=False)
+        grid = F.affine_grid(theta, [len(x), 1, side, side], align_corners=False)  # (n, H, W, 2)
+        field = torch.randn(len(x), 2, BENDS, BENDS, generator=generator) * 2 * BEND / side  # in units of half a side
+        grid = grid + F.interpolate(field, (side, side), mode="bicubic").permute(0, 2, 3, 1)
         parts.append(F.grid_sample(x[:, None].float(), grid, align_corners=False)[:, 0].round().to(torch.uint8))
     return torch.cat(parts)
 

@@ -105,7 +105,7 @@ class JointTask(Task):
         for chunk in batch.split(256):
             chunk = chunk.float() / 255 if name == "image" else chunk
             codes = tokenizer.encode(chunk.to(self.device))
-            parts.append(tokenizer.rvq.decode(codes).cpu())
+            parts.append(tokenizer.latent(codes).cpu())
         return torch.cat(parts).clone()
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:

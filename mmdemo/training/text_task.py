@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from ..tokenizers import fallback
 from ..tokenizers.text import TextTokenizer
 from . import corpora
 from .alphabet import alphabet
@@ -47,6 +49,7 @@ class TextTask(TokenizerTask):
         # For each level, the sources that its codebook is to serve best.
         levels = settings.get("codebook_shares") or [shares] * self.model.levels
         self.start_shares = [{k: float(v) for k, v in level.items() if k in there} for level in levels]
+        self.fallback_shares = {k: float(v) for k, v in settings.get("fallback_shares", shares).items() if k in there}
         if self.model.spells:
             counts = torch.bincount(self._spans(shares).flatten(), minlength=256)
             self.model.embed.weight.data.copy_(alphabet(counts, self.model.embed.embedding_dim))
@@ -66,6 +69,51 @@ class TextTask(TokenizerTask):
         )
         x = torch.where(noisy, torch.randint(256, target.shape, generator=generator), target)
         return {"x": x, "target": target, "mask": mask}
+
+    def before_step(self, step: int) -> None:
+        super().before_step(step)
+        if self.model.fallback is not None and self.model.rvq.ready and not self.model.fallback.taken.any():
+            self.start_fallback(self.model.config.fallback)
+
+    @torch.no_grad()
+    def start_fallback(self, count: int) -> None:
+        """Turn codes of level 1 into templates, each the one that fits most of the spans still misspelt.
+
+        It is for scripts with more letters than codewords can tell apart, so codes for ASCII stay as they are. Of the
+        others those give way that spell least of the bytes they are used for, all numbers of levels together.
+        """
+        rvq, fallbacks = self.model.rvq, self.model.fallback
+        assert fallbacks is not None
+        spans = torch.cat([self._spans(self.fallback_shares, START_VECTORS * rvq.levels), self._padded()])  # (N, 4)
+        spans = spans.to(self.device)
+        z = self.model.to_latent(spans)  # (N, D, 1)
+
+        def right(codes: Tensor) -> Tensor:
+            return self.model.spelt(rvq.decode(codes)) == spans  # (N, 4)
+
+        codes = rvq.encode(z)
+        score = torch.stack([right(codes[:, :n]).float().mean(1) for n in range(1, rvq.levels + 1)]).sum(0)  # (N,)
+        worth, uses = torch.zeros(2, rvq.config.codebook_size, device=self.device)
+        worth.index_add_(0, codes[:, 0, 0], score)
+        uses.index_add_(0, codes[:, 0, 0], torch.ones_like(score))
+        ascii_only = (self.model.spelt(rvq.codebooks[0].T[None]).view(-1, self.model.stride) < 128).all(1)  # (K,)
+        worth = (worth / uses.clamp(min=1)).masked_fill(ascii_only, torch.inf)
+        given_up = torch.zeros_like(ascii_only)
+        given_up[worth.argsort(stable=True)[:count]] = True
+        misspelt = ~right(rvq.encode(z, barred=given_up)).all(1) & (spans >= 128).any(1)
+        rows = fallback.choose(spans, misspelt.float(), count)
+        numbers = given_up.nonzero()[: len(rows), 0]
+        fallbacks.templates[numbers] = rows
+        first = self.model.latent(numbers[:, None, None])[:, :, 0]  # (F, D)
+        uses = torch.bincount(self.model.codes(z)[:, 0, 0], minlength=len(worth))[numbers]
+        rvq.set_codes(0, numbers, first, uses / len(spans) * rvq.ema_count[0].sum())
+
+    def _padded(self, number: int = START_VECTORS // 2) -> Tensor:
+        """(number, 4) bytes that make a position of short strings, which begin one and end with NUL bytes."""
+        strings = self.strings.get("like_labels", self.strings["labels"])
+        rows = torch.cat([F.pad(s, (0, -len(s) % self.model.stride)) for s in strings]).view(-1, self.model.stride)
+        generator = torch.Generator().manual_seed(self.recipe.seed + 4)
+        return rows[torch.randint(len(rows), (number,), generator=generator)].long()
 
     @torch.no_grad()
     def start_codebooks(self) -> None:

@@ -95,7 +95,7 @@ class TokenizerTask(Task):
         # In full precision and by the same search as when the tokenizer is used: the decoder gets what it will get.
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             z = self.model.to_latent(batch["x"])
-            quantized = self.model.bottleneck(z) if active is None else self.model.rvq.coded(z, active)
+            quantized = self.model.bottleneck(z) if active is None else self.model.coded(z, active)
         return TokenizerOutput(self.model.from_latent(quantized.z, quantized.active, quantized.codes), quantized)
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:

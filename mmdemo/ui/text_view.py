@@ -97,8 +97,21 @@ def chips_json(codec: Any, session: TextSession, data: bytes, levels: int, lang:
         _words(chips.LABELS, lang),
         None if session.original is None else spans(session.original, step),
         session.edited,
-        [{code: says[code] for code in set(row)} for says, row in zip(texts, codes, strict=False)],
+        [
+            {str(code): says[code] for code in set(row)} | _completed(codec, codes, level)
+            for level, (says, row) in enumerate(zip(texts, codes, strict=False))
+        ],
     )
+
+
+def _completed(codec: Any, codes: list[list[int]], level: int) -> dict[str, str]:
+    """What a later level's codes say where level 1 is a template, by all codes so far."""
+    fallback = codec.tokenizer.fallback
+    if fallback is None or level == 0:
+        return {}
+    taken = fallback.taken.tolist()
+    columns = {column for column in zip(*codes[: level + 1], strict=True) if taken[column[0]]}
+    return {".".join(map(str, column)): fallback.tells(column)[level] for column in columns}
 
 
 def picker_json(codec: Any, session: TextSession, position: int, levels: int, lang: str) -> str:
@@ -200,7 +213,7 @@ def maths(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str) 
         total_levels=tokens.levels,
         K=K,
         beam=beam_note(codec, lang),
-        encoder=tr("text.maths_spells", lang, stride=codec.tokenizer.stride) if codec.tokenizer.spells else "",
+        encoder=_encoder(codec, lang),
         own=tr("text.maths_own", lang) if codec.tokenizer.config.code_embeddings else "",
         bits_per_code=tokens.code_bits,
         plain=positions * levels * tokens.code_bits,
@@ -210,9 +223,31 @@ def maths(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str) 
         span=first.label.replace("$", "").replace("`", ""),
         raw=first.raw,
         codes=", ".join(str(code) for code in codes[:levels]),
-        terms=" + ".join(f"e^{{({i + 1})}}_{{{code}}}" for i, code in enumerate(codes[:levels])),
+        terms=_terms(codec, codes[:levels]),
         perplexity=", ".join(f"{p:.0f}" for p in shown.perplexity()),
     )
+
+
+def _encoder(codec: Any, lang: str) -> str:
+    """What is peculiar about the encoder."""
+    if not codec.tokenizer.spells:
+        return ""
+    fallback = codec.tokenizer.fallback
+    more = "" if fallback is None else tr("text.maths_fallback", lang, count=int(fallback.taken.sum()))
+    return tr("text.maths_spells", lang, stride=codec.tokenizer.stride) + more
+
+
+def _terms(codec: Any, codes: list[int]) -> str:
+    """What the decoder gets for the codes of one position, as a formula."""
+    fallback = codec.tokenizer.fallback
+    if fallback is None or not fallback.taken[codes[0]]:
+        return " + ".join(f"e^{{({i + 1})}}_{{{code}}}" for i, code in enumerate(codes))
+    return rf"\left({', '.join(_vector(low, high) for low, high in fallback.ranges(codes))}\right)"
+
+
+def _vector(low: int, high: int) -> str:
+    """A byte's vector, or the mean of those from ``low`` to ``high``."""
+    return rf"v_{{\mathrm{{{low:02X}}}}}" if low == high else rf"\bar v_{{\mathrm{{{low:02X}-{high:02X}}}}}"
 
 
 def _accuracy(session: TextSession, data: bytes, lang: str) -> list[tuple[str, str] | tuple[str, str, str]]:

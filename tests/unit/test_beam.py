@@ -67,13 +67,24 @@ def test_the_bottleneck_searches_as_its_config_says(problem):
 
 def test_a_batch_with_its_own_levels_gets_the_sums_of_its_codewords(problem):
     vectors, books = problem
-    z = vectors.reshape(10, 20, 4).movedim(-1, 1)
     rvq = ResidualVQ(BottleneckConfig(dim=4, levels=3, codebook_size=8, beam=4))
     rvq.codebooks.copy_(books)
+    codes = rvq.encode(vectors.reshape(10, 20, 4).movedim(-1, 1))
     active = torch.arange(10) % 3 + 1
-    out = rvq.coded(z, active)
+    z = rvq.decode(codes, active)
     for row, levels in enumerate(active.tolist()):
-        assert torch.allclose(out.z[row], rvq.decode(rvq.encode(z)[row : row + 1, :levels])[0], atol=1e-6)
+        assert torch.allclose(z[row], rvq.decode(codes[row : row + 1, :levels])[0], atol=1e-6)
+
+
+def test_a_barred_code_is_not_chosen(problem):
+    vectors, books = problem
+    z = vectors.reshape(10, 20, 4).movedim(-1, 1)
+    for beam in (1, 4):
+        rvq = ResidualVQ(BottleneckConfig(dim=4, levels=3, codebook_size=8, beam=beam))
+        rvq.codebooks.copy_(books)
+        barred = torch.arange(8) < 5
+        assert set(rvq.encode(z)[:, 0].unique().tolist()) - {5, 6, 7}
+        assert set(rvq.encode(z, barred=barred)[:, 0].unique().tolist()) <= {5, 6, 7}
 
 
 @pytest.mark.parametrize("length", [1, 7, 256, 2048])

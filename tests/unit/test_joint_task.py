@@ -145,7 +145,7 @@ def test_slanted_digits_are_the_same_digits_moved_a_little():
     assert made.shape == stroke.shape and made.dtype == torch.uint8
     assert len(made.unique(dim=0)) == 64  # each in its own way
     ink = made.float().sum((1, 2)) / stroke.float().sum((1, 2))
-    assert ink.min() > 0.7 and ink.max() < 1.35  # a tenth larger or smaller in each direction
+    assert ink.min() > 0.6 and ink.max() < 1.5  # a tenth larger or smaller in each direction, and bent
     rows = torch.arange(32.0)
     middle = (made.float().sum(1) * rows).sum(1) / made.float().sum((1, 2))
     assert (middle - 15.5).abs().max() < 2.5 and middle.std() > 0.3

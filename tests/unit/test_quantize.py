@@ -141,7 +141,7 @@ def test_level_1_may_restart_codes_sooner_than_the_others():
     )
     counts = torch.tensor([0.5, 5.0, 1.0, 1.0])  # 0.5: half of what the first code would get in equal shares of 4
     for level in range(2):
-        rvq._set_codes(level, torch.arange(4), torch.full((4, 2), 9.0), counts)
+        rvq.set_codes(level, torch.arange(4), torch.full((4, 2), 9.0), counts)
         rvq._update(level, torch.zeros(4, 2), torch.tensor([1, 1, 2, 3]))
     moved = (rvq.codebooks == 0).all(2)  # a restarted code lies on a vector of the batch, at zero
     assert moved.tolist() == [[True, False, False, False], [False] * 4]

@@ -120,7 +120,7 @@ def test_the_decoder_tells_codes_apart_by_vectors_of_its_own(spelt):
 
 def test_a_mixed_batch_sees_only_the_levels_each_row_uses(spelt):
     z = spelt.to_latent(torch.randint(97, 123, (2, 36)))
-    coded = spelt.rvq.coded(z, torch.tensor([1, 3]))
+    coded = spelt.coded(z, torch.tensor([1, 3]))
     y = spelt.from_latent(coded.z, coded.active, coded.codes)
     for row, levels in enumerate((1, 3)):
         alone = spelt.decode(coded.codes[row : row + 1, :levels])

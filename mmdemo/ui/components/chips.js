@@ -67,7 +67,8 @@ function describe(index) {
   if (flags & 8 && was !== undefined) lines.push(data.labels.was + ' ' + was);
   if (flags & 16) lines.push(data.labels.edited);
   data.codes.forEach((row, level) => {
-    const says = (data.says[level] || {})[row[index]];
+    const table = data.says[level] || {};
+    const says = table[data.codes.slice(0, level + 1).map((codes) => codes[index]).join('.')] || table[row[index]];
     lines.push(data.labels.level + ' ' + (level + 1) + ': ' + row[index] + (says ? '  “' + says + '”' : '')
       + (level >= data.active ? ' ' + data.labels.unused : ''));
   });

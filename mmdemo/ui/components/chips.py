@@ -47,7 +47,7 @@ def chips_value(
     labels: Mapping[str, str],
     original: Sequence[Span] | None = None,
     edited: Collection[int] = (),
-    says: Sequence[Mapping[int, str]] = (),
+    says: Sequence[Mapping[str, str]] = (),
 ) -> str:
     """The value of `TokenChips`.
 
@@ -59,7 +59,8 @@ def chips_value(
         original: what each position stood for; chips that differ are marked. It also gives the direction, so
             that chips stay in their place when the text is decoded wrongly.
         edited: positions whose codes were changed by hand.
-        says: for each level, what its codes say alone, shown beside the code.
+        says: for each level, what its codes say alone, shown beside the code. Where that depends on the levels before,
+            the key is all codes so far, as "12.7".
     """
     chips: list[list[Any]] = []
     for i, span in enumerate(decoded):
@@ -73,7 +74,7 @@ def chips_value(
             "chips": chips,
             "codes": [list(row) for row in codes],
             "active": active,
-            "says": [{str(code): visible(text) for code, text in level.items()} for level in says],
+            "says": [{code: visible(text) for code, text in level.items()} for level in says],
             "dir": direction("".join(span.label for span in (original or decoded)[:200])),
             "labels": {name: labels[name] for name in LABELS},
         },

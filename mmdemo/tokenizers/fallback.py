@@ -1,0 +1,134 @@
+"""Byte fallback: exact codes for four bytes that no sum of codewords spells.
+
+Tokenizers of language models fall back on bytes for characters that their vocabulary lacks (Kudo & Richardson 2018,
+"SentencePiece"); here positions do, mostly in scripts with thousands of letters. Some codes of level 1 are templates:
+each says what one of its four bytes is, and of which kind, the first two of eight bits, the others are. In UTF-8 that
+says where characters begin. The 3 x 6 bits still open are the codes of the two later levels, 9 bits each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+STRIDE, LEVELS, CODES = 4, 3, 512  # what the bits add up for
+KINDS = 4  # by a byte's first two bits: ASCII below 0x40, ASCII from 0x40, continuation byte, first byte of a character
+OPEN = 256  # template entries from here on say a kind only
+NONE = -1
+KIND_SIGNS = "◦◦·▸"  # how an open byte of each kind is shown
+
+
+class ByteFallback(nn.Module):
+    """Which codes of level 1 are templates, and what codes stand for where level 1 is one.
+
+    ``templates`` (512, 4) int64 has a row for every code of level 1: one entry 0..255, a byte, and three entries
+    ``OPEN`` + kind; or all ``NONE`` for a code that is an ordinary codeword.
+    """
+
+    templates: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("templates", torch.full((CODES, STRIDE), NONE))
+
+    @property
+    def taken(self) -> Tensor:
+        """(512,) bool: codes of level 1 that are templates."""
+        return self.templates[:, 0] != NONE
+
+    def encode(self, spans: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 4) bytes -> codes (N, 3) int64, and whether a template fits (N,) bool; codes without one mean nothing."""
+        number = self.taken.nonzero()[:, 0]  # (F,)
+        if not len(number):
+            return spans.new_zeros(len(spans), LEVELS), torch.zeros(len(spans), dtype=torch.bool, device=spans.device)
+        patterns = self.templates[number]  # (F, 4)
+        fits = [
+            ((part[:, None] == patterns) | (OPEN + (part >> 6)[:, None] == patterns)).all(2).int().max(1)
+            for part in spans.split(1 << 14)
+        ]
+        found = torch.cat([f.values for f in fits]).bool()
+        first = number[torch.cat([f.indices for f in fits])]  # (N,)
+        is_open = self.templates[first] >= OPEN  # (N, 4)
+        payload = (_share(is_open, spans & 63)).sum(1)  # (N,) 18 bits where a template fits
+        return torch.stack([first, payload >> 9 & 511, payload & 511], 1), found
+
+    def known(self, codes: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
+        """What codes (N, 3) whose first is a template say with their first ``active`` (N,) levels.
+
+        Returns:
+            bytes (N, 4) int64, 0 in bits that are not said, and how much of each byte is: 0 its kind, 1 five bits of
+            it, 2 all, (N, 4) int64.
+        """
+        template = self.templates[codes[:, 0]]  # (N, 4)
+        is_open = template >= OPEN
+        payload = (codes[:, 1] * (active > 1) << 9) + codes[:, 2] * (active > 2)  # (N,)
+        said = torch.tensor([[0, 0, 0], [2, 1, 0], [2, 2, 2]], device=codes.device)[active - 1]  # (N, 3) of open bytes
+        place = (is_open.cumsum(1) - 1).clamp(min=0)  # (N, 4) which open byte each is
+        low = payload[:, None] >> 6 * (2 - place) & 63
+        return (
+            torch.where(is_open, ((template - OPEN) << 6) + low, template),
+            torch.where(is_open, said.gather(1, place), 2),
+        )
+
+    def tells(self, codes: Sequence[int]) -> list[str]:
+        """What the codes of one position say, level by level, where the first is a template.
+
+        "··E5·" is a template whose third byte is E5, in hexadecimal; "·" stands for a byte that continues a character,
+        "▸" for one that begins one, "◦" for ASCII. A later level says bytes that it completes, or between which two
+        one lies.
+        """
+        template = self.templates[codes[0]].tolist()
+        said = ["".join(KIND_SIGNS[v - OPEN] if v >= OPEN else _byte(v) for v in template)]
+        for level in range(2, len(codes) + 1):
+            pairs = zip(self.ranges(codes[: level - 1]), self.ranges(codes[:level]), strict=True)
+            news = [sorted(set(now)) for before, now in pairs if now != before]
+            said.append(" ".join("–".join(f"{v:02X}" for v in ends) for ends in news))
+        return said
+
+    def ranges(self, codes: Sequence[int]) -> list[tuple[int, int]]:
+        """Between which two bytes each of the four lies, by the codes of the first levels: [(lowest, highest), …]."""
+        column = torch.tensor([[*codes, *[0] * (LEVELS - len(codes))]], device=self.templates.device)
+        byte, share = self.known(column, column.new_tensor([len(codes)]))
+        return [(b, b + (63, 7, 0)[s]) for b, s in zip(byte[0].tolist(), share[0].tolist(), strict=True)]
+
+
+def _byte(value: int) -> str:
+    return chr(value) if 0x20 <= value < 0x7F else f"{value:02X}"
+
+
+def _share(is_open: Tensor, low: Tensor) -> Tensor:
+    """What each byte's low six bits (N, 4) add to the payload: the first open one most."""
+    place = is_open.cumsum(1) - 1
+    return torch.where(is_open, low << 6 * (2 - place).clamp(min=0), 0)
+
+
+def choose(spans: Tensor, weight: Tensor, count: int) -> Tensor:
+    """The templates that fit most of what is given, one after the other, each by what those before it leave.
+
+    Args:
+        spans: (N, 4) bytes. weight: (N,) what each counts. count: how many to choose.
+
+    Returns:
+        (F, 4) int64 rows of ``ByteFallback.templates``, F <= ``count``.
+    """
+    kinds = spans >> 6
+    shape = (kinds * KINDS ** torch.arange(STRIDE, device=spans.device)).sum(1)  # (N,) the four kinds
+    place = torch.arange(STRIDE, device=spans.device)
+    # Four templates fit a span, one for each byte that it may give in full.
+    keys, which = ((shape[:, None] * STRIDE + place) * 256 + spans).unique(return_inverse=True)  # (M,), (N, 4)
+    left, rows = weight.clone(), []
+    for _ in range(count):
+        gain = torch.zeros(len(keys), dtype=left.dtype, device=left.device)
+        for p in range(STRIDE):
+            gain.index_add_(0, which[:, p], left)
+        best = gain.argmax()
+        if gain[best] <= 0:
+            break
+        fits = (which == best).any(1)
+        example = fits.nonzero()[0, 0]
+        full = int(keys[best] // 256 % STRIDE)
+        rows.append(torch.where(place == full, spans[example], OPEN + kinds[example]))
+        left[fits] = 0
+    return torch.stack(rows) if rows else spans.new_zeros(0, STRIDE)

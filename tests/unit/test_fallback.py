@@ -1,0 +1,158 @@
+"""Byte fallback: templates, the bits they leave open, and the tokenizer that falls back on them."""
+
+import pytest
+import torch
+
+from mmdemo.tokenizers import build_tokenizer
+from mmdemo.tokenizers.fallback import CODES, NONE, OPEN, ByteFallback, choose
+from mmdemo.training.alphabet import alphabet
+
+TEXT = "국민의 권리와 의무. 人人生而自由，在尊严和权利上一律平等。 Straße, € 5, 😀😁 и Ωμέγα"
+FIRST, CONTINUES = OPEN + 3, OPEN + 2
+
+
+def spans_of(text: str) -> torch.Tensor:
+    raw = list(text.encode())
+    return torch.tensor([raw[i : i + 4] for i in range(len(raw) - 3)])  # (N, 4), from every byte on
+
+
+@pytest.fixture
+def fallback():
+    made = ByteFallback()
+    spans = spans_of(TEXT)
+    rows = choose(spans, (spans >= 128).any(1).float(), 400)
+    made.templates[100 : 100 + len(rows)] = rows
+    return made
+
+
+@pytest.fixture
+def tokenizer(fallback):
+    torch.manual_seed(0)
+    model = build_tokenizer(
+        "text",
+        {
+            "width": 16,
+            "encoder": "spell",
+            "decoder_depth": 1,
+            "code_embeddings": True,
+            "fallback": 64,
+            "bottleneck": {"dim": 60, "levels": 3, "codebook_size": CODES, "beam": 2},
+        },
+    ).eval()
+    model.embed.weight.data.copy_(alphabet(torch.ones(256), 15))
+    model.rvq.initialise(model.to_latent(torch.randint(97, 123, (1, 8000)))[0].T)
+    model.fallback.templates.copy_(fallback.templates)
+    return model
+
+
+def test_codes_of_a_template_say_the_bytes_again(fallback):
+    spans = spans_of(TEXT)
+    codes, found = fallback.encode(spans)
+    assert torch.equal(found, (spans >= 128).any(1))  # as many templates as it takes
+    assert codes.min() >= 0 and codes.max() < CODES and fallback.taken[codes[found, 0]].all()
+    byte, share = fallback.known(codes[found], torch.full((int(found.sum()),), 3))
+    assert torch.equal(byte, spans[found]) and (share == 2).all()
+
+
+def test_all_codes_beside_a_template_mean_bytes_of_its_kinds(fallback):
+    first = int(fallback.taken.nonzero()[0])
+    later = torch.cartesian_prod(torch.arange(0, CODES, 7), torch.arange(0, CODES, 7))
+    codes = torch.cat([torch.full((len(later), 1), first), later], 1)
+    byte, _ = fallback.known(codes, torch.full((len(codes),), 3))
+    assert len(byte.unique(dim=0)) == len(codes)
+    again, found = fallback.encode(byte)
+    template = fallback.templates[first]
+    assert found.all() and torch.equal(again[again[:, 0] == first], codes[again[:, 0] == first])
+    assert (((byte >> 6) + OPEN == template) | (byte == template)).all()
+
+
+def test_each_level_says_more_of_the_bytes(fallback):
+    codes, found = fallback.encode(torch.tensor([list("국 ".encode())]))
+    assert found.all()
+    column = codes[0].tolist()
+    before = [(0, 255)] * 4
+    for levels in (1, 2, 3):
+        now = fallback.ranges(column[:levels])
+        assert all(a <= c <= d <= b for (a, b), (c, d) in zip(before, now, strict=True))
+        before = now
+    assert [low for low, _ in before] == [high for _, high in before] == list("국 ".encode())
+
+
+def test_what_a_template_and_the_levels_after_it_say():
+    fallback = ByteFallback()
+    fallback.templates[7] = torch.tensor([FIRST, CONTINUES, CONTINUES, 0x20])
+    (column,), found = fallback.encode(torch.tensor([list("국 ".encode())]))  # EA B5 AD 20
+    assert found.all() and column[0] == 7
+    assert fallback.tells(column.tolist()) == ["▸·· ", "EA B0–B7", "B5 AD"]
+    assert fallback.tells(column[:1].tolist()) == ["▸·· "]
+    assert not fallback.encode(torch.tensor([list(b"word")]))[1].any()
+
+
+def test_without_templates_nothing_fits():
+    codes, found = ByteFallback().encode(spans_of(TEXT))
+    assert not found.any() and codes.shape == (len(found), 3)
+    assert ByteFallback().encode(torch.zeros(0, 4, dtype=torch.long))[0].shape == (0, 3)
+
+
+def test_the_first_template_chosen_fits_most():
+    spans = torch.tensor([[0xE4, 0x80, 0x81, 0xE5]] * 2 + [[0xE4, 0x99, 0x81, 0xE6]] * 2 + [[0xC3, 0xA9, 0x20, 0x61]])
+    rows = choose(spans, torch.ones(5), 5)
+    assert len(rows) == 2  # the first fits four of them
+    assert rows[0].tolist() in ([0xE4, CONTINUES, CONTINUES, FIRST], [FIRST, CONTINUES, 0x81, FIRST])
+    assert len(choose(spans, torch.zeros(5), 5)) == 0
+    assert choose(spans, torch.tensor([0.0, 0, 0, 0, 1]), 1)[0].ge(OPEN).sum() == 3
+
+
+@torch.no_grad()
+def test_what_codewords_misspell_comes_back_by_a_template(tokenizer):
+    x = torch.tensor([list(TEXT.encode())])
+    codes = tokenizer.encode(x)
+    z = tokenizer.latent(codes)
+    spelt = tokenizer.spelt(z)[:, : x.shape[1]]
+    assert (spelt == x)[x >= 128].all()
+    by_template = tokenizer.fallback.taken[codes[:, 0]]
+    assert by_template.any()
+    expected = tokenizer.to_latent(x)
+    assert torch.equal(z.mT[by_template], expected.mT[by_template])  # exact, not only near
+    assert torch.equal(tokenizer.codes(z)[:, :, by_template[0]], codes[:, :, by_template[0]])
+
+
+@torch.no_grad()
+def test_a_codeword_that_spells_right_is_not_replaced(tokenizer):
+    x = torch.randint(97, 123, (1, 400), generator=torch.Generator().manual_seed(1))
+    codes = tokenizer.encode(x)
+    assert not tokenizer.fallback.taken[codes[:, 0]].any()
+    assert torch.equal(codes, tokenizer.rvq.encode(tokenizer.to_latent(x), barred=tokenizer.fallback.taken))
+
+
+@torch.no_grad()
+def test_each_row_is_known_as_far_as_its_levels_go(tokenizer):
+    x = torch.tensor([list("국민의 권리".encode())] * 3)
+    active = torch.tensor([1, 2, 3])
+    coded = tokenizer.coded(tokenizer.to_latent(x), active)
+    errors = (coded.z - tokenizer.to_latent(x)).square().mean((1, 2))
+    assert errors[0] > errors[1] > errors[2]
+    for row, levels in enumerate((1, 2, 3)):
+        assert torch.equal(coded.z[row], tokenizer.latent(coded.codes[row : row + 1, :levels])[0])
+        y = tokenizer.from_latent(coded.z, active, coded.codes)[row]
+        alone = tokenizer.decode(coded.codes[row : row + 1, :levels])[0]
+        torch.testing.assert_close(y, alone, atol=1e-5, rtol=1e-5)  # a batch of three adds up in another order
+
+
+@torch.no_grad()
+def test_later_codes_have_other_vectors_beside_a_template(tokenizer):
+    template = int(tokenizer.fallback.taken.nonzero()[0])
+    tokenizer.code_embedding.weight[3 * CODES :] = 5.0
+    codes = torch.tensor([[[0, template], [3, 3], [4, 4]]])
+    vectors = tokenizer._embedded(codes, torch.tensor([3]))  # (1, 2, width)
+    assert vectors[0, 1].min() > 9 and vectors[0, 0].max() < 5
+
+
+def test_it_needs_codes_of_nine_bits():
+    for change in ({"encoder": "conv"}, {"bottleneck": {"dim": 60, "levels": 3, "codebook_size": 256}}):
+        with pytest.raises(ValueError, match="512 codes"):
+            build_tokenizer("text", {"encoder": "spell", "fallback": 8, "bottleneck": {"dim": 60}, **change})
+
+
+def test_no_templates_means_no_row_of_them():
+    assert (ByteFallback().templates == NONE).all()

@@ -1,0 +1,64 @@
+"""How the text tokenizer's training starts where its encoder spells: codebooks by k-means, then templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmdemo.training import corpora, text_task
+from mmdemo.training.recipe import read_recipe
+from mmdemo.training.text_task import TextTask
+
+
+@pytest.fixture
+def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    texts = {"prose": "a plain word and another, as they come " * 500, "letters": corpora.letters()[:60_000]}
+    monkeypatch.setattr(
+        corpora, "gather", lambda *_: {k: torch.tensor(list(t.encode()), dtype=torch.uint8) for k, t in texts.items()}
+    )
+    monkeypatch.setattr(corpora, "labels", lambda _: corpora.digit_words())
+    monkeypatch.setattr(text_task, "START_VECTORS", 6_000)
+    recipe = read_recipe("text")
+    recipe.data["shares"] = recipe.data["fallback_shares"] = {"prose": 0.5, "letters": 0.5}
+    recipe.data["codebook_shares"] = [recipe.data["shares"]] * 3
+    return TextTask(recipe, torch.device("cpu"), tmp_path)
+
+
+@torch.no_grad()
+def test_templates_take_the_place_of_codes_for_other_scripts(task):
+    model, spans = task.model, task._spans({"letters": 1.0}, 3_000)
+    task.start_codebooks()
+    plain = model.rvq.codebooks.clone()
+
+    def right() -> float:
+        z = model.latent(model.encode(spans.reshape(1, -1)))
+        return (model.spelt(z).view(-1, 4) == spans).all(1).float().mean().item()
+
+    before = right()
+    task.before_step(0)
+    taken = model.fallback.taken
+    assert 0 < taken.sum() <= model.config.fallback
+    assert torch.equal(model.rvq.codebooks[1:], plain[1:])
+    assert torch.equal(model.rvq.codebooks[0, ~taken], plain[0, ~taken])
+    ascii_only = (model.spelt(plain[0].T[None]).view(-1, 4) < 128).all(1)
+    assert not (taken & ascii_only).any()
+    assert right() > before + 0.1
+    # A template's codeword is what it says alone: its known byte is read back.
+    words = model.spelt(model.rvq.codebooks[0, taken].T[None]).view(-1, 4)
+    templates = model.fallback.templates[taken]
+    known = templates < 256
+    assert torch.equal(words[known], templates[known])
+    assert torch.equal(words >> 6, torch.where(known, templates >> 6, templates - 256))  # and of each other its kind
+    chosen = model.fallback.templates.clone()
+    task.before_step(1)
+    assert torch.equal(model.fallback.templates, chosen)  # once
+
+
+def test_the_parts_of_short_strings_end_in_padding(task):
+    rows = task._padded(500)
+    assert rows.shape == (500, 4)
+    words = {bytes(s.tolist()) + bytes(-len(s) % 4) for s in corpora.digit_words()}
+    parts = {word[i : i + 4] for word in words for i in range(0, len(word), 4)}
+    assert {bytes(row.tolist()) for row in rows} <= parts
