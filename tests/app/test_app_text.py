@@ -127,13 +127,28 @@ def test_typing_shows_text_tiles_chips_and_mathematics(tab: TextTab):
     assert len(data["chips"]) == session.tokens.positions[0]
     assert data["says"]
     for says, row in zip(data["says"], data["codes"], strict=False):
-        assert set(says) == {str(code) for code in row} and all(says.values())
+        alone = {key for key in says if "." not in key}  # the others are what codes say beside a template
+        assert alone == {str(code) for code in row} and all(says.values())
     assert data["active"] == 1 and len(data["codes"]) == tab.codec.levels
     assert picker == ""
     assert "Characters10" in text_of(tiles) and "Bytes18" in text_of(tiles)
     assert "{" not in re.sub(r"\$\$.*?\$\$|\$.*?\$|`.*?`", "", maths, flags=re.S)  # every number is filled in
     assert "best 4 ways" in maths  # this codec searches its codes with a beam of 4
     assert [name for _, name, _ in json.loads(save)] == ["text.mmt", "text.txt"]
+
+
+def test_what_falls_back_on_bytes_says_which_bytes(tab: TextTab):
+    values = tab.typed("권리", None, 3, False, request())  # EA B6 8C EB | A6 AC, padding
+    data, maths = json.loads(values[3]), values[6]
+    column = [row[0] for row in data["codes"]]
+    assert tab.codec.tokenizer.fallback.taken[column[0]]
+    said = [data["says"][level][".".join(map(str, column[: level + 1]))] for level in range(3)]
+    assert any(byte in said[0] for byte in ("EA", "B6", "8C", "EB")) and "·" in said[0]
+    assert len({byte for text in said for byte in ("EA", "B6", "8C", "EB") if byte in text}) == 4
+    assert r"v_{\mathrm{EA}}, v_{\mathrm{B6}}, v_{\mathrm{8C}}, v_{\mathrm{EB}}" in maths
+    assert "templates" in maths
+    coarse = tab.typed("권리", None, 1, False, request())[6]
+    assert r"\bar v_{\mathrm{80-BF}}" in coarse
 
 
 def test_both_languages_are_complete(tab: TextTab):

@@ -84,6 +84,20 @@ def test_english_comes_back_and_more_levels_help(codec):
     assert values[0] < values[2] and values[2] > 0.9
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "인간의 존엄성은 모든 사람에게 있으며, 그 누구도 이를 해칠 수 없다.",
+        "天色渐渐暗了下来，远处的山只剩下一道轮廓，河边的灯却一盏一盏亮了。",
+        "🦔 hedgehog 刺猬 🫖 teapot 茶壶 🧭 compass 指南针",
+        "Η θάλασσα ήταν ήσυχη και ο ουρανός καθαρός.",
+    ],
+)
+def test_other_scripts_come_back_by_their_codes_alone(codec, text):
+    back = codec("text").decode(codec("text").encode(text))
+    assert metrics.byte_accuracy(text.encode(), back.encode()) >= 0.97  # the target for whole passages
+
+
 def test_codes_do_not_depend_on_how_many_threads_run(codec):
     picture = Image.open(sorted(EXAMPLES.glob("*.jpg"))[0]).crop((0, 0, 160, 96))
     before = torch.get_num_threads()
