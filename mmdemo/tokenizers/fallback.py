@@ -16,7 +16,7 @@ from torch import Tensor, nn
 STRIDE, LEVELS, CODES = 4, 3, 512  # what the bits add up for
 KINDS = 4  # by a byte's first two bits: ASCII below 0x40, ASCII from 0x40, continuation byte, first byte of a character
 OPEN = 256  # template entries from here on say a kind only
-NONE = -1
+NONE, UNUSED = -1, -2  # an ordinary codeword; a template that fits nothing
 KIND_SIGNS = "◦◦·▸"  # how an open byte of each kind is shown
 
 

@@ -49,6 +49,7 @@ class TextTask(TokenizerTask):
         # For each level, the sources that its codebook is to serve best.
         levels = settings.get("codebook_shares") or [shares] * self.model.levels
         self.start_shares = [{k: float(v) for k, v in level.items() if k in there} for level in levels]
+        self.templates_chosen = False
         self.fallback_shares = {k: float(v) for k, v in settings.get("fallback_shares", shares).items() if k in there}
         if self.model.spells:
             counts = torch.bincount(self._spans(shares).flatten(), minlength=256)
@@ -72,12 +73,16 @@ class TextTask(TokenizerTask):
 
     def before_step(self, step: int) -> None:
         super().before_step(step)
-        if self.model.fallback is not None and self.model.rvq.ready and not self.model.fallback.taken.any():
-            self.start_fallback(self.model.config.fallback)
+        if self.model.fallback is None or not self.model.rvq.ready or self.templates_chosen:
+            return
+        self.templates_chosen = True
+        more = self.model.config.fallback - int(self.model.fallback.taken.sum())
+        if more > 0:  # all of them, or more than the checkpoint has that this training starts from
+            self.start_fallback(more)
 
     @torch.no_grad()
     def start_fallback(self, count: int) -> None:
-        """Turn codes of level 1 into templates, each the one that fits most of the spans still misspelt.
+        """Turn ``count`` codes of level 1 into templates, each the one that fits most of the spans still misspelt.
 
         It is for scripts with more letters than codewords can tell apart, so codes for ASCII stay as they are. Of the
         others those give way that spell least of the bytes they are used for, all numbers of levels together.
@@ -89,18 +94,20 @@ class TextTask(TokenizerTask):
         z = self.model.to_latent(spans)  # (N, D, 1)
 
         def right(codes: Tensor) -> Tensor:
-            return self.model.spelt(rvq.decode(codes)) == spans  # (N, 4)
+            return self.model.spelt(self.model.latent(codes)) == spans  # (N, 4)
 
-        codes = rvq.encode(z)
+        codes, before = self.model.codes(z), fallbacks.taken
         score = torch.stack([right(codes[:, :n]).float().mean(1) for n in range(1, rvq.levels + 1)]).sum(0)  # (N,)
         worth, uses = torch.zeros(2, rvq.config.codebook_size, device=self.device)
         worth.index_add_(0, codes[:, 0, 0], score)
         uses.index_add_(0, codes[:, 0, 0], torch.ones_like(score))
         ascii_only = (self.model.spelt(rvq.codebooks[0].T[None]).view(-1, self.model.stride) < 128).all(1)  # (K,)
-        worth = (worth / uses.clamp(min=1)).masked_fill(ascii_only, torch.inf)
+        worth = (worth / uses.clamp(min=1)).masked_fill(ascii_only | before, torch.inf)
         given_up = torch.zeros_like(ascii_only)
         given_up[worth.argsort(stable=True)[:count]] = True
-        misspelt = ~right(rvq.encode(z, barred=given_up)).all(1) & (spans >= 128).any(1)
+        fallbacks.templates[given_up] = fallback.UNUSED  # neither codewords nor templates
+        misspelt = ~right(self.model.codes(z)).all(1) & (spans >= 128).any(1)
+        fallbacks.templates[given_up] = fallback.NONE
         rows = fallback.choose(spans, misspelt.float(), count)
         numbers = given_up.nonzero()[: len(rows), 0]
         fallbacks.templates[numbers] = rows
@@ -147,7 +154,8 @@ class TextTask(TokenizerTask):
         generator = torch.Generator().manual_seed(self.recipe.seed + 2)
         stride, found = self.model.stride, []
         for name, share in shares.items():
-            text = torch.cat(self.strings[name]) if name in self.strings else self.corpora.get(name)
+            strings = self.strings.get(name)  # as in running text: a space between two
+            text = torch.cat([F.pad(s, (0, 1), value=0x20) for s in strings]) if strings else self.corpora.get(name)
             if text is None:  # "random"
                 text = torch.randint(256, (number,), generator=generator)
             starts = torch.randint(len(text) - stride + 1, (round(share * number),), generator=generator)
