@@ -21,6 +21,7 @@ from .layers import ChannelNorm, stack
 from .quantize import BottleneckConfig
 
 ENCODERS = ("conv", "gru", "spell")
+SHARP = 10.0  # unit of the weight that a spelt latent has in the logits: so it is learned as fast as the rest
 CORRECTION = 0.45  # a codeword's part for one byte is about 1 long where it changes the byte, 0.1 where it does not
 
 
@@ -39,6 +40,7 @@ class TextTokenizerConfig:
     decoder_expansion: int = 0  # 0: as in the encoder
     code_embeddings: bool = False  # the decoder has a vector of its own for every code, beside the sum of codewords
     fallback: int = 0  # codes of level 1, where it is spelt, that bytes go by which no codewords spell (`fallback.py`)
+    read_spelling: bool = False  # where it is spelt: the decoder's logits begin with what the latent spells
     unit_latents: bool = False  # latents of mean 0 and variance 1 at every position before they are quantised
     bottleneck: BottleneckConfig = field(default_factory=lambda: BottleneckConfig(dim=16, levels=3, codebook_size=512))
 
@@ -87,6 +89,7 @@ class TextTokenizer(Tokenizer):
         expansion = config.decoder_expansion or config.expansion
         self.decoder = stack(inner, config.decoder_depth, 1, config.kernel, expansion)
         self.logits = nn.Sequential(nn.LayerNorm(inner), nn.Linear(inner, self.stride * 256))
+        self.reading = nn.Parameter(torch.zeros(self.levels + 1)) if self.spells and config.read_spelling else None
         nn.init.zeros_(self.level_embedding.weight)
         if self.code_embedding is not None:
             nn.init.normal_(self.code_embedding.weight, std=0.02)
@@ -178,7 +181,17 @@ class TextTokenizer(Tokenizer):
         if self.code_embedding is not None and self.rvq.ready:
             h = h + self._embedded(self.codes(z) if codes is None else codes, active)
         h = self.decoder(h.transpose(1, 2)).transpose(1, 2)  # (B, n, inner)
-        return self.logits(h).view(len(z), -1, 256).transpose(1, 2)  # (B, n, 4*256) -> (B, 256, 4n)
+        logits = self.logits(h).view(len(z), -1, 256)  # (B, n, 4*256) -> (B, 4n, 256)
+        if self.reading is not None:
+            # What is spelt exactly needs no guessing, however odd it is; how far to trust it goes by the levels.
+            logits = logits + (SHARP * self.reading[active])[:, None, None] * self._nearness(z).to(logits.dtype)
+        return logits.transpose(1, 2)
+
+    def _nearness(self, z: Tensor) -> Tensor:
+        """-|z - v|^2 of what a latent spells to each byte's vector, but for |z|^2: (B, D, n) -> (B, 4n, 256)."""
+        parts = z.transpose(1, 2).reshape(len(z), -1, self.embed.embedding_dim)  # (B, 4n, D/4)
+        vectors = self.embed.weight
+        return 2 * parts @ vectors.T - vectors.square().sum(1)
 
     def _embedded(self, codes: Tensor, active: Tensor) -> Tensor:
         """Codes (B, l, n) -> the sum of the decoder's vectors for those of active levels, (B, n, inner).

@@ -85,6 +85,7 @@ def labels(data_dir: Path) -> list[Tensor]:
 
 def label_like(words: list[str], phrases: list[str], count: int = 40_000) -> list[Tensor]:
     """Strings as people label things: one to four English words, a few Chinese characters, a pictograph; or all three.
+    And English words with a pictograph among them, as people write.
 
     Args:
         words: English words. phrases: runs of Chinese characters. Both as frequent as they are to be.
@@ -96,7 +97,10 @@ def label_like(words: list[str], phrases: list[str], count: int = 40_000) -> lis
         english = rng.choice((" ", " ", ",", ", ")).join(rng.choices(words, k=rng.randint(1, 4)))
         chinese = rng.choice(("", ",")).join(rng.choice(phrases)[: rng.randint(1, 4)] for _ in range(rng.randint(1, 3)))
         pictograph = chr(rng.choice(rng.choice(PICTOGRAPHS))) + rng.choice(joints)
-        strings.append(rng.choice((english, chinese, chinese, pictograph, f"{pictograph} {english} {chinese}")))
+        written = f"{english} {pictograph} {' '.join(rng.choices(words, k=3))}"
+        strings.append(
+            rng.choice((english, chinese, chinese, pictograph, f"{pictograph} {english} {chinese}", written))
+        )
     return _byte_strings(strings)
 
 
