@@ -41,7 +41,19 @@ CHOSEN: dict[str, tuple[str, list[str]]] = {
             "FSDD test, accuracy kept at 1.5 kbps",
         ],
     ),
-    "text": ("Text", ["WikiText-2 test, 1 *", "WikiText-2 test, 2 *", "WikiText-2 test, 3 *"]),
+    "text": (
+        "Text",
+        [
+            "WikiText-2 test, 1 *",
+            "WikiText-2 test, 2 *",
+            "WikiText-2 test, 3 *",
+            "Chinese passage, 3 *",
+            "Arabic passage, 3 *",
+            "Hindi passage, 3 *",
+            "Korean passage, 3 *",
+            "emoji with English and Chinese names, test split, 3 *",
+        ],
+    ),
     "priors/bytes": ("Exact text", ["WikiText-2 test, *", "Shakespeare, *"]),
     "digits": ("Digits, any to any", ["image -> *", "audio -> *", "text -> *", "nothing -> *"]),
 }

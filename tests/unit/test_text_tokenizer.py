@@ -133,6 +133,20 @@ def test_a_latent_between_the_codes_is_read_as_the_nearest(spelt):
     assert torch.equal(spelt.decode_latent(z), expected)
 
 
+@torch.no_grad()
+def test_a_decoder_that_reads_the_spelling_has_exact_latents_right_untrained(spelt):
+    torch.manual_seed(0)
+    reader = build_tokenizer("text", {**SPELT, "read_spelling": True}).eval()
+    assert reader.reading.shape == (spelt.levels + 1,)
+    reader.load_state_dict(spelt.state_dict(), strict=False)
+    x = torch.randint(0, 256, (2, 40), generator=torch.Generator().manual_seed(0))
+    z, active = reader.to_latent(x), torch.tensor([2, 3])
+    assert torch.equal(reader.from_latent(z, active), spelt.from_latent(z, active))  # it weighs nothing yet
+    reader.reading[3] = 5.0
+    y = reader.from_latent(z, active).argmax(1)
+    assert torch.equal(y[1], x[1]) and not torch.equal(y[0], x[0])  # row 0 has 2 levels, and a weight of its own
+
+
 def test_common_letters_are_spread_farthest():
     counts = torch.ones(128)
     counts[:20] = 1000
