@@ -17,7 +17,7 @@ STRIDE, LEVELS, CODES = 4, 3, 512  # what the bits add up for
 KINDS = 4  # by a byte's first two bits: ASCII below 0x40, ASCII from 0x40, continuation byte, first byte of a character
 OPEN = 256  # template entries from here on say a kind only
 NONE, UNUSED = -1, -2  # an ordinary codeword; a template that fits nothing
-KIND_SIGNS = "◦◦·▸"  # how an open byte of each kind is shown
+KIND_SIGNS = "◦◦▹▸"  # how an open byte of each kind is shown
 
 
 class ByteFallback(nn.Module):
@@ -75,7 +75,7 @@ class ByteFallback(nn.Module):
     def tells(self, codes: Sequence[int]) -> list[str]:
         """What the codes of one position say, level by level, where the first is a template.
 
-        "··E5·" is a template whose third byte is E5, in hexadecimal; "·" stands for a byte that continues a character,
+        "▹▹E5▹" is a template whose third byte is E5, in hexadecimal; "▹" stands for a byte that continues a character,
         "▸" for one that begins one, "◦" for ASCII. A later level says bytes that it completes, or between which two
         one lies.
         """
@@ -84,7 +84,7 @@ class ByteFallback(nn.Module):
         for level in range(2, len(codes) + 1):
             pairs = zip(self.ranges(codes[: level - 1]), self.ranges(codes[:level]), strict=True)
             news = [sorted(set(now)) for before, now in pairs if now != before]
-            said.append(" ".join("–".join(f"{v:02X}" for v in ends) for ends in news))
+            said.append(",".join("–".join(f"{v:02X}" for v in ends) for ends in news))
         return said
 
     def ranges(self, codes: Sequence[int]) -> list[tuple[int, int]]:

@@ -143,7 +143,7 @@ def test_what_falls_back_on_bytes_says_which_bytes(tab: TextTab):
     column = [row[0] for row in data["codes"]]
     assert tab.codec.tokenizer.fallback.taken[column[0]]
     said = [data["says"][level][".".join(map(str, column[: level + 1]))] for level in range(3)]
-    assert any(byte in said[0] for byte in ("EA", "B6", "8C", "EB")) and "·" in said[0]
+    assert any(byte in said[0] for byte in ("EA", "B6", "8C", "EB")) and "▹" in said[0]
     assert len({byte for text in said for byte in ("EA", "B6", "8C", "EB") if byte in text}) == 4
     assert r"v_{\mathrm{EA}}, v_{\mathrm{B6}}, v_{\mathrm{8C}}, v_{\mathrm{EB}}" in maths
     assert "templates" in maths

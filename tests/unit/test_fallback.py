@@ -83,8 +83,8 @@ def test_what_a_template_and_the_levels_after_it_say():
     fallback.templates[7] = torch.tensor([FIRST, CONTINUES, CONTINUES, 0x20])
     (column,), found = fallback.encode(torch.tensor([list("국 ".encode())]))  # EA B5 AD 20
     assert found.all() and column[0] == 7
-    assert fallback.tells(column.tolist()) == ["▸·· ", "EA B0–B7", "B5 AD"]
-    assert fallback.tells(column[:1].tolist()) == ["▸·· "]
+    assert fallback.tells(column.tolist()) == ["▸▹▹ ", "EA,B0–B7", "B5,AD"]
+    assert fallback.tells(column[:1].tolist()) == ["▸▹▹ "]
     assert not fallback.encode(torch.tensor([list(b"word")]))[1].any()
 
 
