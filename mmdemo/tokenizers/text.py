@@ -21,7 +21,7 @@ from .layers import ChannelNorm, stack
 from .quantize import BottleneckConfig
 
 ENCODERS = ("conv", "gru", "spell")
-SHARP = 10.0  # unit of the weight that a spelt latent has in the logits: so it is learned as fast as the rest
+SHARP = 20.0  # unit of the weight that a spelt latent has in the logits: so it is learned as fast as the rest
 CORRECTION = 0.45  # a codeword's part for one byte is about 1 long where it changes the byte, 0.1 where it does not
 
 
@@ -181,17 +181,18 @@ class TextTokenizer(Tokenizer):
         if self.code_embedding is not None and self.rvq.ready:
             h = h + self._embedded(self.codes(z) if codes is None else codes, active)
         h = self.decoder(h.transpose(1, 2)).transpose(1, 2)  # (B, n, inner)
-        logits = self.logits(h).view(len(z), -1, 256)  # (B, n, 4*256) -> (B, 4n, 256)
-        if self.reading is not None:
-            # What is spelt exactly needs no guessing, however odd it is; how far to trust it goes by the levels.
-            logits = logits + (SHARP * self.reading[active])[:, None, None] * self._nearness(z).to(logits.dtype)
-        return logits.transpose(1, 2)
-
-    def _nearness(self, z: Tensor) -> Tensor:
-        """-|z - v|^2 of what a latent spells to each byte's vector, but for |z|^2: (B, D, n) -> (B, 4n, 256)."""
-        parts = z.transpose(1, 2).reshape(len(z), -1, self.embed.embedding_dim)  # (B, 4n, D/4)
-        vectors = self.embed.weight
-        return 2 * parts @ vectors.T - vectors.square().sum(1)
+        norm, linear = self.logits[0], self.logits[1]
+        assert isinstance(linear, nn.Linear)
+        if self.reading is None:
+            logits = linear(norm(h))
+        else:
+            # What is spelt exactly needs no guessing, however odd it is; how far to trust it goes by the levels. All
+            # bytes' vectors are of one length, so a product with them tells how near they are; one matmul does both.
+            spelt = SHARP * self.reading[active][:, None, None] * z.transpose(1, 2)  # (B, n, D)
+            vectors = torch.block_diag(*[self.embed.weight] * self.stride)  # (4 * 256, D)
+            weight = torch.cat([linear.weight, vectors], 1)  # (4 * 256, inner + D)
+            logits = F.linear(torch.cat([norm(h), spelt.to(h.dtype)], 2), weight, linear.bias)
+        return logits.view(len(z), -1, 256).transpose(1, 2)  # (B, n, 4*256) -> (B, 256, 4n)
 
     def _embedded(self, codes: Tensor, active: Tensor) -> Tensor:
         """Codes (B, l, n) -> the sum of the decoder's vectors for those of active levels, (B, n, inner).

@@ -89,7 +89,7 @@ def test_english_comes_back_and_more_levels_help(codec):
     [
         "인간의 존엄성은 모든 사람에게 있으며, 그 누구도 이를 해칠 수 없다.",
         "天色渐渐暗了下来，远处的山只剩下一道轮廓，河边的灯却一盏一盏亮了。",
-        "🦔 hedgehog 刺猬 🫖 teapot 茶壶 🧭 compass 指南针",
+        "🦔 hedgehog 刺猬 🫖 teapot 茶壶 🍙 rice ball 饭团",
         "Η θάλασσα ήταν ήσυχη και ο ουρανός καθαρός.",
     ],
 )
