@@ -45,9 +45,10 @@ def test_steps_without_time_come_as_latents_and_decode_to_what_they_would_have_s
             if name not in wait:
                 assert late[name] == full[name] and late["distance"][name] == full["distance"][name]
                 continue
-            assert step["distance"][name] == pytest.approx(full["distance"][name], abs=1e-3)  # fp16
+            # Rounded to fp16, a latent may lie nearer to another codeword, and that one a little nearer or farther.
+            assert step["distance"][name] == pytest.approx(full["distance"][name], abs=1e-2)
             agree = [a == b for a, b in zip(unpacked(step[name]), unpacked(full[name]), strict=True)]
-            assert np.mean(agree) > 0.9, name  # rounded to fp16, a latent may lie nearer to another codeword
+            assert np.mean(agree) > 0.9, name
         assert late["t"] == full["t"] and late["change"] == full["change"]
     # The word is made first; what it has become is shown at once, as it is no longer read from its latent.
     assert ["clean" in frame["text"] for frame in frames[1:-1]] == [True, False, False, False, False, False]
