@@ -73,7 +73,7 @@ class TextTask(TokenizerTask):
 
     def before_step(self, step: int) -> None:
         super().before_step(step)
-        if self.model.fallback is None or not self.model.rvq.ready or self.templates_chosen:
+        if self.model.fallback is None or not self.model.rvq.ready or self.templates_chosen or self.recipe.freeze:
             return
         self.templates_chosen = True
         more = self.model.config.fallback - int(self.model.fallback.taken.sum())

@@ -54,6 +54,10 @@ def test_templates_take_the_place_of_codes_for_other_scripts(task):
     chosen = model.fallback.templates.clone()
     task.before_step(1)
     assert torch.equal(model.fallback.templates, chosen)  # once
+    task.templates_chosen, task.recipe.freeze = False, "encoder"
+    model.config.fallback += 1
+    task.before_step(2)
+    assert torch.equal(model.fallback.templates, chosen)  # frozen codes keep their meaning
 
 
 def test_the_parts_of_short_strings_end_in_padding(task):
