@@ -51,7 +51,7 @@ class ByteFallback(nn.Module):
         found = torch.cat([f.values for f in fits]).bool()
         first = number[torch.cat([f.indices for f in fits])]  # (N,)
         is_open = self.templates[first] >= OPEN  # (N, 4)
-        payload = (_share(is_open, spans & 63)).sum(1)  # (N,) 18 bits where a template fits
+        payload = ((spans & 63) * is_open << _shift(is_open)).sum(1)  # (N,) 18 bits where a template fits
         return torch.stack([first, payload >> 9 & 511, payload & 511], 1), found
 
     def known(self, codes: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,7 +66,7 @@ class ByteFallback(nn.Module):
         payload = (codes[:, 1] * (active > 1) << 9) + codes[:, 2] * (active > 2)  # (N,)
         said = torch.tensor([[0, 0, 0], [2, 1, 0], [2, 2, 2]], device=codes.device)[active - 1]  # (N, 3) of open bytes
         place = (is_open.cumsum(1) - 1).clamp(min=0)  # (N, 4) which open byte each is
-        low = payload[:, None] >> 6 * (2 - place) & 63
+        low = payload[:, None] >> _shift(is_open) & 63
         return (
             torch.where(is_open, ((template - OPEN) << 6) + low, template),
             torch.where(is_open, said.gather(1, place), 2),
@@ -79,29 +79,42 @@ class ByteFallback(nn.Module):
         "▸" for one that begins one, "◦" for ASCII. A later level says bytes that it completes, or between which two
         one lies.
         """
-        template = self.templates[codes[0]].tolist()
-        said = ["".join(KIND_SIGNS[v - OPEN] if v >= OPEN else _byte(v) for v in template)]
-        for level in range(2, len(codes) + 1):
-            pairs = zip(self.ranges(codes[: level - 1]), self.ranges(codes[:level]), strict=True)
-            news = [sorted(set(now)) for before, now in pairs if now != before]
-            said.append(",".join("–".join(f"{v:02X}" for v in ends) for ends in news))
+        return self.tells_each([codes])[0]
+
+    def tells_each(self, columns: Sequence[Sequence[int]]) -> list[list[str]]:
+        """`tells` for the codes of many positions, all of as many levels."""
+        if not columns:
+            return []
+        templates = self.templates.tolist()
+        said = [["".join(KIND_SIGNS[v - OPEN] if v >= OPEN else _byte(v) for v in templates[c[0]])] for c in columns]
+        before = self._ranges([column[:1] for column in columns])
+        for level in range(2, len(columns[0]) + 1):
+            now = self._ranges([column[:level] for column in columns])
+            for row, old, new in zip(said, before, now, strict=True):
+                news = [sorted(set(b)) for a, b in zip(old, new, strict=True) if a != b]
+                row.append(",".join("–".join(f"{v:02X}" for v in ends) for ends in news))
+            before = now
         return said
 
     def ranges(self, codes: Sequence[int]) -> list[tuple[int, int]]:
         """Between which two bytes each of the four lies, by the codes of the first levels: [(lowest, highest), …]."""
-        column = torch.tensor([[*codes, *[0] * (LEVELS - len(codes))]], device=self.templates.device)
-        byte, share = self.known(column, column.new_tensor([len(codes)]))
-        return [(b, b + (63, 7, 0)[s]) for b, s in zip(byte[0].tolist(), share[0].tolist(), strict=True)]
+        return self._ranges([codes])[0]
+
+    def _ranges(self, columns: Sequence[Sequence[int]]) -> list[list[tuple[int, int]]]:
+        levels = len(columns[0])
+        codes = torch.tensor([[*column, *[0] * (LEVELS - levels)] for column in columns], device=self.templates.device)
+        byte, share = self.known(codes, torch.full_like(codes[:, 0], levels))
+        high = byte + torch.tensor([63, 7, 0], device=byte.device)[share]
+        return [list(zip(*pair, strict=True)) for pair in zip(byte.tolist(), high.tolist(), strict=True)]
 
 
 def _byte(value: int) -> str:
     return chr(value) if 0x20 <= value < 0x7F else f"{value:02X}"
 
 
-def _share(is_open: Tensor, low: Tensor) -> Tensor:
-    """What each byte's low six bits (N, 4) add to the payload: the first open one most."""
-    place = is_open.cumsum(1) - 1
-    return torch.where(is_open, low << 6 * (2 - place).clamp(min=0), 0)
+def _shift(is_open: Tensor) -> Tensor:
+    """Where each open byte's low six bits (N, 4) are in the payload: the first open one's on top."""
+    return 6 * (3 - is_open.cumsum(1)).clamp(0, 2)
 
 
 def choose(spans: Tensor, weight: Tensor, count: int) -> Tensor:

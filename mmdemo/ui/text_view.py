@@ -110,8 +110,9 @@ def _completed(codec: Any, codes: list[list[int]], level: int) -> dict[str, str]
     if fallback is None or level == 0:
         return {}
     taken = fallback.taken.tolist()
-    columns = {column for column in zip(*codes[: level + 1], strict=True) if taken[column[0]]}
-    return {".".join(map(str, column)): fallback.tells(column)[level] for column in columns}
+    columns = list({column for column in zip(*codes[: level + 1], strict=True) if taken[column[0]]})
+    told = fallback.tells_each(columns)
+    return {".".join(map(str, column)): says[level] for column, says in zip(columns, told, strict=True)}
 
 
 def picker_json(codec: Any, session: TextSession, position: int, levels: int, lang: str) -> str:
