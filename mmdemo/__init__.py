@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from .errors import InputError, MmdemoError
 
 if TYPE_CHECKING:
-    from .api import Reconstruction, generate, load, reconstruct
-    from .tokenizers.tokens import Tokens
+    from .api import Reconstruction, generate, reconstruct
+    from .loading import load
+    from .tokens import Tokens
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,10 +33,14 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Names that need torch are imported when first used, so that ``mmdemo --help`` answers at once."""
     if name == "Tokens":
-        from .tokenizers.tokens import Tokens
+        from .tokens import Tokens
 
         return Tokens
-    if name in ("Reconstruction", "generate", "load", "reconstruct"):
+    if name == "load":
+        from .loading import load
+
+        return load
+    if name in ("Reconstruction", "generate", "reconstruct"):
         from . import api
 
         return getattr(api, name)

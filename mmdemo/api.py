@@ -1,4 +1,4 @@
-"""The package's front door: load a checkpoint, reconstruct an input, generate from a prompt."""
+"""The package's front door: reconstruct an input, generate from a prompt."""
 
 from __future__ import annotations
 
@@ -11,36 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import checkpoints
+from . import metrics
 from .codec import Codec, rate
 from .errors import InputError
-from .evaluation import metrics
+from .loading import load
 from .modalities.base import Item
-from .tokenizers.tokens import Tokens
+from .tokens import Tokens
 
 if TYPE_CHECKING:
     from .diffusion.joint import JointDiffusion, Step
-
-
-def load(name: str | Path, device: str | torch.device = "auto") -> Any:
-    """A `Codec` (tokenizer checkpoint) or a `JointDiffusion` (diffusion checkpoint).
-
-    Args:
-        name: a shipped checkpoint ("image", "audio", "text", "digits"), a folder, or a Hub id like owner/name.
-        device: "auto" takes the GPU where there is one.
-
-    Raises:
-        InputError: no such checkpoint, or it is damaged or made by a newer version.
-    """
-    folder = checkpoints.find(name)
-    kind = checkpoints.read_config(folder).get("kind")
-    if kind == "tokenizer":
-        return Codec(folder, device)
-    if kind == "joint":
-        from .diffusion.joint import JointDiffusion
-
-        return JointDiffusion(folder, device)
-    raise InputError(f"The checkpoint {folder.name!r} is a {kind}; load a tokenizer or a diffusion model.")
 
 
 @dataclass

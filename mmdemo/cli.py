@@ -81,11 +81,11 @@ class _Codecs:
         self.loaded: dict[str, Codec] = {}
 
     def get(self, name: str) -> Codec:
-        from . import api
         from .codec import Codec
+        from .loading import load
 
         if name not in self.loaded:
-            self.loaded[name] = api.load(name, self.device)
+            self.loaded[name] = load(name, self.device)
             if not isinstance(self.loaded[name], Codec):
                 raise InputError(f"{name!r} is a diffusion model; a tokenizer is needed here: image, audio or text.")
         return self.loaded[name]
@@ -182,7 +182,7 @@ def decode(
     """Tokens (.mmt) -> files; fewer levels than stored give a coarser result."""
     from . import streaming
     from .modalities import audio
-    from .tokenizers.tokens import Tokens
+    from .tokens import Tokens
 
     codecs = _Codecs(model, device)
 

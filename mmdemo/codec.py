@@ -17,7 +17,7 @@ from .modalities.base import Item
 from .tokenizers import Tokenizer, build_tokenizer
 from .tokenizers.base import ENCODER_PARTS
 from .tokenizers.text import TextTokenizer
-from .tokenizers.tokens import Tokens
+from .tokens import Tokens
 from .windows import decode_windows, encode_windows
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import api
 from .errors import InputError
+from .loading import load
 
 if TYPE_CHECKING:
     from .diffusion.joint import JointDiffusion
@@ -64,7 +64,7 @@ def generate_number_files(
 def _joint(name: str, device: str) -> JointDiffusion:
     from .diffusion.joint import JointDiffusion
 
-    model = api.load(name, device)
+    model = load(name, device)
     if not isinstance(model, JointDiffusion):
         raise InputError(f"{name!r} is a tokenizer; generation needs a diffusion model, for example digits.")
     return model

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .errors import InputError
 from .modalities import audio
-from .tokenizers.tokens import Tokens
+from .tokens import Tokens
 from .windows import WINDOW, plan, reach
 
 if TYPE_CHECKING:

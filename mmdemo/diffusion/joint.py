@@ -18,7 +18,7 @@ from .. import checkpoints
 from ..codec import Codec
 from ..config import from_dict
 from ..errors import InputError
-from ..tokenizers.tokens import Tokens
+from ..tokens import Tokens
 from . import inputs
 from .checks import check_edit, check_interpolation, check_settings
 from .denoiser import JointDenoiser, Packer

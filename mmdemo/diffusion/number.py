@@ -24,7 +24,7 @@ from torch import Tensor
 
 from ..digits import CHINESE, ENGLISH
 from ..errors import InputError
-from ..tokenizers.tokens import Tokens
+from ..tokens import Tokens
 from .checks import check_settings
 from .inputs import frame_sound
 from .seeds import generator

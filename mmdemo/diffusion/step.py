@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..tokenizers.tokens import Tokens
+from ..tokens import Tokens
 from .inputs import unframe_text
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""How good a reconstruction is (`metrics`) and what existing codecs make of the same input (`classical`)."""
+"""What a checkpoint scores on test data, and what existing codecs make of the same input (`classical`)."""

@@ -19,7 +19,7 @@ from ..diffusion.joint import JointDiffusion
 from ..diffusion.previews import SHARE, Pace
 from ..diffusion.step import Step
 from ..errors import InputError
-from .metrics import Figure
+from ..metrics import Figure
 
 RUNS = 3
 SENTENCE = "The quick brown fox jumps over the lazy dog. "
@@ -34,7 +34,7 @@ def bench(name: str, device: str = "auto") -> dict[str, Any]:
     Raises:
         InputError: there is no such checkpoint, or it is a judge, which has nothing to time.
     """
-    from ..api import load
+    from ..loading import load
 
     if checkpoints.kind(name) == "judge":
         raise InputError(f"{name!r} is a judge; bench times tokenizers and diffusion models.")

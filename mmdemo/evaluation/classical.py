@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from PIL import Image, features
 
-from mmdemo.evaluation import metrics
+from mmdemo import metrics
 
 # Few settings that span the rates of the tokenizers: a page computes these while a person waits.
 IMAGE_LADDER = {"JPEG": (5, 12, 30, 60), "WebP": (1, 15, 50), "AVIF": (10, 28, 45)}

@@ -16,16 +16,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from .. import metrics
 from ..diffusion.joint import JointDiffusion
 from ..diffusion.number import sample_number
 from ..diffusion.samplers import SAMPLERS
 from ..diffusion.step import Step
 from ..digits import ENGLISH, WORDS, read_digit
 from ..errors import InputError
+from ..metrics import Figure
 from ..training.judge_task import real_digits
-from . import copying, metrics
+from . import copying
 from .judges import Judge, load_judge
-from .metrics import Figure
 from .voices import VoiceProbe, real_voices
 
 TARGETS = {

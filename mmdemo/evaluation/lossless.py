@@ -9,10 +9,10 @@ import torch
 from tqdm import tqdm
 
 from ..codec import Codec
+from ..metrics import Figure
 from ..modalities.base import Item
-from ..tokenizers.tokens import Tokens
+from ..tokens import Tokens
 from ..training import data
-from .metrics import Figure
 
 # (set, file, characters a piece, most bits per character): the best of zlib, zstd and brotli on the same pieces
 TARGETS = (

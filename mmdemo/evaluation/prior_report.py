@@ -10,15 +10,15 @@ from tqdm import tqdm
 
 from ..codec import Codec
 from ..entropy.prior import PriorConfig
-from ..tokenizers.tokens import Tokens
+from ..metrics import Figure
+from ..tokens import Tokens
 from ..training import data
 from .lossless import lossless_figures
-from .metrics import Figure
 
 
 def evaluate_prior(config: PriorConfig, data_dir: Path, limit: int | None = None) -> list[Figure]:
     """Figures of a prior, on the test data of its tokenizer."""
-    from ..api import load
+    from ..loading import load
 
     codec = load(config.tokenizer or "text", "cpu")
     assert isinstance(codec, Codec)

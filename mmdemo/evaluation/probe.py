@@ -18,8 +18,8 @@ from torch import Tensor
 
 from ..codec import Codec
 from ..digits import WORDS
+from ..metrics import Figure
 from ..training import data
-from .metrics import Figure
 
 PENALTY = 1e-3  # weight of the squared length of the classifier's weights: no split is perfectly separable with it
 STEPS = 200  # iterations of L-BFGS, far more than are needed to converge

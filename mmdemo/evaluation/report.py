@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import checkpoints
 from ..errors import InputError
-from .metrics import Figure
+from ..metrics import Figure
 
 START, END = "<!-- figures -->", "<!-- /figures -->"
 
@@ -28,7 +28,7 @@ def evaluate(
     Raises:
         InputError: there is no such checkpoint, or its test data is not in ``data_dir``.
     """
-    from ..api import load
+    from ..loading import load
 
     folder = checkpoints.find(name)
     config = checkpoints.read_config(folder)

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from ..codec import Codec
+from ..metrics import Figure
 from ..modalities.base import Item
 from ..training import data
-from .metrics import Figure
 
 if sys.version_info >= (3, 11):
     import tomllib

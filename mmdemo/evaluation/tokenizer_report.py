@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .. import checkpoints
+from .. import checkpoints, metrics
 from ..codec import Codec, rate
 from ..entropy import store
+from ..metrics import Figure
 from ..modalities.base import Item
 from ..training import data
-from . import metrics
 from .lossless import lossless_figures
-from .metrics import Figure
 from .probe import probe_figures
 from .scripts_report import byte_accuracy, script_figures
 

@@ -1,4 +1,4 @@
-"""VQ-VAEs for images, audio and text, and the tokens that pass between everything else."""
+"""VQ-VAEs for images, audio and text."""
 
 from __future__ import annotations
 

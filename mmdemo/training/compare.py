@@ -13,8 +13,7 @@ from pathlib import Path
 
 import torch
 
-from .. import checkpoints
-from ..evaluation import metrics
+from .. import checkpoints, metrics
 from ..tokenizers.quantize import GaussianBottleneck
 from . import data
 from .image_task import ImageTask

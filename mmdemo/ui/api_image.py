@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from mmdemo.errors import InputError
-from mmdemo.evaluation.metrics import bits_per_pixel
+from mmdemo.metrics import bits_per_pixel
 from mmdemo.ui.components.viewer import PictureInput
 from mmdemo.ui.i18n import lang_of
 from mmdemo.ui.picture import encode_picture, load_picture

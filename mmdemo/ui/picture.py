@@ -18,11 +18,10 @@ import torch.nn.functional as F
 from PIL import Image
 
 from mmdemo.errors import InputError
-from mmdemo.evaluation.metrics import bits_per_pixel, ms_ssim, psnr
+from mmdemo.metrics import bits_per_pixel, ms_ssim, psnr
 from mmdemo.modalities.base import Item
 from mmdemo.modalities.note import Note
-from mmdemo.tokenizers import mmt
-from mmdemo.tokenizers.tokens import Tokens
+from mmdemo.tokens import Tokens, mmt
 from mmdemo.ui.i18n import LANGUAGES, tr
 from mmdemo.ui.state import MAX_PICTURE_SIDE
 

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchaudio.functional import loudness, melscale_fbanks
 
-from mmdemo.evaluation import classical, metrics
+from mmdemo import metrics
+from mmdemo.evaluation import classical
 from mmdemo.ui.beam_note import beam_note
 from mmdemo.ui.clip import RATE, Clip, Scores, said
 from mmdemo.ui.components.common import tiles

@@ -15,8 +15,7 @@ import gradio as gr
 from mmdemo.errors import InputError
 from mmdemo.modalities import audio
 from mmdemo.modalities.note import Note
-from mmdemo.tokenizers import mmt
-from mmdemo.tokenizers.tokens import Tokens
+from mmdemo.tokens import Tokens, mmt
 from mmdemo.ui import sound_view, state
 from mmdemo.ui.api_audio import add_audio_api
 from mmdemo.ui.clip import RATE, Clip

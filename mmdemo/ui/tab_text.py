@@ -10,8 +10,7 @@ import gradio as gr
 
 from mmdemo.errors import InputError
 from mmdemo.modalities import text as text_files
-from mmdemo.tokenizers import mmt
-from mmdemo.tokenizers.tokens import Tokens
+from mmdemo.tokens import Tokens, mmt
 from mmdemo.ui import state, text_view
 from mmdemo.ui.api_text import add_text_api
 from mmdemo.ui.components import compare

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from mmdemo.evaluation import classical, metrics
-from mmdemo.evaluation.text_diff import character_diff
+from mmdemo import metrics
+from mmdemo.evaluation import classical
+from mmdemo.metrics.text_diff import character_diff
 from mmdemo.ui import charts
 from mmdemo.ui.beam_note import beam_note
 from mmdemo.ui.components import chips, compare, picker

@@ -15,8 +15,9 @@ import pytest
 import soundfile
 import torch
 
-from mmdemo.evaluation import classical, metrics
-from mmdemo.tokenizers.tokens import Tokens
+from mmdemo import metrics
+from mmdemo.evaluation import classical
+from mmdemo.tokens import Tokens
 from mmdemo.ui import sound_view, state
 from mmdemo.ui.clip import KEPT_RIVALS, KEPT_WAVES, RATE, Clip, said
 from mmdemo.ui.sound_view import mel_bytes, rival_settings, track

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from mmdemo.errors import InputError
-from mmdemo.tokenizers.tokens import Tokens
+from mmdemo.tokens import Tokens
 from mmdemo.ui import gallery, i18n, state
 from mmdemo.ui.codebook_view import level_view, pca
 from mmdemo.ui.image_actions import Actions

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmdemo.errors import InputError
-from mmdemo.evaluation.text_diff import character_diff
-from mmdemo.tokenizers.tokens import Tokens
+from mmdemo.metrics.text_diff import character_diff
+from mmdemo.tokens import Tokens
 from mmdemo.ui import state, text_view
 from mmdemo.ui.components import compare
 from mmdemo.ui.components.filedrop import dropped_file

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import mmdemo
-from mmdemo import checkpoints
-from mmdemo.evaluation import metrics
+from mmdemo import checkpoints, metrics
 
 EXAMPLES = Path(mmdemo.__file__).parent / "ui" / "examples"
 

@@ -13,7 +13,8 @@ import soundfile
 import torch
 from PIL import Image
 
-from mmdemo.evaluation import classical, metrics
+from mmdemo import metrics
+from mmdemo.evaluation import classical
 
 
 @pytest.fixture(scope="module")

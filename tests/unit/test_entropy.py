@@ -14,7 +14,7 @@ from mmdemo.entropy.integer import ONE, IntegerPrior, exp_table
 from mmdemo.entropy.layout import layout
 from mmdemo.entropy.prior import CodePrior, PriorConfig
 from mmdemo.errors import InputError
-from mmdemo.tokenizers.tokens import Tokens
+from mmdemo.tokens import Tokens
 
 BEFORE = [[0, -1], [-1, -1], [-1, 0], [-1, 1]]
 AROUND = [[y, x] for y in (-1, 0, 1) for x in (-1, 0, 1)]

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmdemo.evaluation import metrics
-from mmdemo.evaluation.text_diff import LIMIT
+from mmdemo import metrics
+from mmdemo.metrics.text_diff import LIMIT
 
 
 @pytest.fixture(autouse=True)
@@ -265,7 +265,7 @@ def test_character_diff_follows_edits_through_long_texts():
 
 
 def test_character_diff_is_bounded(monkeypatch):
-    monkeypatch.setattr("mmdemo.evaluation.text_diff.LIMIT", 1_000)
+    monkeypatch.setattr("mmdemo.metrics.text_diff.LIMIT", 1_000)
     assert LIMIT > 1_000
     rng = random.Random(0)
     text = "".join(rng.choice("abcdefgh") for _ in range(200_000))

@@ -7,8 +7,8 @@ import unicodedata
 import pytest
 import torch
 
-from mmdemo import api
 from mmdemo.evaluation import probe, scripts_report
+from mmdemo.loading import load
 
 
 def test_a_probe_separates_what_a_line_separates_and_nothing_else():
@@ -42,7 +42,7 @@ def test_histograms_are_shares_of_bytes():
 
 
 def test_mean_latents_do_not_depend_on_the_company():
-    codec = api.load("text", "cpu")
+    codec = load("text", "cpu")
     texts = ["seven", "a", "三", "eight", "a longer text of another length"]
     together = probe.mean_latents(codec, texts)
     alone = torch.cat([probe.mean_latents(codec, [text]) for text in texts])
@@ -67,7 +67,7 @@ def test_random_text_is_always_the_same():
 
 
 def test_byte_accuracy_counts_right_bytes():
-    codec = api.load("text", "cpu")
+    codec = load("text", "cpu")
     text = b"The tower was built by the city in the year of the great fire."
     right = codec.decode_tensor(codec.encode(text.decode(), 2)).tolist()
     expected = sum(a == b for a, b in zip(right, text, strict=True)) / len(text)

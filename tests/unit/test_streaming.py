@@ -10,10 +10,9 @@ import pytest
 import soundfile
 import torch
 
-from mmdemo import streaming, windows
+from mmdemo import metrics, streaming, windows
 from mmdemo.codec import Codec
 from mmdemo.errors import InputError
-from mmdemo.evaluation import metrics
 from mmdemo.modalities import audio
 from mmdemo.tokenizers import build_tokenizer
 
@@ -135,7 +134,7 @@ def test_stoi_of_a_long_sound_is_the_mean_of_its_parts():
     x = rng.standard_normal(16_000 * 6) * np.repeat(rng.uniform(0, 1, 60), 1_600)
     y = x + 0.1 * rng.standard_normal(len(x))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "STOI_LONGEST", 2.0)
+        patch.setattr(metrics.audio, "STOI_LONGEST", 2.0)
         got = metrics.stoi(x, y)
         silent = metrics.stoi(np.concatenate([x[:32_000], 0 * x[:32_000]]), np.tile(y[:32_000], 2))
     parts = [metrics.stoi(x[i : i + 32_000], y[i : i + 32_000]) for i in range(0, len(x), 32_000)]

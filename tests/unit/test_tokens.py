@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmdemo.errors import InputError
-from mmdemo.tokenizers.tokens import Tokens
+from mmdemo.tokens import Tokens
 
 META = {
     "image": {"height": 37, "width": 21},

@@ -45,7 +45,7 @@ def marked(original: str, output: str, ops: Iterable[Op], was: str, nothing: str
     """`output` as HTML, stretches that differ from `original` in <mark> with what stood there as the tooltip.
 
     Args:
-        ops: operations from `mmdemo.evaluation.metrics.character_diff`.
+        ops: operations from `mmdemo.metrics.character_diff`.
         was: word before the original characters in the tooltip.
         nothing: word for "no character" in the tooltip.
     """
