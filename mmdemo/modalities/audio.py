@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +12,8 @@ import soundfile
 import torch
 
 from mmdemo.errors import InputError
-from mmdemo.modalities.base import Item, label, prepare_target, writing
+from mmdemo.files import atomic_write
+from mmdemo.modalities.base import Item, label, prepare_target
 from mmdemo.modalities.resample import resample, resample_chunks
 from mmdemo.modalities.waveform import MAX_SECONDS, Inspector, Source
 
@@ -146,14 +147,18 @@ def restore(tensor: torch.Tensor, meta: dict[str, Any] | None = None, original: 
     return rate, array if channels == 1 else np.repeat(array[:, None], channels, axis=1)
 
 
-def save(native: tuple[int, np.ndarray], path: str | os.PathLike) -> Path:
-    """Write (sample_rate, float array) as 16-bit WAV or FLAC, Ogg Vorbis or MP3, by the suffix."""
+def save(native: tuple[int, np.ndarray], path: str | os.PathLike, comment: str = "") -> Path:
+    """Write (sample_rate, float array) as 16-bit WAV or FLAC, Ogg Vorbis or MP3, by the suffix.
+
+    Args:
+        comment: how it was made, kept inside the file.
+    """
     rate, array = native
     array = np.clip(np.nan_to_num(np.asarray(array, dtype=np.float32)), -1, 1)
     channels = 1 if array.ndim == 1 else array.shape[1]
     # In pieces, as the Vorbis encoder puts a whole write on the stack.
     pieces = (array[start : start + rate] for start in range(0, len(array), rate))
-    return _write(pieces, path, rate, channels)
+    return _write(pieces, path, rate, channels, comment)
 
 
 def save_blocks(
@@ -182,19 +187,51 @@ def save_blocks(
     return _write(pieces(), path, rate, channels)
 
 
-def _write(pieces: Iterable[np.ndarray], path: str | os.PathLike, rate: int, channels: int) -> Path:
+def _write(pieces: Iterable[np.ndarray], path: str | os.PathLike, rate: int, channels: int, comment: str = "") -> Path:
     target = prepare_target(path, SAVE_SUFFIXES)
-    subtype = _SUBTYPES[target.suffix.lower()]
-    try:
-        with writing(target), soundfile.SoundFile(target, "w", rate, channels, subtype) as file:
-            for piece in pieces:
-                file.write(piece)
-    except soundfile.LibsndfileError as error:
-        raise InputError(
-            f"{rate} Hz with {channels} channels cannot be saved as {label(target)} "
-            f"({error.error_string.strip()}); WAV takes any."
-        ) from None
+    suffix = target.suffix.lower()
+    with atomic_write(target) as beside, open(beside, "wb") as file:
+        sink = _Sink(file)
+        try:
+            with soundfile.SoundFile(sink, "w", rate, channels, _SUBTYPES[suffix], format=suffix[1:].upper()) as sound:
+                if comment:
+                    sound.comment = comment
+                for piece in pieces:
+                    sound.write(piece)
+        except soundfile.LibsndfileError as error:
+            if sink.error:  # what the disk said, not what libsndfile makes of it
+                raise sink.error from None
+            raise InputError(
+                f"{rate} Hz with {channels} channels cannot be saved as {label(target)} "
+                f"({error.error_string.strip()}); WAV takes any."
+            ) from None
+        if sink.error:
+            raise sink.error
     return target
+
+
+class _Sink:
+    """A file for libsndfile to write to, which keeps the first error of the disk: libsndfile loses it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        return self._tried(lambda: self._file.write(data))
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._tried(lambda: self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return self._tried(self._file.tell)
+
+    def _tried(self, act: Callable[[], int]) -> int:
+        try:
+            return act()
+        except OSError as error:
+            self.error = self.error or error
+            return 0
 
 
 def _meta(samples: int, sound: Source) -> dict[str, Any]:

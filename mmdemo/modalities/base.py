@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import torch
 
 from mmdemo.errors import InputError
+from mmdemo.files import shown
 
 MAX_STREAM_BYTES = 512 * 2**20
 """Most bytes taken from a stream that cannot seek, such as a pipe (it has to be held in memory)."""
@@ -38,8 +39,7 @@ class Item:
 def label(source: object) -> str:
     """A short name for `source` to use in messages: the file name, or what kind of thing it is."""
     if isinstance(source, (str, os.PathLike)):
-        name = Path(os.fspath(source)).name
-        return f"“{name if len(name) <= 80 else name[:77] + '…'}”".encode("utf-8", "replace").decode("utf-8")
+        return shown(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return "The data"
     given = getattr(source, "name", None)
@@ -126,24 +126,3 @@ def prepare_target(path: str | os.PathLike, suffixes: tuple[str, ...]) -> Path:
     if target.suffix.lower() not in suffixes:
         raise InputError(f"Cannot save as {label(target)}; the name has to end in {', '.join(suffixes)}.")
     return target
-
-
-@contextmanager
-def writing(target: Path) -> Iterator[None]:
-    """Make the folder of `target` for what is written inside; a failure leaves no half-written file.
-
-    Raises:
-        InputError: the disk or its permissions do not allow it.
-    """
-    existed = target.exists()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except BaseException as error:
-        if not existed and target.is_file():
-            target.unlink()
-        if isinstance(error, OSError):
-            reason = error.strerror or "the format does not allow it"
-            sentence = f"{label(target)} could not be written ({reason}); choose another place."
-            raise InputError(sentence) from None
-        raise

@@ -10,10 +10,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError, features
+from PIL.PngImagePlugin import PngInfo
 
 from mmdemo.errors import InputError
+from mmdemo.files import atomic_write
 from mmdemo.modalities import pixels
-from mmdemo.modalities.base import Item, label, opened, prepare_target, writing
+from mmdemo.modalities.base import Item, label, opened, prepare_target
 from mmdemo.modalities.note import Note
 from mmdemo.modalities.sniff import HEAD_BYTES, sniff
 
@@ -101,20 +103,32 @@ def restore(tensor: torch.Tensor, meta: dict[str, Any] | None = None) -> Image.I
     return Image.fromarray(np.ascontiguousarray(levels.permute(1, 2, 0).numpy()))
 
 
-def save(native: Image.Image, path: str | os.PathLike) -> Path:
-    """Write a picture as PNG, JPEG (quality 95, 4:4:4) or lossless WebP, by the suffix; returns the path."""
+def save(native: Image.Image, path: str | os.PathLike, comment: str = "") -> Path:
+    """Write a picture as PNG, JPEG (quality 95, 4:4:4) or lossless WebP, by the suffix; returns the path.
+
+    Args:
+        comment: how it was made, kept inside a PNG.
+    """
     target = prepare_target(path, SAVE_SUFFIXES)
     suffix = target.suffix.lower()
     if suffix == ".webp" and max(native.size) > 16_383:
         raise InputError("A WebP picture has at most 16,383 pixels a side; save this one as PNG or JPEG.")
-    with writing(target):
+    with atomic_write(target) as beside:
         if suffix == ".png":
-            native.save(target, "PNG")
+            native.save(beside, "PNG", pnginfo=_png_text(comment))
         elif suffix == ".webp":
-            native.save(target, "WEBP", lossless=True)
+            native.save(beside, "WEBP", lossless=True)
         else:
-            native.convert("RGB").save(target, "JPEG", quality=95, subsampling=0)
+            native.convert("RGB").save(beside, "JPEG", quality=95, subsampling=0)
     return target
+
+
+def _png_text(comment: str) -> PngInfo | None:
+    if not comment:
+        return None
+    text = PngInfo()
+    text.add_itxt("Comment", comment)  # a keyword that the PNG specification names
+    return text
 
 
 def _check_size(width: int, height: int, name: str) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from mmdemo.errors import InputError
-from mmdemo.modalities.base import Item, label, opened, prepare_target, writing
+from mmdemo.files import write_bytes
+from mmdemo.modalities.base import Item, label, opened, prepare_target
 from mmdemo.modalities.sniff import HEAD_BYTES, sniff
 
 SUFFIXES = (
@@ -98,9 +99,7 @@ def restore(tensor: torch.Tensor, meta: dict | None = None) -> str:
 def save(native: str, path: str | os.PathLike) -> Path:
     """Write text as UTF-8, line ends as they are, to a .txt or .md file; returns its path."""
     target = prepare_target(path, SAVE_SUFFIXES)
-    with writing(target):
-        target.write_bytes(native.encode("utf-8", errors="replace"))
-    return target
+    return write_bytes(target, native.encode("utf-8", errors="replace"))
 
 
 def _check_size(count: int, name: str) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..files import write_bytes
 from . import mmt
 
 
@@ -124,10 +125,8 @@ class Tokens:
         return Tokens(**mmt.read(data))
 
     def save(self, path: str | Path) -> Path:
-        """Write an ``.mmt`` file."""
-        path = Path(path)
-        path.write_bytes(self.to_bytes())
-        return path
+        """Write an ``.mmt`` file. Raises InputError if the disk does not take it; what was there before then stays."""
+        return write_bytes(path, self.to_bytes())
 
     @staticmethod
     def load(path: str | Path) -> Tokens:
