@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from . import checkpoints
+from .checks import check_int
 from .entropy import store
 from .errors import InputError
 from .modalities import MODALITIES
@@ -18,6 +20,7 @@ from .tokenizers import Tokenizer, build_tokenizer
 from .tokenizers.base import ENCODER_PARTS
 from .tokenizers.text import TextTokenizer
 from .tokens import Tokens
+from .tokens.header import AXES, META
 from .windows import decode_windows, encode_windows
 
 
@@ -79,23 +82,19 @@ class Codec:
             return tokens
         if self.modality != "text":
             raise InputError(f"Lossless coding is for text; {self.modality} tokens are lossy.")
-        return replace(tokens, exact=bytes(item.tensor.numpy()))
+        return replace(tokens, exact=bytes(item.tensor.numpy()), raw=item.raw)
 
     def complete(self, tokens: Tokens) -> Tokens:
         """Tokens of an exact text with their codes: a file holds only the text, and is encoded again here."""
         if tokens.levels or not tokens.exact:
             return tokens
         text = torch.frombuffer(bytearray(tokens.exact), dtype=torch.uint8)
-        return self.encode(Item(text, dict(tokens.meta)), lossless=True)
+        return self.encode(Item(text, dict(tokens.meta), raw=tokens.raw), lossless=True)
 
     def _levels(self, levels: int | None) -> int:
         if levels is None:
             return self.levels
-        if not 1 <= levels <= self.levels:
-            raise InputError(
-                f"The model {self.name!r} has {self.levels} levels; ask for 1 to {self.levels}, not {levels}."
-            )
-        return int(levels)
+        return check_int(f"number of levels of the model {self.name!r}", levels, 1, self.levels)
 
     def wrap(self, codes: Tensor, meta: dict[str, Any]) -> Tokens:
         """Codes (levels, *positions) made by this tokenizer -> `Tokens`."""
@@ -147,6 +146,16 @@ class Codec:
             raise InputError(
                 f"These tokens were made by other weights ({tokens.model} {tokens.fingerprint}); "
                 f"the model {self.name!r} here is {self.fingerprint}."
+            )
+        sizes = [tokens.meta[key] for key in META[self.modality][: AXES[self.modality]]]
+        positions = tuple(-(-size // self.tokenizer.stride) for size in sizes)
+        fits = tokens.codebook_size == self.codebook_size and tokens.levels <= self.levels
+        fits = fits and tokens.positions == positions and tokens.count > 0
+        if not fits or not 0 <= int(tokens.codes.min()) <= int(tokens.codes.max()) < self.codebook_size:
+            raise InputError(
+                f"These tokens are none of the model {self.name!r}: {_times(tokens.codes.shape)} codes of "
+                f"{tokens.codebook_size} for a size of {_times(sizes)}, where it has up to "
+                f"{_times([self.levels, *positions])} of {self.codebook_size}."
             )
 
     def latent(self, tokens: Tokens, levels: int | None = None) -> Tensor:
@@ -206,6 +215,10 @@ class Codec:
         """Rate of the tokens as a whole file, and its unit: bits per pixel, kilobits a second, bits a character."""
         characters = len(tokens.exact.decode("utf-8", "replace")) or None
         return rate(self.modality, 8 * len(tokens.to_bytes()), tokens.meta, characters)
+
+
+def _times(sizes: Iterable[int]) -> str:
+    return " x ".join(map(str, sizes))
 
 
 def rate(modality: str, bits: int, meta: dict[str, Any], characters: int | None = None) -> tuple[float, str]:

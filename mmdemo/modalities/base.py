@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,11 +29,13 @@ class Item:
             text (T,) uint8, its UTF-8 bytes.
         meta: small and JSON-able, what is needed to give the thing back in its own size.
         notes: English sentences about what was done to the input that a person should know.
+        raw: of a text file that is not plain UTF-8, its own bytes.
     """
 
     tensor: torch.Tensor
     meta: dict[str, Any]
     notes: tuple[str, ...] = ()
+    raw: bytes = field(default=b"", repr=False)
 
 
 def label(source: object) -> str:

@@ -1,9 +1,9 @@
-"""Text: a string, UTF-8 bytes or a file ⇄ a tensor of its UTF-8 bytes."""
+"""Text: a string, bytes or a file in any encoding ⇄ a tensor of its UTF-8 bytes."""
 
 from __future__ import annotations
 
-import codecs
 import os
+import warnings
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +13,7 @@ import torch
 from mmdemo.errors import InputError
 from mmdemo.files import write_bytes
 from mmdemo.modalities.base import Item, label, opened, prepare_target
+from mmdemo.modalities.encodings import check_encoding, detect, to_utf8
 from mmdemo.modalities.sniff import HEAD_BYTES, sniff
 
 SUFFIXES = (
@@ -30,40 +31,44 @@ SUFFIXES = (
     ".yaml",
     ".toml",
 )
-SAVE_SUFFIXES = (".txt", ".md")
+SAVE_SUFFIXES = SUFFIXES
 MAX_BYTES = 10_000_000
 """Most bytes of text taken at once."""
 
-_ACCEPTED = "at least one character of text (UTF-8) is needed"
-# UTF-32 first: its little-endian mark begins with the one of UTF-16.
-_BOMS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+_ACCEPTED = "at least one character of text is needed"
 
 
-def load(source: str | bytes | os.PathLike | BinaryIO) -> Item:
+def load(source: str | bytes | os.PathLike | BinaryIO, encoding: str | None = None) -> Item:
     """Turn text into its UTF-8 bytes.
 
     Args:
-        source: a `str` is the text itself; `bytes` are UTF-8; a `Path` or a binary file is read (a byte order
-            mark is dropped; UTF-16 and UTF-32 with a mark are converted). NULs and line ends are kept.
+        source: a `str` is the text itself, never the name of a file (a warning says so where there is a file of that
+            name); `bytes` are UTF-8; a `Path` or a binary file is read. NULs and line ends are kept.
+        encoding: of a file or bytes (None: of a file, its byte order mark's, UTF-8, or the likeliest; a note says
+            which).
 
     Returns:
-        Item with tensor (T,) uint8 and meta {"bytes": T}.
+        Item with tensor (T,) uint8 and meta {"bytes": T}; of a file that is not plain UTF-8 also meta["encoding"],
+        and its own bytes as `raw`.
 
     Raises:
-        InputError: empty, over `MAX_BYTES`, a missing file, or a picture or sound instead of text.
+        InputError: empty, over `MAX_BYTES`, a missing file, no such encoding, or a picture or sound instead of text.
     """
     notes: list[str] = []
+    raw = b""
+    if encoding is not None:
+        check_encoding(encoding)
     if isinstance(source, str):
+        _warn_of_file(source)
         data = _from_str(source, notes)
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        data = _repaired(bytes(source), notes)
+        raw = bytes(source)
+        _check_size(len(raw), "The text")
+        encoding = encoding or "utf-8"
+        data = _decoded(raw, encoding, notes)
     elif isinstance(source, os.PathLike) or hasattr(source, "read"):
-        data = _from_file(source, notes)
+        raw, encoding = _from_file(source, encoding, notes)
+        data = _decoded(raw, encoding, notes)
     elif source is None:
         raise InputError(f"No text was given; {_ACCEPTED}.")
     else:
@@ -73,7 +78,9 @@ def load(source: str | bytes | os.PathLike | BinaryIO) -> Item:
     _check_size(len(data), "The text")
     # A copy, as the tensor must not share memory with immutable bytes.
     tensor = torch.from_numpy(np.frombuffer(data, dtype=np.uint8).copy())
-    return Item(tensor, {"bytes": len(data)}, tuple(notes))
+    if not raw or raw == data:
+        return Item(tensor, {"bytes": len(data)}, tuple(notes))
+    return Item(tensor, {"bytes": len(data), "encoding": encoding}, tuple(notes), raw)
 
 
 def restore(tensor: torch.Tensor, meta: dict | None = None) -> str:
@@ -96,10 +103,10 @@ def restore(tensor: torch.Tensor, meta: dict | None = None) -> str:
     return data[:count].decode("utf-8", errors="replace")
 
 
-def save(native: str, path: str | os.PathLike) -> Path:
-    """Write text as UTF-8, line ends as they are, to a .txt or .md file; returns its path."""
+def save(native: str | bytes, path: str | os.PathLike) -> Path:
+    """Write text as UTF-8, line ends as they are, or bytes as they are, to a text file; returns its path."""
     target = prepare_target(path, SAVE_SUFFIXES)
-    return write_bytes(target, native.encode("utf-8", errors="replace"))
+    return write_bytes(target, native if isinstance(native, bytes) else native.encode("utf-8", errors="replace"))
 
 
 def _check_size(count: int, name: str) -> None:
@@ -120,33 +127,40 @@ def _from_str(text: str, notes: list[str]) -> bytes:
         return joined.encode("utf-8")
 
 
-def _repaired(data: bytes, notes: list[str]) -> bytes:
-    """`data` if it is valid UTF-8, else with each invalid part replaced by U+FFFD, and a note."""
-    _check_size(len(data), "The text")
-    try:
-        data.decode("utf-8")
-        return data
-    except UnicodeDecodeError:
-        text = data.decode("utf-8", errors="replace")
-    bad = text.count("\ufffd") - data.count("\ufffd".encode())
-    notes.append(f"Not valid UTF-8: {bad} part{'s' * (bad > 1)} replaced by U+FFFD.")
-    return text.encode("utf-8")
+def _warn_of_file(source: str) -> None:
+    """A string that may be meant as the name of a file: to the developer's screen, not to the page's visitors."""
+    if len(source) < 256 and source.endswith(SUFFIXES) and "\n" not in source and os.path.isfile(source):
+        warnings.warn(
+            f"{source!r} is taken as a text of {len(source)} characters; for the file of that name give a Path.",
+            stacklevel=3,
+        )
 
 
-def _from_file(source: os.PathLike | BinaryIO, notes: list[str]) -> bytes:
+def _from_file(source: os.PathLike | BinaryIO, encoding: str | None, notes: list[str]) -> tuple[bytes, str]:
+    """The bytes of a file, and their encoding."""
     name = label(source)
     with opened(source, _ACCEPTED) as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise InputError(f"{name} is over {MAX_BYTES // 1_000_000} MB, the most text accepted at once.")
     modality, kind = sniff(data[:HEAD_BYTES])
-    if kind and modality != "text":
-        raise InputError(f"{name} is {kind}, not text; a text file (UTF-8) is needed.")
-    if data.startswith(codecs.BOM_UTF8):
-        notes.append("The byte order mark at the start of the file was dropped.")
-        return _repaired(data[len(codecs.BOM_UTF8) :], notes)
-    for mark, encoding in _BOMS:
-        if data.startswith(mark):
-            notes.append(f"Converted from {encoding.upper()} to UTF-8.")
-            return data.decode(encoding, errors="replace").encode("utf-8", errors="replace")
-    return _repaired(data, notes)
+    if kind and modality != "text" and encoding is None:
+        raise InputError(f"{name} is {kind}, not text; a text file is needed.")
+    if encoding is not None:
+        return data, encoding
+    encoding, words = detect(data)
+    if encoding == "utf-8-sig":
+        notes.append("The file starts with a byte order mark, which is no part of the text.")
+    elif encoding != "utf-8":
+        notes.append(f"Not UTF-8: read as {words}. If that is wrong, name the encoding.")
+    return data, encoding
+
+
+def _decoded(data: bytes, encoding: str, notes: list[str]) -> bytes:
+    """As UTF-8; a note counts what is invalid."""
+    text = to_utf8(data, encoding)
+    bad = text.count(b"\xef\xbf\xbd") - data.decode(encoding, "ignore").count("\ufffd")
+    if bad > 0:
+        name = encoding.removesuffix("-sig").upper()
+        notes.append(f"Not valid {name}: {bad} part{'s' * (bad > 1)} replaced by U+FFFD.")
+    return text

@@ -1,4 +1,4 @@
-"""The ``.mmt`` file: a few dozen bytes of header, then codes (or an exact text) under a learned prior.
+"""The ``.mmt`` file: a few dozen bytes of header, then codes (or the bytes of a text) under a learned prior.
 
 Layout, version 2 (integers are LEB128 varints unless said otherwise):
 
@@ -8,19 +8,21 @@ Layout, version 2 (integers are LEB128 varints unless said otherwise):
 
     PACKED: fingerprint of the tokenizer (4 bytes), K, levels, positions per axis, META; then ceil(log2 K) bits a code
     PRIOR:  the same without K, and 2 bytes that identify the prior; then the codes, range coded
-    EXACT:  number of bytes, 2 bytes that identify the prior over bytes; then the bytes of a text, range coded
+    EXACT:  number of bytes, 2 bytes that identify the prior over bytes; then the bytes of a text in UTF-8, range coded
+    FILE:   the same, and an encoding (a length and a name); then the bytes of a text file as they are, range coded
+    DEFLATED: number of bytes, the encoding; then the bytes of a text file, deflated (RFC 1951)
 
-The CRC-16 finds damaged files. The CRC-32 is of what was *decoded* (codes as 32-bit little endian, or the text): should
-a machine ever decode other codes than were written, it says so instead of showing a wrong picture.
+The CRC-16 finds damaged files. The CRC-32 is of what was *decoded* (codes as 32-bit little endian, or the bytes):
+should a machine ever decode other codes than were written, it says so instead of showing a wrong picture.
+What a header announces is checked (`header.Header.problem`) before anything is allocated.
 """
 
 from __future__ import annotations
 
 import binascii
-import math
 import struct
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,17 +31,27 @@ from torch import Tensor
 
 from ..entropy import coder, store
 from ..errors import InputError
+from ..modalities.encodings import to_utf8
+from .header import (
+    DEFLATED,
+    EXACT,
+    FEW,
+    FILE,
+    MAGIC,
+    META,
+    PACKED,
+    PRIOR,
+    SYMBOLS_PER_BYTE,
+    TEXTS,
+    VERSION,
+    Header,
+    Reader,
+    code_bits,
+    parse,
+)
 
 if TYPE_CHECKING:
     from .tokens import Tokens
-
-MAGIC, VERSION = b"MMT", 2
-MODALITIES = ("image", "audio", "text")
-SHIPPED = ("", "image", "audio", "text")  # one-byte model ids; 0 spells the name out
-AXES = {"image": 2, "audio": 1, "text": 1}
-META = {"image": ("height", "width"), "audio": ("samples", "sample_rate", "channels"), "text": ("bytes",)}
-PACKED, PRIOR, EXACT = range(3)
-MAX_CODES = 1 << 26  # refuse absurd headers before allocating anything
 
 
 @dataclass(frozen=True)
@@ -51,51 +63,60 @@ class Coded:
 
 
 def write(tokens: Tokens) -> list[Coded]:
-    """The files of `Tokens` cut to 1, 2, … all levels, each in the shortest coding there is a prior for."""
+    """The files of `Tokens` cut to 1, 2, … all levels, each in the shortest coding there is a prior for.
+
+    Raises:
+        InputError: the tokens do not agree with themselves: no program could read their file.
+    """
+    size, meta = tokens.codebook_size, {k: int(tokens.meta[k]) for k in META[tokens.modality]}
+    if not tokens.count:
+        raise InputError("Tokens without codes cannot be written.")
+    if not 0 <= int(tokens.codes.min()) <= int(tokens.codes.max()) < size:
+        raise InputError(f"Codes have to be 0 to {size - 1}; these are {tokens.codes.min()} to {tokens.codes.max()}.")
     prior = store.prior_for(tokens.model, tokens.fingerprint)
     short = coder.encode(tokens.codes, prior.network) if prior else []
-    size, bits = tokens.codebook_size, code_bits(tokens.codebook_size)
-    shape = [*tokens.positions, *(int(tokens.meta[k]) for k in META[tokens.modality])]
+    bits = code_bits(size)
     files = []
     for levels in range(1, tokens.levels + 1):
         codes = tokens.codes[:levels]
-        if prior and len(short[levels - 1]) < -(-codes.numel() * bits // 8):
-            coding, payload = PRIOR, short[levels - 1]
-            head = bytes.fromhex(tokens.fingerprint + prior.mark)
+        shape = (levels, *tokens.positions)
+        head = Header(PACKED, tokens.model, tokens.modality, shape, "", size, tokens.fingerprint, meta)
+        payload = None
+        if prior:
+            payload = _padded(short[levels - 1], codes.numel())
+        if prior and payload is not None and len(payload) < -(-codes.numel() * bits // 8):
+            head = replace(head, coding=PRIOR, mark=prior.mark)
         else:
-            coding, payload = PACKED, _pack(codes, bits)
-            head = bytes.fromhex(tokens.fingerprint) + _varint(size)
-        head += b"".join(map(_varint, [levels, *shape]))
-        files.append(_sealed(_name(tokens, coding) + head, payload, _content(codes)))
+            payload = _pack(codes, bits)
+        files.append(_sealed(head, payload, _content(codes)))
     return files
 
 
 def write_exact(tokens: Tokens) -> Coded:
-    """The file of an exact text.
-
-    Raises:
-        InputError: it needs the prior over bytes, and its checkpoint is missing.
-    """
-    prior = store.prior_for_bytes()
-    if prior is None:
-        raise InputError("An exact text needs the checkpoint priors/bytes, which is not here; save it lossy.")
-    text = tokens.exact
-    symbols = torch.from_numpy(np.frombuffer(text, np.uint8).astype(np.int64))[None]  # (1, bytes)
-    head = _name(tokens, EXACT) + _varint(len(text)) + bytes.fromhex(prior.mark)
-    return _sealed(head, coder.encode(symbols, prior.network)[0], text)
-
-
-def _name(tokens: Tokens, coding: int) -> bytes:
-    known = SHIPPED.index(tokens.model) if tokens.model in SHIPPED[1:] else 0
-    out = MAGIC + bytes([VERSION, coding + 16 * known])
-    if known:
-        return out
-    name = tokens.model.encode()
-    return out + _varint(len(name)) + name + bytes([MODALITIES.index(tokens.modality)])
+    """The file of a text kept without loss, in the shortest coding: of its UTF-8, or of its file's own bytes."""
+    content, prior = tokens.raw or tokens.exact, store.prior_for_bytes()
+    head = Header(DEFLATED, tokens.model, tokens.modality, (1, len(content)), meta={"bytes": len(content)})
+    head = replace(head, encoding=str(tokens.meta.get("encoding", "utf-8")))
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    payload = deflate.compress(content) + deflate.flush()
+    if prior:
+        symbols = torch.from_numpy(np.frombuffer(content, np.uint8).astype(np.int64))[None]  # (1, bytes)
+        short = _padded(coder.encode(symbols, prior.network)[0], len(content))
+        if len(short) <= len(payload):
+            payload = short
+            head = replace(head, coding=FILE if tokens.raw else EXACT, mark=prior.mark)
+    return _sealed(head, payload, content)
 
 
-def _sealed(head: bytes, payload: bytes, content: bytes) -> Coded:
-    data = head + payload + struct.pack(">I", zlib.crc32(content))
+def _padded(payload: bytes, symbols: int) -> bytes:
+    """The coder drops zeros at the end; some are put back where a reader would not believe so short a payload."""
+    return payload + bytes(max(0, -(-(symbols - FEW) // SYMBOLS_PER_BYTE) - len(payload)))
+
+
+def _sealed(header: Header, payload: bytes, content: bytes) -> Coded:
+    if problem := header.problem(len(payload)):
+        raise InputError(f"These tokens cannot be written: {problem}.")
+    data = header.to_bytes() + payload + struct.pack(">I", zlib.crc32(content))
     return Coded(data + struct.pack(">H", binascii.crc_hqx(data, 0)), len(payload))
 
 
@@ -110,12 +131,7 @@ def read(data: bytes) -> dict[str, Any]:
         InputError: it is foreign, damaged, cut short, newer than this program, or needs a prior that is not here.
     """
     header, reader, checksum = _opened(data)
-    try:
-        return (_read_exact if header.coding == EXACT else _read_codes)(header, reader, checksum)
-    except InputError:
-        raise
-    except (IndexError, ValueError, KeyError, UnicodeDecodeError, AssertionError) as error:
-        raise InputError("This .mmt file is damaged: its header makes no sense.") from error
+    return (_read_text if header.coding in TEXTS else _read_codes)(header, reader.rest(), checksum)
 
 
 def symbols(data: bytes) -> int:
@@ -123,24 +139,15 @@ def symbols(data: bytes) -> int:
 
     Raises InputError as `read`.
     """
-    return math.prod(_opened(data)[0].shape)
+    return _opened(data)[0].symbols
 
 
-@dataclass(frozen=True)
-class _Header:
-    """What stands before the payload; the shape is (levels, *positions), or (1, bytes) of an exact text."""
-
-    coding: int
-    model: str
-    modality: str
-    shape: tuple[int, ...]
-    mark: str  # of the prior; "" for packed codes
-    size: int = 0  # K, of packed codes
-    fingerprint: str = ""
-    meta: dict[str, int] = field(default_factory=dict)
+def modality(data: bytes) -> str:
+    """What a file's tokens stand for: "image", "audio" or "text". Raises InputError as `read`."""
+    return _opened(data)[0].modality
 
 
-def _opened(data: bytes) -> tuple[_Header, _Reader, int]:
+def _opened(data: bytes) -> tuple[Header, Reader, int]:
     """The checked header of a file, a reader that stands at the payload, and the checksum of the content."""
     if data[:3] != MAGIC:
         raise InputError("This is not an .mmt file: it does not begin with MMT.")
@@ -148,59 +155,67 @@ def _opened(data: bytes) -> tuple[_Header, _Reader, int]:
         raise InputError(f"This .mmt file needs another mmdemo (known here: version {VERSION}).")
     if len(data) < 14 or binascii.crc_hqx(data[:-2], 0) != struct.unpack(">H", data[-2:])[0]:
         raise InputError("This .mmt file is damaged or cut short: its checksum does not match.")
-    reader = _Reader(data[:-6], 4)
+    reader = Reader(data[:-6], 4)
     try:
-        header = _header(reader)
-        if not 1 <= math.prod(header.shape) <= MAX_CODES:
-            raise ValueError
-    except (IndexError, ValueError, KeyError, UnicodeDecodeError) as error:
+        header = parse(reader)
+    except (IndexError, UnicodeDecodeError) as error:
         raise InputError("This .mmt file is damaged: its header makes no sense.") from error
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("This .mmt file is damaged: its header makes no sense.") from error
+    if problem := header.problem(reader.left):
+        raise _damaged(problem)
     return header, reader, struct.unpack(">I", data[-6:-2])[0]
 
 
-def _header(reader: _Reader) -> _Header:
-    coding, known = reader.byte() % 16, reader.data[4] // 16
-    model = SHIPPED[known] if known else reader.take(reader.varint()).decode()
-    modality = model if known else MODALITIES[reader.byte()]
-    if coding not in (PACKED, PRIOR, EXACT):
-        raise InputError("This .mmt file is coded in a way this mmdemo does not know: it needs a newer one.")
-    if coding == EXACT:
-        return _Header(coding, model, modality, (1, reader.varint()), reader.take(2).hex())
-    fingerprint = reader.take(4).hex()
-    mark, size = (reader.take(2).hex(), 0) if coding == PRIOR else ("", reader.varint())
-    shape = (reader.varint(), *(reader.varint() for _ in range(AXES[modality])))
-    meta = {key: reader.varint() for key in META[modality]}
-    return _Header(coding, model, modality, shape, mark, size, fingerprint, meta)
-
-
-def _read_codes(header: _Header, reader: _Reader, checksum: int) -> dict[str, Any]:
-    shape, size, payload = header.shape, header.size, reader.rest()
+def _read_codes(header: Header, payload: bytes, checksum: int) -> dict[str, Any]:
+    shape, size = header.shape, header.size
     if header.coding == PACKED:
-        if not 2 <= size <= 1 << 20:
-            raise ValueError
-        codes = _unpack(payload, math.prod(shape), code_bits(size)).reshape(shape)
+        codes = _unpack(payload, header.symbols, code_bits(size)).reshape(shape)
     else:
         prior = store.prior_for(header.model, header.fingerprint)
         prior = _matching(prior, header.mark, f"the model {header.model!r} ({header.fingerprint})")
-        size = prior.network.config.codebook_size
-        if shape[0] > prior.network.config.levels:
-            raise ValueError
+        config = prior.network.config
+        size = config.codebook_size
+        if shape[0] > config.levels or len(shape) - 1 != config.axes:
+            raise _damaged(f"it has {shape[0]} levels, and {header.model!r} {config.levels}")
         codes = coder.decode(payload, shape[0], shape[1:], prior.network)
     _verify(_content(codes), checksum)
     if int(codes.max()) >= size:
-        raise ValueError
+        raise _damaged(f"it has codes over {size - 1}, the highest it may have")
     out = {"model": header.model, "modality": header.modality, "fingerprint": header.fingerprint}
     return out | {"codes": codes, "codebook_size": size, "meta": header.meta}
 
 
-def _read_exact(header: _Header, reader: _Reader, checksum: int) -> dict[str, Any]:
+def _read_text(header: Header, payload: bytes, checksum: int) -> dict[str, Any]:
     count = header.shape[1]
-    prior = _matching(store.prior_for_bytes(), header.mark, "the bytes of a text")
-    text = coder.decode(reader.rest(), 1, (count,), prior.network)[0].numpy().astype(np.uint8).tobytes()
-    _verify(text, checksum)
+    if header.coding == DEFLATED:
+        content = _inflated(payload, count)
+    else:
+        prior = _matching(store.prior_for_bytes(), header.mark, "the bytes of a text")
+        content = coder.decode(payload, 1, (count,), prior.network)[0].numpy().astype(np.uint8).tobytes()
+    _verify(content, checksum)
+    exact, raw, meta = content, b"", {"bytes": count}
+    if header.coding != EXACT:
+        exact = to_utf8(content, header.encoding)
+        meta = {"bytes": len(exact)}
+        if exact != content:
+            raw, meta = content, {**meta, "encoding": header.encoding}
     none = torch.zeros(0, 1, dtype=torch.int64)  # 0 levels
     out = {"model": header.model, "modality": header.modality, "fingerprint": ""}
-    return out | {"codes": none, "codebook_size": 2, "meta": {"bytes": count}, "exact": text}
+    return out | {"codes": none, "codebook_size": 2, "meta": meta, "exact": exact, "raw": raw}
+
+
+def _inflated(payload: bytes, count: int) -> bytes:
+    inflate = zlib.decompressobj(-15)
+    try:
+        content = inflate.decompress(payload, count + 1)
+    except zlib.error:
+        content = b""
+    if len(content) != count or not inflate.eof or inflate.unused_data:
+        raise _damaged("its text is not as long as it says")
+    return content
 
 
 def _matching(prior: store.StoredPrior | None, mark: str, what: str) -> store.StoredPrior:
@@ -210,52 +225,13 @@ def _matching(prior: store.StoredPrior | None, mark: str, what: str) -> store.St
     return prior
 
 
+def _damaged(problem: str) -> InputError:
+    return InputError(f"This .mmt file is damaged or made up: {problem}.")
+
+
 def _verify(content: bytes, checksum: int) -> None:
     if zlib.crc32(content) != checksum:
         raise InputError("This .mmt file cannot be decoded here: what comes out does not match its checksum.")
-
-
-class _Reader:
-    """A cursor over bytes; running past the end raises IndexError."""
-
-    def __init__(self, data: bytes, at: int) -> None:
-        self.data, self.at = data, at
-
-    def take(self, n: int) -> bytes:
-        if self.at + n > len(self.data):
-            raise IndexError
-        self.at += n
-        return self.data[self.at - n : self.at]
-
-    def byte(self) -> int:
-        return self.take(1)[0]
-
-    def varint(self) -> int:
-        value, shift = 0, 0
-        while True:
-            byte = self.byte()
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-            shift += 7
-            if shift > 56:
-                raise ValueError
-
-    def rest(self) -> bytes:
-        return self.take(len(self.data) - self.at)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def code_bits(size: int) -> int:
-    """Bits of one of ``size`` codes at fixed width."""
-    return max(1, math.ceil(math.log2(size)))
 
 
 def _pack(codes: Tensor, bits: int) -> bytes:
@@ -266,8 +242,10 @@ def _pack(codes: Tensor, bits: int) -> bytes:
 
 
 def _unpack(data: bytes, count: int, bits: int) -> Tensor:
-    """The reverse of `_pack`. Raises ValueError if the length is not exactly right."""
-    if len(data) != -(-count * bits // 8):
-        raise ValueError
-    flat = np.unpackbits(np.frombuffer(data, np.uint8))[: count * bits].reshape(count, bits).astype(np.int64)
-    return torch.from_numpy(flat @ (1 << np.arange(bits - 1, -1, -1)))
+    """The reverse of `_pack`, for as many bytes as `Header.problem` wants."""
+    packed, codes, step = np.frombuffer(data, np.uint8), np.empty(count, np.int64), 1 << 20
+    for start in range(0, count, step):  # in parts of whole bytes: single bits take much memory
+        n = min(step, count - start)
+        flat = np.unpackbits(packed[start * bits // 8 : -(-(start + n) * bits // 8)])[: n * bits].reshape(n, bits)
+        codes[start : start + n] = flat.astype(np.int64) @ (1 << np.arange(bits - 1, -1, -1))
+    return torch.from_numpy(codes)

@@ -10,12 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checks import check_int
 from ..errors import InputError
 from ..files import write_bytes
+from ..metrics.codes import perplexity, usage
 from . import mmt
+from .header import code_bits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tokens:
     """Codes of one picture, recording or text.
 
@@ -23,8 +26,10 @@ class Tokens:
         codes: (levels, *positions) int64; positions are (H/8, W/8) for images, (frames,) or (T/4,) otherwise.
         model: name of the checkpoint that made them; fingerprint: 8 hex digits of its weights.
         meta: what is needed to give the input back (height and width, samples and rates, bytes).
-        exact: the bytes of a text kept without loss; empty for lossy tokens. The file of such tokens holds these
+        exact: the UTF-8 bytes of a text kept without loss; empty for lossy tokens. The file of such tokens holds these
             bytes and no codes, which the tokenizer can make again (so they have 0 levels when read back).
+        raw: beside ``exact``, the bytes of the text's file where they are not the same: another encoding
+            (``meta["encoding"]``), a byte order mark, invalid parts. Then these are what the file holds.
     """
 
     codes: Tensor
@@ -34,7 +39,22 @@ class Tokens:
     fingerprint: str
     meta: dict[str, Any] = field(default_factory=dict)
     exact: bytes = field(default=b"", repr=False)
+    raw: bytes = field(default=b"", repr=False)
     _whole = None  # no field, so that `replace` forgets it: the tokens that these are the coarse levels of
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Tokens):
+            return NotImplemented
+        return self._identity == other._identity and torch.equal(self.codes.cpu(), other.codes.cpu())
+
+    def __hash__(self) -> int:
+        return hash(self._identity[:-1])
+
+    @property
+    def _identity(self) -> tuple[Any, ...]:
+        """Everything but the codes."""
+        names = (self.model, self.modality, self.codebook_size, self.fingerprint)
+        return (*names, tuple(self.codes.shape), self.exact, self.raw, self.meta)
 
     @property
     def levels(self) -> int:
@@ -52,7 +72,7 @@ class Tokens:
     @property
     def code_bits(self) -> int:
         """Bits of one code before entropy coding."""
-        return mmt.code_bits(self.codebook_size)
+        return code_bits(self.codebook_size)
 
     @property
     def bits(self) -> int:
@@ -79,11 +99,10 @@ class Tokens:
 
     def truncate(self, levels: int) -> Tokens:
         """The coarsest ``levels`` of these tokens. Raises InputError outside 1..levels."""
-        if not 1 <= levels <= self.levels:
-            raise InputError(f"These tokens hold {self.levels} levels; ask for 1 to {self.levels}, not {levels}.")
+        levels = check_int("number of levels of these tokens", levels, 1, self.levels)
         if levels == self.levels:
             return self
-        part = replace(self, codes=self.codes[:levels], exact=b"")
+        part = replace(self, codes=self.codes[:levels], exact=b"", raw=b"")
         object.__setattr__(part, "_whole", self._whole or self)
         return part
 
@@ -98,7 +117,7 @@ class Tokens:
             )
         codes = self.codes.clone()
         codes[place] = code
-        return replace(self, codes=codes, exact=b"")
+        return replace(self, codes=codes, exact=b"", raw=b"")
 
     def histogram(self) -> Tensor:
         """(levels, K) how often each code is used."""
@@ -106,12 +125,11 @@ class Tokens:
 
     def usage(self) -> list[float]:
         """Share of the codebook in use, per level."""
-        return (self.histogram() > 0).float().mean(1).tolist()
+        return [usage(counts) for counts in self.histogram()]
 
     def perplexity(self) -> list[float]:
         """exp(entropy) of the code distribution, per level: how many codes are effectively in use."""
-        share = self.histogram().double() / max(1, self.codes[0].numel())
-        return torch.exp(-(share * share.clamp(min=1e-12).log()).sum(1)).tolist()
+        return [perplexity(counts) for counts in self.histogram()]
 
     # ------------------------------------------------------------------------------ bytes
 

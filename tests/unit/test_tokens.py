@@ -1,7 +1,10 @@
 """Tokens and the .mmt file: exact round trips, and a reason for every file that is refused."""
 
 import binascii
+import pickle
 import struct
+from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -35,7 +38,7 @@ def test_files_come_back_exactly(tmp_path, modality, shape, size, model):
 
 
 def test_a_file_is_its_codes_and_a_small_header():
-    tokens = make("text", (3, 64), 512)
+    tokens = replace(make("text", (3, 64), 512), meta={"bytes": 256})
     assert len(tokens.to_bytes()) <= 3 * 64 * 9 / 8 + 24
     assert tokens.bits == 3 * 64 * 9
 
@@ -94,3 +97,23 @@ def test_usage_and_perplexity():
     tokens = Tokens(codes, "text", "text", 64, "00000000", {"bytes": 256})
     assert tokens.usage() == pytest.approx([1 / 64, 1.0])
     assert tokens.perplexity() == pytest.approx([1.0, 64.0], rel=1e-6)
+
+
+def test_tokens_compare_hash_copy_and_pickle():
+    tokens, same, other = make(), make(), make().with_code(0, (0, 0), 3)
+    assert tokens == same and hash(tokens) == hash(same) and tokens != "tokens"
+    assert tokens.codes[0, 0, 0] != 3 and tokens != other and tokens != replace(tokens, model="other")
+    assert tokens != tokens.truncate(1) and tokens.truncate(1) == same.truncate(1)
+    assert deepcopy(tokens) == tokens == pickle.loads(pickle.dumps(tokens))
+    assert len({tokens, same}) == 1
+
+
+@pytest.mark.parametrize("levels", [2, 2.0, torch.tensor(2).item()])
+def test_whole_numbers_of_any_type_are_levels(levels):
+    assert make().truncate(levels).levels == 2
+
+
+@pytest.mark.parametrize("levels", [1.5, "2", True, None, float("nan"), float("inf")])
+def test_anything_else_is_no_number_of_levels(levels):
+    with pytest.raises(InputError, match="must be 1 to 3"):
+        make().truncate(levels)

@@ -1,0 +1,89 @@
+"""Text files in any encoding: which one it is, and their bytes as UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+
+from charset_normalizer import from_bytes
+
+from mmdemo.errors import InputError
+
+# UTF-32 first: its little-endian mark begins with the one of UTF-16.
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# What files without a mark are looked through for: few, as a short text fits many of the rare ones.
+COMMON = {
+    "gb18030": "GBK (GB18030)",
+    "big5": "Big5",
+    "cp932": "Shift-JIS",
+    "euc_jp": "EUC-JP",
+    "cp949": "EUC-KR",
+    "cp1252": "Latin-1 (Windows-1252)",
+    "cp1250": "Latin-2 (Windows-1250)",
+    "cp1251": "Cyrillic (Windows-1251)",
+    "koi8_r": "KOI8-R",
+    "cp1253": "Greek (Windows-1253)",
+    "cp1255": "Hebrew (Windows-1255)",
+    "cp1256": "Arabic (Windows-1256)",
+}
+WIDE = {"utf_16_le": "UTF-16 (little endian)", "utf_16_be": "UTF-16 (big endian)"}
+# Python's own ways to write strings, and what needs the operating system: no encodings of files.
+_NOT_FOR_FILES = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
+
+
+def check_encoding(name: str) -> str:
+    """Python's name of an encoding of text files. Raises InputError for any other."""
+    try:
+        found = codecs.lookup(name).name
+        "a".encode(name)  # refuses what does not turn text into bytes, such as rot13 and zip
+        if found in _NOT_FOR_FILES:
+            raise LookupError
+    except (LookupError, ValueError, TypeError):
+        shown = str(name)[:40]
+        raise InputError(
+            f"There is no text encoding {shown!r}; take one such as utf-8, gbk, shift-jis or latin-1."
+        ) from None
+    return found
+
+
+def to_utf8(data: bytes, encoding: str) -> bytes:
+    """Bytes of a text file -> the same text in UTF-8, U+FFFD for what is invalid. Raises InputError as above."""
+    text = data.decode(check_encoding(encoding), errors="replace")
+    # Surrogates, which some encodings let through, are joined to characters or replaced.
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode("utf-8")
+
+
+def detect(data: bytes) -> tuple[str, str]:
+    """(Python's name of the encoding of a text file, its name in words); ("utf-8", …) where none other is likelier."""
+    for mark, encoding in MARKS:
+        if data.startswith(mark):
+            return encoding, "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
+    text = data.decode("utf-8", errors="replace")
+    bad = text.count("\ufffd") - data.count("\ufffd".encode())
+    wide = _is_wide(data, valid=bad == 0)
+    # Letters over ASCII that are right in UTF-8 are no accident: then what is not is damage.
+    if not wide and bad <= sum(c > "\x7f" for c in text) // 4:
+        return "utf-8", "UTF-8"
+    names = WIDE if wide else COMMON
+    best = from_bytes(data, cp_isolation=list(names), enable_fallback=False).best()
+    if best is not None:
+        if best.encoding == "cp1250" and str(best) == data.decode("cp1252", errors="replace"):
+            return "cp1252", COMMON["cp1252"]  # the letters that both have
+        return codecs.lookup(best.encoding).name, names.get(best.encoding, best.encoding)
+    # A few accents in a short text are not enough to tell; most such files are of western Europe.
+    if not wide and not any(0x80 <= byte < 0xA0 for byte in data):
+        return "cp1252", COMMON["cp1252"]
+    return "utf-8", "UTF-8"
+
+
+def _is_wide(data: bytes, valid: bool) -> bool:
+    """Whether bytes look like UTF-16: hardly any other text has NULs, and its letters of English have one each."""
+    if len(data) % 2 or b"\0" not in data:
+        return False
+    nuls = max(data[0::2].count(0), data[1::2].count(0))
+    return nuls > len(data) // 2 * (0.7 if valid else 0.05)
