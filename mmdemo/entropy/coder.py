@@ -40,7 +40,7 @@ def encode(codes: Tensor, prior: IntegerPrior) -> list[bytes]:
 def decode(data: bytes, levels: int, positions: tuple[int, ...], prior: IntegerPrior) -> Tensor:
     """The bytes of so many levels -> their codes.
 
-    Wrong data gives wrong codes, not an error: callers check a checksum.
+    Wrong data gives wrong codes, or a ValueError where no codes have these bytes: callers check a checksum.
     """
     words = np.frombuffer(data + bytes(-len(data) % 4), "<u4").astype(np.uint32)
     coder = constriction.stream.queue.RangeDecoder(words)
@@ -52,7 +52,10 @@ def decode(data: bytes, levels: int, positions: tuple[int, ...], prior: IntegerP
         lower = total.clone()
         for where in neighbours.waves:
             table = prior.frequencies(level, lower, total, neighbours, where)
-            symbols = torch.from_numpy(coder.decode(_MODEL, table).astype(np.int64))
+            try:
+                symbols = torch.from_numpy(coder.decode(_MODEL, table).astype(np.int64))
+            except AssertionError as error:  # what constriction raises where no symbol has such bytes
+                raise ValueError("these bytes were not made with this prior") from error
             codes[level, where] = symbols
             prior.add(total, level, where, symbols)
     return codes.reshape(levels, *positions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from charset_normalizer import from_bytes
 
@@ -31,6 +32,7 @@ COMMON = {
     "cp1255": "Hebrew (Windows-1255)",
     "cp1256": "Arabic (Windows-1256)",
 }
+LATIN = ("cp1250", "cp1252")
 WIDE = {"utf_16_le": "UTF-16 (little endian)", "utf_16_be": "UTF-16 (big endian)"}
 # Python's own ways to write strings, and what needs the operating system: no encodings of files.
 _NOT_FOR_FILES = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
@@ -71,14 +73,20 @@ def detect(data: bytes) -> tuple[str, str]:
         return "utf-8", "UTF-8"
     names = WIDE if wide else COMMON
     best = from_bytes(data, cp_isolation=list(names), enable_fallback=False).best()
-    if best is not None:
+    if best is not None and (best.encoding not in LATIN or _in_words(str(best))):
         if best.encoding == "cp1250" and str(best) == data.decode("cp1252", errors="replace"):
             return "cp1252", COMMON["cp1252"]  # the letters that both have
         return codecs.lookup(best.encoding).name, names.get(best.encoding, best.encoding)
     # A few accents in a short text are not enough to tell; most such files are of western Europe.
-    if not wide and not any(0x80 <= byte < 0xA0 for byte in data):
+    if not wide and _in_words(data.decode("latin-1")):
         return "cp1252", COMMON["cp1252"]
     return "utf-8", "UTF-8"
+
+
+def _in_words(text: str) -> bool:
+    """Whether most letters with accents stand beside plain ones, as they do in the languages of Europe."""
+    high = len(re.findall(r"[^\x00-\x9f]", text))
+    return 2 * len(re.findall(r"(?<=[A-Za-z])[^\x00-\x9f]|[^\x00-\x9f](?=[A-Za-z])", text)) >= high > 0
 
 
 def _is_wide(data: bytes, valid: bool) -> bool:

@@ -53,6 +53,8 @@ from .header import (
 if TYPE_CHECKING:
     from .tokens import Tokens
 
+OTHER_CONTENT = "This .mmt file cannot be decoded here: what comes out does not match its checksum."
+
 
 @dataclass(frozen=True)
 class Coded:
@@ -180,7 +182,7 @@ def _read_codes(header: Header, payload: bytes, checksum: int) -> dict[str, Any]
         size = config.codebook_size
         if shape[0] > config.levels or len(shape) - 1 != config.axes:
             raise _damaged(f"it has {shape[0]} levels, and {header.model!r} {config.levels}")
-        codes = coder.decode(payload, shape[0], shape[1:], prior.network)
+        codes = _decoded(payload, shape, prior)
     _verify(_content(codes), checksum)
     if int(codes.max()) >= size:
         raise _damaged(f"it has codes over {size - 1}, the highest it may have")
@@ -194,9 +196,10 @@ def _read_text(header: Header, payload: bytes, checksum: int) -> dict[str, Any]:
         content = _inflated(payload, count)
     else:
         prior = _matching(store.prior_for_bytes(), header.mark, "the bytes of a text")
-        content = coder.decode(payload, 1, (count,), prior.network)[0].numpy().astype(np.uint8).tobytes()
+        content = _decoded(payload, (1, count), prior).numpy().astype(np.uint8).tobytes()
     _verify(content, checksum)
-    exact, raw, meta = content, b"", {"bytes": count}
+    exact, raw = content, b""
+    meta: dict[str, Any] = {"bytes": count}
     if header.coding != EXACT:
         exact = to_utf8(content, header.encoding)
         meta = {"bytes": len(exact)}
@@ -205,6 +208,13 @@ def _read_text(header: Header, payload: bytes, checksum: int) -> dict[str, Any]:
     none = torch.zeros(0, 1, dtype=torch.int64)  # 0 levels
     out = {"model": header.model, "modality": header.modality, "fingerprint": ""}
     return out | {"codes": none, "codebook_size": 2, "meta": meta, "exact": exact, "raw": raw}
+
+
+def _decoded(payload: bytes, shape: tuple[int, ...], prior: store.StoredPrior) -> Tensor:
+    try:
+        return coder.decode(payload, shape[0], shape[1:], prior.network)
+    except ValueError:
+        raise InputError(OTHER_CONTENT) from None
 
 
 def _inflated(payload: bytes, count: int) -> bytes:
@@ -231,7 +241,7 @@ def _damaged(problem: str) -> InputError:
 
 def _verify(content: bytes, checksum: int) -> None:
     if zlib.crc32(content) != checksum:
-        raise InputError("This .mmt file cannot be decoded here: what comes out does not match its checksum.")
+        raise InputError(OTHER_CONTENT)
 
 
 def _pack(codes: Tensor, bits: int) -> bytes:
