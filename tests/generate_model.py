@@ -17,7 +17,7 @@ from mmdemo.diffusion.dit import DiT, DiTConfig, Stream
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.latents import Latents
 from mmdemo.ui import app
-from mmdemo.ui.state import Context
+from mmdemo.ui.shared.state import Context
 
 SPEAKERS = ["ann", "ben"]
 SHAPES = {"image": [4, 4], "audio": [40], "text": [4]}

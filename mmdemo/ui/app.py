@@ -13,16 +13,22 @@ from typing import Any
 
 import gradio as gr
 
-from mmdemo.ui import page, state, tab_audio, tab_codebook, tab_generate, tab_image, tab_text, theme
-from mmdemo.ui.i18n import LANGUAGES, t, tr, translations
-from mmdemo.ui.state import Context
+from mmdemo.ui.audio.tab import build as audio_tab
+from mmdemo.ui.codebook.tab import build as codebook_tab
+from mmdemo.ui.generate.tab import build as generate_tab
+from mmdemo.ui.image.tab import build as image_tab
+from mmdemo.ui.shared import state
+from mmdemo.ui.shared.i18n import LANGUAGES, t, tr, translations
+from mmdemo.ui.shared.state import Context
+from mmdemo.ui.shell import page, theme
+from mmdemo.ui.text.tab import build as text_tab
 
 TABS = {
-    "image": tab_image,
-    "text": tab_text,
-    "audio": tab_audio,
-    "codebook": tab_codebook,
-    "generate": tab_generate,
+    "image": image_tab,
+    "text": text_tab,
+    "audio": audio_tab,
+    "codebook": codebook_tab,
+    "generate": generate_tab,
 }
 LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 
@@ -33,9 +39,9 @@ def build(ctx: Context | None = None) -> gr.Blocks:
     with gr.Blocks(title="mmdemo", analytics_enabled=False, delete_cache=state.CACHE_AGE) as demo:
         gr.HTML(_header(ctx), elem_classes=["mm-header"], apply_default_css=False)
         with gr.Tabs(elem_id="mm-tabs"):
-            for name, tab in TABS.items():
+            for name, build_tab in TABS.items():
                 with gr.Tab(t(f"{name}.tab"), id=name, elem_id=f"mm-tab-{name}"):
-                    tab.build(ctx)
+                    build_tab(ctx)
     demo.queue(max_size=state.QUEUE_SIZE, default_concurrency_limit=1)
     return demo
 

@@ -18,11 +18,12 @@ import torch
 from mmdemo import metrics
 from mmdemo.evaluation import classical
 from mmdemo.tokens import Tokens
-from mmdemo.ui import sound_view, state
-from mmdemo.ui.clip import KEPT_RIVALS, KEPT_WAVES, RATE, Clip, said
-from mmdemo.ui.sound_view import mel_bytes, rival_settings, track
-from mmdemo.ui.state import Context
-from mmdemo.ui.tab_audio import OUTPUTS, AudioTab, _examples
+from mmdemo.ui.audio import view as sound_view
+from mmdemo.ui.audio.session import KEPT_RIVALS, KEPT_WAVES, RATE, Clip, said
+from mmdemo.ui.audio.tab import OUTPUTS, AudioTab, _examples
+from mmdemo.ui.audio.view import mel_bytes, rival_settings, track
+from mmdemo.ui.shared import state
+from mmdemo.ui.shared.state import Context
 
 
 @pytest.fixture(scope="module")

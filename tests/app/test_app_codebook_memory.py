@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmdemo.ui.i18n import LANGUAGES
-from mmdemo.ui.state import Context
-from mmdemo.ui.tab_audio import AudioTab
-from mmdemo.ui.tab_text import TextTab
+from mmdemo.ui.audio.tab import AudioTab
+from mmdemo.ui.shared.i18n import LANGUAGES
+from mmdemo.ui.shared.state import Context
+from mmdemo.ui.text.tab import TextTab
 
 
 @pytest.fixture

@@ -17,13 +17,13 @@ from PIL import Image
 
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
-from mmdemo.ui import gallery, i18n, state
-from mmdemo.ui.codebook_view import level_view, pca
-from mmdemo.ui.image_actions import Actions
-from mmdemo.ui.picture import MAX_RATIO, Picture, encode_picture, load_picture, pack_codes, said
-from mmdemo.ui.rivals import rate_stages, size_stages
-from mmdemo.ui.state import Context, Latest, friendly, whole
-from mmdemo.ui.tab_codebook import Actions as CodebookActions
+from mmdemo.ui.codebook.tab import Actions as CodebookActions
+from mmdemo.ui.codebook.view import level_view, pca
+from mmdemo.ui.image.baselines import rate_stages, size_stages
+from mmdemo.ui.image.handlers import Actions
+from mmdemo.ui.image.session import MAX_RATIO, Picture, encode_picture, load_picture, pack_codes, said
+from mmdemo.ui.shared import gallery, i18n, state
+from mmdemo.ui.shared.state import Context, Latest, friendly, whole
 
 UI = Path(i18n.__file__).parent
 

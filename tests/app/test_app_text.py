@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from mmdemo.errors import InputError
 from mmdemo.metrics.text_diff import character_diff
 from mmdemo.tokens import Tokens
-from mmdemo.ui import state, text_view
-from mmdemo.ui.components import compare
-from mmdemo.ui.components.filedrop import dropped_file
-from mmdemo.ui.components.spans import characters, direction, spans, visible
-from mmdemo.ui.state import Context
-from mmdemo.ui.tab_text import OUTPUTS, PICKER, TextTab
+from mmdemo.ui.shared import state
+from mmdemo.ui.shared.filedrop import dropped_file
+from mmdemo.ui.shared.state import Context
+from mmdemo.ui.text import compare
+from mmdemo.ui.text import view as text_view
+from mmdemo.ui.text.spans import characters, direction, spans, visible
+from mmdemo.ui.text.tab import OUTPUTS, PICKER, TextTab
 
 
 @pytest.fixture(scope="module")

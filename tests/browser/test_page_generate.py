@@ -13,8 +13,8 @@ from generate_model import RandomContext, served
 from PIL import Image
 
 from mmdemo.diffusion.previews import Pace
-from mmdemo.ui import tab_generate
-from mmdemo.ui.components import trajectory
+from mmdemo.ui.generate import messages as trajectory
+from mmdemo.ui.generate import tab as tab_generate
 
 pytestmark = pytest.mark.browser
 WAIT = 90_000

@@ -16,13 +16,14 @@ from PIL import Image
 
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.errors import InputError
-from mmdemo.ui import generate_edit
-from mmdemo.ui.components import export, noise
-from mmdemo.ui.components.keep import Keep
-from mmdemo.ui.generate_given import example_picture, pack_picture, pack_sound, picture_uri
-from mmdemo.ui.generate_maths import explain
-from mmdemo.ui.generate_run import as_the_model_sees, choices_of, reused, run
-from mmdemo.ui.generate_settings import Choices, Settings, from_query
+from mmdemo.ui.generate import export
+from mmdemo.ui.generate import mask as generate_edit
+from mmdemo.ui.generate import noise_panel as noise
+from mmdemo.ui.generate.inputs import example_picture, pack_picture, pack_sound, picture_uri
+from mmdemo.ui.generate.mask_editor import Keep
+from mmdemo.ui.generate.maths import explain
+from mmdemo.ui.generate.run import as_the_model_sees, choices_of, reused, run
+from mmdemo.ui.generate.settings import Choices, Settings, from_query
 
 SHAPES = {"image": (4, 4), "audio": (40,), "text": (4,)}
 CHOICES = Choices(("image", "audio", "text"), ("euler", "heun"), ("ann", "ben"), SHAPES)

@@ -14,7 +14,7 @@ from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.number import sample_number
 from mmdemo.diffusion.previews import Pace
 from mmdemo.errors import InputError
-from mmdemo.ui.components import trajectory
+from mmdemo.ui.generate import messages as trajectory
 
 ALL = ("image", "audio", "text")
 

@@ -22,9 +22,11 @@ from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.previews import Pace
 from mmdemo.diffusion.schedule import Process
 from mmdemo.errors import InputError
-from mmdemo.ui.components import export, noise, trajectory
-from mmdemo.ui.generate_form import PRESETS, preset
-from mmdemo.ui.generate_given import (
+from mmdemo.ui.generate import export
+from mmdemo.ui.generate import messages as trajectory
+from mmdemo.ui.generate import noise_panel as noise
+from mmdemo.ui.generate.form import PRESETS, preset
+from mmdemo.ui.generate.inputs import (
     example_picture,
     loudest,
     pack_picture,
@@ -34,8 +36,8 @@ from mmdemo.ui.generate_given import (
     unpack_picture,
     unpack_sound,
 )
-from mmdemo.ui.generate_maths import explain
-from mmdemo.ui.generate_settings import NAMES, Choices, Settings, from_query
+from mmdemo.ui.generate.maths import explain
+from mmdemo.ui.generate.settings import NAMES, Choices, Settings, from_query
 
 PNG = "data:image/png;base64,"
 CHOICES = Choices(("image", "audio", "text"), ("euler", "heun"), ("ann", "ben"))

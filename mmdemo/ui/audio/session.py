@@ -1,0 +1,87 @@
+"""One recording in a visitor's session: its samples, its tokens, and what has been measured of them."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmdemo.evaluation import classical
+from mmdemo.modalities.note import Note
+from mmdemo.ui.shared.i18n import tr
+
+RATE = 16_000
+KEPT_WAVES, KEPT_RIVALS = 2, 2  # of each visitor, in memory: what a step of the slider shows
+Scores = tuple["float | None", "float | None"]  # STOI, PESQ; None where not defined
+_ids = itertools.count(int(time.time() * 1000))
+
+
+@dataclass
+class Clip:
+    """One recording (or one .mmt file) in one visitor's session.
+
+    Attributes:
+        wave: (T,) float32 at 16 kHz mono; None if only tokens were given.
+        tokens: its tokens on all levels.
+        notes: sentences about what was done to the input.
+        scores: STOI and PESQ by number of levels, filled as they are measured.
+        rivals: figures and sounds of the newest settings of other codecs, filled as they are made.
+    """
+
+    wave: Tensor | None
+    tokens: Any
+    notes: tuple[str, ...] = ()
+    ident: str = field(default_factory=lambda: str(next(_ids)))
+    scores: dict[int, Scores] = field(default_factory=dict)
+    rivals: dict[str, classical.Point | None] = field(default_factory=dict)
+    _cut: dict[int, Any] = field(default_factory=dict, repr=False)
+    _waves: dict[int, Tensor] = field(default_factory=dict, repr=False)
+
+    @property
+    def seconds(self) -> float:
+        """Length of the clip."""
+        return self.tokens.meta["samples"] / RATE
+
+    def at(self, levels: int) -> Any:
+        """The tokens on so many levels; their file is made once."""
+        if levels not in self._cut:
+            self._cut[levels] = self.tokens.truncate(levels)
+        return self._cut[levels]
+
+    def wave_at(self, codec: Any, levels: int) -> Tensor:
+        """The sound (T,) of so many levels; silence for none. The newest ones are kept."""
+        if levels == 0:
+            return torch.zeros(self.tokens.meta["samples"])
+        wave = self._waves.pop(levels, None)
+        if wave is None:
+            wave = codec.decode_tensor(self.tokens, levels)
+        self._waves[levels] = wave
+        _drop_oldest(self._waves, KEPT_WAVES)
+        return wave
+
+    def keep_rival(self, key: str, point: classical.Point | None) -> classical.Point | None:
+        """Note what another codec made of the clip; the newest settings are kept."""
+        self.rivals.pop(key, None)
+        self.rivals[key] = point
+        _drop_oldest(self.rivals, KEPT_RIVALS)
+        return point
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the input was 16 kHz mono, so that a reconstruction has its form already."""
+        meta = self.tokens.meta
+        return meta["sample_rate"] == RATE and meta["channels"] == 1
+
+
+def _drop_oldest(kept: dict[Any, Any], most: int) -> None:
+    for key in list(kept)[:-most]:
+        kept.pop(key, None)
+
+
+def said(note: str, lang: str) -> str:
+    """A note in the visitor's language; as it is where it has no translation."""
+    return tr(f"audio.note_{note.key}", lang, **note.values) if isinstance(note, Note) else note

@@ -1,1 +1,0 @@
-"""Pieces of the page that more than one tab uses."""

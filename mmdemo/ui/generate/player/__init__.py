@@ -1,0 +1,1 @@
+"""The step player of the Generate tab."""

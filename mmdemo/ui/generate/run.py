@@ -1,0 +1,125 @@
+"""From the settings of the Generate tab to a run of the model and its messages for the player."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from mmdemo.diffusion.number import sample_number
+from mmdemo.errors import InputError
+from mmdemo.ui.generate.export import sound_from
+from mmdemo.ui.generate.inputs import pack_sound, pack_uri, unpack_picture, unpack_sound
+from mmdemo.ui.generate.messages import messages, shown
+from mmdemo.ui.generate.settings import MODALITIES, Choices, Settings
+
+
+def choices_of(model: Any) -> Choices:
+    """What a model offers to the controls of this tab."""
+    shapes = {name: tuple(stream.shape) for name, stream in model.modalities.items()}
+    stride = model.codecs["text"].tokenizer.stride if "text" in shapes else 1
+    text_bytes = stride * shapes["text"][0] if "text" in shapes else 0
+    return Choices(tuple(shapes), tuple(model.samplers), tuple(model.speakers), shapes, text_bytes)
+
+
+def run(model: Any, settings: Settings, device: str) -> Iterator[dict[str, Any]]:
+    """Messages for the player. Inputs are checked before the first one.
+
+    Args:
+        device: its name, to show.
+    """
+    given = native_inputs(settings)
+    other = settings.second()
+    runs = {"a": settings, "b": other} if other else {"a": settings}
+    titles = settings.titles() if settings.vs else ("",)
+    digits = len(settings.text) if settings.number else 0
+    opening = {
+        "blocks": digits,
+        "lanes": [
+            {
+                "key": key,
+                "title": title,
+                "n": one.n,
+                "steps": one.steps * max(1, digits),
+                "settings": one.plain(),
+            }
+            for (key, one), title in zip(runs.items(), titles, strict=True)
+        ],
+        "given": {name: shown(name, [native], exact=True)[0] for name, native in given.items()},
+        "address": settings.query(),
+    }
+    lanes = {key: sampler(model, one, given) for key, one in runs.items()}
+    return messages(lanes, opening, settings.want, device)
+
+
+def sampler(model: Any, settings: Settings, given: dict[str, Any]) -> Callable[[], Iterator[Any]]:
+    """What starts the run that the settings ask for."""
+    usual: dict[str, Any] = {
+        "want": settings.want,
+        "n": settings.n,
+        "steps": settings.steps,
+        "guidance": settings.guidance,
+        "sampler": settings.sampler,
+        "seed": settings.seed,
+        "speaker": settings.speaker or None,
+    }
+    if settings.number:
+        return lambda: sample_number(model, settings.text, **usual)
+    masks = settings.masks()
+    return lambda: model.sample(
+        {name: native for name, native in given.items() if name not in masks},
+        **usual,
+        edit={name: given[name] for name in masks},
+        keep={name: ~mask for name, mask in masks.items() if not mask.all()},
+        strength=settings.strength if masks else 1.0,
+        to_seed=None if settings.to == "" else settings.to,
+    )
+
+
+def native_inputs(settings: Settings) -> dict[str, Any]:
+    """What is given, as the model takes it. Raises InputError for damaged codes."""
+    return {name: native(name, getattr(settings, name)) for name in MODALITIES if getattr(settings, name)}
+
+
+def native(modality: str, code: str) -> Any:
+    """One input from its form in the settings. Raises InputError for a damaged code."""
+    if modality == "text":
+        return code
+    return unpack_picture(code) if modality == "image" else unpack_sound(code)
+
+
+def as_the_model_sees(model: Any, codes: Mapping[str, str]) -> dict[str, Any]:
+    """Inputs brought to the model's frame and through its tokenizers, as the player shows them.
+
+    What cannot be used is left out: a run says why.
+
+    Args:
+        codes: modality -> the input in the form of the settings, "" for none.
+    """
+    seen = {}
+    for name, code in codes.items():
+        if not code:
+            continue
+        with suppress(InputError):
+            tokens = model.frame(name, native(name, code))
+            seen[name] = code if name == "text" else shown(name, [model.codecs[name].decode(tokens)], exact=True)[0]
+    return seen
+
+
+def reused(sample: Any) -> dict[str, str]:
+    """A sample that the player hands back, to be worked on, in the form of the settings.
+
+    Args:
+        sample: {"image": data URI, "audio": sound, "text": string}, as the player was sent them; any may be missing.
+
+    Raises:
+        InputError: it is no such thing; anybody can post it.
+    """
+    sample = sample if isinstance(sample, dict) else {}
+    sound = sample.get("audio")
+    text = sample.get("text")
+    return {
+        "text": text if isinstance(text, str) else "",
+        "image": pack_uri(sample.get("image")),
+        "audio": pack_sound(sound_from(sound)) if sound else "",
+    }

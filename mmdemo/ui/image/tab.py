@@ -1,0 +1,96 @@
+"""The Image tab: what is lost, and at what cost, when a picture becomes tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from gradio.context import Context as Building
+
+from mmdemo.ui.image.api import add_image_api
+from mmdemo.ui.image.baselines import thumbnail
+from mmdemo.ui.image.handlers import Actions
+from mmdemo.ui.image.viewer import Examples, PictureInput, PictureViewer, RatePlot
+from mmdemo.ui.shared.common import how_it_works, intro
+from mmdemo.ui.shared.gallery import credits, pictures
+from mmdemo.ui.shared.i18n import t
+from mmdemo.ui.shared.state import CONCURRENCY_ID, Context, Latest
+
+KEEP = 3600  # seconds a visitor's picture stays in memory after its page is closed
+# An input field is free for the next file when the last of its runs has ended: the viewer shows what was given.
+OWN_INPUT_JS = """() => {
+  window.mmRuns = { ...window.mmRuns, PLACE: ((window.mmRuns || {}).PLACE || 0) + 1 };
+  document.dispatchEvent(new CustomEvent('mm-own-input'));
+}"""
+FREE_JS = "(given) => (--window.mmRuns.PLACE > 0 ? given : null)"
+QUIET: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", "api_visibility": "private"}
+AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
+MODEL: dict[str, Any] = {**QUIET, "concurrency_id": CONCURRENCY_ID, "concurrency_limit": 1}
+CLASSICAL: dict[str, Any] = {**QUIET, "concurrency_id": "classical", "concurrency_limit": 1}
+
+
+def build(ctx: Context) -> None:
+    """Build the tab inside the current `gr.Tab`."""
+    examples = pictures()
+    actions = Actions(ctx, examples, Latest())
+
+    def atlas(level: int) -> dict[str, Any]:  # a server function has to be a plain function
+        return actions.atlas(level)
+
+    current = gr.State(None, time_to_live=KEEP)
+    asked = gr.State(None)
+
+    intro("image.intro")
+    with gr.Row(elem_classes=["mm-split"]):
+        with gr.Column(scale=3, min_width=260, elem_classes=["mm-side"]):
+            known = credits()
+            thumbs = [
+                {
+                    "src": thumbnail(path),
+                    "name": path.stem.replace("_", " "),
+                    "credit": known.get(path.name, ""),
+                }
+                for path in examples
+            ]
+            strip = Examples(value=thumbs, elem_id="mm-image-examples")
+            upload = PictureInput(
+                label=t("image.input"),
+                sources=["upload", "clipboard", "webcam"],
+                height=210,
+                type="filepath",
+                elem_id="mm-image-input",
+                buttons=[],
+            )
+            gr.Markdown(t("image.intake"), elem_classes=["mm-intake"])
+            file = gr.File(label=t("image.open_mmt"), file_types=[".mmt"], height=96, elem_id="mm-image-mmt")
+        with gr.Column(scale=8, min_width=320, elem_classes=["mm-main"]):
+            viewer = PictureViewer(atlas, value={}, elem_id="mm-image-viewer")
+    plot = RatePlot(value={}, elem_id="mm-image-rate")
+    formulas = how_it_works(t("image.explain_empty"))
+
+    add_image_api(ctx)
+
+    def follow(run: Any) -> None:
+        """After a picture is decoded: its files, then other codecs, and the formulas with its numbers."""
+        sizes = run.success(actions.sizes, current, plot, **CLASSICAL)
+        sizes.success(actions.rates, current, plot, **CLASSICAL)
+        sizes.success(actions.formulas, current, formulas, **AT_ONCE)
+
+    shown = [viewer, current]
+    follow(Building.root_block.load(actions.example, asked, shown, **MODEL))
+    follow(strip.pick(actions.ask, None, asked, **AT_ONCE).then(actions.example, asked, shown, **MODEL))
+    opened = upload.input(actions.wish, None, asked, js=OWN_INPUT_JS.replace("PLACE", "picture"), **AT_ONCE).then(
+        actions.picture, [upload, asked], shown, **MODEL
+    )
+    read = file.upload(actions.wish, None, asked, js=OWN_INPUT_JS.replace("PLACE", "tokens"), **AT_ONCE).then(
+        actions.tokens_file, [file, asked], shown, **MODEL
+    )
+    for event, place, key in ((opened, upload, "picture"), (read, file, "tokens")):
+        follow(event)
+        event.then(None, place, place, js=FREE_JS.replace("PLACE", key), **QUIET)
+    for name in ("swap", "undo", "background"):
+        event = getattr(viewer, name)(actions.ask, None, asked, **AT_ONCE)
+        follow(event.then(getattr(actions, name), [current, asked], shown, **MODEL))
+    viewer.others(actions.others, current, plot, **CLASSICAL)
+    viewer.want(actions.want, current, None, **AT_ONCE)
+    viewer.png(actions.note, None, asked, **AT_ONCE).then(actions.png, [current, asked], viewer, **MODEL)

@@ -1,0 +1,1 @@
+"""What more than one tab uses; it knows no tab."""

@@ -1,0 +1,156 @@
+"""What all tabs share: the loaded models, the limits of the page, and how errors reach a person."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import torch
+
+import mmdemo
+from mmdemo.checkpoints import auto_device
+from mmdemo.errors import InputError
+from mmdemo.ui.shared.i18n import lang_of, tr
+
+log = logging.getLogger("mmdemo.ui")
+
+CONCURRENCY_ID = "model"  # one queue for all model work: two cores or one GPU serve one request at a time
+QUEUE_SIZE = 20  # further requests are told at once that the queue is full
+SESSIONS = 100  # visitors whose pictures, sounds and texts are kept in memory
+MAX_FILE_SIZE = "40mb"  # one upload
+MAX_PICTURE_SIDE = 1024  # the page works on pictures up to this many pixels a side; the CLI has no such limit
+MAX_AUDIO_SECONDS = 60.0
+MAX_TEXT_BYTES = 20_000
+# On ZeroGPU a GPU is borrowed for a sampling run only; tokenizers are small and answer at once on the CPU.
+BORROWED_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
+KEPT_TOKENS = 200  # visitors' newest tokens that are kept in memory for the other tabs
+CACHE_AGE = (3600, 6 * 3600)  # clean the upload folder every hour of what is older than six
+
+
+class Context:
+    """Loaded models and the device, shared by all tabs and all visitors.
+
+    Models are loaded on first use and kept; `lock` is held while one loads. Running a model is serialised
+    by the queue (`CONCURRENCY_ID`), not here.
+    """
+
+    def __init__(self, device: str = "auto") -> None:
+        self.device = auto_device(device)
+        self.lock = threading.RLock()
+        self._models: dict[str, Any] = {}
+        self._newest: OrderedDict[tuple[str, str], Any] = OrderedDict()
+
+    def codec(self, name: str) -> Any:
+        """The tokenizer "image", "audio" or "text" (or a path or Hub id) as `mmdemo.codec.Codec`."""
+        return self._load(name, "cpu" if BORROWED_GPU else str(self.device))
+
+    def joint(self, name: str = "digits") -> Any:
+        """The joint diffusion model `name` as `mmdemo.diffusion.joint.JointDiffusion`."""
+        return self._load(name, str(self.device))
+
+    def remember(self, request: gr.Request | None, tokens: Any) -> None:
+        """Note a visitor's newest tokens of a modality, so that other tabs can show them too."""
+        if request is None or not request.session_hash:
+            return
+        with self.lock:
+            key = (request.session_hash, tokens.modality)
+            self._newest.pop(key, None)
+            self._newest[key] = tokens
+            while len(self._newest) > KEPT_TOKENS:
+                self._newest.popitem(last=False)
+
+    def recall(self, request: gr.Request | None, modality: str) -> Any:
+        """The visitor's newest tokens of a modality, or None."""
+        return self._newest.get(((request.session_hash or "") if request else "", modality))
+
+    @property
+    def device_name(self) -> str:
+        """What to show: "CPU", "Apple GPU" or the name of the CUDA device."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return {"cpu": "CPU", "mps": "Apple GPU"}.get(self.device.type, str(self.device))
+
+    def _load(self, name: str, device: str) -> Any:
+        with self.lock:
+            if name not in self._models:
+                self._models[name] = mmdemo.load(name, device=device)
+            return self._models[name]
+
+
+class Latest:
+    """Which run of a visitor is the newest, so that an older one stops at its next step."""
+
+    def __init__(self, kept: int = 1000) -> None:
+        self._runs: OrderedDict[str, int] = OrderedDict()
+        self._kept = kept
+        self._lock = threading.Lock()
+
+    def bump(self, request: gr.Request) -> int:
+        """Note that this visitor asked for something new; returns its number."""
+        key = request.session_hash or ""
+        with self._lock:
+            self._runs[key] = self._runs.pop(key, 0) + 1
+            while len(self._runs) > self._kept:
+                self._runs.popitem(last=False)
+            return self._runs[key]
+
+    def now(self, request: gr.Request) -> int:
+        """The number of this visitor's newest run."""
+        return self._runs.get(request.session_hash or "", 0)
+
+
+def whole(value: Any, low: int = 0, high: int = 1 << 31) -> int:
+    """An integer from the page or an API client. Raises InputError for anything else or outside low..high."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or value % 1:
+        raise InputError(f"A whole number from {low} to {high} is needed.")
+    if not low <= value <= high:
+        raise InputError(f"A whole number from {low} to {high} is needed, not {int(value)}.")
+    return int(value)
+
+
+def friendly(fn: Callable) -> Callable:
+    """Wrap an event handler so that a person never sees a traceback and keeps what is on the page.
+
+    An `InputError` is shown as it is: one clear sentence. Anything else is logged and shown as one general
+    sentence. Both are raised as `gr.Error`: outputs keep their values, and API clients get a real error.
+    Works on plain functions and on generators; finds the language in a `gr.Request` argument.
+    """
+    if inspect.isgeneratorfunction(fn):
+
+        @functools.wraps(fn)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            try:
+                yield from fn(*args, **kwargs)
+            except Exception as error:
+                raise _explained(error, fn, args, kwargs) from None
+
+    else:
+
+        @functools.wraps(fn)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return fn(*args, **kwargs)
+            except Exception as error:
+                raise _explained(error, fn, args, kwargs) from None
+
+    return wrapped
+
+
+def _explained(error: Exception, fn: Callable, args: tuple, kwargs: dict) -> gr.Error:
+    if isinstance(error, gr.Error):
+        return error
+    request = next((a for a in (*args, *kwargs.values()) if isinstance(a, gr.Request)), None)
+    lang = lang_of(request)
+    if isinstance(error, InputError):
+        message = str(error)
+    else:
+        log.error("%s failed", getattr(fn, "__name__", fn), exc_info=error)
+        message = tr("common.failed", lang)
+    return gr.Error(message, duration=10, title=tr("common.problem", lang), print_exception=False)

@@ -1,0 +1,1 @@
+"""The page around the tabs: theme, head, the HTML that Gradio serves."""

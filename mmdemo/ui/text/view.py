@@ -1,0 +1,286 @@
+"""What the Text tab shows for one text: pure functions from a text, its tokens and a number of levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from mmdemo import metrics
+from mmdemo.evaluation import classical
+from mmdemo.metrics.text_diff import character_diff
+from mmdemo.ui.shared import code_sheet
+from mmdemo.ui.shared.beam_note import beam_note
+from mmdemo.ui.shared.common import tiles
+from mmdemo.ui.shared.i18n import tr
+from mmdemo.ui.text import chips, compare, picker
+from mmdemo.ui.text.spans import Span, spans
+
+CONTEXT = 24  # positions on each side that are decoded with a candidate code: more than the decoder can see
+NEIGHBOURS = 7  # candidates offered on each level
+COMPRESSORS = ("gzip", "zstd", "brotli")
+MAX_EXACT_BYTES = 10_000  # longest lossless text on the page: reading its file back takes about 0.8 ms a byte
+
+
+@dataclass(frozen=True)
+class TextSession:
+    """One text on the page.
+
+    Attributes:
+        original: its UTF-8 bytes; None if only tokens were given.
+        tokens: its tokens on all levels, with changes made by hand.
+        encoded: the same tokens as the encoder gave them.
+        notes: sentences about what was done to the input.
+        lossless: tokens that keep every byte of the original; None if that was not asked for.
+    """
+
+    original: bytes | None
+    tokens: Any
+    encoded: Any
+    notes: tuple[str, ...] = ()
+    lossless: Any = None
+
+    @property
+    def edited(self) -> set[int]:
+        """Positions changed by hand."""
+        different = (self.tokens.codes != self.encoded.codes).any(0)
+        return set(different.nonzero().flatten().tolist())
+
+
+def decoded_bytes(codec: Any, tokens: Any, levels: int | None = None) -> bytes:
+    """What the tokens decode to, before it is read as UTF-8: with wrong codes it may not be valid."""
+    return bytes(codec.decode_tensor(tokens, levels).tolist())
+
+
+def keep_bytes(session: TextSession, wanted: bool) -> TextSession:
+    """The same session with lossless tokens if they are wanted and possible, else without."""
+    if not wanted or session.original is None or len(session.original) > MAX_EXACT_BYTES:
+        return replace(session, lossless=None)
+    if session.lossless is not None:
+        return session  # its file is written once
+    return replace(session, lossless=replace(session.encoded, exact=session.original))
+
+
+def stride(session: TextSession) -> int:
+    """Bytes for each position."""
+    return max(1, -(-session.tokens.meta["bytes"] // max(1, session.tokens.positions[0])))
+
+
+def reconstruction_html(session: TextSession, data: bytes, lang: str) -> str:
+    """The reconstruction pane."""
+    output = data.decode("utf-8", errors="replace")
+    name = tr("text.reconstruction", lang)
+    if session.original is None:
+        body = compare.marked(output, output, character_diff(output, output), "", "")
+        return compare.pane(body, name, tr("text.decoded_only", lang))
+    original = session.original.decode("utf-8", errors="replace")
+    if session.lossless is not None:
+        body = compare.marked(original, original, character_diff(original, original), "", "")
+        return compare.pane(body, tr("text.from_lossless", lang), tr("text.exact", lang))
+    ops = character_diff(original, output)
+    # Counted in the original, so that it is never more than there are; a mere insertion counts as one.
+    kept = sum(a1 - a0 for op, a0, a1, _, _ in ops if op == "equal")
+    wrong = 0 if data == session.original else max(1, len(original) - kept)
+    body = compare.marked(original, output, ops, tr("text.was", lang), tr("text.nothing", lang))
+    verdict = tr("text.wrong", lang, count=wrong, total=len(original)) if wrong else tr("text.exact", lang)
+    return compare.pane(body, name, verdict, good=not wrong)
+
+
+def chips_json(codec: Any, session: TextSession, data: bytes, levels: int, lang: str) -> str:
+    """The value of the chips."""
+    step, codes = stride(session), session.tokens.codes.tolist()
+    # A later level's code alone says something only where codewords spell.
+    texts = [code_sheet.texts(codec, level) for level in range(len(codes) if codec.tokenizer.spells else 1)]
+    return chips.chips_value(
+        spans(data, step),
+        codes,
+        levels,
+        _words(chips.LABELS, lang),
+        None if session.original is None else spans(session.original, step),
+        session.edited,
+        [
+            {str(code): says[code] for code in set(row)} | _completed(codec, codes, level)
+            for level, (says, row) in enumerate(zip(texts, codes, strict=False))
+        ],
+    )
+
+
+def _completed(codec: Any, codes: list[list[int]], level: int) -> dict[str, str]:
+    """What a later level's codes say where level 1 is a template, by all codes so far."""
+    fallback = codec.tokenizer.fallback
+    if fallback is None or level == 0:
+        return {}
+    taken = fallback.taken.tolist()
+    columns = list({column for column in zip(*codes[: level + 1], strict=True) if taken[column[0]]})
+    told = fallback.tells_each(columns)
+    return {".".join(map(str, column)): says[level] for column, says in zip(columns, told, strict=True)}
+
+
+def picker_json(codec: Any, session: TextSession, position: int, levels: int, lang: str) -> str:
+    """The value of the code picker for one position; "" for a position that the text does not have."""
+    total = session.tokens.positions[0]
+    if not 0 <= position < total:
+        return ""
+    data = decoded_bytes(codec, session.tokens, levels)
+    return picker.picker_value(
+        position,
+        total,
+        spans(data, stride(session))[position],
+        session.tokens.codes[:, position].tolist(),
+        levels,
+        alternatives(codec, session, position, levels),
+        session.tokens.codebook_size,
+        _words(picker.LABELS, lang),
+        bool(session.edited),
+    )
+
+
+def alternatives(codec: Any, session: TextSession, position: int, levels: int) -> list[list[tuple[int, str]]]:
+    """For each level in use: the nearest other codes, and what this position would say with them."""
+    tokens, step = session.tokens, stride(session)
+    start = max(0, position - CONTEXT)
+    codes = tokens.codes[:, start : position + CONTEXT + 1]
+    size = min(codes.shape[1] * step, tokens.meta["bytes"] - start * step)
+    local = replace(tokens, codes=codes, meta={**tokens.meta, "bytes": size})
+    rows = []
+    for level in range(levels):
+        code = int(tokens.codes[level, position])
+        book = codec.codebook(level)
+        nearest = (book - book[code]).square().sum(-1).argsort().tolist()
+        row = []
+        for other in [c for c in nearest if c != code][:NEIGHBOURS]:
+            changed = decoded_bytes(codec, local.with_code(level, (position - start,), other), levels)
+            row.append((other, _at(spans(changed, step), position - start)))
+        rows.append(row)
+    return rows
+
+
+def tiles_html(session: TextSession, data: bytes, tokens: Any, lang: str) -> str:
+    """Number tiles: characters, bytes, rate, accuracy, exactness, perplexity; `tokens` have the levels shown."""
+    text = (data if session.original is None else session.original).decode("utf-8", errors="replace")
+    size = session.tokens.meta["bytes"]
+    count = max(1, len(text))
+    note = tr("text.bpc_file" if session.lossless is not None else "text.bpc_note", lang, raw=8 * size / count)
+    figures = [
+        (tr("text.characters", lang), f"{len(text):,}"),
+        (tr("text.size", lang), f"{size:,}", tr("text.size_note", lang)),
+        (tr("text.bpc", lang), f"{_bits(session, tokens) / count:.2f}", note),
+        *_accuracy(session, data, lang),
+    ]
+    for level, value in enumerate(tokens.perplexity()[-1:], start=tokens.levels):
+        note = tr("text.perplexity_note", lang, level=level)
+        figures.append((tr("text.perplexity", lang), f"{value:.0f}", note))
+    return tiles(figures)
+
+
+def bars_html(session: TextSession, data: bytes, tokens: Any, lang: str) -> str:
+    """Sizes of the same text: as it is, through gzip, zstd and brotli, as codes, and as a lossless file."""
+    raw = data if session.original is None else session.original
+    if session.original is None:
+        note = ""
+    elif data == raw:
+        note = tr("text.bars_exact", lang)
+    else:
+        note = tr("text.bars_lossy", lang, percent=100 * metrics.byte_accuracy(raw, data))
+    levels = tokens.levels
+    own = tr("text.bars_ours_one" if levels == 1 else "text.bars_ours", lang, levels=levels)
+    bars = [compare.Bar(tr("text.bars_raw", lang), len(raw))]
+    sizes = _compressed(raw)
+    for name in COMPRESSORS:
+        bars.append(compare.Bar(name, sizes.get(name), "" if name in sizes else tr("text.bars_missing", lang)))
+    bars.append(compare.Bar(own, tokens.payload_bits // 8, note, ours=True))
+    if session.lossless is not None:
+        size = len(session.lossless.to_bytes())
+        bars.append(compare.Bar(tr("text.bars_lossless", lang), size, tr("text.bars_exact", lang), ours=True))
+    return compare.bar_chart(bars, tr("text.bars", lang), tr("text.bars_unit", lang), tr("text.bars_note", lang))
+
+
+def maths(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str) -> str:
+    """The fold-out: residual vector quantisation with the numbers of this text."""
+    tokens, levels = session.tokens, shown.levels
+    size, positions, K = tokens.meta["bytes"], tokens.positions[0], tokens.codebook_size
+    text = (data if session.original is None else session.original).decode("utf-8", errors="replace")
+    first = spans(data, stride(session))[0]
+    codes = tokens.codes[:, 0].tolist()
+    bits = shown.payload_bits
+    return tr(
+        "text.maths",
+        lang,
+        characters=len(text),
+        bytes=size,
+        stride=stride(session),
+        positions=positions,
+        dim=codec.codebook(0).shape[-1],
+        levels=levels,
+        total_levels=tokens.levels,
+        K=K,
+        beam=beam_note(codec, lang),
+        encoder=_encoder(codec, lang),
+        own=tr("text.maths_own", lang) if codec.tokenizer.config.code_embeddings else "",
+        bits_per_code=tokens.code_bits,
+        plain=positions * levels * tokens.code_bits,
+        bits=round(bits),
+        bpc=bits / max(1, len(text)),
+        possible=f"{K}^{{{levels}}}",
+        span=first.label.replace("$", "").replace("`", ""),
+        raw=first.raw,
+        codes=", ".join(str(code) for code in codes[:levels]),
+        terms=_terms(codec, codes[:levels]),
+        perplexity=", ".join(f"{p:.0f}" for p in shown.perplexity()),
+    )
+
+
+def _encoder(codec: Any, lang: str) -> str:
+    """What is peculiar about the encoder."""
+    if not codec.tokenizer.spells:
+        return ""
+    fallback = codec.tokenizer.fallback
+    more = "" if fallback is None else tr("text.maths_fallback", lang, count=int(fallback.taken.sum()))
+    return tr("text.maths_spells", lang, stride=codec.tokenizer.stride) + more
+
+
+def _terms(codec: Any, codes: list[int]) -> str:
+    """What the decoder gets for the codes of one position, as a formula."""
+    fallback = codec.tokenizer.fallback
+    if fallback is None or not fallback.taken[codes[0]]:
+        return " + ".join(f"e^{{({i + 1})}}_{{{code}}}" for i, code in enumerate(codes))
+    return rf"\left({', '.join(_vector(low, high) for low, high in fallback.ranges(codes))}\right)"
+
+
+def _vector(low: int, high: int) -> str:
+    """A byte's vector, or the mean of those from ``low`` to ``high``."""
+    return rf"v_{{\mathrm{{{low:02X}}}}}" if low == high else rf"\bar v_{{\mathrm{{{low:02X}-{high:02X}}}}}"
+
+
+def _accuracy(session: TextSession, data: bytes, lang: str) -> list[tuple[str, str] | tuple[str, str, str]]:
+    names = tr("text.accuracy", lang), tr("text.exactly", lang)
+    if session.original is None:
+        return [(name, "–", tr("text.no_original", lang)) for name in names]
+    if session.lossless is not None:
+        data = session.original
+    total = len(session.original)
+    share = metrics.byte_accuracy(session.original, data)
+    # Rounding must not turn "almost" into "all".
+    shown = "100 %" if share == 1 else f"{min(100 * share, 99.99):.2f} %"
+    note = tr("text.accuracy_note", lang, right=round(share * total), total=total)
+    return [(names[0], shown, note), (names[1], tr("text.yes" if share == 1 else "text.no", lang))]
+
+
+def _bits(session: TextSession, tokens: Any) -> int:
+    """Bits of what the page saves: the codes, or the whole lossless file."""
+    return tokens.payload_bits if session.lossless is None else 8 * len(session.lossless.to_bytes())
+
+
+@lru_cache(maxsize=32)  # moving the levels slider must not compress the same text again
+def _compressed(raw: bytes) -> dict[str, int]:
+    """Bytes of a text through each compressor that is installed."""
+    points = classical.text_points(raw.decode("utf-8", errors="replace"))
+    return {point.codec: point.bytes for point in points if point.bytes is not None}
+
+
+def _at(row: list[Span], index: int) -> str:
+    return row[index].label if index < len(row) else ""
+
+
+def _words(names: tuple[str, ...], lang: str) -> dict[str, str]:
+    return {name: tr(f"text.{name}", lang) for name in names}
