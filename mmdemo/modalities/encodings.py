@@ -67,20 +67,29 @@ def detect(data: bytes) -> tuple[str, str]:
             return encoding, "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
     text = data.decode("utf-8", errors="replace")
     bad = text.count("\ufffd") - data.count("\ufffd".encode())
-    wide = _is_wide(data, valid=bad == 0)
+    if _may_be_wide(data, valid=bad == 0) and (found := _likeliest(data, WIDE)):
+        return found
     # Letters over ASCII that are right in UTF-8 are no accident: then what is not is damage.
-    if not wide and bad <= sum(c > "\x7f" for c in text) // 4:
+    if bad <= sum(c > "\x7f" for c in text) // 4:
         return "utf-8", "UTF-8"
-    names = WIDE if wide else COMMON
-    best = from_bytes(data, cp_isolation=list(names), enable_fallback=False).best()
-    if best is not None and (best.encoding not in LATIN or _in_words(str(best))):
-        if best.encoding == "cp1250" and str(best) == data.decode("cp1252", errors="replace"):
-            return "cp1252", COMMON["cp1252"]  # the letters that both have
-        return codecs.lookup(best.encoding).name, names.get(best.encoding, best.encoding)
+    if found := _likeliest(data, COMMON):
+        return found
     # A few accents in a short text are not enough to tell; most such files are of western Europe.
-    if not wide and _in_words(data.decode("latin-1")):
-        return "cp1252", COMMON["cp1252"]
-    return "utf-8", "UTF-8"
+    return ("cp1252", COMMON["cp1252"]) if _in_words(data.decode("latin-1")) else ("utf-8", "UTF-8")
+
+
+def _likeliest(data: bytes, names: dict[str, str]) -> tuple[str, str] | None:
+    order = list(names)
+    found = list(from_bytes(data, cp_isolation=order, enable_fallback=False))  # the best first
+    if not found:
+        return None
+    first = (found[0].chaos, found[0].coherence)
+    best = min((m for m in found if (m.chaos, m.coherence) == first), key=lambda m: order.index(m.encoding))
+    if best.encoding in LATIN and not _in_words(str(best)):
+        return None
+    if best.encoding == "cp1250" and str(best) == data.decode("cp1252", errors="replace"):
+        return "cp1252", names["cp1252"]  # the letters that both have
+    return codecs.lookup(best.encoding).name, names[best.encoding]
 
 
 def _in_words(text: str) -> bool:
@@ -89,9 +98,12 @@ def _in_words(text: str) -> bool:
     return 2 * len(re.findall(r"(?<=[A-Za-z])[^\x00-\x9f]|[^\x00-\x9f](?=[A-Za-z])", text)) >= high > 0
 
 
-def _is_wide(data: bytes, valid: bool) -> bool:
-    """Whether bytes look like UTF-16: hardly any other text has NULs, and its letters of English have one each."""
+def _may_be_wide(data: bytes, valid: bool) -> bool:
+    """Whether bytes may be UTF-16: hardly any other text has NULs.
+
+    Where they are UTF-8 as well, only if most letters have a NUL, as English ones have, or there are control bytes.
+    """
     if len(data) % 2 or b"\0" not in data:
         return False
-    nuls = max(data[0::2].count(0), data[1::2].count(0))
-    return nuls > len(data) // 2 * (0.7 if valid else 0.05)
+    letters = max(data[0::2].count(0), data[1::2].count(0)) > 0.7 * len(data) / 2
+    return not valid or letters or re.search(rb"[\x01-\x06\x0e-\x1a]", data) is not None

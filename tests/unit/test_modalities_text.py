@@ -212,3 +212,71 @@ def test_no_suffix_belongs_to_two_modalities():
 
 def test_input_errors_are_value_errors():
     assert issubclass(InputError, MmdemoError) and issubclass(InputError, ValueError)
+
+
+# ---- encodings
+
+LETTERS = {
+    "gb18030": "这是一封信。今天天气很好，我们去公园散步。",
+    "big5": "這是一封信。今天天氣很好，我們去公園散步。",
+    "cp932": "これは手紙です。今日は天気がいいので、公園へ散歩に行きました。",
+    "cp949": "이것은 편지입니다. 오늘은 날씨가 좋아서 공원에 산책하러 갔습니다.",
+    "cp1252": "Le café était fermé, où êtes-vous allés à Noël ?",
+    "cp1250": "Zażółć gęślą jaźń, proszę bardzo.",
+    "cp1251": "Это письмо. Сегодня хорошая погода, и мы пошли в парк.",
+    "koi8_r": "Это письмо. Сегодня хорошая погода, и мы пошли в парк. Там было очень много людей.",
+    "utf-16-le": "A letter.\r\nГрафик 大小",
+    "utf-16-be": "A letter.\r\nГрафик 大小",
+}
+
+
+@pytest.mark.parametrize("encoding", LETTERS)
+def test_the_encoding_of_a_file_is_found_and_said(tmp_path, encoding):
+    path = tmp_path / "a.txt"
+    path.write_bytes(LETTERS[encoding].encode(encoding))
+    for source in (path, io.BytesIO(path.read_bytes())):
+        item = text.load(source)
+        assert text.restore(item.tensor, item.meta) == LETTERS[encoding] and item.raw == path.read_bytes()
+        assert len(item.notes) == 1 and item.notes[0].startswith("Not UTF-8: read as ")
+    assert guess(path) == "text"
+
+
+def test_an_encoding_may_be_named(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("café".encode("cp437"))
+    item = text.load(path, "cp437")
+    assert text.restore(item.tensor) == "café" and item.notes == () and item.meta["encoding"] == "cp437"
+    assert text.restore(text.load(path.read_bytes(), "cp437").tensor) == "café"
+    assert "Not valid UTF-8" in text.load(path, "utf-8").notes[0]
+    for name in ("rot13", "zip", "idna", "nosuch", "", "a\0b"):
+        with pytest.raises(InputError, match="no text encoding"):
+            text.load(path, name)
+
+
+@pytest.mark.parametrize("data", [b"abc \xff def", "naïve Ünïcödé\xff".encode()[:-2] + b"\xff", bytes(range(256))])
+def test_damage_is_not_taken_for_an_encoding(tmp_path, data):
+    path = tmp_path / "a.txt"
+    path.write_bytes(data)
+    item = text.load(path)
+    assert text.restore(item.tensor) == data.decode("utf-8", "replace") and "Not valid UTF-8" in item.notes[0]
+    assert item.raw == data
+
+
+def test_plain_utf8_needs_no_second_copy(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("Größe 大小\r\n".encode())
+    item = text.load(path)
+    assert item.raw == b"" and item.meta == {"bytes": 16} and item.notes == ()
+
+
+def test_a_string_is_never_a_file_but_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("letter.txt").write_text("Dear reader")
+    with pytest.warns(UserWarning, match="give a Path"):
+        assert text.restore(text.load("letter.txt").tensor) == "letter.txt"
+    assert text.restore(text.load(Path("letter.txt")).tensor) == "Dear reader"
+    assert text.restore(text.load("absent.txt").tensor) == "absent.txt"
+
+
+def test_bytes_are_saved_as_they_are(tmp_path):
+    assert text.save(b"\xff\r\n", tmp_path / "a.csv").read_bytes() == b"\xff\r\n"
