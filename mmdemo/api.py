@@ -19,7 +19,8 @@ from .modalities.base import Item
 from .tokens import Tokens
 
 if TYPE_CHECKING:
-    from .diffusion.joint import JointDiffusion, Step
+    from .diffusion.joint import JointDiffusion
+    from .diffusion.step import SamplingStep
 
 
 @dataclass
@@ -70,7 +71,9 @@ def figures(modality: str, x: Tensor, y: Tensor, tokens: Tokens) -> dict[str, An
     return {**shared, "byte_accuracy": accuracy, "exact": bool(np.array_equal(x.numpy(), y.numpy()))}
 
 
-def generate(model: str | JointDiffusion, given: dict[str, Any] | None = None, **settings: Any) -> Iterator[Step]:
+def generate(
+    model: str | JointDiffusion, given: dict[str, Any] | None = None, **settings: Any
+) -> Iterator[SamplingStep]:
     """Sample from a diffusion model: `JointDiffusion.sample` by name.
 
     ``for step in mmdemo.generate("digits", {"text": "seven"}, want=("image",), n=4): ...``

@@ -13,8 +13,8 @@ from .loading import load
 
 if TYPE_CHECKING:
     from .diffusion.joint import JointDiffusion
-    from .diffusion.number import NumberStep
-    from .diffusion.step import Step
+    from .diffusion.step import SamplingStep
+    from .digits.number import NumberStep
 
 SUFFIX = {"image": ".png", "audio": ".wav", "text": ".txt"}
 
@@ -49,12 +49,12 @@ def generate_number_files(
     """A number of up to 8 digits as one strip picture and one recording a sample; files as `generate_files` has them.
 
     Args:
-        want: "image", "audio" or both (None: both). settings: of `diffusion.number.sample_number`.
+        want: "image", "audio" or both (None: both). settings: of `digits.number.sample_number`.
 
     Returns:
         {"model", "number", "settings", "items": [{"sample", "modality", "output"}]}
     """
-    from .diffusion.number import sample_number
+    from .digits.number import sample_number
 
     model = _joint(name, device)
     step = deque(sample_number(model, number, want or ("image", "audio"), **settings), maxlen=1)[0]
@@ -70,7 +70,9 @@ def _joint(name: str, device: str) -> JointDiffusion:
     return model
 
 
-def _write(model: JointDiffusion, step: Step | NumberStep, folder: Path, asked: dict[str, Any]) -> dict[str, Any]:
+def _write(
+    model: JointDiffusion, step: SamplingStep | NumberStep, folder: Path, asked: dict[str, Any]
+) -> dict[str, Any]:
     """The last step's samples as files, with what was asked for beside them in settings.json."""
     folder.mkdir(parents=True, exist_ok=True)
     items = []

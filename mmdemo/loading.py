@@ -29,5 +29,5 @@ def load(name: str | Path, device: str | torch.device = "auto") -> Any:
     if kind == "joint":
         from .diffusion.joint import JointDiffusion
 
-        return JointDiffusion(folder, device)
+        return JointDiffusion.from_folder(folder, device)
     raise InputError(f"The checkpoint {folder.name!r} is a {kind}; load a tokenizer or a diffusion model.")

@@ -15,12 +15,19 @@ from mmdemo.codec import Codec
 from mmdemo.config import to_dict
 from mmdemo.diffusion.dit import DiT, DiTConfig, Stream
 from mmdemo.diffusion.joint import JointDiffusion
-from mmdemo.diffusion.latents import Latents
+from mmdemo.diffusion.latents import LatentNormalizer
 from mmdemo.ui import app
 from mmdemo.ui.shared.state import Context
 
 SPEAKERS = ["ann", "ben"]
 SHAPES = {"image": [4, 4], "audio": [40], "text": [4]}
+INTERFACE = {
+    "streams": {"image": {"frame": "digit_picture"}, "audio": {"frame": "spoken_word"}},
+    "style": "speaker",
+    "anchor": "text",
+    "form": "digits",
+    "figures": "digits",
+}
 
 
 def random_joint(folder: Path, width: int = 32, depth: int = 1) -> Path:
@@ -39,10 +46,11 @@ def random_joint(folder: Path, width: int = 32, depth: int = 1) -> Path:
         "kind": "joint",
         "name": folder.name,
         "process": "flow",
+        "interface": INTERFACE,
         "model": to_dict(network.config),
         "tokenizers": {k: {"name": k, "fingerprint": codec.fingerprint} for k, codec in codecs.items()},
     }
-    holder = torch.nn.ModuleDict({"network": network, "latents": Latents(streams)})
+    holder = torch.nn.ModuleDict({"network": network, "latents": LatentNormalizer(streams)})
     checkpoints.save(folder, holder, config)
     return folder
 
@@ -52,7 +60,7 @@ class RandomContext(Context):
 
     def __init__(self, folder: Path) -> None:
         super().__init__("cpu")
-        self.random = JointDiffusion(random_joint(folder), "cpu")
+        self.random = JointDiffusion.from_folder(random_joint(folder), "cpu")
 
     def joint(self, name: str = "digits") -> Any:
         return self.random

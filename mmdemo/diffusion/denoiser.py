@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .dit import DiT, Stream
-from .editing import Held
+from .editing import EditSource
 from .schedule import Process
 
 
@@ -47,7 +47,7 @@ class JointDenoiser:
     pack: Packer
     guidance: float
     style: Tensor
-    held: Mapping[str, Held] = field(default_factory=dict)
+    held: Mapping[str, EditSource] = field(default_factory=dict)
     aside: tuple[str, ...] = ()
     calls: int = 0
     seen: dict[str, Tensor] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class JointDenoiser:
         streams = {s.name: s for s in self.network.config.streams}
         self.whole = {k: self._kept_tokens(streams[k], h) for k, h in self.held.items() if k in self.pack.shapes}
 
-    def _kept_tokens(self, stream: Stream, held: Held) -> Tensor:
+    def _kept_tokens(self, stream: Stream, held: EditSource) -> Tensor:
         """(tokens,) bool, True where all positions of a token are kept."""
         mask = torch.zeros(tuple(stream.shape), dtype=torch.bool) if held.mask is None else held.mask
         return mask.reshape(-1, stream.patch).all(1).to(self.style.device)

@@ -10,7 +10,7 @@ from .dit import Stream
 FLOOR = 0.2  # least standard deviation of a channel, relative to the mean of all
 
 
-class Latents(nn.Module):
+class LatentNormalizer(nn.Module):
     """Mean and standard deviation per stream and channel, stored with the weights."""
 
     def __init__(self, streams: list[Stream]) -> None:
@@ -22,26 +22,26 @@ class Latents(nn.Module):
             self.add_module(s.name, part)
 
     @torch.no_grad()
-    def measure(self, name: str, z: Tensor, size: float = 1.0) -> None:
+    def measure(self, name: str, z: Tensor, std: float = 1.0) -> None:
         """Set a stream's scale from latents (N, D, *shape).
 
         Args:
-            size: standard deviation that they are to have. The more channels say the same, the more noise it takes to
+            std: standard deviation that they are to have. The more channels say the same, the more noise it takes to
                 hide it (Hoogeboom et al. 2023, "simple diffusion"): below 1, such a stream settles with the others.
         """
         flat = z.float().transpose(0, 1).flatten(1)  # (D, N * positions)
-        part, std = getattr(self, name), flat.std(1)
+        part, spread = getattr(self, name), flat.std(1)
         part.mean.copy_(flat.mean(1))
         # A channel that hardly moves in training must not explode when it does for a visitor.
-        part.std.copy_(std.clamp(min=max(1e-4, FLOOR * float(std.mean()))) / size)
+        part.std.copy_(spread.clamp(min=max(1e-4, FLOOR * float(spread.mean()))) / std)
 
-    def normalise(self, name: str, z: Tensor) -> Tensor:
+    def normalize(self, name: str, z: Tensor) -> Tensor:
         """Tokenizer latent (B, D, *shape) -> unit variance."""
         mean, std = self._scale(name, z)
         return (z - mean) / std
 
     def restore(self, name: str, z: Tensor) -> Tensor:
-        """The reverse of `normalise`."""
+        """The reverse of `normalize`."""
         mean, std = self._scale(name, z)
         return z * std + mean
 

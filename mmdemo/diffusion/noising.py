@@ -31,7 +31,7 @@ def noised_text(
         InputError: the text cannot be read as text.
     """
     codec = model.codecs["text"]
-    clean = model.latents.normalise("text", codec.latent(codec.encode(text)))  # (1, D, positions)
+    clean = model.latents.normalize("text", codec.latent(codec.encode(text)))  # (1, D, positions)
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed)).to(clean)
     when = torch.tensor(list(ts), device=clean.device)[:, None, None]  # (times, 1, 1)
     z = model.latents.restore("text", process.noise(clean, noise, when))  # (times, D, positions)

@@ -7,7 +7,7 @@ import hashlib
 import torch
 
 
-def generator(seed: int, sample: int = 0, block: int = 0, purpose: str = "start") -> torch.Generator:
+def sample_generator(seed: int, sample: int = 0, block: int = 0, purpose: str = "start") -> torch.Generator:
     """A CPU generator of its own for each sample, block of a longer output and purpose.
 
     PyTorch's CPU generator looks at the lowest 32 bits of its seed only, so the parts are hashed into those: put

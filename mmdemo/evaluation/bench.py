@@ -17,7 +17,7 @@ from .. import checkpoints
 from ..codec import Codec
 from ..diffusion.joint import JointDiffusion
 from ..diffusion.previews import SHARE, Pace
-from ..diffusion.step import Step
+from ..diffusion.step import SamplingStep
 from ..errors import InputError
 from ..metrics import Figure
 
@@ -95,7 +95,7 @@ def _joint(model: JointDiffusion) -> list[dict[str, Any]]:
             pace.show(partial(show, step))
         return added / (pace.sampling + pace.spent - added), before
 
-    def show(step: Step) -> None:
+    def show(step: SamplingStep) -> None:
         step.code_distance, step.preview("image"), step.preview("audio")  # what the page shows of a step
 
     def first() -> None:

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..digits.classifier import mel_bands
 from ..tokenizers.kmeans import nearest
-from .judges import mel_bands
 
 CLOSE = 0.01  # share of real test samples that counts as "close to the training set"
 

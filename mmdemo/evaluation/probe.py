@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..codec import Codec
-from ..digits import WORDS
+from ..digits.words import WORDS
 from ..metrics import Figure
 from ..training import data
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import checkpoints
 from ..errors import InputError
 from ..metrics import Figure
+from ..registry import Registry
 
+if TYPE_CHECKING:
+    from ..diffusion.joint import JointDiffusion
+
+# What measures a joint model (`JointInterface.figures`): f(model, data_dir, limit, group) -> figures.
+REPORTS = Registry("report", {"digits": "mmdemo.evaluation.digits_report:evaluate_group"})
 START, END = "<!-- figures -->", "<!-- /figures -->"
 
 
@@ -39,10 +45,8 @@ def evaluate(
         model = load(folder, device)
         figures, mark = evaluate_tokenizer(model, data_dir, limit), model.fingerprint
     elif kind == "joint":
-        from .joint_report import evaluate_group
-
         model = load(folder, device)
-        figures, mark = evaluate_group(model, data_dir, limit, group), checkpoints.fingerprint(model.network)
+        figures, mark = _joint(model, data_dir, limit, group), checkpoints.fingerprint(model.network)
     elif kind == "judge":
         figures, mark = _judge(folder, data_dir, limit)
     elif kind == "prior":
@@ -52,9 +56,16 @@ def evaluate(
     return {"model": config["name"], "checkpoint": mark, "figures": [f.as_dict() for f in figures]}
 
 
+def _joint(model: JointDiffusion, data_dir: Path, limit: int | None, group: str) -> list[Figure]:
+    """The figures that a model's interface names; of a model that names none, its size."""
+    if not model.interface.figures:
+        return [Figure("parameters", sum(p.numel() for p in model.network.parameters()))]
+    return REPORTS[model.interface.figures](model, data_dir, limit, group)
+
+
 def _judge(folder: Path, data_dir: Path, limit: int | None) -> tuple[list[Figure], str]:
+    from ..digits.classifier import load_judge
     from ..training.judge_task import real_digits
-    from .judges import load_judge
 
     judge = load_judge(folder)
     x, y = real_digits(judge.config.modality, data_dir, train=False)

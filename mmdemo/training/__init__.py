@@ -30,7 +30,7 @@ def make_task(recipe: Recipe, data_dir: Path, device: str = "auto") -> Task:
     if recipe.task == "joint":
         from .joint_task import JointTask
 
-        return JointTask(recipe, where, data_dir)
+        return JointTask.from_recipe(recipe, where, data_dir)
     if recipe.task == "judge":
         from .judge_task import JudgeTask
 

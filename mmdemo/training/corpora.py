@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..digits import WORDS
+from ..digits.words import WORDS
 from . import packages
 from .data import need
 

@@ -1,8 +1,11 @@
-"""The joint diffusion transformer's batches (latents of digits: drawn, spoken, written) and loss."""
+"""A joint diffusion transformer's batches (latents of paired data, a time per stream) and loss."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,159 +14,224 @@ from torch import Tensor, nn
 from .. import checkpoints
 from ..codec import Codec
 from ..config import from_dict, to_dict
-from ..diffusion import inputs
-from ..diffusion.dit import DiT, DiTConfig, Stream
-from ..diffusion.latents import Latents
+from ..datasets.encoders import Encoders, cache_folder
+from ..datasets.paired import UNKNOWN, Mixture, PairedDataset, SetConfig, load_set
+from ..diffusion.conditions import ConditionEncoder
+from ..diffusion.dit import DiT, DiTConfig
+from ..diffusion.interface import JointInterface
+from ..diffusion.latents import LatentNormalizer
 from ..diffusion.schedule import Process
-from ..digits import WORDS
-from . import data
+from ..errors import InputError
 from .loop import Task
 from .recipe import Recipe
 
-SHIFTS = (0, 80, 160, 240)  # samples of silence before a word, so that frames fall differently on it
+UNIFORM = 0.3  # share of times drawn uniformly: the ends need visits too
+VALIDATION_BATCHES = 8
+
+
+@dataclass
+class JointData:
+    """What a joint model is trained on: the table ``[data]`` of its recipe."""
+
+    tokenizers: dict[str, str] = field(default_factory=dict)  # stream -> checkpoint of its tokenizer
+    sets: list[SetConfig] = field(default_factory=list)
+    conditions: dict[str, str] = field(default_factory=dict)  # condition -> checkpoint with its encoder's weights
+    cache: bool = False  # keep encoded items between runs (`datasets.encoders.cache_folder`)
+
+    def __post_init__(self) -> None:
+        self.sets = [from_dict(SetConfig, dict(s)) if isinstance(s, Mapping) else s for s in self.sets]
+
+
+@dataclass
+class JointLoss:
+    """How times and conditions are drawn: the table ``[loss]`` of a joint model's recipe. Shares are of all rows.
+
+    Conditional sampling visits corners of the cube of times: a stream is given (t = 0), or absent (t = 1, pure noise).
+    Neither counts in the loss. A row always has at least one stream that does.
+    """
+
+    process: str = "flow"
+    p_shared_t: float = 0.2  # all streams at one time
+    p_condition: float = 0.55  # else: one stream given
+    p_drop_other: float = 0.45  # and of the others, one absent
+    p_second_condition: float = 0.1  # or one given as well
+    p_uncond: float = 0.2  # none given: one absent
+    p_drop_style: float = 0.5
+    p_drop_vector: float = 0.1  # each vector condition by itself
+    p_drop_all: float = 0.0  # no stream, vector or style given: what classifier-free guidance leads away from
+    condition_weights: dict[str, float] = field(default_factory=dict)  # how often each stream is the one given
+    # Mean of the logit of t. Above 0 a stream's times move towards noise. A word is one of few: only near t = 1 is it
+    # not yet plain from its own noisy latent, so that what else is given has to be read.
+    logit_mean: dict[str, float] = field(default_factory=dict)
+    latent_std: dict[str, float] = field(default_factory=dict)  # see `LatentNormalizer.measure`
+    aux: dict[str, float] = field(default_factory=dict)  # label of the data -> weight of its auxiliary loss
 
 
 class JointTask(Task):
-    """Same-digit triples of picture, recording and word; each stream at its own time step.
+    """Rows of a paired data set; each stream at its own time step."""
 
-    Pairs are drawn by label, so the three sets need not be paired and each combines freely.
-    """
+    # The scales of the tokenizers at hand, and the conditions the data was encoded with: not those of a warm start.
+    measured = ("latents", "conditions")
 
-    measured = ("latents",)  # the scales of the tokenizers at hand; those of a checkpoint may be of earlier ones
-
-    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        device: torch.device,
+        train: PairedDataset,
+        validation: PairedDataset | None = None,
+        tokenizers: Mapping[str, Mapping[str, str]] | None = None,
+        conditions: Mapping[str, ConditionEncoder] | None = None,
+    ) -> None:
+        """
+        Args:
+            train, validation: data, encoded by these tokenizers and condition encoders.
+            tokenizers: of each stream, {"name", "fingerprint"}, for the checkpoint.
+        """
         self.recipe, self.device = recipe, device
-        self.codecs = {k: Codec(checkpoints.find(v), device) for k, v in recipe.data["tokenizers"].items()}
-        self.process = Process(str(recipe.loss.get("process", "flow")))
-        self.settings = {
-            name: float(recipe.loss.get(name, usual))
-            for name, usual in (
-                ("tied", 0.2),  # all streams at one time
-                ("clean", 0.55),  # else: one given
-                ("absent_beside", 0.45),  # and of the others, one not given
-                ("clean_too", 0.1),  # or one given as well
-                ("absent", 0.2),  # none given: one not given
-                ("style_dropout", 0.5),
-                ("reading", 0.0),  # weight of the loss of the digit read from each stream's tokens
-            )
-        }
+        self.train, self.validation = train, validation
+        self.tokenizers = {k: dict(v) for k, v in (tokenizers or {}).items()}
+        self.settings = from_dict(JointLoss, recipe.loss)
+        self.interface = from_dict(JointInterface, recipe.interface)
+        self.process = Process(self.settings.process)
         torch.manual_seed(recipe.seed)
         config = from_dict(DiTConfig, recipe.model)
-        self.network, self.latents = DiT(config), Latents(config.streams)
-        self.readers = nn.ModuleList(
-            [nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, 10)) for _ in config.streams]
+        self.network, self.latents = DiT(config), LatentNormalizer(config.streams)
+        self.aux_heads = nn.ModuleDict(
+            {name: _readers(config, train.classes[name]) for name, weight in self.settings.aux.items() if weight}
         )
-        self.model = nn.ModuleDict({"network": self.network, "latents": self.latents, "readers": self.readers})
-        self.model.to(device)
+        encoders = {k: e for k, e in (conditions or {}).items() if isinstance(e, nn.Module)}
+        self.conditions = nn.ModuleDict(encoders).requires_grad_(False)
+        self.model = nn.ModuleDict({**self._exported_parts(), "aux_heads": self.aux_heads}).to(device)
         self.streams = config.streams
-        shift = recipe.loss.get("shift", {})
-        self.shift = torch.tensor([float(shift.get(s.name, 0.0)) for s in self.streams])
-        self.slanted: list[Tensor] = []  # the pictures drawn otherwise, (N, D, *shape) each
-        given = recipe.loss.get("given", {})
-        self.given = torch.tensor([float(given.get(s.name, 1.0)) for s in self.streams])
-        self._load(data_dir, int(recipe.data.get("pictures", 60_000)), int(recipe.data.get("slanted", 0)))
+        self.logit_mean = torch.tensor([self.settings.logit_mean.get(s.name, 0.0) for s in self.streams])
+        self.weights = torch.tensor([self.settings.condition_weights.get(s.name, 1.0) for s in self.streams])
+        for s in self.streams:
+            z = train.latents(s.name)
+            if z is None:
+                raise InputError(f"The data of the recipe {recipe.name!r} has no column for the stream {s.name!r}.")
+            self.latents.measure(s.name, z.to(device), self.settings.latent_std.get(s.name, 1.0))
 
-    # ------------------------------------------------------------------------------ data
-
-    def _load(self, data_dir: Path, pictures: int, slanted: int) -> None:
-        digits, labels = data.mnist(data_dir, train=True)
-        digits, labels = digits[:pictures], labels[:pictures]
-        colour = digits[:, None].expand(-1, 3, -1, -1)
-        self.store = {"image": (self._encode("image", colour), labels)}
-        files = data.fsdd_files(data_dir, train=True)
-        spoken, speakers = data.fsdd_labels(files)
-        length = self._stream("audio").shape[0] * self.codecs["audio"].tokenizer.stride
-        clips = [inputs.frame_sound(c, length) for c in data.clips(files)]
-        shifted = torch.stack([F.pad(c, (s, 0))[:length] for s in SHIFTS for c in clips])
-        self.store["audio"] = (self._encode("audio", shifted), torch.tensor(spoken * len(SHIFTS)))
-        names = list(self.network.config.styles)
-        self.speaker = torch.tensor([names.index(s) for s in speakers] * len(SHIFTS))
-        words = [(w, d) for d, forms in enumerate(WORDS) for w in forms]
-        size = self._stream("text").shape[0] * self.codecs["text"].tokenizer.stride
-        texts = torch.stack(
-            [inputs.frame_text(torch.tensor(list(w.encode()), dtype=torch.uint8), size) for w, _ in words]
+    @classmethod
+    def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> JointTask:
+        """With the recipe's tokenizers and data. Raises InputError for what is missing or not known."""
+        try:
+            wanted = from_dict(JointData, recipe.data)
+            config = from_dict(DiTConfig, recipe.model)
+            interface = from_dict(JointInterface, recipe.interface)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"The recipe {recipe.name!r} cannot be used: {error}") from error
+        codecs = {k: Codec(checkpoints.find(v), device) for k, v in wanted.tokenizers.items()}
+        missing = [s.name for s in config.streams if s.name not in codecs]
+        if missing or not wanted.sets:
+            lack = f"a tokenizer for the stream {missing[0]!r}" if missing else "any data set"
+            raise InputError(f"The recipe {recipe.name!r} does not name {lack}.")
+        conditions = interface.condition_encoders()
+        for name, folder in wanted.conditions.items():
+            encoder = conditions[name]
+            if isinstance(encoder, nn.Module):
+                checkpoints.load_into(encoder, checkpoints.find(folder)).eval()
+        encoders = Encoders(
+            codecs,
+            {
+                s.name: interface.frame(s, codecs[s.name].modality, codecs[s.name].tokenizer.stride)
+                for s in config.streams
+            },
+            conditions,
+            config.styles,
+            recipe.seed,
+            cache_folder() if wanted.cache else None,
         )
-        self.store["text"] = (self._encode("text", texts), torch.tensor([d for _, d in words]))
-        for name, (z, _) in self.store.items():
-            self.latents.cpu().measure(name, z, float(self.recipe.loss.get("signal", {}).get(name, 1.0)))
-            self.store[name] = (self.latents.normalise(name, z), self.store[name][1])
-        generator = torch.Generator().manual_seed(self.recipe.seed)
-        for _ in range(slanted):
-            z = self._encode("image", data.slanted(digits, generator)[:, None].expand(-1, 3, -1, -1))
-            self.slanted.append(self.latents.normalise("image", z).half())  # there are many, and each is a condition
-        self.latents.to(self.device)
-        self.by_digit = {k: [(y == d).nonzero()[:, 0] for d in range(10)] for k, (_, y) in self.store.items()}
+        shares = [s.share for s in wanted.sets]
+        train, validation = (
+            Mixture([load_set(s, encoders, data_dir, split) for s in wanted.sets], shares)
+            for split in ("train", "validation")
+        )
+        tokenizers = {k: {"name": c.name, "fingerprint": c.fingerprint} for k, c in codecs.items()}
+        return cls(recipe, device, train, validation, tokenizers, conditions)
 
-    def _stream(self, name: str) -> Stream:
-        return next(s for s in self.streams if s.name == name)
-
-    @torch.inference_mode()
-    def _encode(self, name: str, batch: Tensor) -> Tensor:
-        """Canonical inputs -> latents (N, D, *shape): the sums of their codewords."""
-        tokenizer = self.codecs[name].tokenizer
-        parts = []
-        for chunk in batch.split(256):
-            chunk = chunk.float() / 255 if name == "image" else chunk
-            codes = tokenizer.encode(chunk.to(self.device))
-            parts.append(tokenizer.latent(codes).cpu())
-        return torch.cat(parts).clone()
-
-    def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
-        size = self.recipe.batch_size
-        digits = torch.randint(10, (size,), generator=generator)
-        out: dict[str, Tensor] = {"digit": digits, **self._times(size, generator)}
-        for name, (z, _) in self.store.items():
-            places = [self.by_digit[name][d] for d in digits.tolist()]
-            rows = torch.stack([p[torch.randint(len(p), (1,), generator=generator)][0] for p in places])
-            out[name] = z[rows]
-            if name == "image" and self.slanted:
-                self._slant(out[name], rows, out["t_image"] == 0, generator)
-            if name == "audio":
-                out["style"] = self.speaker[rows]
-        drop = torch.rand(size, generator=generator) < self.settings["style_dropout"]
-        out["style"] = torch.where(drop, torch.full_like(out["style"], self.network.any_style), out["style"])
-        out |= {f"eps_{s.name}": torch.randn(out[s.name].shape, generator=generator) for s in self.streams}
-        return out
-
-    def _slant(self, z: Tensor, rows: Tensor, given: Tensor, generator: torch.Generator) -> None:
-        """Give some of the given pictures slanted, in place: more hands to read, while what is made stays as it is."""
-        copies = torch.randint(len(self.slanted) + 1, (len(z),), generator=generator)
-        for i in (given & (copies > 0)).nonzero()[:, 0].tolist():
-            z[i] = self.slanted[copies[i] - 1][rows[i]].float()
-
-    def _times(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """A time per stream and sample: logit-normal, with the corners that conditional sampling visits.
-
-        "shift" moves a stream's times towards noise. A word is one of few: only near t = 1 is it not yet plain from its
-        own noisy latent, so that what else is given has to be read.
-
-        With the shares of the recipe all streams are tied to one time, or one is clean (t = 0, a condition; "given"
-        says how often which), and beside it another is clean too, pure noise (t = 1, "not given") or free. Clean and
-        noise streams do not count in the loss.
-        """
-        k = len(self.streams)
-        t = torch.sigmoid(torch.randn(size, k, generator=generator) + self.shift)
-        uniform = torch.rand(size, k, generator=generator)
-        t = torch.where(torch.rand(size, 1, generator=generator) < 0.3, uniform, t)  # the ends need visits too
-        draw = torch.rand(size, 3, generator=generator)
-        tied = draw[:, 0] < self.settings["tied"]
-        t = torch.where(tied[:, None], t[:, :1], t)
-        first = torch.multinomial(self.given.expand(size, -1), 1, generator=generator)[:, 0]
-        second = (first + 1 + torch.randint(k - 1, (size,), generator=generator)) % k  # another one
-        rows = torch.arange(size)
-        clean = ~tied & (draw[:, 1] < self.settings["clean"])
-        t[rows[clean], first[clean]] = 0.0
-        also = self.settings["clean_too"] * clean
-        absent = torch.where(clean, self.settings["absent_beside"], self.settings["absent"])
-        both = draw[:, 2] < also
-        noise = ~tied & ~both & (draw[:, 2] < absent + also)
-        t[rows[both], second[both]] = 0.0
-        t[rows[noise], second[noise]] = 1.0
-        return {f"t_{s.name}": t[:, i] for i, s in enumerate(self.streams)}
+    def _exported_parts(self) -> dict[str, nn.Module]:
+        return {"network": self.network, "latents": self.latents, "conditions": self.conditions}
 
     @property
     def exported(self) -> nn.Module:
-        return nn.ModuleDict({"network": self.network, "latents": self.latents})  # the readers only serve training
+        return nn.ModuleDict(self._exported_parts())  # the auxiliary heads only serve training
+
+    # ------------------------------------------------------------------------------ batches
+
+    def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
+        return self._batch(self.train, generator)
+
+    def _batch(self, data: PairedDataset, generator: torch.Generator) -> dict[str, Tensor]:
+        """Flat, as the loop takes it: "x.<stream>" (B, D, *shape) latents, "t.<stream>" (B,) and "eps.<stream>" noise,
+        "mask.<stream>" where rows differ in length, "style" (B,), "vector.<condition>" and "known.<condition>",
+        "label.<name>"."""
+        size = self.recipe.batch_size
+        rows = data.draw(size, generator)
+        nowhere = torch.zeros(size, dtype=torch.bool)
+        present = torch.stack([rows.present.get(s.name, nowhere) for s in self.streams], dim=1)  # (B, streams)
+        t, dropped = self._times(present, generator)
+        out: dict[str, Tensor] = {f"label.{k}": v for k, v in rows.labels.items()}
+        for i, s in enumerate(self.streams):
+            z = rows.latents.get(s.name)
+            if z is None:
+                z = torch.zeros(size, s.dim, *s.shape)
+            if s.name in rows.given:
+                z = torch.where((t[:, i] == 0).reshape(-1, *[1] * (z.ndim - 1)), rows.given[s.name], z)
+            out |= {
+                f"x.{s.name}": z,
+                f"t.{s.name}": t[:, i],
+                f"eps.{s.name}": torch.randn(z.shape, generator=generator),
+            }
+            if s.name in rows.masks:
+                out[f"mask.{s.name}"] = rows.masks[s.name]
+        anonymous = (rows.style == UNKNOWN) | dropped
+        anonymous |= torch.rand(size, generator=generator) < self.settings.p_drop_style
+        out["style"] = rows.style.masked_fill(anonymous, self.network.any_style)
+        for name, vectors in rows.vectors.items():
+            known = rows.known[name] & ~dropped
+            known &= torch.rand(size, generator=generator) >= self.settings.p_drop_vector
+            known &= ~self._made(self.interface.conditions[name].stream, t)
+            out |= {f"vector.{name}": vectors, f"known.{name}": known}
+        return out
+
+    def _made(self, stream: str, t: Tensor) -> Tensor:
+        """(B,) where a stream is being made: a vector of its text would give the answer away."""
+        at = next((i for i, s in enumerate(self.streams) if s.name == stream), None)
+        return torch.zeros(len(t), dtype=torch.bool) if at is None else (t[:, at] > 0) & (t[:, at] < 1)
+
+    def _times(self, present: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Times (B, streams), logit-normal with the corners of `JointLoss`; and (B,) where every condition is dropped.
+
+        Args:
+            present: (B, streams) bool; what a row lacks is absent, t = 1.
+        """
+        p, (size, k) = self.settings, present.shape
+        t = torch.sigmoid(torch.randn(size, k, generator=generator) + self.logit_mean)
+        uniform = torch.rand(size, k, generator=generator)
+        t = torch.where(torch.rand(size, 1, generator=generator) < UNIFORM, uniform, t)
+        draw = torch.rand(size, 4, generator=generator)
+        shared = draw[:, 0] < p.p_shared_t
+        t = torch.where(shared[:, None], t[:, :1], t).clamp(1e-5, 1 - 1e-5)  # 0 and 1 themselves are the corners
+        free = t.clone()
+        first = torch.multinomial(self.weights.expand(size, -1), 1, generator=generator)[:, 0]
+        second = (first + 1 + torch.randint(max(1, k - 1), (size,), generator=generator)) % k  # another one
+        rows = torch.arange(size)
+        clean = ~shared & (draw[:, 1] < p.p_condition)
+        t[rows[clean], first[clean]] = 0.0
+        also = p.p_second_condition * clean
+        absent = torch.where(clean, p.p_drop_other, p.p_uncond)
+        both = draw[:, 2] < also
+        noise = ~shared & ~both & (draw[:, 2] < absent + also)
+        t[rows[both], second[both]] = 0.0
+        t[rows[noise], second[noise]] = 1.0
+        t = torch.where(present, t, 1.0)
+        # Of two streams, one given and the other absent, nothing would be learned: then the other is made after all.
+        one_hot = F.one_hot(first, k).bool()
+        for keep in (one_hot, torch.zeros_like(one_hot)):
+            idle = ~((t > 0) & (t < 1)).any(1, keepdim=True)
+            t = torch.where(idle & present & ~keep, free, t)
+        dropped = draw[:, 3] < p.p_drop_all
+        return torch.where(dropped[:, None] & (t == 0), 1.0, t), dropped
 
     # ------------------------------------------------------------------------------ loss
 
@@ -171,42 +239,75 @@ class JointTask(Task):
         self.network.compile()
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
-        x, when, targets, counted = {}, {}, {}, {}
+        parts = self._losses(batch)
+        return torch.stack(list(parts.values())).sum(), {k: v.item() for k, v in parts.items()}
+
+    def _losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Mean squared error of the velocity per stream, and the weighted auxiliary losses."""
+        x, t, targets = {}, {}, {}
         for s in self.streams:
-            x0, eps, t = batch[s.name], batch[f"eps_{s.name}"], batch[f"t_{s.name}"]
-            wide = t.reshape(-1, *[1] * (x0.ndim - 1))
+            x0 = self.latents.normalize(s.name, batch[f"x.{s.name}"])
+            eps, t[s.name] = batch[f"eps.{s.name}"], batch[f"t.{s.name}"]
+            wide = t[s.name].reshape(-1, *[1] * (x0.ndim - 1))
             x[s.name] = self.process.network_input(self.process.noise(x0, eps, wide), wide)
             targets[s.name] = self.process.target(x0, eps, wide)
-            when[s.name] = t
-            counted[s.name] = ((t > 0) & (t < 1)).float()
-        hidden: list[Tensor] | None = [] if self.settings["reading"] else None
-        out = self.network(x, when, batch["style"], hidden)
+        hidden: list[Tensor] | None = [] if self.aux_heads else None
+        out = self.network(x, t, batch["style"], hidden, **self._conditions(batch))
         parts = {}
         for s in self.streams:  # a mean per stream: few text tokens are not drowned by many picture tokens
-            each = (out[s.name].float() - targets[s.name]).square().flatten(1).mean(1)  # (B,)
-            parts[s.name] = (each * counted[s.name]).sum() / counted[s.name].sum().clamp(min=1)
-        if hidden:
-            parts["digit"] = self.settings["reading"] * self._reading(hidden, batch["digit"])
-        return sum(parts.values()), {k: v.item() for k, v in parts.items()}
+            error = (out[s.name].float() - targets[s.name]).square().mean(1)  # (B, *shape)
+            mask = batch.get(f"mask.{s.name}", torch.ones_like(error)).to(error)
+            each = (error * mask).flatten(1).sum(1) / mask.flatten(1).sum(1).clamp(min=1)  # (B,)
+            counted = ((t[s.name] > 0) & (t[s.name] < 1)).float()
+            parts[s.name] = (each * counted).sum() / counted.sum().clamp(min=1)
+        for name, heads in self.aux_heads.items():
+            parts[name] = self.settings.aux[name] * _aux_loss(heads, hidden or [], batch[f"label.{name}"])
+        return parts
 
-    def _reading(self, hidden: list[Tensor], digit: Tensor) -> Tensor:
-        """Cross-entropy of the digit read by a linear layer from each stream's mean token at the end, (B, C) each.
+    def _conditions(self, batch: dict[str, Tensor]) -> dict[str, Any]:
+        return {}
 
-        A word says the same in three spellings, a digit is drawn in a thousand ways: through the noise of what is
-        made, what is given gets learned slowly. Said outright it is learned soon. (Auxiliary losses on the hidden
-        features of a diffusion transformer: Yu et al. 2024, "REPA"; there the features of an image encoder.)
-        """
-        read = [reader(h.float()) for reader, h in zip(self.readers, hidden, strict=True)]
-        return torch.stack([F.cross_entropy(r, digit) for r in read]).mean()
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """The parts of the loss on validation data, the same rows, times and noise every time; empty without data."""
+        if self.validation is None:
+            return {}
+        training = self.model.training
+        self.model.eval()
+        generator = torch.Generator().manual_seed(self.recipe.seed)
+        sums: dict[str, float] = {}
+        for _ in range(VALIDATION_BATCHES):
+            batch = {k: v.to(self.device) for k, v in self._batch(self.validation, generator).items()}
+            for name, value in self._losses(batch).items():
+                sums[name] = sums.get(name, 0.0) + value.item() / VALIDATION_BATCHES
+        self.model.train(training)
+        return {"loss": sum(sums.values()), **sums}
 
     def export(self, folder: Path, notes: dict[str, object]) -> None:
-        tokenizers = {k: {"name": c.name, "fingerprint": c.fingerprint} for k, c in self.codecs.items()}
         config = {
             "kind": "joint",
             "name": self.recipe.name,
             "process": self.process.name,
-            "tokenizers": tokenizers,
+            "tokenizers": self.tokenizers,
+            "interface": to_dict(self.interface),
             "model": to_dict(self.network.config),
             "training": notes,
         }
         checkpoints.save(folder, self.exported, config)
+
+
+def _readers(config: DiTConfig, classes: int) -> nn.ModuleList:
+    """A linear layer for each stream."""
+    layers = (nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, classes)) for _ in config.streams)
+    return nn.ModuleList(layers)
+
+
+def _aux_loss(heads: Any, hidden: list[Tensor], labels: Tensor) -> Tensor:
+    """Cross-entropy of a label read by a linear layer from each stream's mean token at the end, (B, C) each.
+
+    A word says the same in three spellings, a digit is drawn in a thousand ways: through the noise of what is made,
+    what is given gets learned slowly. Supervised directly, it is learned quickly. (Auxiliary losses on the hidden
+    features of a diffusion transformer: Yu et al. 2024, "REPA"; there the features of an image encoder.)
+    """
+    read = [head(h.float()) for head, h in zip(heads, hidden, strict=True)]
+    return torch.stack([F.cross_entropy(r, labels, ignore_index=UNKNOWN) for r in read]).mean()

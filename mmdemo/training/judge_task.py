@@ -1,4 +1,4 @@
-"""Training of the judges on real digits (see `mmdemo.evaluation.judges`)."""
+"""Training of the judges on real digits (see `mmdemo.digits.classifier`)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from .. import checkpoints
 from ..config import from_dict, to_dict
-from ..diffusion.inputs import frame_sound
-from ..evaluation.judges import Judge, JudgeConfig, augment_wave
+from ..digits.classifier import Judge, JudgeConfig, augment_wave
+from ..digits.frames import frame_sound
 from . import data
 from .loop import Task
 from .recipe import Recipe

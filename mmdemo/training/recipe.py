@@ -39,6 +39,7 @@ class Recipe:
     model: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=dict)
+    interface: dict[str, Any] = field(default_factory=dict)  # joint models: see `diffusion.interface`
     critic: dict[str, Any] = field(default_factory=dict)  # adversarial refinement; empty: none
 
 

@@ -7,7 +7,7 @@ import torch
 
 from mmdemo.config import from_dict, to_dict
 from mmdemo.diffusion.dit import DiT, DiTConfig, Stream
-from mmdemo.diffusion.latents import FLOOR, Latents
+from mmdemo.diffusion.latents import FLOOR, LatentNormalizer
 from mmdemo.diffusion.samplers import SAMPLERS, evaluations, fresh_noise, resampled
 from mmdemo.diffusion.schedule import NAMES, SIGMA_MAX, Process, times
 
@@ -269,10 +269,10 @@ def test_config_round_trip():
 
 
 def test_latents_get_the_size_they_are_to_have_and_come_back():
-    latents = Latents([Stream("text", 3, [4])])
+    latents = LatentNormalizer([Stream("text", 3, [4])])
     z = torch.tensor([2.0, 5.0, 1e-5])[:, None] * torch.randn(500, 3, 4, generator=torch.Generator().manual_seed(0)) + 7
     latents.measure("text", z, 0.5)
-    scaled = latents.normalise("text", z)
+    scaled = latents.normalize("text", z)
     std = scaled.transpose(0, 1).flatten(1).std(1)
     torch.testing.assert_close(std[:2], torch.tensor([0.5, 0.5]))
     assert std[2] < 0.01  # a channel that hardly moves is not blown up: what moves it later would be

@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from mmdemo.diffusion.editing import keep_mask, slerp
+from mmdemo.diffusion.editing import slerp
+from mmdemo.diffusion.frames import PictureFrame, SoundFrame, TextFrame
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.samplers import SAMPLERS
 from mmdemo.diffusion.schedule import NAMES, Process
@@ -15,7 +16,7 @@ from tests.generate_model import SHAPES, random_joint
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return JointDiffusion(random_joint(tmp_path_factory.mktemp("joint")), "cpu")
+    return JointDiffusion.from_folder(random_joint(tmp_path_factory.mktemp("joint")), "cpu")
 
 
 def last(steps):
@@ -110,8 +111,8 @@ def test_resampling_keeps_too_and_takes_more_evaluations(model):
         "steps": 4,
         "sampler": "euler",
     }
-    plain, again = last(model.sample(**edit)), last(model.sample(**edit, resample=2))
-    assert (plain.evaluations, again.evaluations) == (4, 10)
+    plain, again = last(model.sample(**edit)), last(model.sample(**edit, repaint_steps=2))
+    assert (plain.nfe, again.nfe) == (4, 10)
     assert torch.equal(again.tokens("image")[0].codes[..., :2], plain.tokens("image")[0].codes[..., :2])
     assert not torch.equal(again.x0["image"], plain.x0["image"])
 
@@ -179,14 +180,14 @@ def test_slerp_keeps_the_length_of_noise():
     ],
 )
 def test_masks_over_positions(modality, keep, positions):
-    stride = {"image": 8, "audio": 320, "text": 4}[modality]
-    mask = keep_mask(modality, keep, SHAPES[modality], stride, "seven")
+    kind, stride = {"image": (PictureFrame, 8), "audio": (SoundFrame, 320), "text": (TextFrame, 4)}[modality]
+    mask = kind(SHAPES[modality], stride).mask(keep, "seven")
     assert mask.shape == tuple(SHAPES[modality]) and mask.flatten().nonzero()[:, 0].tolist() == positions
 
 
 def test_characters_of_several_bytes_are_kept_whole():
-    assert keep_mask("text", (0, 1), [4], 4, "七七").tolist() == [True, False, False, False]
-    assert keep_mask("text", (1, 2), [4], 4, "七七").tolist() == [False, True, False, False]
+    assert TextFrame([4], 4).mask((0, 1), "七七").tolist() == [True, False, False, False]
+    assert TextFrame([4], 4).mask((1, 2), "七七").tolist() == [False, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,7 @@ def test_characters_of_several_bytes_are_kept_whole():
         ({"edit": {"image": digit()}, "keep": {"image": "left"}}, "mask has to be a picture"),
         ({"edit": {"image": digit()}, "want": ("image",), "strength": 0.0}, "more than 0"),
         ({"edit": {"image": digit()}, "want": ("image",), "strength": 1.5}, "at most 1"),
-        ({"edit": {"image": digit()}, "resample": 99}, "number of resamplings must be 0 to 10"),
+        ({"edit": {"image": digit()}, "repaint_steps": 99}, "number of RePaint steps must be 0 to 10"),
         ({"to_seed": 3, "n": 1}, "at least 2 samples"),
         ({"to_seed": -3}, "second seed must be"),
     ],

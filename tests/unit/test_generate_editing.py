@@ -32,7 +32,7 @@ DRAWN = pack_picture(example_picture())
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> JointDiffusion:
-    return JointDiffusion(random_joint(tmp_path_factory.mktemp("model") / "digits"), "cpu")
+    return JointDiffusion.from_folder(random_joint(tmp_path_factory.mktemp("model") / "digits"), "cpu")
 
 
 def opened(uri: str) -> Image.Image:

@@ -11,16 +11,17 @@ from PIL import Image, ImageDraw
 
 from mmdemo import checkpoints
 from mmdemo.codec import Codec
-from mmdemo.diffusion import inputs
+from mmdemo.diffusion.frames import PictureFrame, SoundFrame, TextFrame
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.samplers import SAMPLERS
+from mmdemo.digits import frames as inputs
 from mmdemo.errors import InputError
 from tests.generate_model import SHAPES, random_joint
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return JointDiffusion(random_joint(tmp_path_factory.mktemp("joint")), "cpu")
+    return JointDiffusion.from_folder(random_joint(tmp_path_factory.mktemp("joint")), "cpu")
 
 
 def last(steps):
@@ -38,7 +39,7 @@ def test_every_sampler_yields_every_step(model, sampler):
     steps = list(model.sample({"text": "seven"}, n=2, steps=5, sampler=sampler))
     assert [s.index for s in steps] == [1, 2, 3, 4, 5] and steps[-1].t == 0
     assert set(steps[0].x0) == {"image", "audio"}
-    assert steps[-1].x["image"].shape == (2, model.modalities["image"].dim, *SHAPES["image"])
+    assert steps[-1].x["image"].shape == (2, model.streams["image"].dim, *SHAPES["image"])
     assert all(np.isfinite(s.change) and set(s.code_distance) == {"image", "audio"} for s in steps)
 
 
@@ -84,7 +85,7 @@ def test_a_step_looks_up_its_codes_once(model, monkeypatch):
 def test_evaluations_are_counted(model):
     for sampler, total in (("heun", 9), ("euler", 5)):
         steps = list(model.sample({"text": "two"}, ("image",), n=1, steps=5, sampler=sampler))
-        assert steps[-1].evaluations == total and steps[0].evaluations == (2 if sampler == "heun" else 1)
+        assert steps[-1].nfe == total and steps[0].nfe == (2 if sampler == "heun" else 1)
 
 
 @pytest.mark.parametrize("sampler", list(SAMPLERS))
@@ -104,7 +105,7 @@ def test_the_word_is_made_first_and_conditions_the_rest(model, sampler):
     given = list(model.sample({"text": word}, n=1, steps=6, sampler=sampler))
     if sampler != "ancestral":  # which has used some of its noise for the word
         assert torch.allclose(given[-1].x0["image"], steps[-1].x0["image"][:1], atol=1e-3)
-    assert steps[-1].evaluations == given[-1].evaluations + (3 if sampler == "heun" else 2)
+    assert steps[-1].nfe == given[-1].nfe + (3 if sampler == "heun" else 2)
 
 
 def test_a_word_that_nobody_asked_for_leads_from_one_thing_to_another_unseen(model):
@@ -114,7 +115,7 @@ def test_a_word_that_nobody_asked_for_leads_from_one_thing_to_another_unseen(mod
     unseen = list(model.sample_batch({"image": picture}, ("audio",), **settings))
     assert len(unseen) == 8 and all(tuple(s.x0) == tuple(s.times) == ("audio",) for s in unseen)
     assert torch.equal(unseen[-1].x0["audio"], seen[-1].x0["audio"]) and unseen[-1].t == 0
-    assert [s.evaluations for s in unseen] == [s.evaluations for s in seen]
+    assert [s.nfe for s in unseen] == [s.nfe for s in seen]
     # With words given or wanted alone there is none between, and a single step has no room for one.
     assert list(last(model.sample_batch({"image": picture}, ("text",), **settings)).x0) == ["text"]
     assert len(list(model.sample_batch({"image": picture}, ("audio",), steps=1))) == 1
@@ -196,7 +197,7 @@ def test_other_tokenizer_weights_are_refused(tmp_path):
     config["tokenizers"]["image"]["fingerprint"] = "00000000"
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="was trained on tokenizer image 00000000"):
-        JointDiffusion(folder, "cpu")
+        JointDiffusion.from_folder(folder, "cpu")
     assert checkpoints.read_config(folder)["kind"] == "joint"
 
 
@@ -212,12 +213,12 @@ def test_a_model_may_bring_its_tokenizers_along(tmp_path):
     shutil.copytree(checkpoints.find(wanted["name"]), own)
     other = checkpoints.load_state(own)
     other["bottleneck.codebooks"] += 1
-    model = JointDiffusion(folder, "cpu").codecs["text"]
+    model = JointDiffusion.from_folder(folder, "cpu").codecs["text"]
     model.tokenizer.load_state_dict(other)
     checkpoints.save(own, model.tokenizer, checkpoints.read_config(own))
     config["tokenizers"]["text"]["fingerprint"] = Codec(own).fingerprint
     (folder / "config.json").write_text(json.dumps(config))
-    assert JointDiffusion(folder, "cpu").codecs["text"].fingerprint != wanted["fingerprint"]
+    assert JointDiffusion.from_folder(folder, "cpu").codecs["text"].fingerprint != wanted["fingerprint"]
 
 
 def test_pen_on_paper_and_chalk_on_board_are_framed_alike():
@@ -250,6 +251,20 @@ def test_words_start_at_their_onset_at_one_level():
 
 
 def test_text_is_padded_and_read_back():
-    data = torch.tensor(list(" 七 ".encode()), dtype=torch.uint8)
-    framed = inputs.frame_text(data, 16)
-    assert len(framed) == 16 and inputs.unframe_text(framed) == "七"
+    framed = TextFrame([4], 4).fit_text(" 七 ")
+    assert len(framed) == 16 and TextFrame.read(framed) == "七"
+
+
+def test_any_picture_is_fitted_into_a_picture_frame_whole():
+    frame = PictureFrame([8, 8], 8)
+    black = frame.fit(torch.zeros(3, 200, 100))
+    assert black.shape == (3, 64, 64) and (black[:, :, 16:48] == 0).all()
+    assert (black[:, :, :16] == 1).all() and (black[:, :, 48:] == 1).all()
+    same = torch.rand(3, 64, 64)
+    assert torch.equal(frame.fit(same), same)
+
+
+def test_sounds_are_cut_and_padded_to_a_sound_frame():
+    frame = SoundFrame([2], 320)
+    assert frame.fit(torch.ones(1000)).tolist() == [1.0] * 640
+    assert frame.fit(torch.ones(600)).sum() == 600 and len(frame.fit(torch.ones(600))) == 640

@@ -1,12 +1,15 @@
 """Training of the joint transformer: the digit is read from its tokens at the end, and what reads it is not shipped."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from mmdemo import checkpoints
+from mmdemo.datasets.paired import UNKNOWN, Choices, Column, Mixture, PairedColumns
 from mmdemo.diffusion.dit import DiT, DiTConfig, Stream
 from mmdemo.errors import InputError
-from mmdemo.training import joint_task
+from mmdemo.training.joint_task import JointTask
 from mmdemo.training.loop import Trainer
 from mmdemo.training.recipe import Recipe
 from mmdemo.training.warm_start import warm_start
@@ -18,34 +21,35 @@ STREAMS = [
 ]
 
 
-def recipe(reading: float, steps: int = 60) -> Recipe:
+def recipe(aux: float, steps: int = 60, **loss) -> Recipe:
     model = {"streams": STREAMS, "styles": ["a", "b"], "width": 32, "depth": 4, "heads": 2}
     return Recipe(
         "digits", "joint", steps=steps, batch_size=48, learning_rate=3e-3, warmup_steps=5, seed=2,
-        model=model, data={"tokenizers": {}}, loss={"reading": reading, "clean": 0.8},
+        model=model, loss={"aux": {"digit": aux}, "p_condition": 0.8, **loss},
     )  # fmt: skip
 
 
-@pytest.fixture
-def task(monkeypatch):
+def points(**changed) -> PairedColumns:
     """Digits as ten points in each latent space, with a little spread."""
-
-    def load(self, data_dir, pictures, slanted):
-        generator = torch.Generator().manual_seed(0)
-        labels = torch.arange(10).repeat_interleave(20)
-        self.speaker = torch.zeros(len(labels), dtype=torch.long)
-        self.store, self.by_digit = {}, {}
-        for s in self.streams:
-            centres = torch.randn(10, s.dim, *s.shape, generator=generator)
-            z = centres[labels] + 0.1 * torch.randn(len(labels), s.dim, *s.shape, generator=generator)
-            self.store[s.name] = (z, labels)
-            self.by_digit[s.name] = [(labels == d).nonzero()[:, 0] for d in range(10)]
-
-    monkeypatch.setattr(joint_task.JointTask, "_load", load)
-    return lambda reading: joint_task.JointTask(recipe(reading), torch.device("cpu"), None)
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(10).repeat_interleave(20)
+    columns = {}
+    for s in STREAMS:
+        centres = torch.randn(10, s["dim"], *s["shape"], generator=generator)
+        z = centres[labels] + 0.1 * torch.randn(len(labels), s["dim"], *s["shape"], generator=generator)
+        columns[s["name"]] = Column(Choices.by_label(labels, 10), z)
+    columns["audio"].style = torch.zeros(len(labels), dtype=torch.long)
+    for name, fields in changed.items():
+        columns[name] = replace(columns[name], **fields)
+    return PairedColumns(columns, {"digit": torch.arange(10)}, {"digit": 10})
 
 
-def test_digits_are_read_and_the_readers_are_not_shipped(task, tmp_path):
+@pytest.fixture
+def task():
+    return lambda aux, data=None, **loss: JointTask(recipe(aux, **loss), torch.device("cpu"), data or points())
+
+
+def test_labels_are_read_and_what_reads_them_is_not_shipped(task, tmp_path):
     trained = task(0.5)
     losses = []
     plain = trained.loss
@@ -54,10 +58,10 @@ def test_digits_are_read_and_the_readers_are_not_shipped(task, tmp_path):
     read = [shown["digit"] / 0.5 for _, shown in losses]
     assert read[0] == pytest.approx(torch.tensor(10.0).log(), abs=0.5)  # at first nothing is known
     assert sum(read[-5:]) / 5 < 0.6 * read[0]
-    assert not [k for k in checkpoints.load_state(tmp_path / "run") if "reader" in k]
+    assert not [k for k in checkpoints.load_state(tmp_path / "run") if "aux" in k]
     # A training without them, or with them, starts from it all the same.
-    for reading in (0.0, 0.5):
-        other = task(reading)
+    for aux in (0.0, 0.5):
+        other = task(aux)
         assert warm_start(other.exported, tmp_path / "run") == []
         pairs = zip(other.network.parameters(), trained.network.parameters(), strict=True)
         assert all(torch.allclose(a, b, atol=1e-3, rtol=1e-2) for a, b in pairs)  # files hold half precision
@@ -65,20 +69,12 @@ def test_digits_are_read_and_the_readers_are_not_shipped(task, tmp_path):
 
 def test_scales_are_those_of_the_tokenizers_at_hand_not_of_the_start(task, tmp_path):
     start, begun = task(0.0), task(0.0)
-    start.latents.measure("image", 5 + 3 * start.store["image"][0])  # as an earlier tokenizer's latents were
-    begun.latents.measure("image", begun.store["image"][0])
+    start.latents.measure("image", 5 + 3 * start.train.latents("image"))  # as an earlier tokenizer's latents were
     scale = begun.latents.image.mean.clone()
     start.export(tmp_path / "start", {})
     warm_start(begun.exported, tmp_path / "start", begun.measured)
     assert torch.equal(begun.latents.image.mean, scale)
     assert torch.allclose(begun.network.kind.weight, start.network.kind.weight, atol=1e-3)
-
-
-def test_without_reading_the_readers_stay_as_they_are(task, tmp_path):
-    trained = task(0.0)
-    before = [p.clone() for p in trained.readers.parameters()]
-    Trainer(trained, tmp_path / "run", quiet=True).run()
-    assert all(torch.equal(a, b) for a, b in zip(before, trained.readers.parameters()))
 
 
 def dit(**kwargs) -> DiT:
@@ -126,14 +122,87 @@ def test_a_model_with_summaries_starts_from_one_without(tmp_path):
         warm_start(small, tmp_path)
 
 
-def test_only_pictures_that_are_given_are_slanted(task):
-    trained = task(0.0)
-    z, _ = trained.store["image"]
-    trained.slanted = [torch.full_like(z, 7.0).half(), torch.full_like(z, 8.0).half()]
-    batch = trained.batch(torch.Generator().manual_seed(0))
-    given, changed = batch["t_image"] == 0, (batch["image"] >= 7).flatten(1).all(1)
+def test_copies_drawn_otherwise_are_only_ever_given(task):
+    z = points().latents("image")
+    copies = [torch.full_like(z, 7.0).half(), torch.full_like(z, 8.0).half()]
+    batch = task(0.0, points(image={"given": copies})).batch(torch.Generator().manual_seed(0))
+    given, changed = batch["t.image"] == 0, (batch["x.image"] >= 7).flatten(1).all(1)
     assert given.sum() > changed.sum() > 0.3 * given.sum()  # two copies of three
     assert not changed[~given].any()
+
+
+def test_every_row_has_something_to_learn_and_what_it_lacks_is_absent(task):
+    """Whatever is given or dropped, and whichever streams a row has."""
+    present = torch.tensor([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)][1:]).bool().repeat(300, 1)
+    settings = {"p_condition": 0.9, "p_drop_other": 0.5, "p_second_condition": 0.4, "p_drop_all": 0.2}
+    t, dropped = task(0.0, **settings)._times(present, torch.Generator().manual_seed(0))
+    learned = (t > 0) & (t < 1)
+    assert learned.any(1).all() and not learned[~present].any() and (t[~present] == 1).all()
+    assert not (t[dropped] == 0).any() and 0.15 < dropped.float().mean() < 0.25
+    assert ((t == 0).sum(1) > 0).float().mean() > 0.25
+
+
+def test_times_visit_the_corners_as_often_as_the_recipe_says(task):
+    weights = {"image": 0.5, "audio": 0.2, "text": 0.3}
+    shares = {"p_shared_t": 0.1, "p_condition": 0.8, "p_drop_other": 0.5, "p_second_condition": 0.1, "p_uncond": 0.3}
+    trained = task(0.0, **shares, condition_weights=weights, logit_mean={"text": 1.5})
+    t, _ = trained._times(torch.ones(20_000, 3, dtype=torch.bool), torch.Generator().manual_seed(0))  # (B, 3)
+    shared = (t == t[:, :1]).all(1).float().mean()
+    clean, noise = (t == 0).float(), (t == 1).float()
+    # Five standard errors of a share of 20,000 are below .018.
+    assert abs(shared - 0.1) < 0.018
+    assert abs((clean.sum(1) > 0).float().mean() - 0.9 * 0.8) < 0.018
+    assert abs((clean.sum(1) == 2).float().mean() - 0.9 * 0.8 * 0.1) < 0.018
+    assert abs((noise.sum(1) == 1).float().mean() - 0.9 * (0.8 * 0.5 + 0.2 * 0.3)) < 0.018
+    assert ((clean + noise).sum(1) < 3).all()  # something is always left to learn
+    first = clean[clean.sum(1) == 1].mean(0)
+    assert torch.allclose(first, torch.tensor(list(weights.values())), atol=0.025)
+    free = [t[(t[:, i] > 0) & (t[:, i] < 1), i].median() for i in range(3)]
+    assert free[2] > 0.7 and abs(free[0] - 0.5) < 0.03 and abs(free[1] - 0.5) < 0.03
+
+
+def test_of_two_streams_one_is_given_and_the_other_made(task):
+    pair = recipe(0.0, p_condition=1.0, p_shared_t=0.0, p_drop_other=0.5, p_second_condition=0.5)
+    pair.model = {**pair.model, "streams": STREAMS[:2]}
+    trained = JointTask(pair, torch.device("cpu"), points())
+    t, _ = trained._times(torch.ones(200, 2, dtype=torch.bool), torch.Generator().manual_seed(0))
+    assert ((t == 0).sum(1) == 1).all() and ((t > 0) & (t < 1)).any(1).all()
+
+
+def test_unpaired_rows_train_what_they_have(task):
+    """Pictures without words: the words' prediction gets no gradient from them."""
+    pictures = PairedColumns({"image": Column(Choices.of([[0], [1]]), torch.randn(2, 6, 2, 2))})
+    mixed = task(0.5, Mixture([points(), pictures], [1, 1]))
+    batch = mixed.batch(torch.Generator().manual_seed(1))
+    alone = batch["label.digit"] == UNKNOWN
+    assert 10 < alone.sum() < 38 and (batch["t.text"][alone] == 1).all()
+    assert (batch["style"][alone] == mixed.network.any_style).all()
+    loss, shown = mixed.loss(batch, 0)
+    assert torch.isfinite(loss) and set(shown) == {"image", "audio", "text", "digit"}
+    only = JointTask(recipe(0.0), torch.device("cpu"), Mixture([pictures, points()], [1, 1e-9]))
+    only.loss(only.batch(torch.Generator().manual_seed(1)), 0)[0].backward()
+    assert not only.network.outputs["text"].weight.grad.any() and only.network.outputs["image"].weight.grad.any()
+
+
+def test_a_style_that_a_row_has_is_dropped_as_often_as_asked(task):
+    batch = task(0.0, p_drop_style=0.25).batch(torch.Generator().manual_seed(0))
+    assert 0.1 < (batch["style"] == 2).float().mean() < 0.45 and (batch["style"] != 1).all()
+
+
+def test_validation_is_the_same_every_time_and_leaves_no_trace(task):
+    trained = JointTask(recipe(0.5), torch.device("cpu"), points(), points())
+    trained.model.train()
+    first, again = trained.validate(), trained.validate()
+    assert first == again and first["loss"] == pytest.approx(sum(v for k, v in first.items() if k != "loss"))
+    assert trained.model.training and all(p.grad is None for p in trained.model.parameters())
+    assert task(0.0).validate() == {}
+
+
+def test_data_without_a_stream_of_the_model_are_refused():
+    data = points()
+    del data.columns["text"]
+    with pytest.raises(InputError, match="no column for the stream 'text'"):
+        JointTask(recipe(0.0), torch.device("cpu"), data)
 
 
 def test_slanted_digits_are_the_same_digits_moved_a_little():

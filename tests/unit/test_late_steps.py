@@ -11,8 +11,8 @@ from generate_model import random_joint
 from PIL import Image
 
 from mmdemo.diffusion.joint import JointDiffusion
-from mmdemo.diffusion.number import sample_number
 from mmdemo.diffusion.previews import Pace
+from mmdemo.digits.number import sample_number
 from mmdemo.errors import InputError
 from mmdemo.ui.generate import messages as trajectory
 
@@ -21,7 +21,7 @@ ALL = ("image", "audio", "text")
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> JointDiffusion:
-    return JointDiffusion(random_joint(tmp_path_factory.mktemp("model") / "digits"), "cpu")
+    return JointDiffusion.from_folder(random_joint(tmp_path_factory.mktemp("model") / "digits"), "cpu")
 
 
 def frames_of(monkeypatch, lanes, want=ALL, share=0.0, **kwargs):

@@ -8,7 +8,7 @@ import torch
 
 from mmdemo import generation
 from mmdemo.diffusion.joint import JointDiffusion
-from mmdemo.diffusion.number import read_number, sample_number
+from mmdemo.digits.number import read_number, sample_number
 from mmdemo.errors import InputError
 from tests.generate_model import random_joint
 
@@ -20,7 +20,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(folder):
-    return JointDiffusion(folder, "cpu")
+    return JointDiffusion.from_folder(folder, "cpu")
 
 
 def test_every_step_of_every_block_is_there_and_the_result_grows(model):
@@ -31,7 +31,7 @@ def test_every_step_of_every_block_is_there_and_the_result_grows(model):
     assert [s.preview("image")[1].size for s in steps[2::3]] == [(32, 32), (64, 32), (96, 32)]
     lengths = [len(s.preview("audio")[0][1]) for s in steps[2::3]]
     assert lengths == sorted(lengths) and lengths[-1] <= 3 * 12_800 and lengths[-1] % 320 == 0
-    assert [s.evaluations for s in steps[2::3]] == [5, 10, 15]  # Heun
+    assert [s.nfe for s in steps[2::3]] == [5, 10, 15]  # Heun
 
 
 def test_finished_blocks_stay_as_they_are(model):
@@ -58,13 +58,16 @@ def test_a_seed_is_a_result_and_blocks_differ(model):
     assert torch.equal(a[-1].x0["image"], b[-1].x0["image"])
     assert not torch.allclose(a[-1].x0["image"], other[-1].x0["image"], atol=1e-3)
     assert not torch.allclose(a[0].x0["image"], a[1].x0["image"], atol=1e-3)
-    same = run(seed=3, carry=1.0)
+    same = run(seed=3, noise_correlation=1.0)
     assert torch.allclose(same[0].x0["image"], same[1].x0["image"], atol=1e-4)  # all of the noise carried over
 
 
 def test_the_speaker_is_the_same_for_all_blocks(model):
     def run(**settings):
-        return [s.x0["audio"] for s in sample_number(model, "44", want=("audio",), n=1, steps=2, carry=1.0, **settings)]
+        return [
+            s.x0["audio"]
+            for s in sample_number(model, "44", want=("audio",), n=1, steps=2, noise_correlation=1.0, **settings)
+        ]
 
     ann, ben = run(speaker="ann"), run(speaker="ben")
     assert not torch.allclose(ann[-1], ben[-1], atol=1e-3)
@@ -84,7 +87,7 @@ def test_what_is_no_number_is_refused_in_one_sentence(model, number):
 
 def test_settings_are_checked(model):
     with pytest.raises(InputError, match="0 to 1"):
-        next(sample_number(model, "4", carry=2))
+        next(sample_number(model, "4", noise_correlation=2))
     with pytest.raises(InputError, match="no speaker"):
         next(sample_number(model, "4", speaker="nobody"))
 

@@ -45,7 +45,7 @@ CHOICES = Choices(("image", "audio", "text"), ("euler", "heun"), ("ann", "ben"))
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> JointDiffusion:
-    return JointDiffusion(random_joint(tmp_path_factory.mktemp("model") / "digits"), "cpu")
+    return JointDiffusion.from_folder(random_joint(tmp_path_factory.mktemp("model") / "digits"), "cpu")
 
 
 def tone(seconds: float = 0.5, rate: int = 16_000) -> tuple[int, np.ndarray]:

@@ -10,11 +10,9 @@ from PIL import Image
 
 from mmdemo import checkpoints
 from mmdemo.codec import Codec
-from mmdemo.diffusion.dit import Stream
 from mmdemo.errors import InputError
 from mmdemo.training import recipe as recipes
 from mmdemo.training import train
-from mmdemo.training.joint_task import JointTask
 from mmdemo.training.loop import Trainer, autocast_pays, learning_rate
 from mmdemo.training.recipe import Recipe, read_recipe
 
@@ -143,27 +141,6 @@ def test_schedule_warms_up_and_ends_at_zero():
     assert learning_rate(0.5, 50, recipe) == pytest.approx(0.5)
     assert learning_rate(1.0, 99, recipe) == pytest.approx(0.0)
     assert math.isclose(learning_rate(0.1, 9, recipe), 0.5 * (1 + math.cos(0.1 * math.pi)))
-
-
-def test_times_visit_the_corners_as_often_as_the_recipe_says():
-    task = JointTask.__new__(JointTask)  # its data and tokenizers play no part
-    task.streams = [Stream(name, 4, [2]) for name in ("image", "audio", "text")]
-    task.settings = {"tied": 0.1, "clean": 0.8, "absent_beside": 0.5, "clean_too": 0.1, "absent": 0.3}
-    task.given, task.shift = torch.tensor([0.5, 0.2, 0.3]), torch.tensor([0.0, 0.0, 1.5])
-    times = task._times(20_000, torch.Generator().manual_seed(0))
-    t = torch.stack([times[f"t_{s.name}"] for s in task.streams], 1)  # (B, 3)
-    tied = (t == t[:, :1]).all(1).float().mean()
-    clean, noise = (t == 0).float(), (t == 1).float()
-    # Five standard errors of a share of 20,000 are below .018.
-    assert abs(tied - 0.1) < 0.018
-    assert abs((clean.sum(1) > 0).float().mean() - 0.9 * 0.8) < 0.018
-    assert abs((clean.sum(1) == 2).float().mean() - 0.9 * 0.8 * 0.1) < 0.018
-    assert abs((noise.sum(1) == 1).float().mean() - 0.9 * (0.8 * 0.5 + 0.2 * 0.3)) < 0.018
-    assert ((clean + noise).sum(1) < 3).all()  # something is always left to learn
-    first = clean[clean.sum(1) == 1].mean(0)
-    assert torch.allclose(first, task.given, atol=0.025)
-    free = [t[(t[:, i] > 0) & (t[:, i] < 1), i].median() for i in range(3)]
-    assert free[2] > 0.7 and abs(free[0] - 0.5) < 0.03 and abs(free[1] - 0.5) < 0.03
 
 
 def test_mistakes_in_recipes_and_folders_are_one_sentence(tmp_path, data_dir):

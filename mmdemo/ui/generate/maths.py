@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mmdemo.diffusion.number import CARRY
 from mmdemo.diffusion.samplers import evaluations
+from mmdemo.digits.number import NOISE_CORRELATION as RHO
 from mmdemo.ui.generate.settings import Settings
 from mmdemo.ui.shared.i18n import tr
 
@@ -67,7 +67,7 @@ def _special(settings: Settings, lang: str) -> list[str]:
         ]
     if settings.number:
         parts += [tr("generate.maths_number", lang)]
-        parts += [rf"$$\varepsilon_k = {CARRY}\,\varepsilon_{{k-1}} + \sqrt{{1-{CARRY}^2}}\;\varepsilon'$$"]
+        parts += [rf"$$\varepsilon_k = {RHO}\,\varepsilon_{{k-1}} + \sqrt{{1-{RHO}^2}}\;\varepsilon'$$"]
     return parts
 
 

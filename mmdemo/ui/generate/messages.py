@@ -22,9 +22,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mmdemo.diffusion.number import NumberStep
 from mmdemo.diffusion.previews import Pace
-from mmdemo.diffusion.step import Step
+from mmdemo.diffusion.step import SamplingStep
+from mmdemo.digits.number import NumberStep
 from mmdemo.errors import InputError
 
 PACE = 0.04  # seconds between two messages
@@ -45,7 +45,7 @@ def messages(
     the model) leaves what the player showed before.
 
     Args:
-        lanes: name of a lane ("a", "b") -> function that starts its sampler (an iterable of `Step`).
+        lanes: name of a lane ("a", "b") -> function that starts its sampler (an iterable of `SamplingStep`).
         opening: what the player has to know before the first step: {"lanes": [...], "given": {...}, ...}.
         want: modalities that the steps hold.
         device: the name to show.
@@ -100,12 +100,12 @@ def frame(lane: str, step: Any, want: tuple[str, ...]) -> dict[str, Any]:
     return {**where(lane, step), **views, **{m: {**noisy(step, m), **views[m]} for m in want}}
 
 
-def sketch(lane: str, step: Step, want: tuple[str, ...]) -> dict[str, Any]:
+def sketch(lane: str, step: SamplingStep, want: tuple[str, ...]) -> dict[str, Any]:
     """A step that is to be decoded later: "late", with the predicted x0 of each modality as it is, "clean".
 
     What keeps tokens of its own (a word made first, an edit) is decoded at once: its latents do not tell which.
     """
-    now = decoded(step, [m for m in want if m in step.held])
+    now = decoded(step, [m for m in want if m in step.kept])
     views = {m: now.get(m) or {"clean": halves(step.x0[m])} for m in want}
     head = {**where(lane, step), "late": True, "distance": now["distance"]}
     return {**head, **{m: {**noisy(step, m), **views[m]} for m in want}}
@@ -191,7 +191,7 @@ def decode_noisy(model: Any, request: Any) -> list[list[Any]]:
     asked = request if isinstance(request, dict) else {}
     name = str(asked.get("modality"))
     sizes, z = _latents(model, name, asked.get("latents"))
-    step = Step(model, 1, 1, 0.0, {name: z}, {name: z}, None, 0)
+    step = SamplingStep.of_latents(model.decoder, {name: z})
     views = iter(shown(name, step.preview(name, "x")))
     return [[next(views) for _ in range(size)] for size in sizes]
 
@@ -210,14 +210,14 @@ def decode_clean(model: Any, request: Any) -> list[dict[str, Any]]:
         raise InputError("Give as many samples of every modality.")
     steps = zip(*[z.split(sizes) for _, z in parts.values()], strict=True)
     x0s = [dict(zip(parts, step, strict=True)) for step in steps]
-    return [decoded(Step(model, 1, 2, 0.0, x0, x0, None, 0), parts) for x0 in x0s]
+    return [decoded(SamplingStep.of_latents(model.decoder, x0), parts) for x0 in x0s]
 
 
 def _latents(model: Any, name: str, latents: Any) -> tuple[list[int], Tensor]:
     """Latents of some steps, as `halves` wrote them -> samples of each step, and all of them (n, D, *shape)."""
-    if name not in tuple(model.modalities) or not isinstance(latents, list) or not 1 <= len(latents) <= MAX_LATENTS:
+    if name not in tuple(model.streams) or not isinstance(latents, list) or not 1 <= len(latents) <= MAX_LATENTS:
         raise InputError(f"Give a modality of the model and 1 to {MAX_LATENTS} latents.")
-    stream = model.modalities[name]
+    stream = model.streams[name]
     shape = (-1, stream.dim, *stream.shape)
     try:
         raw = [base64.b64decode(latent, validate=True) for latent in latents]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from mmdemo.diffusion.number import sample_number
+from mmdemo.digits.number import sample_number
 from mmdemo.errors import InputError
 from mmdemo.ui.generate.export import sound_from
 from mmdemo.ui.generate.inputs import pack_sound, pack_uri, unpack_picture, unpack_sound
@@ -16,10 +16,10 @@ from mmdemo.ui.generate.settings import MODALITIES, Choices, Settings
 
 def choices_of(model: Any) -> Choices:
     """What a model offers to the controls of this tab."""
-    shapes = {name: tuple(stream.shape) for name, stream in model.modalities.items()}
+    shapes = {name: tuple(stream.shape) for name, stream in model.streams.items()}
     stride = model.codecs["text"].tokenizer.stride if "text" in shapes else 1
     text_bytes = stride * shapes["text"][0] if "text" in shapes else 0
-    return Choices(tuple(shapes), tuple(model.samplers), tuple(model.speakers), shapes, text_bytes)
+    return Choices(tuple(shapes), tuple(model.samplers), tuple(model.styles), shapes, text_bytes)
 
 
 def run(model: Any, settings: Settings, device: str) -> Iterator[dict[str, Any]]:
@@ -61,7 +61,7 @@ def sampler(model: Any, settings: Settings, given: dict[str, Any]) -> Callable[[
         "guidance": settings.guidance,
         "sampler": settings.sampler,
         "seed": settings.seed,
-        "speaker": settings.speaker or None,
+        "style": settings.speaker or None,
     }
     if settings.number:
         return lambda: sample_number(model, settings.text, **usual)

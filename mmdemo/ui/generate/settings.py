@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from mmdemo.diffusion.number import read_number
-from mmdemo.digits import CHINESE
+from mmdemo.digits.number import read_number
+from mmdemo.digits.words import CHINESE
 from mmdemo.errors import InputError
 from mmdemo.ui.generate import mask as mask_text
 from mmdemo.ui.generate.mask import Masks

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from mmdemo.diffusion.joint import JointDiffusion
+from mmdemo.digits.speaker_probe import VoiceProbe
 from mmdemo.errors import InputError
-from mmdemo.evaluation import copying, joint_report
-from mmdemo.evaluation.voices import VoiceProbe
+from mmdemo.evaluation import copying, digits_report
 from tests.generate_model import SPEAKERS, random_joint
 
 
@@ -76,18 +76,18 @@ def model(tmp_path, monkeypatch):
         names = [SPEAKERS[0]] * 20 + [SPEAKERS[1]] * 20
         return torch.cat([voice(20, 110, int(train)), voice(20, 220, 5 + train)]), names
 
-    monkeypatch.setattr(joint_report, "real_digits", digits)
-    monkeypatch.setattr(joint_report, "real_voices", voices)
+    monkeypatch.setattr(digits_report, "real_digits", digits)
+    monkeypatch.setattr(digits_report, "real_voices", voices)
     for name in ("SETTINGS", "TO_TEXT", "FROM_NOTHING"):
-        monkeypatch.setattr(joint_report, name, {"steps": 2, "guidance": 2.0, "sampler": "euler"})
-    return JointDiffusion(random_joint(tmp_path / "joint"), "cpu")
+        monkeypatch.setattr(digits_report, name, {"steps": 2, "guidance": 2.0, "sampler": "euler"})
+    return JointDiffusion.from_folder(random_joint(tmp_path / "joint"), "cpu")
 
 
 def test_all_figures_are_there_and_a_random_model_meets_no_target(model, tmp_path):
-    figures = joint_report.evaluate_joint(model, tmp_path, limit=20)
+    figures = digits_report.evaluate_joint(model, tmp_path, limit=20)
     by_name = {f.name: f for f in figures}
-    assert len(by_name) == len(figures) and set(joint_report.TARGETS) <= set(by_name)
-    for name, target in joint_report.TARGETS.items():
+    assert len(by_name) == len(figures) and set(digits_report.TARGETS) <= set(by_name)
+    for name, target in digits_report.TARGETS.items():
         assert by_name[name].target == target and 0 <= by_name[name].value < target and by_name[name].met is False
     assert by_name["image -> text"].n == 20 and by_name["nothing -> all three agree"].n == 20
     for m in ("image", "audio"):
@@ -98,15 +98,15 @@ def test_all_figures_are_there_and_a_random_model_meets_no_target(model, tmp_pat
 
 
 def test_every_sampler_is_measured_within_the_budget(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(joint_report, "EVALUATIONS", (2,))
+    monkeypatch.setattr(digits_report, "EVALUATIONS", (2,))
     steps = []
     sample = model.sample
     monkeypatch.setattr(model, "sample", lambda *a, **k: steps.append((k["sampler"], k["steps"])) or sample(*a, **k))
-    names = [f.name for f in joint_report.evaluate_group(model, tmp_path, 10, "samplers")]
+    names = [f.name for f in digits_report.evaluate_group(model, tmp_path, 10, "samplers")]
     assert len(names) == len(set(names)) == 5 * 4 and "dpmpp_2m, 2 evaluations: text -> image" in names
     assert set(steps) >= {("heun", 1), ("euler", 2), ("ancestral", 2)}
 
 
 def test_an_unknown_group_is_refused(model, tmp_path):
     with pytest.raises(InputError, match="choose one of directions, samplers"):
-        joint_report.evaluate_group(model, tmp_path, 20, "colours")
+        digits_report.evaluate_group(model, tmp_path, 20, "colours")

@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..diffusion.inputs import frame_sound
 from ..training import data
 from ..training.judge_task import SAMPLES
-from .judges import mel_bands
+from .classifier import mel_bands
+from .frames import frame_sound
 
 RIDGE = 1.0  # of standardised features; a few thousand recordings stand against 192 features
 

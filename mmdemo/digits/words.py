@@ -1,4 +1,4 @@
-"""The ten digits and the words for them, the vocabulary of the joint demo model."""
+"""The words for the ten digits: the vocabulary of the model `digits`."""
 
 from __future__ import annotations
 

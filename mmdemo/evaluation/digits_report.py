@@ -18,16 +18,16 @@ from tqdm import tqdm
 
 from .. import metrics
 from ..diffusion.joint import JointDiffusion
-from ..diffusion.number import sample_number
 from ..diffusion.samplers import SAMPLERS
-from ..diffusion.step import Step
-from ..digits import ENGLISH, WORDS, read_digit
+from ..diffusion.step import SamplingStep
+from ..digits.classifier import Judge, load_judge
+from ..digits.number import sample_number
+from ..digits.speaker_probe import VoiceProbe, real_voices
+from ..digits.words import ENGLISH, WORDS, read_digit
 from ..errors import InputError
 from ..metrics import Figure
 from ..training.judge_task import real_digits
 from . import copying
-from .judges import Judge, load_judge
-from .voices import VoiceProbe, real_voices
 
 TARGETS = {
     "image -> text": 0.985,
@@ -52,7 +52,7 @@ class Panel:
     def __init__(self) -> None:
         self.judges: dict[str, Judge] = {m: load_judge(f"judges/{m}") for m in ("image", "audio")}
 
-    def read(self, step: Step, modality: str) -> Tensor:
+    def read(self, step: SamplingStep, modality: str) -> Tensor:
         """(n,) digits; -1 where the text is no digit's word."""
         if modality == "text":
             words = [read_digit(t) for t in step.preview("text")]
@@ -183,10 +183,10 @@ def _voices(model: JointDiffusion, panel: Panel, data_dir: Path, n: int) -> list
     heard = sum(a == b for a, b in zip(probe.read(test), speakers, strict=True))
     figures = [Figure("speaker probe on real test data", heard / len(speakers), "accuracy", len(speakers))]
     each, right = max(1, n // 60), 0
-    for i, (speaker, word) in enumerate(itertools.product(model.speakers, ENGLISH)):
+    for i, (speaker, word) in enumerate(itertools.product(model.styles, ENGLISH)):
         run = model.sample({"text": word}, ("audio",), n=each, seed=900 + i, speaker=speaker, **SETTINGS)
         right += probe.read(_last(run).decoded("audio")).count(speaker)
-    count = each * len(model.speakers) * len(ENGLISH)
+    count = each * len(model.styles) * len(ENGLISH)
     figures.append(Figure("chosen speaker heard", right / count, "share", count))
     return figures + _numbers(model, panel, probe, max(1, n // 24))
 

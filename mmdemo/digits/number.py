@@ -4,8 +4,8 @@ The model's frame holds one digit, so a number is made digit by digit, diffusion
 over blocks. A block takes these from the one before it:
 
 - the voice: the style token is the same for all blocks (chosen by the seed where no speaker is named);
-- the manner: the start noise is correlated with that of the block before (`CARRY`), so that what the model draws from
-  noise, such as the slant of the pen or the pitch of the voice, drifts from digit to digit instead of jumping;
+- the manner: the start noise is correlated with that of the block before (`NOISE_CORRELATION`), so that what the model
+  draws from noise, such as the slant of the pen or the pitch of the voice, drifts from digit to digit;
 - the seam: blocks are joined as tokens and decoded as a whole, so each block's first samples are decoded with the end
   of the block before in sight, and no click can arise where two waveforms would meet.
 
@@ -16,25 +16,26 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ..digits import CHINESE, ENGLISH
+from ..diffusion.seeds import sample_generator
+from ..diffusion.settings import SamplingSettings
+from ..diffusion.step import SamplingStep
 from ..errors import InputError
 from ..tokens import Tokens
-from .checks import check_settings
-from .inputs import frame_sound
-from .seeds import generator
-from .step import Step
+from .frames import frame_sound
+from .words import CHINESE, ENGLISH
 
 if TYPE_CHECKING:
-    from .joint import JointDiffusion
+    from ..diffusion.joint import JointDiffusion
 
 MAX_DIGITS = 8
-CARRY = 0.6  # correlation of a block's start noise with the block before
+NOISE_CORRELATION = 0.6  # correlation of a block's start noise with the block before
 PAUSE = 0.1  # seconds of silence kept after each word
 QUIET = 0.02  # of the loudest frame: quieter frames after the last louder one are silence
 
@@ -56,18 +57,18 @@ Blocks = dict[str, list[list[Tensor]]]  # modality -> per sample, codes (L, *pos
 
 
 class NumberStep:
-    """One step of one block, and the whole number so far; it answers what `Step` answers.
+    """One step of one block, and the whole number so far; it answers what `SamplingStep` answers.
 
     Attributes:
         block: index of the block this step belongs to, of ``blocks``. digits: the number.
         index, steps: over all blocks. t, x, x0, change, code_distance: of the block at work.
     """
 
-    def __init__(self, step: Step, block: int, digits: Sequence[int], before: Blocks, evaluations: int) -> None:
+    def __init__(self, step: SamplingStep, block: int, digits: Sequence[int], before: Blocks, nfe: int) -> None:
         self.step, self.block, self.digits = step, block, tuple(digits)
         self.blocks = len(self.digits)
         self.index, self.steps = block * step.steps + step.index, self.blocks * step.steps
-        self.t, self.x, self.x0, self.evaluations = step.t, step.x, step.x0, evaluations
+        self.t, self.x, self.x0, self.nfe = step.t, step.x, step.x0, nfe
         self._before = before
 
     @cached_property
@@ -100,10 +101,7 @@ class NumberStep:
 
     def tokens(self, modality: str) -> list[Tokens]:
         """Per sample the whole strip or recording so far, as tokens."""
-        model = self.step.model
-        codec = model.codecs[modality]
-        rows = (torch.cat(row, dim=-1).cpu().clone() for row in self.parts[modality])
-        return [codec.wrap(codes, model.meta(modality, *codes.shape[1:])) for codes in rows]
+        return [self.step.decoder.tokens(modality, torch.cat(row, dim=-1)) for row in self.parts[modality]]
 
     def pieces(self, modality: str) -> list[list[Tensor]]:
         """Per sample, the decoded whole cut where its blocks meet and brought back to one block's frame.
@@ -111,17 +109,16 @@ class NumberStep:
         For judging block by block what is seen and heard in the whole: pictures (3, H, W) in [0, 1], and recordings
         (T,) that are framed as an input would be.
         """
-        codec, stream = self.step.model.codecs[modality], self.step.model.modalities[modality]
-        stride = codec.tokenizer.stride
+        codec, frame = self.step.decoder.codecs[modality], self.step.decoder.frames[modality]
         rows = []
         for tokens, blocks in zip(self.tokens(modality), self.parts[modality], strict=True):
-            cut = codec.decode_tensor(tokens).split([stride * part.shape[-1] for part in blocks], dim=-1)
-            rows.append([_framed(c, stride * stream.shape[0]) if modality == "audio" else c for c in cut])
+            cut = codec.decode_tensor(tokens).split([frame.stride * part.shape[-1] for part in blocks], dim=-1)
+            rows.append([_framed(c, frame.size[0]) if modality == "audio" else c for c in cut])
         return rows
 
     def preview(self, modality: str) -> list[Any]:
         """Per sample a strip picture (32 pixels a digit), or one recording (16000, float32 array)."""
-        codec = self.step.model.codecs[modality]
+        codec = self.step.decoder.codecs[modality]
         return [codec.decode(tokens) for tokens in self.tokens(modality)]
 
 
@@ -129,53 +126,43 @@ def sample_number(
     model: JointDiffusion,
     number: str,
     want: Sequence[str] = ("image", "audio"),
-    n: int = 1,
-    steps: int = 24,
-    guidance: float = 3.0,
-    sampler: str = "heun",
-    seed: int = 0,
-    speaker: str | None = None,
-    carry: float = CARRY,
+    settings: SamplingSettings | None = None,
+    *,
+    noise_correlation: float = NOISE_CORRELATION,
+    **changes: Any,
 ) -> Iterator[NumberStep]:
     """Make a number of up to 8 digits, block by block, yielding every step. A plain generator: close it to stop.
 
     Args:
         number: its digits, 1 to 8 of them. want: "image" (a strip), "audio" (one recording) or both.
-        speaker: one of the model's (None: one that the seed chooses, the same for the whole number).
-        carry: correlation of each block's start noise with the block before, 0 (none) to 1 (the same noise).
-        n, steps, guidance, sampler, seed: as in `JointDiffusion.sample`; steps are those of each block.
+        settings: as of `JointDiffusion.sample`, or as keyword arguments; steps are those of each block. Where no
+            speaker is named, the seed chooses one, the same for the whole number.
+        noise_correlation: of each block's start noise with the block before, 0 (none) to 1 (the same noise).
 
     Raises:
         InputError: it is no such number, or a setting cannot be used.
     """
     digits, want = read_number(number), tuple(want)
-    check_settings(model, {"text": number}, want, n, steps, guidance, sampler, seed, speaker)
-    if not 0 <= carry <= 1:
-        raise InputError(f"What a block carries over from the one before is a share from 0 to 1, not {carry:g}.")
-    if speaker is None and model.speakers:
-        drawn = torch.randint(len(model.speakers), (1,), generator=generator(seed, purpose="speaker"))
-        speaker = model.speakers[int(drawn)]
+    settings = settings or SamplingSettings.of(model.interface.style, **changes)
+    model.check({"text": number}, want, settings)
+    if not 0 <= noise_correlation <= 1:
+        raise InputError(f"The correlation of one block's noise with the next is 0 to 1, not {noise_correlation:g}.")
+    n, seed, kept = settings.n, settings.seed, noise_correlation
+    if settings.style is None and model.styles:
+        drawn = torch.randint(len(model.styles), (1,), generator=sample_generator(seed, purpose="speaker"))
+        settings = replace(settings, style=model.styles[int(drawn)])
     noise: dict[str, Tensor] = {}
     blocks: Blocks = {}
     spent = 0
     for block, digit in enumerate(digits):
         word = model.encode("text", ENGLISH[digit])
-        fresh = model.start_noise(n, seed, block)
-        noise = {k: carry * noise[k] + (1 - carry**2) ** 0.5 * eps for k, eps in fresh.items()} if noise else fresh
-        run = model.run(
-            {"text": word.expand(n, *word.shape[1:])},
-            want,
-            noise,
-            steps=steps,
-            guidance=guidance,
-            sampler=sampler,
-            speaker=speaker,
-            fresh=[generator(seed, i, block, "way") for i in range(n)],
-        )
-        for step in run:
-            state = NumberStep(step, block, digits, blocks, spent + step.evaluations)
+        own = model.start_noise(n, seed, block)
+        noise = {k: kept * noise[k] + (1 - kept**2) ** 0.5 * eps for k, eps in own.items()} if noise else own
+        way = [sample_generator(seed, i, block, "way") for i in range(n)]
+        for step in model.run({"text": word.expand(n, *word.shape[1:])}, want, noise, way, settings):
+            state = NumberStep(step, block, digits, blocks, spent + step.nfe)
             yield state
-        blocks, spent = state.parts, state.evaluations
+        blocks, spent = state.parts, state.nfe
 
 
 def _framed(wave: Tensor, samples: int) -> Tensor:
@@ -185,12 +172,12 @@ def _framed(wave: Tensor, samples: int) -> Tensor:
         return torch.zeros(samples)
 
 
-def _cut(step: Step, modality: str) -> list[Tensor]:
+def _cut(step: SamplingStep, modality: str) -> list[Tensor]:
     """Codes (L, *positions) of a finished block, per sample: words end a short pause after their last sound."""
     codes = list(step.codes(modality))
     if modality != "audio":
         return codes
-    stride = step.model.codecs[modality].tokenizer.stride
+    stride = step.decoder.frames[modality].stride
     waves = step.decoded(modality)  # (n, T)
     level = waves.unflatten(1, (-1, stride)).square().mean(2).sqrt()  # (n, frames)
     pause = round(PAUSE * 16_000 / stride)

@@ -1,6 +1,6 @@
-"""Bringing a person's picture, recording or word to the frame a joint model was trained on, and back.
+"""Bringing a person's picture or recording of a digit to the frame the digit model was trained on.
 
-The digit model knows white strokes centred in 32x32 pixels (as MNIST is made), spoken words that begin at the first
+It knows white strokes centred in 32x32 pixels (as MNIST is made), spoken words that begin at the first
 sample and last 0.8 s, and short words. A photo of a pencil digit or a long recording must be brought there first.
 """
 
@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..diffusion.frames import PictureFrame, SoundFrame
 from ..errors import InputError
-from ..modalities.base import Item
 
 PEAK = 0.7  # level recordings are brought to
 QUIET = 0.02  # of the peak: below this is silence before or after a word
@@ -82,25 +82,15 @@ def frame_sound(wave: Tensor, samples: int) -> Tensor:
     return F.pad(piece, (0, samples - len(piece)))
 
 
-def frame_text(data: Tensor, length: int) -> Tensor:
-    """UTF-8 bytes (T,) -> (length,) uint8, NUL after the end. Raises InputError if they do not fit."""
-    text = bytes(data.numpy()).decode("utf-8", "replace").strip().encode()
-    if not 1 <= len(text) <= length:
-        raise InputError(
-            f"The text is {len(text)} bytes long; this model takes 1 to {length}, for example “seven” or “七”."
-        )
-    return F.pad(torch.tensor(list(text), dtype=torch.uint8), (0, length - len(text)))
+class DigitPicture(PictureFrame):
+    """`frame_picture` as a frame."""
+
+    def fit(self, x: Tensor) -> Tensor:
+        return frame_picture(x, self.size[0])
 
 
-def frame(modality: str, item: Item, stride: int, shape: list[int]) -> Tensor:
-    """An input's canonical tensor in the model's frame."""
-    if modality == "image":
-        return frame_picture(item.tensor, shape[0] * stride)
-    if modality == "audio":
-        return frame_sound(item.tensor, shape[0] * stride)
-    return frame_text(item.tensor, shape[0] * stride)
+class SpokenWord(SoundFrame):
+    """`frame_sound` as a frame."""
 
-
-def unframe_text(data: Tensor) -> str:
-    """(T,) bytes -> the string before the first NUL."""
-    return bytes(data.to(torch.uint8).cpu().numpy()).split(b"\0")[0].decode("utf-8", "replace")
+    def fit(self, x: Tensor) -> Tensor:
+        return frame_sound(x, self.size[0])

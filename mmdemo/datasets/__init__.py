@@ -1,0 +1,1 @@
+"""Training and test data: files on disk -> tensors in memory, single (tokenizers) or paired (joint models)."""

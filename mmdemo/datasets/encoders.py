@@ -1,0 +1,81 @@
+"""From raw items to what a joint model is trained on: latents of its tokenizers and vectors of its conditions."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..codec import Codec
+from ..diffusion.conditions import ConditionEncoder
+from ..diffusion.frames import Frame
+
+CHUNK = 256  # items encoded at a time
+
+
+@dataclass
+class Encoders:
+    """What a data set needs to know of the model that it is to train.
+
+    Attributes:
+        codecs, frames: of each stream. conditions: encoders of its vector conditions. styles: names in their order.
+        seed: of the recipe, for what a set draws once. cache: folder that encoded items are kept in (None: nowhere).
+    """
+
+    codecs: Mapping[str, Codec]
+    frames: Mapping[str, Frame]
+    conditions: Mapping[str, ConditionEncoder]
+    styles: Sequence[str]
+    seed: int = 0
+    cache: Path | None = None
+
+    @torch.inference_mode()
+    def latents(self, stream: str, items: Tensor) -> Tensor:
+        """Canonical items in the stream's frame -> latents (N, D, *shape), fp16: the sums of their codewords.
+
+        Args:
+            items: pictures (N, 3, H, W), uint8 or float in [0, 1]; waveforms (N, T); bytes (N, T) uint8.
+        """
+        return self._cached(stream, items, lambda: self._encode(stream, items))
+
+    def _encode(self, stream: str, items: Tensor) -> Tensor:
+        codec = self.codecs[stream]
+        parts = []
+        for chunk in items.split(CHUNK):
+            chunk = chunk.float() / 255 if codec.modality == "image" and chunk.dtype == torch.uint8 else chunk
+            parts.append(codec.tokenizer.latent(codec.tokenizer.encode(chunk.to(codec.device))).half().cpu())
+        return torch.cat(parts).clone()
+
+    @torch.inference_mode()
+    def vectors(self, condition: str, texts: Sequence[str]) -> Tensor:
+        """Texts -> vectors of a condition, (N, dim), fp16."""
+        encoder = self.conditions[condition]
+        return torch.cat([encoder(texts[i : i + CHUNK]).half().cpu() for i in range(0, len(texts), CHUNK)]).clone()
+
+    def _cached(self, stream: str, items: Tensor, make: Callable[[], Tensor]) -> Tensor:
+        """``make()``, or what it gave for the same items through the same tokenizer in an earlier run."""
+        if self.cache is None:
+            return make()
+        digest = hashlib.sha256(items.contiguous().numpy().tobytes())
+        digest.update(f"{self.codecs[stream].fingerprint} {items.dtype} {tuple(items.shape)}".encode())
+        path = self.cache / f"{digest.hexdigest()[:24]}.safetensors"
+        if path.is_file():
+            return load_file(path)["latents"]
+        made = make()
+        self.cache.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")  # written aside, then moved: a cut leaves no half file
+        save_file({"latents": made.contiguous()}, temporary)
+        temporary.replace(path)
+        return made
+
+
+def cache_folder() -> Path:
+    """Where encoded items are kept between runs: ``MMDEMO_CACHE``, else the user's cache folder."""
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmdemo"
+    return Path(os.environ.get("MMDEMO_CACHE") or usual) / "latents"

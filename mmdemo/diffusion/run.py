@@ -1,0 +1,158 @@
+"""One sampling run of a joint model, in stages: what is made first conditions what is made then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .denoiser import JointDenoiser, Packer
+from .editing import EditSource
+from .samplers import SAMPLERS, Sampler, State, resampled
+from .schedule import times
+from .settings import SamplingSettings
+from .step import SamplingStep
+
+if TYPE_CHECKING:
+    from .joint import JointDiffusion
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is made in one go: these streams, in so many steps, while the later ones are still pure noise."""
+
+    streams: tuple[str, ...]
+    steps: int
+    later: tuple[str, ...] = ()
+
+
+class JointRun:
+    """Iterate over it once for the `SamplingStep`s of a run; arguments as of `JointDiffusion.run`."""
+
+    def __init__(
+        self,
+        model: JointDiffusion,
+        clean: Mapping[str, Tensor],
+        want: Sequence[str],
+        noise: Mapping[str, Tensor],
+        generators: Sequence[torch.Generator],
+        settings: SamplingSettings,
+        sources: Mapping[str, EditSource],
+    ) -> None:
+        self.model, self.process = model, model.process
+        self.clean, self.want, self.noise = dict(clean), tuple(want), dict(noise)
+        self.generators, self.settings, self.sources = generators, settings, dict(sources)
+        style = model.styles.index(settings.style) if settings.style else model.network.any_style
+        self.style = torch.full((len(generators),), style, device=model.device)
+        sampler = SAMPLERS[settings.sampler]
+        self.sampler: Sampler = resampled(sampler, settings.repaint_steps) if settings.repaint_steps else sampler
+        self.made: dict[str, Tensor] = {}  # what the stages before have made
+        self.previous_x0: dict[str, Tensor] | None = None
+        self.index = self.nfe = 0
+
+    def __iter__(self) -> Iterator[SamplingStep]:
+        for stage in self.stages():
+            for whole in self._run(stage):
+                yield self._wanted(whole)
+            if stage.later:
+                self._settle(stage, whole)
+
+    def stages(self) -> list[Stage]:
+        """The anchor first, then the rest.
+
+        Where one thing leads to another, from a picture to a recording, an anchor that nobody asked for is made too,
+        unseen: it says what they share. Of 300 pictures of digits, 85 % became the right recording so, and 67 %
+        without.
+        """
+        anchor, steps = self.model.interface.anchor, self.settings.steps
+        rest = tuple(k for k in self.want if k != anchor)
+        between = anchor in self.model.streams and self.clean and anchor not in self.clean and not self.sources
+        if (anchor in self.want or between) and rest and self.settings.strength == 1 and steps > 1:
+            first = max(1, round(self.model.interface.anchor_fraction * steps))
+            return [Stage((anchor,), first, later=rest), Stage(rest, steps - first)]
+        return [Stage(self.want, steps)]
+
+    def _run(self, stage: Stage) -> Iterator[SamplingStep]:
+        """The steps of a stage, of all streams that are made in the run."""
+        pack = Packer(self.noise, stage.streams)
+        denoise = self._denoiser(stage, pack)
+        states = self.sampler(
+            denoise,
+            self._start(pack, denoise),
+            times(stage.steps, self.settings.strength),
+            self.process,
+            self.generators,
+        )
+        while True:
+            # Inference mode is entered for each step alone: a generator must not leave it on for its caller.
+            with torch.inference_mode():
+                state = next(states, None)
+            if state is None:
+                return
+            self.index, self.nfe = self.index + 1, denoise.calls
+            yield self._step(stage, pack.split(state.x), pack.split(state.x0), denoise.seen, state)
+
+    def _denoiser(self, stage: Stage, pack: Packer) -> JointDenoiser:
+        return JointDenoiser(
+            self.model.network,
+            self.process,
+            self.noise,
+            {**self.clean, **self.made},
+            pack,
+            self.settings.guidance,
+            self.style,
+            self.sources,
+            stage.later,
+            self.nfe,
+        )
+
+    def _start(self, pack: Packer, denoise: JointDenoiser) -> Tensor:
+        """Where sampling starts, packed: pure noise, or the noised sources of a variation."""
+        eps, strength = pack.flat(self.noise), self.settings.strength
+        if strength < 1:
+            like = {k: self.noise[k] for k in pack.shapes}
+            sources = {k: self.sources[k].latent.expand(len(v), *v.shape[1:]) for k, v in like.items()}
+            return self.process.noise(pack.flat(sources), eps, strength)
+        start = eps * self.process.sigma(1.0).item()
+        if denoise.fixed is not None:  # what is kept starts as its source under this noise
+            mask, source = denoise.fixed
+            start = torch.where(mask, self.process.noise(source, eps, 1.0), start)
+        return start
+
+    def _step(
+        self, stage: Stage, x: dict[str, Tensor], x0: dict[str, Tensor], later_x0: dict[str, Tensor], state: State
+    ) -> SamplingStep:
+        pure = {k: self.noise[k] * self.process.sigma(1.0).item() for k in stage.later}
+        reached = (
+            dict.fromkeys(self.made, 0.0) | dict.fromkeys(stage.streams, state.t) | dict.fromkeys(stage.later, 1.0)
+        )
+        return SamplingStep(
+            self.model.decoder,
+            self.index,
+            self.settings.steps,
+            sum(reached.values()) / len(reached),
+            {**self.made, **x, **pure},
+            {**self.made, **x0, **later_x0},
+            self.nfe,
+            sources=self.sources,
+            times=reached,
+        )
+
+    def _wanted(self, step: SamplingStep) -> SamplingStep:
+        """A step with what was asked for alone, and what has changed since the one before."""
+        x, x0, reached = ({k: d[k] for k in self.want} for d in (step.x, step.x0, step.times))
+        shown = SamplingStep(
+            step.decoder, step.index, step.steps, step.t, x, x0, step.nfe, self.previous_x0, self.sources, reached
+        )
+        self.previous_x0 = x0
+        return shown
+
+    def _settle(self, stage: Stage, last: SamplingStep) -> None:
+        """What a stage has made is known from here on, with the codes it has been shown with."""
+        for k in stage.streams:
+            self.made[k] = last.quantized_x0(k)
+            everywhere = torch.ones_like(self.made[k][0, 0], dtype=torch.bool)
+            self.sources[k] = EditSource(self.made[k], last.codes(k), everywhere)

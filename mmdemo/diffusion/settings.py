@@ -1,0 +1,94 @@
+"""The settings of a sampling run: their only defaults, limits and checks, for the API, command line, page and links."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..errors import InputError
+
+MAX_SAMPLES, MAX_STEPS, MAX_REPAINT_STEPS, MAX_GUIDANCE = 64, 250, 10, 30.0
+MAX_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """How a joint model is sampled, whatever it is given.
+
+    Attributes:
+        n: samples. steps: of the sampler. sampler: its name, of `samplers.SAMPLERS`.
+        guidance: classifier-free guidance weight (Ho & Salimans 2022); 1 is none.
+        seed: of the start noise. style: one of the model's styles (None: any).
+        strength: 1 makes everything but what is kept from pure noise; below, sampling starts at t = strength from the
+            noised sources (SDEdit): the lower, the closer to them.
+        repaint_steps: how many times more each step is taken from a noised start (RePaint), so that new parts agree
+            better with kept ones; each costs as much as the run itself.
+        to_seed: the n samples then lead from the noise of ``seed`` to that of ``to_seed`` (interpolation).
+
+    Raises:
+        InputError: a value cannot be used.
+    """
+
+    n: int = 4
+    steps: int = 24
+    guidance: float = 3.0
+    sampler: str = "heun"
+    seed: int = 0
+    style: str | None = None
+    strength: float = 1.0
+    repaint_steps: int = 0
+    to_seed: int | None = None
+
+    def __post_init__(self) -> None:
+        from .samplers import SAMPLERS  # here, so that the command line knows its defaults without loading torch
+
+        limits = {
+            "n": ("number of samples", 1, MAX_SAMPLES),
+            "steps": ("number of steps", 1, MAX_STEPS),
+            "seed": ("seed", 0, MAX_SEED),
+            "repaint_steps": ("number of RePaint steps", 0, MAX_REPAINT_STEPS),
+            "to_seed": ("second seed", 0, MAX_SEED),
+        }
+        for name, (what, low, high) in limits.items():
+            value = getattr(self, name)
+            if name != "to_seed" or value is not None:
+                object.__setattr__(self, name, check_int(what, value, low, high))
+        if not _finite(self.guidance) or not 0 <= self.guidance <= MAX_GUIDANCE:
+            raise InputError(f"The guidance weight must be 0 to {MAX_GUIDANCE:g}, not {self.guidance}.")
+        if self.sampler not in SAMPLERS:
+            raise InputError(f"There is no sampler {self.sampler!r}; choose one of {', '.join(SAMPLERS)}.")
+        if not _finite(self.strength) or not 0 < self.strength <= 1:
+            raise InputError(f"The strength of a variation is more than 0 and at most 1, not {self.strength}.")
+        if self.to_seed is not None and self.n < 2:
+            raise InputError("Interpolation between two seeds needs at least 2 samples: its two ends.")
+
+    @classmethod
+    def of(cls, style_name: str = "style", **values: Any) -> SamplingSettings:
+        """From keyword arguments; the style may stand under the model's own name for it ("speaker").
+
+        Raises:
+            InputError: as the class, and for a name that is no setting.
+        """
+        if style_name in values:
+            values["style"] = values.pop(style_name)
+        known = [f.name for f in fields(cls)]
+        for name in values:
+            if name not in known:
+                near = difflib.get_close_matches(name, [*known, style_name], 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"they are {', '.join(known)}."
+                raise InputError(f"Sampling has no setting {name!r}; {hint}")
+        return cls(**values)
+
+
+def check_int(what: str, value: Any, low: int, high: int) -> int:
+    """``value`` as int. Raises InputError unless it is a whole number in low..high."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not low <= value <= high or value != int(value):
+        raise InputError(f"The {what} must be {low} to {high}, not {value}.")
+    return int(value)
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,46 @@
+"""Interchangeable parts by name: what is registered here can be named in a recipe or a checkpoint's config.json."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .errors import InputError
+
+
+class Registry(Mapping[str, Any]):
+    """Name -> part. A part is registered as itself, or as "package.module:attribute", imported when first asked for.
+
+    Addresses instead of imports, so that a general package (diffusion) can list what a special one (digits) adds
+    without importing it, and so that naming one part never loads the libraries of another.
+    """
+
+    def __init__(self, what: str, parts: Mapping[str, Any]) -> None:
+        self.what, self._parts = what, dict(parts)
+
+    def __getitem__(self, name: str) -> Any:
+        """The part of that name. Raises InputError, with the nearest name, where there is none."""
+        if name not in self._parts:
+            near = difflib.get_close_matches(str(name), self._parts, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(self._parts)}."
+            raise InputError(f"There is no {self.what} {name!r}; {hint}")
+        part = self._parts[name]
+        if isinstance(part, str):
+            module, _, attribute = part.partition(":")
+            part = self._parts[name] = getattr(importlib.import_module(module), attribute)
+        return part
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def register(self, name: str, part: Any) -> None:
+        """Add a part, or its address, from outside this package."""
+        self._parts[name] = part
