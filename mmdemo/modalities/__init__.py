@@ -8,7 +8,7 @@ from pathlib import Path
 from mmdemo.errors import InputError
 from mmdemo.modalities import audio, image, text
 from mmdemo.modalities.base import Item, label, opened
-from mmdemo.modalities.sniff import HEAD_BYTES, sniff
+from mmdemo.modalities.sniff import HEAD_BYTES, how_to_convert, sniff
 
 __all__ = ["MODALITIES", "Item", "audio", "guess", "image", "text"]
 
@@ -31,7 +31,7 @@ def guess(path: str | os.PathLike) -> str:
     if modality:
         return modality
     if kind:
-        raise InputError(f"{label(path)} is {kind}, which is not taken; {_ACCEPTED}.")
+        raise InputError(f"{label(path)} is {kind}, which is not read; {how_to_convert(kind) or _ACCEPTED}.")
     suffix = Path(path).suffix.lower()
     for name, module in MODALITIES.items():
         if suffix in module.SUFFIXES:

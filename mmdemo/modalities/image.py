@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import math
 import os
 import warnings
 from pathlib import Path
@@ -14,17 +16,22 @@ from PIL.PngImagePlugin import PngInfo
 
 from mmdemo.errors import InputError
 from mmdemo.files import atomic_write
-from mmdemo.modalities import pixels
+from mmdemo.modalities import containers, pixels, tiff
 from mmdemo.modalities.base import Item, label, opened, prepare_target
 from mmdemo.modalities.note import Note
-from mmdemo.modalities.sniff import HEAD_BYTES, sniff
+from mmdemo.modalities.sniff import HEAD_BYTES, HEIC_READ, how_to_convert, sniff
 
+if HEIC_READ:
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener(thumbnails=False)
 _AVIF = "avif" in features.modules and features.check("avif")  # Pillow before 11.3 does not know the name
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff") + ((".avif",) if _AVIF else ())
+SUFFIXES += (".heic", ".heif") if HEIC_READ else ()
 SAVE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-BACKGROUNDS = ("white", "checker")
-MAX_PIXELS = 50_000_000
-"""Most pixels of a picture."""
+BACKGROUNDS = pixels.BACKGROUNDS
+MAX_PIXELS = 52_000_000
+"""Most pixels of a picture: what cameras and phones of 50 megapixels give (8,160 × 6,144, 8,192 × 6,144 …)."""
 MAX_SIDE = 16_384
 """Most pixels of one side of a picture."""
 
@@ -40,27 +47,34 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF") + (("AVIF",) if _AVIF else ())
+_FORMATS = (
+    ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF") + (("AVIF",) if _AVIF else ()) + (("HEIF",) if HEIC_READ else ())
+)
 MAX_FILE_BYTES = 256 * 2**20
 """Most bytes of a picture file."""
 
-_ACCEPTED = f"a PNG, JPEG, WebP, GIF{', AVIF' if _AVIF else ''}, BMP or TIFF picture is needed"
+_DAMAGED = "is damaged or cut short, as not all of it could be decoded"
+_ACCEPTED = (
+    f"a PNG, JPEG, WebP, GIF{', AVIF' if _AVIF else ''}{', HEIC' if HEIC_READ else ''}, BMP or TIFF picture is needed"
+)
 
 
 def load(
     source: str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor,
-    background: str = "white",
+    background: str = "auto",
 ) -> Item:
     """Turn a picture into an RGB tensor.
 
     The size is checked before any pixel is decoded. The EXIF orientation is applied, an animation gives its
-    first frame, transparent parts are put on `background`, and colours with a profile (CMYK too) are
-    converted to sRGB. The notes say so.
+    first frame, transparent parts are put on `background`, and colours with a profile (CMYK too), or of a space
+    that the file names in another way, are converted to sRGB; HDR is mapped into its range. A JPEG that is cut short
+    gives what is there. The notes say so.
 
     Args:
         source: a path, file bytes, a binary file, a PIL image, or an array or tensor: (H, W), (H, W, 1..4) or
             (1..4, H, W); uint8, uint16, or floats in [0, 1].
-        background: "white" or "checker", what transparent parts are put on.
+        background: what transparent parts are put on: "white", "black", "checker", or "auto": white, and black
+            for what would not be seen on white.
 
     Returns:
         Item with tensor (3, H, W) float32 in [0, 1] and meta {"height": H, "width": W}.
@@ -76,10 +90,13 @@ def load(
     if isinstance(source, np.ndarray):
         array = pixels.from_array(source, background, notes, _check_size)
     elif isinstance(source, Image.Image):
-        array = _from_pil(source, "The picture", background, notes)
+        image = _decoded(source, "The picture", notes)
+        array = pixels.to_rgb(_oriented(image, notes), background, notes)
     else:
         with opened(source, _ACCEPTED) as file:
-            array = _from_file(file, label(source), background, notes)
+            image = _from_file(file, label(source), notes)
+        array = pixels.to_rgb(_oriented(image, notes), background, notes)
+        del image
     height, width = array.shape[:2]
     return Item(pixels.to_tensor(array), {"height": height, "width": width}, tuple(notes))
 
@@ -138,22 +155,45 @@ def _check_size(width: int, height: int, name: str) -> None:
     if max(width, height) > MAX_SIDE:
         raise InputError(f"{name} has {size}; at most {MAX_SIDE:,} a side are accepted.")
     if width * height > MAX_PIXELS:
-        megapixels = width * height / 1e6
-        raise InputError(f"{name} has {size} ({megapixels:.0f} megapixels); {_MOST_PIXELS}.")
+        # Rounded up, as "52 megapixels; at most 52" would say nothing.
+        megapixels = f"{math.ceil(width * height / 1e5) / 10:,.1f}".removesuffix(".0")
+        raise InputError(f"{name} has {size} ({megapixels} megapixels); {_MOST_PIXELS}.")
 
 
-def _from_file(file: BinaryIO, name: str, background: str, notes: list[str]) -> np.ndarray:
+def _from_file(file: BinaryIO, name: str, notes: list[str]) -> Image.Image:
     modality, kind = sniff(file.read(HEAD_BYTES))
     if kind and modality != "image":
-        raise InputError(f"{name} is {kind}, not a picture that can be read; {_ACCEPTED}.")
+        what = "which is no picture" if modality else "which is not read"
+        raise InputError(f"{name} is {kind}, {what}; {how_to_convert(kind) or _ACCEPTED}.")
     # WebP and AVIF are read whole at opening, and counting the frames of a GIF goes through all of it.
     if file.seek(0, os.SEEK_END) > MAX_FILE_BYTES:
         raise InputError(f"{name} is over {MAX_FILE_BYTES >> 20} MB, the most accepted for a picture.")
+    png = None
+    if kind == "a TIFF picture":
+        image = _open_tiff(file, name, notes)
+    elif kind == "a PNG picture":
+        png = containers.read_png(file)
+        image = _open(png.file, name, kind)
+        _use_png(image, png)
+    else:
+        image = _open(file, name, kind)
+        coded = image.info.get("nclx_profile")  # HEIC
+        if coded:
+            image.info["cicp"] = coded["color_primaries"], coded["transfer_characteristics"]
+        elif image.format == "AVIF":
+            image.info["cicp"] = containers.read_cicp(file)
+    image = _decoded(image, name, notes, file)
+    if png and png.depth == 16 and image.mode == "RGB" and isinstance(image.info.get("transparency"), tuple):
+        _apply_deep_key(image, png)
+    return image
+
+
+def _open(file: BinaryIO, name: str, kind: str | None) -> Image.Image:
     file.seek(0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own bomb warning; the limits here are lower
-            image = Image.open(file, formats=_FORMATS)
+            return Image.open(file, formats=_FORMATS)
     except Image.DecompressionBombError:
         raise InputError(f"{name} has too many pixels; {_MOST_PIXELS}.") from None
     except UnidentifiedImageError:
@@ -161,10 +201,58 @@ def _from_file(file: BinaryIO, name: str, background: str, notes: list[str]) -> 
         raise InputError(f"{name} {reason}; {_ACCEPTED}.") from None
     except Exception as error:  # Pillow's parsers raise nearly anything on broken headers
         raise InputError(f"{name} is damaged and cannot be opened; {_ACCEPTED}.") from error
-    return _from_pil(image, name, background, notes)
 
 
-def _from_pil(image: Image.Image, name: str, background: str, notes: list[str]) -> np.ndarray:
+def _open_tiff(file: BinaryIO, name: str, notes: list[str]) -> Image.Image:
+    """Through Pillow, or where it would misread the samples through tifffile."""
+    try:
+        layout = tiff.Layout.read(file)
+    except Exception:  # as with Pillow's other parsers; Pillow says what is to be said
+        return _open(file, name, "a TIFF picture")
+    _check_size(layout.width, layout.height, name)
+    tiff.check(layout, name)
+    if layout.for_pillow:
+        try:
+            image = _open(file, name, "a TIFF picture")
+        except InputError:
+            raise tiff.not_read(layout, name) from None
+        image.info.pop("xmp", None)  # Pillow would take the orientation from there too
+        return image
+    try:
+        return tiff.read(file, layout, name, notes)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{name} {_DAMAGED}; {_ACCEPTED}.") from error
+
+
+def _use_png(image: Image.Image, png: containers.Png) -> None:
+    """Put into `image.info` what Pillow leaves out or has in other units."""
+    info = image.info
+    if png.profile:
+        info["icc_profile"] = png.profile
+    info["cicp"], info["cicp_first"] = png.cicp, True
+    key = info.get("transparency")
+    if image.mode in ("1", "L") and isinstance(key, int):
+        most = 2**png.depth - 1
+        info["transparency"] = (key & most) * 255 // most  # pixels are spread over 0 to 255
+    elif image.mode == "RGB" and isinstance(key, tuple):
+        info["transparency"] = key if png.depth == 16 else tuple(value & 255 for value in key)
+
+
+def _apply_deep_key(image: Image.Image, png: containers.Png) -> None:
+    """Give a decoded RGB image of 16 bits, of which Pillow keeps the upper 8, the alpha of its transparent colour."""
+    key = image.info.pop("transparency")
+    png.file.seek(0)
+    low = Image.open(png.file, formats=("PNG",))
+    low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]  # in the other byte order: the lower 8 bits
+    hit = np.ones(image.size[::-1], bool)
+    for part, shift in ((image, 8), (low, 0)):
+        hit &= (np.asarray(part) == [value >> shift & 255 for value in key]).all(axis=2)
+    image.putalpha(Image.fromarray(np.where(hit, 0, 255).astype(np.uint8)))
+
+
+def _decoded(image: Image.Image, name: str, notes: list[str], file: BinaryIO | None = None) -> Image.Image:
     _check_size(*image.size, name)
     try:
         # Pillow reads 16-bit colour as 8-bit; only the raw mode in the tile tells.
@@ -172,11 +260,36 @@ def _from_pil(image: Image.Image, name: str, background: str, notes: list[str]) 
         _note_frames(image, notes)
         image.load()
     except Exception as error:
-        reason = "is damaged or cut short, as not all of it could be decoded"
-        raise InputError(f"{name} {reason}; {_ACCEPTED}.") from error
+        part = _readable_part(file, image, notes) if file and image.format in ("JPEG", "MPO") else None
+        if part is None:
+            raise InputError(f"{name} {_DAMAGED}; {_ACCEPTED}.") from error
+        image = part
     if deep:
         notes.append(Note("deep", "16 bits per channel read as 8."))
-    return pixels.to_rgb(_oriented(image, notes), background, notes)
+    return image
+
+
+def _readable_part(file: BinaryIO, image: Image.Image, notes: list[str]) -> Image.Image | None:
+    """What there is of a JPEG that is cut short, as browsers show it; None where nothing is."""
+    file.seek(0)
+    data = file.read()
+    try:
+        # The end that is missing: libjpeg then fills what it lacks, instead of waiting for more.
+        whole = Image.open(io.BytesIO(data + b"\xff\xd9"), formats=("JPEG",))
+        whole.load()
+        seen = image.im.getbbox()  # rows that were not reached are black
+    except Exception:
+        return None
+    if image.info.get("progressive"):
+        if all(low == high for low, high in (band.getextrema() for band in whole.split())):
+            return None
+        notes.append(Note("cut_coarse", "The file is cut short: the picture is as fine as the part that is there."))
+    elif seen is None:
+        return None
+    else:
+        said = "The file is cut short: at least {rows} of {all} rows could be read."
+        notes.append(Note("cut_rows", said, rows=seen[3], all=whole.height))
+    return whole
 
 
 def _note_frames(image: Image.Image, notes: list[str]) -> None:
@@ -198,7 +311,12 @@ def _note_frames(image: Image.Image, notes: list[str]) -> None:
 def _oriented(image: Image.Image, notes: list[str]) -> Image.Image:
     """`image` turned as its EXIF orientation says (Pillow itself turns a TIFF as it loads)."""
     try:
-        orientation = image.getexif().get(0x0112, 1)
+        orientation = image.info.get("orientation", 1)
+        if isinstance(image.info.get("exif"), bytes):
+            # Not `image.getexif()`, which asks XMP too: programs that turn the pixels often leave that behind.
+            exif = Image.Exif()
+            exif.load(image.info["exif"])
+            orientation = exif.get(0x0112, 1)
         if orientation in _TRANSPOSE:
             # By hand: `ImageOps.exif_transpose` also rewrites the metadata, which fails when that is damaged.
             turned = image.transpose(_TRANSPOSE[orientation])

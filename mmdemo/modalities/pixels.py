@@ -2,126 +2,150 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from PIL import Image, ImageChops, ImageCms
+from PIL import Image
 
 from mmdemo.errors import InputError
+from mmdemo.modalities.colour import Space, grey_curve, space_of, to_srgb
 from mmdemo.modalities.note import Note
 
+BACKGROUNDS = ("auto", "white", "black", "checker")
 _CHECKER_SQUARE = 8  # pixels
 _CHECKER_GREYS = (255, 204)
+_FAINT = 0.08  # mean difference in luma from white below which a picture is not seen on white
+_ROWS = 256  # worked on at once, for the memory
 _ARRAYS = "an array needs the shape (H, W) or (H, W, 1 to 4) and uint8, uint16, or floats in [0, 1]"
 
 
 def to_tensor(array: np.ndarray) -> torch.Tensor:
-    """(H, W, 3) uint8, or float32 in [0, 1], to (3, H, W) float32 in [0, 1]."""
-    planes = torch.from_numpy(np.array(array.transpose(2, 0, 1), order="C"))  # own memory
-    return planes.float().div_(255) if planes.dtype == torch.uint8 else planes
+    """(H, W, 1 or 3) uint8, or float32 in [0, 1], to (3, H, W) float32 in [0, 1]."""
+    height, width, channels = array.shape
+    planes = torch.empty(3, height, width)  # own memory, filled without another copy of it
+    for channel in range(3):
+        planes[channel] = torch.from_numpy(np.array(array[..., min(channel, channels - 1)]))
+    return planes.div_(255) if array.dtype == np.uint8 else planes
 
 
 def to_rgb(image: Image.Image, background: str, notes: list[str]) -> np.ndarray:
     """A decoded PIL image of any mode to RGB.
 
-    Transparent parts are put on `background`, colours with a profile converted to sRGB; `notes` is added to.
+    Colours are converted to sRGB, then transparent parts put on `background`; `notes` is added to.
 
     Returns:
-        (H, W, 3) array, uint8 or (from 16-bit and float modes) float32 in [0, 1].
+        (H, W, 1 or 3) array, uint8 or (from 16-bit and float modes) float32 in [0, 1].
 
     Raises:
         InputError: a mode that cannot be converted, or values that are not finite.
     """
+    space = space_of(image.info)
+    image, alpha = _split(image)
     if image.mode.startswith("I") or image.mode == "F":
-        return _from_deep_grey(image, notes)
-    profile = image.info.get("icc_profile")
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or (
-        image.mode in ("1", "L", "P", "RGB") and image.info.get("transparency") is not None
-    ):
-        straight = image.convert("LA") if image.mode == "La" else image  # premultiplied grey
-        image = _flattened(straight.convert("RGBA"), background, notes)
-    elif image.mode in ("1", "P"):
-        image = image.convert("RGB" if image.mode == "P" else "L")
-    return np.asarray(_to_srgb(image, profile, notes))
+        array = _from_deep_grey(image, space, notes)
+    else:
+        image = to_srgb(image, space, notes)
+        try:
+            array = np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+        except ValueError:
+            sentence = f"Pictures of the mode {image.mode} are not read; save it as 8-bit RGB first."
+            raise InputError(sentence) from None
+        array = array[..., None] if array.ndim == 2 else array
+    return array if alpha is None else _flattened(array, alpha, background, notes)
 
 
-def _flattened(image: Image.Image, background: str, notes: list[str]) -> Image.Image:
-    """An RGBA image put on the background; RGB."""
-    if image.getchannel("A").getextrema()[0] == 255:
-        return image.convert("RGB")
-    place = "white" if background == "white" else "a checkerboard"
+def _split(image: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
+    """An image without alpha and palette, and its alpha (H, W) uint8."""
+    if image.mode in ("La", "RGBa"):  # premultiplied
+        image = image.convert("LA" if image.mode == "La" else "RGBA")
+    key = image.info.get("transparency")
+    if image.mode == "PA" or (image.mode == "P" and key is not None):
+        image = image.convert("RGBA")
+    if image.mode in ("LA", "RGBA"):
+        return image.convert(image.mode[:-1]), np.asarray(image.getchannel("A"))
+    alpha = None
+    if key is not None and image.mode in ("1", "L", "RGB", "I;16", "I"):
+        values = np.asarray(image.convert("L") if image.mode == "1" else image)
+        hit = values == np.asarray(key)
+        alpha = np.where(hit.all(2) if hit.ndim == 3 else hit, 0, 255).astype(np.uint8)
+    if image.mode in ("1", "P"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    return image, alpha
+
+
+def _flattened(colour: np.ndarray, alpha: np.ndarray, background: str, notes: list[str]) -> np.ndarray:
+    """Colours (H, W, 1 or 3) with alpha (H, W), both uint8 or floats in [0, 1], put on the background; (H, W, 3)."""
+    opaque = 255 if alpha.dtype == np.uint8 else 1
+    if alpha.min() == opaque:
+        return colour
+    white = 255 if colour.dtype == np.uint8 else 1
+    height, width = alpha.shape
+    faint = background == "auto" and _is_faint(colour, alpha)
+    if background == "auto":
+        background = "black" if faint else "white"
+    place = "a checkerboard" if background == "checker" else background
     notes.append(Note(f"on_{background}", f"Transparent parts put on {place}."))
-    width, height = image.size
-    base = Image.new("L", image.size, 255)
-    if background == "checker":
-        rows, columns = np.arange(height) // _CHECKER_SQUARE, np.arange(width) // _CHECKER_SQUARE
-        odd = (rows[:, None] + columns[None]) % 2 == 1
-        base = Image.fromarray(np.where(odd, *reversed(_CHECKER_GREYS)).astype(np.uint8))
-    base = base.convert("RGB")
-    base.paste(image, mask=image.getchannel("A"))
-    return base
+    if faint:
+        notes.append(Note("faint", "On white, little of it would be seen."))
+    flat = np.empty((height, width, 3), colour.dtype)
+    for top in range(0, height, _ROWS):
+        rows = slice(top, top + _ROWS)
+        share = alpha[rows, :, None].astype(np.float32) / opaque
+        base = _base(background, range(height)[rows], width) * np.float32(white / 255)
+        mixed = colour[rows] * share + base * (1 - share)
+        flat[rows] = mixed + 0.5 if white == 255 else mixed
+    return flat
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
-    """An L, RGB, CMYK, YCbCr, LAB or HSV image to RGB in sRGB, by its ICC profile where there is one."""
-    try:
-        if image.mode == "LAB":
-            lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-            return ImageCms.buildTransform(lab, srgb, "LAB", "RGB").apply(image)
-        if profile and image.mode in ("RGB", "CMYK", "L"):
-            return _by_profile(image, profile, notes)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        notes.append(Note("profile_damaged", "Its colour profile is damaged or does not fit, and was ignored."))
-    if image.mode == "CMYK":
-        notes.append(Note("cmyk", "Converted from CMYK without a colour profile, so colours are approximate."))
-    try:
-        return image.convert("RGB")
-    except ValueError:
-        sentence = f"Pictures of the mode {image.mode} are not read; save it as 8-bit RGB first."
-        raise InputError(sentence) from None
+def _base(background: str, rows: range, width: int) -> np.ndarray:
+    """Rows of the background, (h, 1 or W, 1) in 0..255."""
+    if background != "checker":
+        return np.full((len(rows), 1, 1), 255 if background == "white" else 0, np.float32)
+    odd = (np.arange(rows.start, rows.stop)[:, None] // _CHECKER_SQUARE + np.arange(width) // _CHECKER_SQUARE) % 2 == 1
+    return np.where(odd, *reversed(_CHECKER_GREYS)).astype(np.float32)[..., None]
 
 
-def _by_profile(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Image:
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    name = (ImageCms.getProfileDescription(source) or "").strip() or "unnamed"
-    if image.mode == "RGB" and name.lower().startswith("srgb"):
-        return image  # already there; converting would only add rounding
-    # Relative colorimetric keeps colours that both spaces have; black point compensation keeps shadows.
-    intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
-    srgb = ImageCms.createProfile("sRGB")
-    converted = ImageCms.buildTransform(source, srgb, image.mode, "RGB", intent, flags).apply(image)
-    if image.mode == "CMYK" or ImageChops.difference(converted, image.convert("RGB")).getbbox():
-        notes.append(Note("profile", "Colours converted to sRGB from the profile “{name}”.", name=name[:60]))
-    return converted
+def _is_faint(colour: np.ndarray, alpha: np.ndarray) -> bool:
+    """Whether what is to be seen is nearly as light as white, such as a white logo."""
+    white = 255 if colour.dtype == np.uint8 else 1
+    weights = np.array([1.0] if colour.shape[2] == 1 else [0.299, 0.587, 0.114], np.float32) / white
+    seen = dark = 0.0
+    for top in range(0, len(alpha), _ROWS):
+        share = alpha[top : top + _ROWS].astype(np.float32)
+        seen += float(share.sum(dtype=np.float64))
+        dark += float((share * (1 - colour[top : top + _ROWS] @ weights)).sum(dtype=np.float64))
+    return seen > 0 and dark / seen < _FAINT
 
 
-def _from_deep_grey(image: Image.Image, notes: list[str]) -> np.ndarray:
-    """Grey of 16 or 32 bits or floats to (H, W, 3) float32."""
+def _from_deep_grey(image: Image.Image, space: Space | None, notes: list[str]) -> np.ndarray:
+    """Grey of 16 or 32 bits or floats to (H, W, 1) float32."""
     values = np.asarray(image)
     if image.mode == "F":
         grey = _unit_floats(values, notes)
     else:
-        values = values.astype(np.float64)
         low, high = float(values.min()), float(values.max())
         if low >= 0 and high <= 65_535:
-            grey = values / 65_535  # 16-bit PNG and TIFF
+            grey = values * np.float32(1 / 65_535)  # 16-bit PNG and TIFF
         else:
-            grey = (values - low) / (high - low or 1)
+            grey = ((values.astype(np.float64) - low) / (high - low or 1)).astype(np.float32)
             values_from = "32-bit grey values from {low:.0f} to {high:.0f} scaled to black to white."
             notes.append(Note("grey32", values_from, low=low, high=high))
-    return np.repeat(grey.astype(np.float32)[..., None], 3, axis=2)
+    curve = grey_curve(space, notes)
+    if curve is not None:
+        for row in grey:  # one by one, as `interp` works in 64 bits
+            row[:] = np.interp(row, np.linspace(0, 1, len(curve)), curve)
+    return grey.astype(np.float32, copy=False)[..., None]
 
 
 def from_array(
     array: np.ndarray, background: str, notes: list[str], check_size: Callable[[int, int, str], None]
 ) -> np.ndarray:
-    """An array as people and libraries give it to (H, W, 3), uint8 or float32 in [0, 1].
+    """An array as people and libraries give it to (H, W, 1 or 3), uint8 or float32 in [0, 1].
 
     Args:
         array: (H, W), (H, W, 1..4) or, when that cannot be meant, (1..4, H, W).
-        background: "white" or "checker", for arrays with alpha.
+        background: one of `BACKGROUNDS`, for arrays with alpha.
         notes: added to.
         check_size: called as (width, height, name) before any pixel is touched.
 
@@ -136,10 +160,9 @@ def from_array(
         raise InputError(f"An array of the shape {array.shape} is no picture; {_ARRAYS}.")
     check_size(array.shape[1], array.shape[0], "The array")
     values = _unit_array(array, notes)
-    channels = values.shape[2]
-    if channels in (2, 4):
-        values = _composite(values, background, notes)
-    return np.repeat(values, 3, axis=2) if values.shape[2] == 1 else values
+    if values.shape[2] in (1, 3):
+        return values
+    return _flattened(values[..., :-1], values[..., -1], background, notes)
 
 
 def _unit_array(array: np.ndarray, notes: list[str]) -> np.ndarray:
@@ -174,18 +197,3 @@ def _unit_floats(values: np.ndarray, notes: list[str]) -> np.ndarray:
     elif low < 0 or high > 1:
         notes.append("Values slightly outside 0 to 1 were clipped.")
     return np.clip(values, 0, 1).astype(np.float32)
-
-
-def _composite(values: np.ndarray, background: str, notes: list[str]) -> np.ndarray:
-    """(H, W, 2 or 4) with alpha last, put on the background; (H, W, 3)."""
-    if values.dtype == np.uint8:
-        image = Image.fromarray(np.ascontiguousarray(values))  # LA or RGBA
-        return np.asarray(_flattened(image.convert("RGBA"), background, notes))
-    alpha = values[..., -1:]
-    colour = values[..., :-1]
-    if (alpha < 1).any():
-        # Through the 8-bit path for the background alone, so that both paths draw the same one.
-        blank = Image.new("RGBA", (values.shape[1], values.shape[0]), (0, 0, 0, 0))
-        base = np.asarray(_flattened(blank, background, notes)).astype(np.float32) / 255
-        return colour * alpha + base * (1 - alpha)
-    return np.repeat(colour, 3, axis=2) if colour.shape[2] == 1 else colour

@@ -14,7 +14,7 @@ from mmdemo.errors import InputError
 from mmdemo.files import write_bytes
 from mmdemo.modalities.base import Item, label, opened, prepare_target
 from mmdemo.modalities.encodings import check_encoding, detect, to_utf8
-from mmdemo.modalities.sniff import HEAD_BYTES, sniff
+from mmdemo.modalities.sniff import HEAD_BYTES, is_text, sniff
 
 SUFFIXES = (
     ".txt",
@@ -144,7 +144,9 @@ def _from_file(source: os.PathLike | BinaryIO, encoding: str | None, notes: list
     if len(data) > MAX_BYTES:
         raise InputError(f"{name} is over {MAX_BYTES // 1_000_000} MB, the most text accepted at once.")
     modality, kind = sniff(data[:HEAD_BYTES])
-    if kind and modality != "text" and encoding is None:
+    # A drawing is no text to `guess`, but whoever asks for its text (SVG is XML) may have it.
+    written = is_text(data[:HEAD_BYTES]) and kind != "a PDF document"
+    if kind and modality != "text" and not written and encoding is None:
         raise InputError(f"{name} is {kind}, not text; a text file is needed.")
     if encoding is not None:
         return data, encoding

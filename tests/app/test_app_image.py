@@ -232,6 +232,9 @@ def test_transparent_parts_on_white_or_checker(context: Context, tmp_path: Path)
     assert list(actions.background(picture, {"background": "pink"}, request())) == []
 
 
+PICTURE_FILES = ("image.py", "pixels.py", "colour.py", "tiff.py")
+
+
 def test_notes_are_said_in_both_languages(context: Context):
     from mmdemo.modalities.note import Note
 
@@ -241,8 +244,8 @@ def test_notes_are_said_in_both_languages(context: Context):
     (note,) = load_picture(context.codec("image"), buffer.getvalue(), "en").notes
     assert isinstance(note, Note) and said(note, "en") == note == "First of 3 frames."
     assert "3" in said(note, "zh") and said(note, "zh") != note
-    source = "".join((UI.parent / "modalities" / name).read_text("utf-8") for name in ("image.py", "pixels.py"))
-    keys = set(re.findall(r'Note\("(\w+)"', source)) | {"on_white", "on_checker"}
+    source = "".join((UI.parent / "modalities" / name).read_text("utf-8") for name in PICTURE_FILES)
+    keys = set(re.findall(r'Note\("(\w+)"', source)) | {"on_white", "on_black", "on_checker"}
     keys |= {f"{what}_{which}" for what in ("frame", "page") for which in ("first", "at")}
     assert len(keys) > 10
     for key in keys:

@@ -47,15 +47,24 @@ def pixels(item) -> np.ndarray:
     return item.tensor.permute(1, 2, 0).mul(255).round().to(torch.uint8).numpy()
 
 
-def png(width: int, height: int, depth: int = 8, colour: int = 2, rows: bytes = b"") -> bytes:
-    """A PNG by hand, for headers and depths that Pillow does not write."""
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A PNG chunk."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
+def png(width: int, height: int, depth: int = 8, colour: int = 2, rows: bytes = b"", chunks: bytes = b"") -> bytes:
+    """A PNG by hand, for headers, depths and chunks (between header and pixels) that Pillow does not write."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    parts = chunk(b"IHDR", header) + chunks + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def png_of(array: np.ndarray, depth: int, colour: int, chunks: bytes = b"") -> bytes:
+    """A PNG of samples (H, W, C) of `depth` bits."""
+    height, width, _ = array.shape
+    digits = (array[..., None] >> np.arange(depth)[::-1] & 1).astype(np.uint8)
+    rows = np.packbits(digits.reshape(height, -1), axis=1)
+    return png(width, height, depth, colour, np.pad(rows, ((0, 0), (1, 0))).tobytes(), chunks)
 
 
 def tone(rate: int, seconds: float = 0.5, frequency: float = 440.0, level: float = 0.5) -> np.ndarray:

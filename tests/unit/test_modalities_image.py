@@ -157,7 +157,7 @@ def test_a_transparent_colour_counts_as_transparent(mode, key):
 
 
 def test_unknown_background_is_refused():
-    with pytest.raises(InputError, match="white, checker"):
+    with pytest.raises(InputError, match="auto, white, black, checker"):
         image.load(colours(), background="blue")
 
 
