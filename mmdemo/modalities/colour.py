@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -52,7 +52,7 @@ class Space:
     built: bool = False
 
 
-def space_of(info: dict[str, Any]) -> Space | None:
+def space_of(info: Mapping[Any, Any]) -> Space | None:
     """The colour space that a picture says it has (`PIL.Image.info`); None for sRGB or nothing said.
 
     Of several statements the one counts that browsers take: for PNG cICP, the profile, sRGB, gAMA with cHRM (PNG

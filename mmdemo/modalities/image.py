@@ -206,7 +206,9 @@ def _open(file: BinaryIO, name: str, kind: str | None) -> Image.Image:
 def _open_tiff(file: BinaryIO, name: str, notes: list[str]) -> Image.Image:
     """Through Pillow, or where it would misread the samples through tifffile."""
     try:
-        layout = tiff.Layout.read(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged tags; nobody reads them here
+            layout = tiff.Layout.read(file)
     except Exception:  # as with Pillow's other parsers; Pillow says what is to be said
         return _open(file, name, "a TIFF picture")
     _check_size(layout.width, layout.height, name)

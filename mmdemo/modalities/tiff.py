@@ -152,7 +152,7 @@ def read(file: BinaryIO, layout: Layout, name: str, notes: list[str]) -> Image.I
         if layout.planar and layout.samples > 1:
             values = np.moveaxis(values, 0, -1)
         values = values.reshape(layout.height, layout.width, layout.samples)
-        palette = page.colormap
+        palette = np.asarray(page.colormap)
         tags, count = page.tags, len(tiff.pages)
         profile, turn = tags.valueof(34675), tags.valueof(274, default=1)
     if layout.bits > 8:
@@ -160,10 +160,9 @@ def read(file: BinaryIO, layout: Layout, name: str, notes: list[str]) -> Image.I
     if count > 1:
         notes.append(Note("page_first", "First of {all} pages.", all=count))
     if layout.colours == _PALETTE:
-        levels, layout_extra = _looked_up(values, palette), ()
+        image = Image.fromarray(_looked_up(values, palette))
     else:
-        levels, layout_extra = _levels(values, layout, notes), layout.extra
-    image = _assembled(levels, layout.colours, layout_extra)
+        image = _assembled(_levels(values, layout, notes), layout.colours, layout.extra)
     image.info["orientation"] = turn
     if profile:
         image.info["icc_profile"] = bytes(profile)
@@ -182,11 +181,10 @@ def _levels(values: np.ndarray, layout: Layout, notes: list[str]) -> np.ndarray:
     if layout.kind != 1:
         low, high = _range(values, layout, notes)
     levels = np.empty(values.shape, np.uint8)
+    number: Any = np.float64 if layout.bits > 24 else np.float32
     for channel in range(values.shape[2]):
-        part = (values[..., channel].astype(np.float64 if layout.bits > 24 else np.float32) - low) * (
-            255 / (high - low)
-        )
-        levels[..., channel] = np.clip(part + 0.5, 0, 255)
+        part = (values[..., channel].astype(number) - number(low)) * number(255 / (high - low))
+        levels[..., channel] = np.clip(part + number(0.5), 0, 255)
     return levels
 
 
@@ -203,7 +201,7 @@ def _range(values: np.ndarray, layout: Layout, notes: list[str]) -> tuple[float,
 
 def _assembled(levels: np.ndarray, colours: int, extra: tuple[int, ...]) -> Image.Image:
     """(H, W, C) uint8 to a PIL image, white for zero turned round, alpha straight, and other channels left out."""
-    base = _COLOURS[colours] if colours != _PALETTE else 3
+    base = _COLOURS[colours]
     alpha = levels[..., base] if levels.shape[2] > base and extra[:1] in ((1,), (2,)) else None
     levels = levels[..., :base]
     if colours == _WHITE_IS_ZERO:
