@@ -25,7 +25,7 @@ from mmdemo.ui.image.session import MAX_RATIO, Picture, encode_picture, load_pic
 from mmdemo.ui.shared import gallery, i18n, state
 from mmdemo.ui.shared.state import Context, Latest, friendly, whole
 
-UI = Path(i18n.__file__).parent
+UI = Path(i18n.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
