@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .errors import InputError
+from .errors import InputError, MissingError
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 1  # version of config.json
 SHARD_BYTES = 9_500_000
 # Kept in fp32: code assignment must not move when weights are rounded, and counts exceed half precision.
 FULL_PRECISION = ("codebooks", "ema_count", "mean", "std", "running_mean", "running_var", "fb", "window")
+LOCAL_FOLDERS = ("runs", "checkpoints", "priors", "judges")  # a path that begins so is never looked for on the Hub
 PATTERNS = ["config.json", "*/config.json", "*.safetensors", "README.md"]
 
 
@@ -37,40 +41,67 @@ def list_checkpoints() -> list[str]:
     return sorted(name.as_posix() for name in found if len(name.parts) <= 2)
 
 
-def find(name: str | Path) -> Path:
-    """Folder of a checkpoint, by shipped name, local path, or Hub repository id ("owner/name").
+def find(name: str | Path, hub: bool = True) -> Path:
+    """Folder of a checkpoint, by shipped name, local folder, or Hub repository id.
+
+    A shipped name means the shipped checkpoint, even where a folder of that name lies in the current one; for that
+    write ``./image``.
+
+    Args:
+        hub: also ask the Hub for "owner/name" or "owner/name@revision". Only for what a person typed: a name that
+            stands in a file never opens a connection.
 
     Raises:
-        InputError: there is no such checkpoint, here or on the Hub.
+        MissingError: there is no such checkpoint here. InputError: it could not be fetched.
     """
-    path = Path(name).expanduser()
-    if (path / "config.json").is_file():
+    typed, path = str(name), Path(name).expanduser()
+    here = _has_config(path)
+    if isinstance(name, str) and re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", typed):
+        for root in roots():
+            if _has_config(root / typed):
+                if here and not path.samefile(root / typed):
+                    logger.warning("%r is the shipped checkpoint; for the folder here write ./%s.", typed, typed)
+                return root / typed
+    if here:
         return path
-    for root in roots():
-        if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(name)) and (root / str(name) / "config.json").is_file():
-            return root / str(name)
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) and not path.exists():
-        return _download(str(name))
+    if hub and isinstance(name, str) and _is_hub_id(typed):
+        return _download(typed)
     shipped = ", ".join(list_checkpoints()) or "none"
-    raise InputError(
-        f"There is no checkpoint {str(name)!r}: give a shipped name ({shipped}), a folder with a config.json, "
+    raise MissingError(
+        f"There is no checkpoint {typed[:80]!r}: give a shipped name ({shipped}), a folder with a config.json, "
         "or a Hub id like owner/name."
     )
 
 
-def _download(repo_id: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
+def _has_config(folder: Path) -> bool:
     try:
-        folder = Path(snapshot_download(repo_id, allow_patterns=PATTERNS))
-    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        return (folder / "config.json").is_file()
+    except OSError:  # too long for a name, or not ours to look at
+        return False
+
+
+def _is_hub_id(name: str) -> bool:
+    """Whether a name can only be meant for the Hub: no folder of its first part is here, or usual here."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?", name):
+        return False
+    first = name.split("/")[0]
+    return first not in LOCAL_FOLDERS and not Path(first).exists()
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    repo_id, _, revision = name.partition("@")
+    try:
+        chosen = {"revision": revision} if revision else {}
+        folder = Path(snapshot_download(repo_id, allow_patterns=PATTERNS, **chosen))
+    except Exception as error:  # of the Hub, of the network and its proxies, of the disk: too many kinds to list
         raise InputError(
-            f"The checkpoint {repo_id!r} could not be fetched from the Hub ({type(error).__name__}): check its "
+            f"The checkpoint {name!r} could not be fetched from the Hub ({type(error).__name__}): check its "
             "name and the network, or give a local folder."
         ) from error
     if not (folder / "config.json").is_file():
-        raise InputError(f"The Hub repository {repo_id!r} is no mmdemo checkpoint: it has no config.json.")
+        raise InputError(f"The Hub repository {name!r} is no mmdemo checkpoint: it has no config.json.")
     return folder
 
 
@@ -143,7 +174,7 @@ def load_into(model: nn.Module, folder: Path) -> nn.Module:
 
 
 def kind(name: str) -> str:
-    """What a checkpoint is: "tokenizer", "joint" or "judge"."""
+    """What a checkpoint is: "tokenizer", "joint", "judge" or "prior"."""
     return str(read_config(find(name)).get("kind"))
 
 
@@ -163,9 +194,16 @@ def fingerprint(model: nn.Module, parts: tuple[str, ...] = ()) -> str:
 
 
 def auto_device(device: str | torch.device = "auto") -> torch.device:
-    """ "auto" -> the GPU where there is one, else the CPU."""
-    if str(device) != "auto":
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """ "auto" -> the GPU where there is one, else the CPU. Raises InputError for a device that is not here."""
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    mps = torch.backends.mps.is_available()
+    name = str(device).lower()
+    if name == "auto":
+        return torch.device("cuda" if gpus else "mps" if mps else "cpu")
+    kind, _, index = name.partition(":")
+    number = int(index) if index.isdecimal() else 0
+    if not re.fullmatch(r"(cpu|cuda|mps)(:\d{1,3})?", name):
+        raise InputError(f"There is no device {str(device)[:40]!r}; take auto, cpu, cuda or mps.")
+    if number >= {"cpu": 1, "cuda": gpus, "mps": int(mps)}[kind]:
+        raise InputError(f"The device {name!r} is not on this machine; auto takes the best there is.")
+    return torch.device(name)

@@ -7,3 +7,7 @@ class MmdemoError(Exception):
 
 class InputError(MmdemoError, ValueError):
     """Something handed in cannot be taken: one sentence on what was wrong and what is accepted."""
+
+
+class MissingError(InputError):
+    """What was asked for is not here: a checkpoint, a data set."""

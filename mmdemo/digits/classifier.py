@@ -84,7 +84,7 @@ def _stage(before: int, after: int) -> nn.Sequential:
 
 def load_judge(name: str | Path) -> Judge:
     """A trained judge, by checkpoint name ("judges/image", "judges/audio") or folder."""
-    folder = checkpoints.find(name)
+    folder = checkpoints.find(name, hub=False)
     judge = Judge(from_dict(JudgeConfig, checkpoints.read_config(folder)["model"]))
     checkpoints.load_into(judge, folder)
     return judge.eval().requires_grad_(False)

@@ -20,7 +20,7 @@ def evaluate_prior(config: PriorConfig, data_dir: Path, limit: int | None = None
     """Figures of a prior, on the test data of its tokenizer."""
     from ..loading import load
 
-    codec = load(config.tokenizer or "text", "cpu")
+    codec = load(config.tokenizer or "text", "cpu", hub=False)
     assert isinstance(codec, Codec)
     if not config.tokenizer:
         return lossless_figures(codec, data_dir, limit)

@@ -16,16 +16,16 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import MissingError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 BEND, BENDS = 0.8, 5  # pixels by which elastic distortion moves most of a digit, and how many bends a side
 
 
 def need(path: Path, what: str) -> Path:
-    """``path``, or an InputError that says which data set is missing and where it was expected."""
+    """``path``, or a MissingError that says which data set is missing and where it was expected."""
     if not path.exists():
-        raise InputError(f"The data set {what} is not in {path.parent}: put it there, or name another --data-dir.")
+        raise MissingError(f"The data set {what} is not in {path.parent}: put it there, or name another --data-dir.")
     return path
 
 

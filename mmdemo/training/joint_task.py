@@ -120,7 +120,7 @@ class JointTask(Task):
             interface = from_dict(JointInterface, recipe.interface)
         except (TypeError, ValueError) as error:
             raise InputError(f"The recipe {recipe.name!r} cannot be used: {error}") from error
-        codecs = {k: Codec(checkpoints.find(v), device) for k, v in wanted.tokenizers.items()}
+        codecs = {k: Codec(checkpoints.find(v, hub=False), device) for k, v in wanted.tokenizers.items()}
         missing = [s.name for s in config.streams if s.name not in codecs]
         if missing or not wanted.sets:
             lack = f"a tokenizer for the stream {missing[0]!r}" if missing else "any data set"
@@ -129,7 +129,7 @@ class JointTask(Task):
         for name, folder in wanted.conditions.items():
             encoder = conditions[name]
             if isinstance(encoder, nn.Module):
-                checkpoints.load_into(encoder, checkpoints.find(folder)).eval()
+                checkpoints.load_into(encoder, checkpoints.find(folder, hub=False)).eval()
         encoders = Encoders(
             codecs,
             {

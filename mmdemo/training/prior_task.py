@@ -31,7 +31,7 @@ class PriorTask(Task):
         self.recipe, self.device = recipe, device
         torch.manual_seed(recipe.seed)
         name = str(recipe.data.get("tokenizer", ""))
-        codec = Codec(checkpoints.find(name), device) if name else None
+        codec = Codec(checkpoints.find(name, hub=False), device) if name else None
         known = {"tokenizer": name, "fingerprint": "", "levels": 1, "codebook_size": 256}
         if codec:
             rvq = codec.tokenizer.rvq.config
