@@ -154,6 +154,19 @@ def test_interpolation_leads_from_one_seed_to_the_other(model):
     assert (gaps > 0).all() and gaps.max() < 0.9 * (path[0] - path[-1]).norm()
 
 
+def test_noise_added_on_the_way_is_the_same_for_all_samples_of_an_interpolation(model, monkeypatch):
+    """Else what changes from sample to sample would not be the start noise alone."""
+    ways = []
+    run = model.run
+    monkeypatch.setattr(
+        model, "run", lambda clean, want, noise, way, *a: ways.append(way) or run(clean, want, noise, way, *a)
+    )
+    for settings in ({"to_seed": 2}, {}):
+        next(model.sample({"text": "two"}, ("image",), n=3, steps=2, seed=1, sampler="ancestral", **settings))
+    between, apart = ([torch.randn(8, generator=g).tolist() for g in way] for way in ways)
+    assert between[0] == between[1] == between[2] and apart[0] != apart[1] != apart[2]
+
+
 def test_slerp_keeps_the_length_of_noise():
     a, b = torch.randn(4, 100), torch.randn(4, 100)
     path = slerp(a, b, torch.linspace(0, 1, 5))

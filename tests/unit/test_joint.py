@@ -11,9 +11,12 @@ from PIL import Image, ImageDraw
 
 from mmdemo import checkpoints
 from mmdemo.codec import Codec
+from mmdemo.diffusion.editing import EditSource
 from mmdemo.diffusion.frames import PictureFrame, SoundFrame, TextFrame
 from mmdemo.diffusion.joint import JointDiffusion
+from mmdemo.diffusion.run import JointRun
 from mmdemo.diffusion.samplers import SAMPLERS
+from mmdemo.diffusion.settings import SamplingSettings
 from mmdemo.digits import frames as inputs
 from mmdemo.errors import InputError
 from tests.generate_model import SHAPES, random_joint
@@ -73,6 +76,23 @@ def test_noise_added_on_the_way_does_not_depend_on_n(model):
     assert torch.allclose(one[0], three[0], atol=1e-4)
 
 
+def test_noise_added_on_the_way_is_not_the_start_noise_again(model, monkeypatch):
+    """Drawn from the start noise's own generator, it would say the same as what it is added to."""
+    taken = []
+    run = model.run
+    monkeypatch.setattr(
+        model, "run", lambda clean, want, noise, way, *a: taken.extend(way) or run(clean, want, noise, way, *a)
+    )
+    next(model.sample({"text": "two"}, ("image",), n=2, steps=2, seed=9))
+    start = model.start_noise(2, 9)
+    for i, generator in enumerate(taken):
+        added = torch.randn(640, generator=generator)
+        for name in model.streams:
+            own = start[name][i].flatten()[:640]
+            likeness = torch.corrcoef(torch.stack([added[: len(own)], own]))[0, 1]
+            assert abs(likeness) < 5 / len(own) ** 0.5  # five standard errors
+
+
 def test_a_step_looks_up_its_codes_once(model, monkeypatch):
     step = last(model.sample({"text": "two"}, want=("image",), n=1, steps=2))
     calls, rvq = [], model.codecs["image"].tokenizer.rvq
@@ -119,6 +139,30 @@ def test_a_word_that_nobody_asked_for_leads_from_one_thing_to_another_unseen(mod
     # With words given or wanted alone there is none between, and a single step has no room for one.
     assert list(last(model.sample_batch({"image": picture}, ("text",), **settings)).x0) == ["text"]
     assert len(list(model.sample_batch({"image": picture}, ("audio",), steps=1))) == 1
+
+
+def stages(model, want, given=(), edited=(), **settings):
+    """Streams and steps of each stage of a run of 8 steps."""
+    z = {s.name: torch.zeros(1, s.dim, *s.shape) for s in model.streams.values()}
+    sources = {k: EditSource(z[k], z[k].long()) for k in edited}
+    asked = SamplingSettings(n=1, steps=8, **settings)
+    run = JointRun(model, {k: z[k] for k in given}, want, z, [torch.Generator()], asked, sources)
+    return [(stage.streams, stage.steps) for stage in run.stages()]
+
+
+def test_what_is_edited_or_varied_is_made_in_one_go(model):
+    """No word is made first, asked for or not: it would not be of what is kept, or not start from its source."""
+    assert stages(model, ("image", "text")) == [(("text",), 2), (("image",), 6)]
+    assert stages(model, ("audio",), given=("image",)) == [(("text",), 2), (("audio",), 6)]
+    assert stages(model, ("audio",), given=("image",), edited=("audio",)) == [(("audio",), 8)]
+    varied = stages(model, ("image", "text"), edited=("image", "text"), strength=0.5)
+    assert varied == [(("image", "text"), 8)]
+
+
+def test_a_model_without_an_anchor_makes_everything_at_once(model, monkeypatch):
+    monkeypatch.setattr(model.interface, "anchor", "")
+    assert stages(model, ("image", "text")) == [(("image", "text"), 8)]
+    assert stages(model, ("audio",), given=("image",)) == [(("audio",), 8)]
 
 
 def test_conditions_speaker_and_guidance_matter(model):
@@ -199,6 +243,15 @@ def test_other_tokenizer_weights_are_refused(tmp_path):
     with pytest.raises(InputError, match="was trained on tokenizer image 00000000"):
         JointDiffusion.from_folder(folder, "cpu")
     assert checkpoints.read_config(folder)["kind"] == "joint"
+
+
+def test_a_checkpoint_that_does_not_say_how_inputs_reach_it_is_refused(tmp_path):
+    folder = random_joint(tmp_path / "joint")
+    config = json.loads((folder / "config.json").read_text())
+    del config["interface"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="made by an earlier mmdemo"):
+        JointDiffusion.from_folder(folder, "cpu")
 
 
 # ------------------------------------------------------------------------- framing of inputs
