@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .diffusion.settings import SamplingSettings
 from .errors import InputError, MmdemoError
 
 if TYPE_CHECKING:
@@ -215,12 +216,14 @@ def generate(
     want: Annotated[
         str | None, typer.Option(help="What to make, separated by commas (default: all not given).")
     ] = None,
-    n: Annotated[int, typer.Option("-n", help="Number of samples.")] = 4,
-    steps: int = 24,
-    guidance: float = 3.0,
-    sampler: str = "heun",
-    seed: int = 0,
-    speaker: str | None = None,
+    n: Annotated[int, typer.Option("-n", help="Number of samples.")] = SamplingSettings.n,
+    steps: int = SamplingSettings.steps,
+    guidance: float = SamplingSettings.guidance,
+    sampler: str = SamplingSettings.sampler,
+    seed: int = SamplingSettings.seed,
+    speaker: Annotated[
+        str | None, typer.Option("--speaker", "--style", help="One of the model's speakers, or drawing styles.")
+    ] = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -229,14 +232,7 @@ def generate(
 
     given = {"text": text, "image": image, "audio": audio}
     wanted = [w.strip() for w in want.split(",") if w.strip()] if want else None
-    settings = {
-        "n": n,
-        "steps": steps,
-        "guidance": guidance,
-        "sampler": sampler,
-        "seed": seed,
-        "speaker": speaker,
-    }
+    settings = SamplingSettings(n=n, steps=steps, guidance=guidance, sampler=sampler, seed=seed, style=speaker)
     if number is not None:
         if any(v is not None for v in given.values()):
             raise typer.BadParameter("a number is made from its digits alone: leave --text, --image and --audio out.")

@@ -13,6 +13,7 @@ from .loading import load
 
 if TYPE_CHECKING:
     from .diffusion.joint import JointDiffusion
+    from .diffusion.settings import SamplingSettings
     from .diffusion.step import SamplingStep
     from .digits.number import NumberStep
 
@@ -24,7 +25,7 @@ def generate_files(
     given: dict[str, Any],
     want: Sequence[str] | None,
     folder: Path,
-    settings: dict[str, Any],
+    settings: SamplingSettings,
     device: str,
 ) -> dict[str, Any]:
     """Sample, and write each result to ``folder`` as sample-<i>.<suffix>, with settings.json beside them.
@@ -33,9 +34,9 @@ def generate_files(
         {"model", "settings", "given", "items": [{"sample", "modality", "output", "text"?}]}
     """
     model = _joint(name, device)
-    step = deque(model.sample(given, want, **settings), maxlen=1)[0]
+    step = deque(model.sample(given, want, settings), maxlen=1)[0]
     shown = {k: str(v) for k, v in given.items() if v is not None}
-    return _write(model, step, folder, {"settings": settings, "given": shown})
+    return _write(model, step, folder, {"settings": settings.as_dict(model.interface.style), "given": shown})
 
 
 def generate_number_files(
@@ -43,13 +44,13 @@ def generate_number_files(
     number: str,
     want: Sequence[str] | None,
     folder: Path,
-    settings: dict[str, Any],
+    settings: SamplingSettings,
     device: str,
 ) -> dict[str, Any]:
     """A number of up to 8 digits as one strip picture and one recording a sample; files as `generate_files` has them.
 
     Args:
-        want: "image", "audio" or both (None: both). settings: of `digits.number.sample_number`.
+        want: "image", "audio" or both (None: both). settings: steps are those of each digit.
 
     Returns:
         {"model", "number", "settings", "items": [{"sample", "modality", "output"}]}
@@ -57,8 +58,8 @@ def generate_number_files(
     from .digits.number import sample_number
 
     model = _joint(name, device)
-    step = deque(sample_number(model, number, want or ("image", "audio"), **settings), maxlen=1)[0]
-    return _write(model, step, folder, {"number": step.text, "settings": settings})
+    step = deque(sample_number(model, number, want or ("image", "audio"), settings), maxlen=1)[0]
+    return _write(model, step, folder, {"number": step.text, "settings": settings.as_dict(model.interface.style)})
 
 
 def _joint(name: str, device: str) -> JointDiffusion:

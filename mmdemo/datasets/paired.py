@@ -59,13 +59,12 @@ class PairedBatch:
 
 
 class PairedDataset(Protocol):
-    """One split of one set, in memory.
+    """One split of one set, in memory."""
 
-    Attributes:
-        classes: labels for auxiliary losses -> how many classes each has.
-    """
-
-    classes: Mapping[str, int]
+    @property
+    def classes(self) -> Mapping[str, int]:
+        """Labels for auxiliary losses -> how many classes each has."""
+        ...
 
     def draw(self, size: int, generator: torch.Generator) -> PairedBatch:
         """A random batch, drawn with ``generator`` alone."""
@@ -208,7 +207,7 @@ class PairedColumns:
                 copies = torch.randint(len(column.given) + 1, (len(rows),), generator=generator)
                 batch.given[name] = batch.latents[name].clone()
                 for i in (there & (copies > 0)).nonzero()[:, 0].tolist():
-                    batch.given[name][i] = column.given[copies[i] - 1][at[i]].float()
+                    batch.given[name][i] = column.given[int(copies[i]) - 1][at[i]].float()
         batch.labels = {name: labels[rows] for name, labels in self.labels.items()}
         return batch
 
@@ -217,7 +216,7 @@ def _gather(latents: Tensor | Sequence[Tensor], at: Tensor) -> tuple[Tensor, Ten
     """Items (B, D, *shape), those of differing lengths padded to the longest with zeros, and then their mask (B, T)."""
     if isinstance(latents, Tensor):
         return latents[at].float(), None
-    rows = [latents[i].float() for i in at.tolist()]  # (D, T) each
+    rows = [latents[int(i)].float() for i in at]  # (D, T) each
     lengths = torch.tensor([z.shape[1] for z in rows])
     out = rows[0].new_zeros(len(rows), rows[0].shape[0], int(lengths.max()))
     for row, z in zip(out, rows, strict=True):

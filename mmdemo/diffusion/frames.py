@@ -139,7 +139,7 @@ class PictureFrame(Frame):
                 "The mask has to be a picture or a table of rows and columns, bright where the input stays."
             )
         bright = torch.from_numpy((values > _middle(values)).astype(np.float32))
-        return F.adaptive_avg_pool2d(bright[None], self.shape)[0] >= 0.5
+        return F.adaptive_avg_pool2d(bright[None], (self.shape[0], self.shape[1]))[0] >= 0.5
 
 
 class SoundFrame(Frame):

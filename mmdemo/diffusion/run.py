@@ -143,7 +143,8 @@ class JointRun:
 
     def _wanted(self, step: SamplingStep) -> SamplingStep:
         """A step with what was asked for alone, and what has changed since the one before."""
-        x, x0, reached = ({k: d[k] for k in self.want} for d in (step.x, step.x0, step.times))
+        x, x0 = ({k: z[k] for k in self.want} for z in (step.x, step.x0))
+        reached = {k: step.times[k] for k in self.want}
         shown = SamplingStep(
             step.decoder, step.index, step.steps, step.t, x, x0, step.nfe, self.previous_x0, self.sources, reached
         )

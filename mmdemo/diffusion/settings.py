@@ -81,6 +81,13 @@ class SamplingSettings:
                 raise InputError(f"Sampling has no setting {name!r}; {hint}")
         return cls(**values)
 
+    def as_dict(self, style_name: str = "style") -> dict[str, Any]:
+        """JSON-able: the usual settings, the style under the model's name for it, and those of editing where set."""
+        usual = {name: getattr(self, name) for name in ("n", "steps", "guidance", "sampler", "seed")}
+        editing = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in (*usual, "style")}
+        changed = {k: v for k, v in editing.items() if v != getattr(SamplingSettings, k)}
+        return {**usual, style_name: self.style, **changed}
+
 
 def check_int(what: str, value: Any, low: int, high: int) -> int:
     """``value`` as int. Raises InputError unless it is a whole number in low..high."""

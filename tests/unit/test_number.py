@@ -8,6 +8,7 @@ import torch
 
 from mmdemo import generation
 from mmdemo.diffusion.joint import JointDiffusion
+from mmdemo.diffusion.settings import SamplingSettings
 from mmdemo.digits.number import read_number, sample_number
 from mmdemo.errors import InputError
 from tests.generate_model import random_joint
@@ -93,7 +94,7 @@ def test_settings_are_checked(model):
 
 
 def test_files_of_a_number(folder, tmp_path):
-    result = generation.generate_number_files(str(folder), "407", None, tmp_path, {"n": 1, "steps": 2}, "cpu")
+    result = generation.generate_number_files(str(folder), "407", None, tmp_path, SamplingSettings(n=1, steps=2), "cpu")
     assert [i["output"] for i in result["items"]] == [str(tmp_path / "sample-0.png"), str(tmp_path / "sample-0.wav")]
     assert all((tmp_path / name).stat().st_size > 100 for name in ("sample-0.png", "sample-0.wav"))
     assert json.loads((tmp_path / "settings.json").read_text("utf-8"))["number"] == "407"

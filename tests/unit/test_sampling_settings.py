@@ -45,6 +45,13 @@ def test_the_style_goes_by_the_name_that_the_model_has_for_it():
     assert SamplingSettings.of("speaker", style="theo") == SamplingSettings(style="theo")
 
 
+def test_settings_are_written_down_so_that_they_can_be_read_again():
+    plain = SamplingSettings(n=2, style="theo").as_dict("speaker")
+    assert plain == {"n": 2, "steps": 24, "guidance": 3.0, "sampler": "heun", "seed": 0, "speaker": "theo"}
+    edited = SamplingSettings(strength=0.5, to_seed=4)
+    assert SamplingSettings.of("voice", **edited.as_dict("voice")) == edited
+
+
 def test_the_command_line_has_the_same_defaults():
     """And knows them without loading torch: --help has to answer at once."""
     code = (
