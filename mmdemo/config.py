@@ -1,31 +1,144 @@
-"""Dataclass <-> plain dictionary, so that every config is a JSON file beside its weights."""
+"""Settings: typed dataclasses <-> plain dictionaries, so that every configuration is a JSON file beside its weights.
+
+A dataclass marked with `settings` refuses, in its constructor and in `from_dict` alike, a setting that it does not
+have, a value of another type (also "16" for 16, or true for 1) and one out of bounds. Bounds stand beside each field:
+a recipe with a slip and a checkpoint that somebody altered are refused here, before anything is allocated.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import json
+import types
 import typing
-from typing import Any, TypeVar
+from functools import cache
+from typing import Annotated, Any, TypeVar
+
+import pydantic
+from typing_extensions import dataclass_transform
+
+from .errors import InputError
 
 T = TypeVar("T")
 
 
-def from_dict(cls: type[T], values: dict[str, Any]) -> T:
-    """Build dataclass ``cls`` from a dictionary, nested dataclasses included.
+def _odd(number: int) -> int:
+    if number % 2 == 0:
+        raise ValueError("must be odd")
+    return number
+
+
+# Bounds: several times what anybody trained on a few cores or one GPU needs, and far from what fills a machine.
+Width = Annotated[int, pydantic.Field(ge=1, le=8192)]  # channels
+Depth = Annotated[int, pydantic.Field(ge=0, le=64)]  # blocks
+Kernel = Annotated[int, pydantic.Field(ge=1, le=63), pydantic.AfterValidator(_odd)]
+Expansion = Annotated[int, pydantic.Field(ge=1, le=16)]
+WidthOr0 = Annotated[int, pydantic.Field(ge=0, le=8192)]
+ExpansionOr0 = Annotated[int, pydantic.Field(ge=0, le=16)]
+Levels = Annotated[int, pydantic.Field(ge=0, le=64)]  # of residual quantisation
+CodebookSize = Annotated[int, pydantic.Field(ge=1, le=65_536)]
+Beam = Annotated[int, pydantic.Field(ge=1, le=64)]
+Axes = Annotated[int, pydantic.Field(ge=1, le=2)]
+Natural = Annotated[int, pydantic.Field(ge=0, le=1_000_000_000)]
+Positive = Annotated[int, pydantic.Field(ge=1, le=1_000_000_000)]
+Weight = Annotated[float, pydantic.Field(ge=0, le=1e6)]  # of a part of a loss
+Share = Annotated[float, pydantic.Field(ge=0, le=1)]
+Name = Annotated[str, pydantic.Field(max_length=255)]
+
+
+@dataclass_transform(field_specifiers=(dataclasses.field,))
+def settings(cls: type[T]) -> type[T]:
+    """A dataclass whose fields are checked; errors of its constructor are `pydantic.ValidationError`, a ValueError."""
+    config = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    return pydantic.dataclasses.dataclass(config=config)(cls)  # type: ignore[return-value]
+
+
+def from_dict(cls: type[T], values: dict[str, Any], where: str = "") -> T:
+    """Build a `settings` class from a dictionary as JSON or TOML give it, nested ones included.
+
+    Args:
+        where: what the dictionary is called in messages, such as "[model]".
 
     Raises:
-        ValueError: a key the dataclass does not have (a typo in a recipe must not pass silently).
+        InputError: a setting is unknown (the nearest right name is said), missing, of another type or out of bounds.
     """
-    hints = typing.get_type_hints(cls)
-    unknown = set(values) - set(hints)
-    if unknown:
-        raise ValueError(f"{cls.__name__} has no setting {', '.join(sorted(unknown))}.")
-    arguments = {}
-    for name, value in values.items():
-        nested = dataclasses.is_dataclass(hints[name]) and isinstance(value, dict)
-        arguments[name] = from_dict(hints[name], value) if nested else value
-    return cls(**arguments)
+    try:
+        return _adapter(cls).validate_json(json.dumps(values))  # as JSON: there a list is a tuple, too
+    except pydantic.ValidationError as error:
+        raise InputError(_sentence(cls, error, where)) from None
+    except (TypeError, RecursionError):
+        raise InputError(f"{where or 'The settings'} can hold numbers, texts, lists and tables only.") from None
 
 
 def to_dict(config: Any) -> dict[str, Any]:
     """The reverse: nested dataclasses -> nested dictionaries of plain values."""
     return dataclasses.asdict(config)
+
+
+@cache
+def _adapter(cls: type[T]) -> pydantic.TypeAdapter[T]:
+    return pydantic.TypeAdapter(cls)
+
+
+# ------------------------------------------------------------------------------------------- messages
+
+
+# Of pydantic's messages.
+WORDS = {
+    "a valid integer": "a whole number",
+    "valid ": "",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "an object": "a table",
+    "a dictionary": "a table",
+    "a string": "a text",
+    "an array": "a list",
+    "a boolean": "true or false",
+}
+
+
+def _sentence(cls: type, error: pydantic.ValidationError, where: str) -> str:
+    """The first mistake as a sentence; a misspelt name before what is missing because of it."""
+    mistakes = error.errors(include_url=False)
+    first = min(mistakes, key=lambda m: m["type"] not in ("unexpected_keyword_argument", "extra_forbidden"))
+    *parents, last = (str(part) for part in first["loc"]) if first["loc"] else ("",)
+    place = ".".join([where, *parents] if where else parents)
+    name, kind = ".".join([place, last] if place else [last]), first["type"]
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"{place or 'There'} {'has' if place else 'is'} no setting {_short(last)}{_nearest(cls, parents, last)}"
+    if kind in ("missing", "missing_argument"):
+        return f"{name} is missing."
+    if kind == "value_error":  # of a check of ours: of one field, or of several together
+        said = str(first["ctx"]["error"])
+        return f"{name} {said}, not {_short(first['input'])}." if said.startswith("must ") else said
+    wanted = first["msg"].removeprefix("Input should be ").removeprefix("Input should ")
+    for theirs, ours in WORDS.items():
+        wanted = wanted.replace(theirs, ours)
+    return f"{name} must be {wanted}, not {_short(first['input'])}."
+
+
+def _nearest(cls: type, parents: list[str], name: str) -> str:
+    """What to write instead of a name that there is not."""
+    owner = _owner(cls, parents)
+    if owner is None:
+        return "."
+    names = [field.name for field in dataclasses.fields(owner)]
+    close = difflib.get_close_matches(name, names, 1, 0.5)
+    return f"; did you mean {_short(close[0])}?" if close else f"; it has {', '.join(names)}."
+
+
+def _owner(cls: type, parents: list[str]) -> type | None:
+    """The dataclass that a path of fields leads to."""
+    found: Any = cls
+    for part in parents:
+        if not part.isdigit() and dataclasses.is_dataclass(found):
+            found = typing.get_type_hints(found).get(part)
+            while typing.get_origin(found) in (typing.Union, types.UnionType, list, tuple):
+                found = next((a for a in typing.get_args(found) if a is not type(None)), None)
+    return found if isinstance(found, type) and dataclasses.is_dataclass(found) else None
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..digits.words import WORDS
-from ..training import data
 from .encoders import Encoders
+from .mnist import read_mnist, slant
 from .paired import Choices, Column, PairedColumns
+from .speech import fsdd_files, fsdd_labels, read_clips
 
 SHIFTS = (0, 80, 160, 240)  # samples of silence before a word, so that frames fall differently on it
 VALIDATION = 5_000  # pictures of MNIST's training set, its last, that are kept for validation
@@ -32,8 +33,8 @@ def paired_digits(
         pictures: at most so many. slanted: copies of each picture, turned, slanted and bent a little; only ever
             given, never made.
     """
-    digits, labels = data.mnist(data_dir, train=split != "test")
-    files = data.fsdd_files(data_dir, train=split != "test")
+    digits, labels = read_mnist(data_dir, train=split != "test")
+    files = fsdd_files(data_dir, train=split != "test")
     if split == "validation":
         digits, labels = digits[-VALIDATION:], labels[-VALIDATION:]
         files = [f for f in files if int(f.stem.split("_")[2]) in FSDD_VALIDATION]
@@ -55,13 +56,13 @@ def _drawn(encoders: Encoders, digits: Tensor, labels: Tensor, slanted: int) -> 
         return encoders.latents("image", pictures[:, None].expand(-1, 3, -1, -1))
 
     generator = torch.Generator().manual_seed(encoders.seed)
-    copies = [latents(data.slanted(digits, generator)) for _ in range(slanted)]
+    copies = [latents(slant(digits, generator)) for _ in range(slanted)]
     return Column(Choices.by_label(labels, 10), latents(digits), given=copies)
 
 
 def _spoken(encoders: Encoders, files: list[Path], shifts: tuple[int, ...]) -> Column:
-    spoken, speakers = data.fsdd_labels(files)
-    clips = torch.stack([encoders.frames["audio"].fit(c) for c in data.clips(files)])  # (N, T)
+    spoken, speakers = fsdd_labels(files)
+    clips = torch.stack([encoders.frames["audio"].fit(c) for c in read_clips(files)])  # (N, T)
     shifted = torch.cat([F.pad(clips, (s, 0))[:, : clips.shape[1]] for s in shifts])
     names = list(encoders.styles)
     return Column(

@@ -136,6 +136,12 @@ def pixels(root: Path, chosen: Sequence[Picture]) -> Tensor:
     return torch.stack(rows)
 
 
+def drawings(root: Path, split: str) -> Tensor:
+    """Every style of every emoji of the annotations' split, "train" or "test", as (N, 3, 64, 64) uint8."""
+    rows = [row for row in read_annotations(root) if row.split == split]
+    return pixels(root, [Picture(row, style) for row in rows for style in row.styles])
+
+
 def captions(emoji: Emoji, languages: Sequence[int] = (0, 1)) -> list[str]:
     """What a concept is called, most fitting first: its labels, then its keywords; each once.
 

@@ -8,41 +8,52 @@ own time step, so that clean modalities condition noisy ones (UniDiffuser, Bao e
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..config import Depth, Expansion, Name, Positive, Width, settings
 
-@dataclass
+MAX_POSITIONS = 65_536  # of one stream: what attends to everything grows with its square
+
+
+@settings
 class Stream:
     """One modality as the transformer sees it."""
 
-    name: str  # "image", "audio", "text"
-    dim: int  # channels of its latent
-    shape: list[int]  # latent positions per axis
-    patch: int = 1  # neighbouring positions (along a single axis) put into one token
+    name: Name  # "image", "audio", "text"
+    dim: Width  # channels of its latent
+    shape: list[Positive]  # latent positions per axis
+    patch: Positive = 1  # neighbouring positions (along a single axis) put into one token
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.shape) <= 2 or math.prod(self.shape) > MAX_POSITIONS or self.shape[-1] % self.patch:
+            raise ValueError(f"A stream cannot have the shape {self.shape} in patches of {self.patch}.")
 
     @property
     def tokens(self) -> int:
         return math.prod(self.shape) // self.patch
 
 
-@dataclass
+@settings
 class DiTConfig:
     """Sizes of the transformer and the streams it works on."""
 
     streams: list[Stream]
-    styles: list[str] = field(default_factory=list)  # named styles (speakers), as one extra token; may be empty
-    width: int = 256
-    depth: int = 8
-    heads: int = 4
-    expansion: int = 4
+    styles: list[Name] = field(default_factory=list)  # named styles (speakers), as one extra token; may be empty
+    width: Width = 256
+    depth: Depth = 8
+    heads: Positive = 4
+    expansion: Expansion = 4
     summaries: bool = False  # one more token a stream, made of its whole latent at once (see `DiT`)
 
     def __post_init__(self) -> None:
-        self.streams = [s if isinstance(s, Stream) else Stream(**s) for s in self.streams]
+        if not self.streams:
+            raise ValueError("A diffusion transformer needs a stream at least.")
+        if self.width % (2 * self.heads):
+            raise ValueError(f"A width of {self.width} has no equal, even share for each of {self.heads} heads.")
 
 
 # ------------------------------------------------------------------------------------------ parts

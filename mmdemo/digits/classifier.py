@@ -5,8 +5,8 @@ A judge never sees a reconstruction or a generated sample in training, so its ve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,16 +14,16 @@ import torchaudio
 from torch import Tensor, nn
 
 from .. import checkpoints
-from ..config import from_dict
+from ..config import Positive, Width, from_dict, settings
 
 
-@dataclass
+@settings
 class JudgeConfig:
     """Which modality a judge reads, and how wide it is."""
 
-    modality: str  # "image": pictures (B, 3, 32, 32); "audio": waveforms (B, 12800) at 16 kHz
-    width: int = 32
-    classes: int = 10
+    modality: Literal["image", "audio"]  # "image": pictures (B, 3, 32, 32); "audio": waveforms (B, 12800) at 16 kHz
+    width: Width = 32
+    classes: Positive = 10
 
 
 def mel_bands() -> nn.Module:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..training import data
+from ..datasets.speech import fsdd_files, fsdd_labels, read_clips
 from ..training.judge_task import SAMPLES
 from .classifier import mel_bands
 from .frames import frame_sound
@@ -59,5 +59,5 @@ class VoiceProbe:
 
 def real_voices(data_dir: Path, train: bool) -> tuple[Tensor, list[str]]:
     """Real spoken digits in the joint model's frame, (N, 12800), and who speaks."""
-    files = data.fsdd_files(data_dir, train)
-    return torch.stack([frame_sound(c, SAMPLES) for c in data.clips(files)]), data.fsdd_labels(files)[1]
+    files = fsdd_files(data_dir, train)
+    return torch.stack([frame_sound(c, SAMPLES) for c in read_clips(files)]), fsdd_labels(files)[1]

@@ -11,30 +11,36 @@ image compression") and Minnen et al. 2018; a byte model of this shape is Bengio
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..config import Axes, CodebookSize, Levels, Name, Natural, Share, Width, settings
 from .layout import Layout, layout
 
 
-@dataclass
+@settings
 class PriorConfig:
     """What a prior covers and how it looks around."""
 
-    tokenizer: str  # name of the checkpoint whose codes it codes; "" for the bytes of a text
-    fingerprint: str  # of that tokenizer's weights; "" for bytes
-    axes: int  # 2 for pictures, 1 for sequences
-    levels: int
-    codebook_size: int  # symbols: K codes, or 256 bytes
-    dim: int  # D: the tokenizer's, or fewer
-    width: int = 256  # hidden units
+    tokenizer: Name  # name of the checkpoint whose codes it codes; "" for the bytes of a text
+    fingerprint: Name  # of that tokenizer's weights; "" for bytes
+    axes: Axes  # 2 for pictures, 1 for sequences
+    levels: Levels
+    codebook_size: CodebookSize  # symbols: K codes, or 256 bytes
+    dim: Width  # D: the tokenizer's, or fewer
+    width: Width = 256  # hidden units
     before: list[list[int]] = field(default_factory=list)  # offsets of neighbours coded earlier
     around: list[list[int]] = field(default_factory=list)  # offsets looked at in lower levels
-    segment: int = 0  # symbols per independently coded segment of a sequence
-    dropout: float = 0.0  # of hidden units, in training
+    segment: Natural = 0  # symbols per independently coded segment of a sequence
+    dropout: Share = 0.0  # of hidden units, in training
+
+    def __post_init__(self) -> None:
+        offsets = [*self.before, *self.around]
+        if len(offsets) > 256 or any(len(o) != self.axes or max(map(abs, o)) > 4096 for o in offsets):
+            raise ValueError(f"A prior looks at up to 256 offsets along {self.axes} axes, up to 4096 positions away.")
 
 
 class CodePrior(nn.Module):

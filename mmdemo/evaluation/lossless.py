@@ -9,10 +9,10 @@ import torch
 from tqdm import tqdm
 
 from ..codec import Codec
+from ..datasets.place import need
 from ..metrics import Figure
 from ..modalities.base import Item
 from ..tokens import Tokens
-from ..training import data
 
 # (set, file, characters a piece, most bits per character): the best of zlib, zstd and brotli on the same pieces
 TARGETS = (
@@ -28,7 +28,7 @@ def lossless_figures(codec: Codec, data_dir: Path, limit: int | None) -> list[Fi
     """Bits per character of exact files, against what general compressors need; every piece is decoded and compared."""
     figures = []
     for name, file, size, most in TARGETS:
-        text = data.need(data_dir / "text" / file, file).read_text("utf-8")
+        text = need(data_dir / "text" / file, file).read_text("utf-8")
         pieces = spread(text, size, min(PIECES, limit or PIECES))
         bits = [8 * len(_exact_file(codec, piece)) / size for piece in tqdm(pieces, desc=name, leave=False)]
         label = f"{name}, exact, {size} characters alone"

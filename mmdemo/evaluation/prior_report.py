@@ -9,10 +9,11 @@ import torch
 from tqdm import tqdm
 
 from ..codec import Codec
+from ..datasets.place import need
+from ..datasets.speech import speech_files
 from ..entropy.prior import PriorConfig
 from ..metrics import Figure
 from ..tokens import Tokens
-from ..training import data
 from .lossless import lossless_figures
 
 
@@ -46,10 +47,10 @@ def _sizes(tokens: Tokens) -> list[int]:
 def _test_tokens(codec: Codec, data_dir: Path, limit: int | None) -> tuple[str, list[Tokens]]:
     """Tokens of test data that no prior was trained on."""
     if codec.modality == "image":
-        files = sorted(data.need(data_dir / "kodak", "kodak").glob("*.png"))[:limit]
+        files = sorted(need(data_dir / "kodak", "kodak").glob("*.png"))[:limit]
         return "Kodak", [codec.encode(f) for f in files]
     if codec.modality == "audio":
-        speech = data.speech_files(data_dir, "test")
+        speech = speech_files(data_dir, "test")
         return "speech", [codec.encode(speech[i * len(speech) // 100]) for i in range(100)[:limit]]
-    text = data.need(data_dir / "text" / "wikitext2-test.txt", "wikitext2-test").read_text("utf-8")
+    text = need(data_dir / "text" / "wikitext2-test.txt", "wikitext2-test").read_text("utf-8")
     return "WikiText-2 test, 1024 characters", [codec.encode(text[i * 1024 :][:1024]) for i in range(100)[:limit]]

@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..codec import Codec
+from ..datasets.place import need
 from ..digits.words import WORDS
 from ..metrics import Figure
-from ..training import data
 
 PENALTY = 1e-3  # weight of the squared length of the classifier's weights: no split is perfectly separable with it
 STEPS = 200  # iterations of L-BFGS, far more than are needed to converge
@@ -55,7 +55,7 @@ def probe_figures(codec: Codec, data_dir: Path, limit: int | None = None) -> lis
 
 def emoji_groups(root: Path) -> tuple[list[Sample], list[Sample]]:
     """(train, test): English labels of emoji and the group each belongs to."""
-    path = data.need(root / "annotations.tsv", "emoji")
+    path = need(root / "annotations.tsv", "emoji")
     rows = list(csv.DictReader(path.open(encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE))
     groups = sorted({row["group"] for row in rows})
     train, test = (

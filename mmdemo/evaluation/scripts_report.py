@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from ..codec import Codec
+from ..datasets.place import need
 from ..metrics import Figure
 from ..modalities.base import Item
-from ..training import data
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -62,7 +62,7 @@ def passages() -> dict[str, str]:
 
 def emoji_names(root: Path) -> str:
     """The emoji of the test split, each with its English and Chinese name and Chinese keywords."""
-    lines = data.need(root / "annotations.tsv", "emoji").read_text("utf-8").splitlines()[1:]
+    lines = need(root / "annotations.tsv", "emoji").read_text("utf-8").splitlines()[1:]
     rows = [line.split("\t") for line in lines]
     return "\n".join(f"{r[1]} {r[2]} {r[4]} {r[5]}" for r in rows if r[8] == "test")
 

@@ -12,10 +12,13 @@ from tqdm import tqdm
 
 from .. import checkpoints, metrics
 from ..codec import Codec, rate
+from ..datasets.emoji import drawings
+from ..datasets.mnist import read_mnist
+from ..datasets.place import need
+from ..datasets.speech import speech_files
 from ..entropy import store
 from ..metrics import Figure
 from ..modalities.base import Item
-from ..training import data
 from .lossless import lossless_figures
 from .probe import probe_figures
 from .scripts_report import byte_accuracy, script_figures
@@ -38,7 +41,7 @@ def _mean(values: Sequence[float | None]) -> float:
 
 
 def _image(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
-    files = sorted(data.need(data_dir / "kodak", "kodak").glob("*.png"))[:limit]
+    files = sorted(need(data_dir / "kodak", "kodak").glob("*.png"))[:limit]
     items = [codec.load(f) for f in files]
     curve = _kodak_curve(codec, items)
     figures = []
@@ -53,9 +56,9 @@ def _image(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
         figures.append(Figure.against(f"kodak at <= {most} bpp: PSNR", best[1], least_psnr, "dB", len(items)))
         figures.append(Figure.against(f"kodak at <= {most} bpp: MS-SSIM", best[2], least_ssim, "", len(items)))
     figures.append(Figure.against("kodak, all levels: PSNR", curve[-1][1], 29.0, "dB", len(items)))
-    emoji = data.emoji(data_dir / "emoji", "test")[:limit].float() / 255
+    emoji = drawings(data_dir / "emoji", "test")[:limit].float() / 255
     figures.append(Figure.against("emoji test, all levels: PSNR", _batch_psnr(codec, emoji), 28.0, "dB", len(emoji)))
-    digits = data.mnist(data_dir, train=False)[0][: limit or 2000]
+    digits = read_mnist(data_dir, train=False)[0][: limit or 2000]
     batch = (digits.float() / 255)[:, None].expand(-1, 3, -1, -1)
     figures.append(Figure.against("MNIST test, all levels: PSNR", _batch_psnr(codec, batch), 30.0, "dB", len(batch)))
     photos = items + [
@@ -99,7 +102,7 @@ AUDIO_TARGETS = ((1.5, 0.86, 1.85), (3.0, 0.90, 2.2))  # (most kbps of payload, 
 
 
 def _audio(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
-    files = data.speech_files(data_dir, "test")
+    files = speech_files(data_dir, "test")
     chosen = [files[i * len(files) // 100] for i in range(100)][:limit]
     rows = []
     for file in tqdm(chosen, desc="speech", leave=False):
@@ -156,10 +159,10 @@ TEXT_TARGETS = (0.80, 0.97, 0.997)  # byte accuracy on WikiText-2 test with 1, 2
 
 def _text(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
     figures = []
-    wiki = data.need(data_dir / "text" / "wikitext2-test.txt", "wikitext2-test").read_bytes()[
+    wiki = need(data_dir / "text" / "wikitext2-test.txt", "wikitext2-test").read_bytes()[
         : 200_000 if limit is None else 4_000 * limit
     ]
-    play = data.need(data_dir / "text" / "tinyshakespeare.txt", "tinyshakespeare").read_bytes()[: len(wiki)]
+    play = need(data_dir / "text" / "tinyshakespeare.txt", "tinyshakespeare").read_bytes()[: len(wiki)]
     for level, target in enumerate(TEXT_TARGETS[: codec.levels], 1):
         value = byte_accuracy(codec, wiki, level)
         name = f"WikiText-2 test, {level} level{'s' * (level > 1)}: byte accuracy"

@@ -11,12 +11,13 @@ Source of the head: Siuzdak 2023, "Vocos"; of the codec layout: Zeghidour et al.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..config import Depth, Expansion, Kernel, Natural, Width, settings
 from .base import Tokenizer
 from .layers import ChannelNorm, stack
 from .quantize import BottleneckConfig
@@ -24,20 +25,27 @@ from .quantize import BottleneckConfig
 SAMPLE_RATE = 16_000
 
 
-@dataclass
+@settings
 class AudioTokenizerConfig:
     """Sizes of the audio tokenizer."""
 
-    n_fft: int = 1280
-    hop: int = 320  # 50 frames a second
-    subframes: int = 0  # the encoder also sees this many short windows within each frame
-    phase_bins: int = 0  # and the phases of this many of the lowest bins
-    width: int = 256
-    encoder_depth: int = 6
-    decoder_depth: int = 8
-    kernel: int = 7
-    expansion: int = 3
+    n_fft: Width = 1280
+    hop: Width = 320  # 50 frames a second
+    subframes: Natural = 0  # the encoder also sees this many short windows within each frame
+    phase_bins: Natural = 0  # and the phases of this many of the lowest bins
+    width: Width = 256
+    encoder_depth: Depth = 6
+    decoder_depth: Depth = 8
+    kernel: Kernel = 7
+    expansion: Expansion = 3
     bottleneck: BottleneckConfig = field(default_factory=lambda: BottleneckConfig(dim=16, levels=8, codebook_size=1024))
+
+    def __post_init__(self) -> None:
+        if not self.hop <= self.n_fft or self.subframes > self.hop or self.phase_bins > self.n_fft // 2 + 1:
+            raise ValueError(
+                f"A window of {self.n_fft} samples has no hop of {self.hop}, {self.subframes} windows in that, and "
+                f"phases of {self.phase_bins} bins."
+            )
 
 
 class AudioTokenizer(Tokenizer):

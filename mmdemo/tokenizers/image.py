@@ -6,27 +6,28 @@ pixel-shuffle. No global attention and no norm over space, so a tile decodes exa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..config import Depth, Expansion, Kernel, Width, settings
 from .base import Tokenizer
 from .layers import ChannelNorm, stack
 from .quantize import BottleneckConfig
 
 
-@dataclass
+@settings
 class ImageTokenizerConfig:
     """Sizes of the image tokenizer."""
 
-    width4: int = 128  # channels at 1/4 resolution
-    width8: int = 256  # channels at 1/8 resolution
-    depth4: int = 2  # blocks at 1/4, encoder and decoder each
-    depth8: int = 4  # blocks at 1/8
-    kernel: int = 5
-    expansion: int = 3
+    width4: Width = 128  # channels at 1/4 resolution
+    width8: Width = 256  # channels at 1/8 resolution
+    depth4: Depth = 2  # blocks at 1/4, encoder and decoder each
+    depth8: Depth = 4  # blocks at 1/8
+    kernel: Kernel = 5
+    expansion: Expansion = 3
     bottleneck: BottleneckConfig = field(default_factory=BottleneckConfig)
 
 

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..config import Beam, CodebookSize, Levels, Share, Weight, Width, settings
 from .beam import beam_search
 from .kmeans import kmeans, nearest, refined
 
@@ -22,20 +23,20 @@ KINDS = ("rvq", "vq", "gaussian")
 FAR = 1e4  # where a code that may not be chosen is put
 
 
-@dataclass
+@settings
 class BottleneckConfig:
     """``kind`` is "rvq" (residual VQ), "vq" (one codebook) or "gaussian" (mu + sigma * eps with a KL term)."""
 
     kind: str = "rvq"
-    dim: int = 16  # D: channels of the latent
-    levels: int = 8  # residual levels; "vq" has 1, "gaussian" none
-    codebook_size: int = 256  # K: codes a level
-    decay: float = 0.99  # EMA of codebook statistics
-    restart_below: float = 0.1  # restart a code used less than this share of its fair part of the batch
-    restart_first: float = 0.0  # the same for level 1 where it is higher: codes of level 1 that are used more evenly
-    commitment: float = 0.25  # weight of the commitment loss
-    kl: float = 1e-3  # weight of the KL term, "gaussian" only
-    beam: int = 1  # beginnings kept when codes are searched level by level; 1: the nearest codeword each (greedy)
+    dim: Width = 16  # D: channels of the latent
+    levels: Levels = 8  # residual levels; "vq" has 1, "gaussian" none
+    codebook_size: CodebookSize = 256  # K: codes a level
+    decay: Share = 0.99  # EMA of codebook statistics
+    restart_below: Share = 0.1  # restart a code used less than this share of its fair part of the batch
+    restart_first: Share = 0.0  # the same for level 1 where it is higher: codes of level 1 that are used more evenly
+    commitment: Weight = 0.25  # weight of the commitment loss
+    kl: Weight = 1e-3  # weight of the KL term, "gaussian" only
+    beam: Beam = 1  # beginnings kept when codes are searched level by level; 1: the nearest codeword each (greedy)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -44,6 +45,8 @@ class BottleneckConfig:
             self.levels = 1
         if self.kind == "gaussian":
             self.levels = 0
+        elif self.levels < 1:
+            raise ValueError("A quantizer has one level at least.")
 
 
 @dataclass

@@ -7,12 +7,13 @@ of the four bytes. Any language works because the alphabet is bytes; any length 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..config import Depth, Expansion, ExpansionOr0, Kernel, Natural, Width, WidthOr0, settings
 from . import fallback
 from .base import Tokenizer
 from .fallback import ByteFallback
@@ -25,21 +26,21 @@ SHARP = 20.0  # unit of the weight that a spelt latent has in the logits: so it 
 CORRECTION = 0.45  # a codeword's part for one byte is about 1 long where it changes the byte, 0.1 where it does not
 
 
-@dataclass
+@settings
 class TextTokenizerConfig:
     """Sizes of the text tokenizer."""
 
-    byte_width: int = 96  # channels of one embedded byte
-    width: int = 256  # channels of one position
+    byte_width: Width = 96  # channels of one embedded byte
+    width: Width = 256  # channels of one position
     encoder: str = "conv"  # "conv" (ConvNeXt), "gru" (bidirectional GRU) or "spell" (a vector for each byte)
-    encoder_depth: int = 4
-    decoder_width: int = 0  # channels of one position in the decoder; 0: as in the encoder
-    decoder_depth: int = 6
-    kernel: int = 5
-    expansion: int = 3
-    decoder_expansion: int = 0  # 0: as in the encoder
+    encoder_depth: Depth = 4
+    decoder_width: WidthOr0 = 0  # channels of one position in the decoder; 0: as in the encoder
+    decoder_depth: Depth = 6
+    kernel: Kernel = 5
+    expansion: Expansion = 3
+    decoder_expansion: ExpansionOr0 = 0  # 0: as in the encoder
     code_embeddings: bool = False  # the decoder has a vector of its own for every code, beside the sum of codewords
-    fallback: int = 0  # codes of level 1, where it is spelt, that bytes go by which no codewords spell (`fallback.py`)
+    fallback: Natural = 0  # codes of level 1, where it is spelt, for bytes which no codewords spell (`fallback.py`)
     read_spelling: bool = False  # where it is spelt: the decoder's logits begin with what the latent spells
     unit_latents: bool = False  # latents of mean 0 and variance 1 at every position before they are quantised
     bottleneck: BottleneckConfig = field(default_factory=lambda: BottleneckConfig(dim=16, levels=3, codebook_size=512))

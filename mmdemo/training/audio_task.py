@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from ..config import from_dict
+from ..datasets.speech import fsdd_files, read_clips, speech_files
 from ..errors import InputError
-from . import data
 from .discriminators import Critic, CriticConfig
+from .draws import draw_int
 from .losses import EnvelopeLoss, SpectralLoss
 from .recipe import Recipe
 from .tokenizer_task import TokenizerTask
@@ -28,8 +29,8 @@ class AudioTask(TokenizerTask):
         settings = recipe.data
         self.segment = int(settings.get("segment", 16_000))
         self.digit_share = float(settings.get("digit_share", 0.25))
-        speech = data.clips(data.speech_files(data_dir, "train")) if settings.get("speech", True) else []
-        digits = data.clips(data.fsdd_files(data_dir, train=True)) if settings.get("fsdd", True) else []
+        speech = read_clips(speech_files(data_dir, "train")) if settings.get("speech", True) else []
+        digits = read_clips(fsdd_files(data_dir, train=True)) if settings.get("fsdd", True) else []
         self.speech = [s for s in speech if len(s) > self.segment]
         self.digits = [d for d in digits if len(d) < self.segment]
         self.spectral = SpectralLoss().to(device)
@@ -56,14 +57,14 @@ class AudioTask(TokenizerTask):
         return wave * (peak / wave.abs().max().clamp(min=1e-3)).clamp(max=20)
 
     def _speech(self, generator: torch.Generator) -> Tensor:
-        clip = self.speech[_int(len(self.speech), generator)]
-        start = _int(len(clip) - self.segment + 1, generator)
+        clip = self.speech[draw_int(len(self.speech), generator)]
+        start = draw_int(len(clip) - self.segment + 1, generator)
         return clip[start : start + self.segment]
 
     def _digit(self, generator: torch.Generator) -> Tensor:
-        clip = self.digits[_int(len(self.digits), generator)]
+        clip = self.digits[draw_int(len(self.digits), generator)]
         room = self.segment - len(clip)
-        before = _int(room + 1, generator) if _int(2, generator) else 0  # half the time from the first sample
+        before = draw_int(room + 1, generator) if draw_int(2, generator) else 0  # half the time from the first sample
         return torch.nn.functional.pad(clip, (before, room - before))
 
     def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
@@ -73,7 +74,3 @@ class AudioTask(TokenizerTask):
             envelope = self.envelope(y.float(), batch["x"])
         loss = self.mel_weight * mel + self.magnitude_weight * magnitude + self.envelope_weight * envelope
         return loss, {"mel": mel.item(), "magnitude": magnitude.item(), "envelope": envelope.item()}
-
-
-def _int(below: int, generator: torch.Generator) -> int:
-    return int(torch.randint(below, (1,), generator=generator))

@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from .. import checkpoints, metrics
+from ..datasets.mnist import read_mnist
 from ..tokenizers.quantize import GaussianBottleneck
-from . import data
 from .image_task import ImageTask
 from .loop import Trainer
 from .recipe import Recipe
@@ -50,7 +50,7 @@ def compare(recipe: Recipe, data_dir: Path, out: Path, device: str = "auto", qui
 @torch.inference_mode()
 def _measure(task: ImageTask, kind: str, data_dir: Path, seconds: float, count: int = 1000) -> Row:
     model = task.model.eval()
-    digits = data.mnist(data_dir, train=False)[0][:count]
+    digits = read_mnist(data_dir, train=False)[0][:count]
     x = (digits.float() / 255)[:, None].expand(-1, 3, -1, -1).to(task.device)
     y = model(x).y.clamp(0, 1)
     psnr = sum(metrics.psnr(a, b) for a, b in zip(x.cpu(), y.cpu(), strict=True)) / count

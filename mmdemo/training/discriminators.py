@@ -10,17 +10,17 @@ dilation in time, relative feature matching). Channels are few and strides begin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from ..config import settings
+
 SLOPE = 0.2  # of the leaky ReLU
 
 
-@dataclass
+@settings
 class CriticConfig:
     """The ``[critic]`` table of a recipe: the discriminators, how they are trained, and what their verdict weighs."""
 

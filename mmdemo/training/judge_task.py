@@ -10,9 +10,10 @@ from torch import Tensor
 
 from .. import checkpoints
 from ..config import from_dict, to_dict
+from ..datasets.mnist import read_mnist
+from ..datasets.speech import fsdd_files, fsdd_labels, read_clips
 from ..digits.classifier import Judge, JudgeConfig, augment_wave
 from ..digits.frames import frame_sound
-from . import data
 from .loop import Task
 from .recipe import Recipe
 
@@ -22,11 +23,11 @@ SAMPLES = 12_800  # 0.8 s at 16 kHz, the joint model's frame
 def real_digits(modality: str, data_dir: Path, train: bool) -> tuple[Tensor, Tensor]:
     """Real digits in the joint model's frame: pictures (N, 3, 32, 32) or waveforms (N, 12800), and labels (N,)."""
     if modality == "image":
-        digits, labels = data.mnist(data_dir, train)
+        digits, labels = read_mnist(data_dir, train)
         return (digits.float() / 255)[:, None].expand(-1, 3, -1, -1), labels
-    files = data.fsdd_files(data_dir, train)
-    clips = torch.stack([frame_sound(c, SAMPLES) for c in data.clips(files)])
-    return clips, torch.tensor(data.fsdd_labels(files)[0])
+    files = fsdd_files(data_dir, train)
+    clips = torch.stack([frame_sound(c, SAMPLES) for c in read_clips(files)])
+    return clips, torch.tensor(fsdd_labels(files)[0])
 
 
 class JudgeTask(Task):

@@ -11,11 +11,17 @@ from torch import Tensor
 from .. import checkpoints
 from ..codec import Codec
 from ..config import from_dict, to_dict
+from ..datasets import corpora
+from ..datasets.emoji import drawings
+from ..datasets.mnist import read_mnist
+from ..datasets.photographs import read_photographs
+from ..datasets.place import need
+from ..datasets.speech import fsdd_files, read_clips, speech_files
 from ..entropy.layout import Layout
 from ..entropy.prior import CodePrior, PriorConfig
 from ..errors import InputError
 from ..windows import encode_windows
-from . import corpora, data
+from .draws import random_crop
 from .loop import Task
 from .recipe import Recipe
 
@@ -63,7 +69,7 @@ class PriorTask(Task):
             grid = source[int(torch.multinomial(sizes, 1, generator=generator))]
             if any(n < m for n, m in zip(grid.shape[1:], shape)):
                 grid = first
-            crops.append(data.random_crop(grid, shape, generator))
+            crops.append(random_crop(grid, shape, generator))
         return {"codes": torch.stack(crops).long()}  # (B, L, *shape)
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
@@ -86,20 +92,20 @@ class PriorTask(Task):
 def grids(name: str, codec: Codec | None, recipe: Recipe, data_dir: Path) -> Iterator[Tensor]:
     """One source's training material as code grids (levels, *positions), int16 to save memory."""
     if name == "photographs" and codec:
-        folders = [data.need(data_dir / f, f) for f in recipe.data["photographs"]]
-        for picture in data.photographs(folders):
+        folders = [need(data_dir / f, f) for f in recipe.data["photographs"]]
+        for picture in read_photographs(folders):
             yield _codes(codec, picture.float() / 255)
             yield _codes(codec, picture[:, 3:, 5:].flip(-1).float() / 255)  # mirrored, and off the 8 x 8 raster
     elif name == "emoji" and codec:
-        for chunk in data.emoji(data_dir / "emoji", "train").split(64):
+        for chunk in drawings(data_dir / "emoji", "train").split(64):
             yield from codec.tokenizer.encode(chunk.float() / 255).to(torch.int16)
     elif name == "digits" and codec:
-        for chunk in data.mnist(data_dir, train=True)[0][:20_000].split(256):
+        for chunk in read_mnist(data_dir, train=True)[0][:20_000].split(256):
             yield from codec.tokenizer.encode(chunk[:, None].expand(-1, 3, -1, -1).float() / 255).to(torch.int16)
     elif name == "speech" and codec:
-        files = data.speech_files(data_dir, "train") + data.fsdd_files(data_dir, train=True)
+        files = speech_files(data_dir, "train") + fsdd_files(data_dir, train=True)
         third = codec.tokenizer.stride // 3  # of a frame: the same speech, cut into frames otherwise, has other codes
-        clips = [clip[shift:] for shift in (0, third, 2 * third) for clip in data.clips(files)]
+        clips = [clip[shift:] for shift in (0, third, 2 * third) for clip in read_clips(files)]
         yield torch.cat([_codes(codec, clip) for clip in clips], -1)
     else:
         for text in _texts(name, data_dir):

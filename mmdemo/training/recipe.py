@@ -1,13 +1,15 @@
-"""A recipe: one TOML file that makes one shipped checkpoint."""
+"""A recipe: one TOML file that says how a checkpoint is trained."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from ..config import from_dict
+from pydantic import Field
+
+from ..config import Name, Natural, Positive, Share, from_dict, settings
 from ..errors import InputError
 
 if sys.version_info >= (3, 11):
@@ -16,31 +18,50 @@ else:
     import tomli as tomllib
 
 FOLDER = Path(__file__).parent / "recipes"
+T = TypeVar("T")
+Rate = Annotated[float, Field(gt=0, le=10)]
 
 
-@dataclass
+@settings
 class Recipe:
-    """Everything that decides a training run. The same recipe, seed and machine give the same weights."""
+    """Everything that decides a training run. The same recipe, seed and machine give the same weights.
 
-    name: str  # name of the checkpoint
+    What ``model``, ``data`` and ``loss`` may hold is the task's to say: each is read into a dataclass of its own.
+    """
+
+    name: Name  # name of the checkpoint
     task: str  # "image", "audio", "text" (tokenizers), "joint" (diffusion), "judge", "prior" or "compare"
     quantizer: str = "rvq"  # tokenizers: "rvq" (residual VQ), "vq" (one codebook) or "gaussian" (a classical VAE)
     fresh: list[str] = field(default_factory=list)  # parts of the model that begin anew, whatever --init has of them
     freeze: str = ""  # tokenizers: "encoder" refines the decoder alone, so that codes keep their meaning
-    steps: int = 1000
-    batch_size: int = 32
-    learning_rate: float = 6e-4
-    warmup_steps: int = 100  # linear learning-rate warm-up; then cosine to zero
-    weight_decay: float = 0.01
-    betas: tuple[float, float] = (0.9, 0.99)
-    clip_norm: float = 1.0
-    ema: float = 0.0  # decay of averaged weights; 0: none
-    seed: int = 0
+    steps: Positive = 1000
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 32
+    learning_rate: Rate = 6e-4
+    warmup_steps: Natural = 100  # linear learning-rate warm-up; then cosine to zero
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01
+    betas: tuple[Share, Share] = (0.9, 0.99)
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay of averaged weights; 0: none
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     model: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=dict)
     interface: dict[str, Any] = field(default_factory=dict)  # joint models: see `diffusion.interface`
     critic: dict[str, Any] = field(default_factory=dict)  # adversarial refinement; empty: none
+
+    def section(self, cls: type[T], name: str, **more: Any) -> T:
+        """The table [model], [data] or [loss] as the dataclass ``cls``.
+
+        Args:
+            more: what the task adds to the table.
+
+        Raises:
+            InputError: as `config.from_dict`, with the recipe's name.
+        """
+        try:
+            return from_dict(cls, {**getattr(self, name), **more}, f"[{name}]")
+        except InputError as error:
+            raise InputError(f"The recipe {self.name!r} cannot be used: {error}") from None
 
 
 def read_recipe(name: str | Path) -> Recipe:
@@ -51,8 +72,8 @@ def read_recipe(name: str | Path) -> Recipe:
     if not path.is_file():
         raise InputError(f"There is no recipe {str(name)!r}; shipped ones: {', '.join(shipped_recipes())}.")
     try:
-        return from_dict(Recipe, tomllib.loads(path.read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, ValueError, TypeError) as error:
+        return from_dict(Recipe, tomllib.loads(path.read_text("utf-8-sig")))  # some editors write a byte order mark
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, InputError) as error:
         raise InputError(f"The recipe {path.name} cannot be used: {error}") from error
 
 

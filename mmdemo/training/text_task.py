@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..datasets import corpora
 from ..tokenizers import fallback
 from ..tokenizers.text import TextTokenizer
-from . import corpora
 from .alphabet import alphabet
+from .draws import draw_int
 from .losses import byte_loss
 from .recipe import Recipe
 from .tokenizer_task import TokenizerTask
@@ -58,7 +59,7 @@ class TextTask(TokenizerTask):
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         picks = torch.multinomial(self.weights, self.recipe.batch_size, True, generator=generator)
         # A word alone ends where the convolutions see nothing, not NUL bytes: that must have been seen in training.
-        window = 4 * (1 + _int(8, generator)) if torch.rand((), generator=generator) < self.short else self.window
+        window = 4 * (1 + draw_int(8, generator)) if torch.rand((), generator=generator) < self.short else self.window
         target = torch.zeros(len(picks), window, dtype=torch.long)
         mask = torch.ones(len(picks), window, dtype=torch.bool)
         for row, pick in enumerate(picks.tolist()):
@@ -166,15 +167,15 @@ class TextTask(TokenizerTask):
         """Up to ``window`` bytes from one source."""
         if name in self.strings:
             strings = self.strings[name]
-            return strings[_int(len(strings), generator)][: self.window]
+            return strings[draw_int(len(strings), generator)][: self.window]
         if name == "random":
-            low, high = ((0, 256), (32, 127))[_int(2, generator)]
+            low, high = ((0, 256), (32, 127))[draw_int(2, generator)]
             return torch.randint(low, high, (self.window,), generator=generator)
         text = self.corpora[name]
-        start = _int(len(text) - self.window + 1, generator)
+        start = draw_int(len(text) - self.window + 1, generator)
         piece = text[start : start + self.window]
         # Short strings, which end inside the window, are what people type.
-        return piece if _int(5, generator) else piece[: 1 + _int(64, generator)]
+        return piece if draw_int(5, generator) else piece[: 1 + draw_int(64, generator)]
 
     def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         right = (y.argmax(1) == batch["target"])[batch["mask"]].float().mean()
@@ -183,7 +184,3 @@ class TextTask(TokenizerTask):
 
 def _decoded(text: Tensor) -> str:
     return bytes(text.numpy()).decode("utf-8", "ignore")
-
-
-def _int(below: int, generator: torch.Generator) -> int:
-    return int(torch.randint(below, (1,), generator=generator))

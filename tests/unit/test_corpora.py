@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmdemo.training import corpora, packages
+from mmdemo.datasets import corpora, debian_texts
 from mmdemo.training.recipe import read_recipe
 from mmdemo.training.text_task import TextTask
 
@@ -104,11 +104,11 @@ def test_labels_made_up_hold_words_characters_and_pictographs():
 
 def test_markup_is_read_as_its_text():
     page = "<html><head><title>No</title></head><body><p>One &amp;  two</p>\n\n<script>no()</script><p>三</p></body>"
-    assert packages.plain(page) == "One & two\n三"
+    assert debian_texts.plain(page) == "One & two\n三"
 
 
 def test_spacing_as_in_wikitext():
-    assert packages.spaced('A well-known "1,234", he\'s said.') == 'A well @-@ known " 1 @,@ 234 " , he \'s said . '
+    assert debian_texts.spaced('A well-known "1,234", he\'s said.') == 'A well @-@ known " 1 @,@ 234 " , he \'s said . '
 
 
 def test_packages_are_read_by_kind(tmp_path: Path):
@@ -125,19 +125,19 @@ def test_packages_are_read_by_kind(tmp_path: Path):
     (tmp_path / "dictd" / "e.dict.dz").write_bytes(b"damaged")
     put("games/fortunes/quotes", "One.\n%\nTwo.")
     put("games/fortunes/quotes.dat", "index")
-    english, other = packages.books(tmp_path), packages.help_pages(tmp_path)
+    english, other = debian_texts.books(tmp_path), debian_texts.help_pages(tmp_path)
     assert all(piece in english for piece in ("Prose", "Help", "word a unit of language", "One", "Two"))
     assert "index" not in english and "Βοήθεια" not in english
     assert "Βοήθεια και άλλα." in other and "日本語の説明" in other and ".TH" not in other
-    assert 0 < other.count("Été") * 16 <= packages.PER_LATIN + 32  # one Latin language is not all
-    assert (english, other) == (packages.books(tmp_path), packages.help_pages(tmp_path))
+    assert 0 < other.count("Été") * 16 <= debian_texts.PER_LATIN + 32  # one Latin language is not all
+    assert (english, other) == (debian_texts.books(tmp_path), debian_texts.help_pages(tmp_path))
 
 
 def test_a_head_in_english_does_not_make_a_language_a_latin_one(tmp_path: Path):
     page = tmp_path / "libreoffice" / "help" / "ko" / "a.html"
     page.parent.mkdir(parents=True)
     page.write_text("<p>Menu of all modules</p>\n" * 200 + "<p>도움말을 봅니다.</p>\n" * 40_000)
-    assert packages.help_pages(tmp_path).count("도움말을") == 40_000
+    assert debian_texts.help_pages(tmp_path).count("도움말을") == 40_000
 
 
 def test_words_of_a_dictionary_are_strung_together(tmp_path: Path):
@@ -147,16 +147,16 @@ def test_words_of_a_dictionary_are_strung_together(tmp_path: Path):
     for file, rows in ((chinese, "的 900 uj\n龘 1 n\n"), (korean, "# a remark:\n물권법:物權法:\n강:江:river\n")):
         file.parent.mkdir(parents=True)
         file.write_text(rows)
-    lines = packages.vocabulary(share, 50).split("\n")
+    lines = debian_texts.vocabulary(share, 50).split("\n")
     assert len(lines) == 100
     assert "".join(lines).count("的") > 100 * "".join(lines).count("龘")  # as often as they are used
     assert sum(line.count("물권법") == 8 for line in lines) == 50
     assert not set("강").intersection("".join(lines)) and "remark" not in "".join(lines)
-    assert lines == packages.vocabulary(share, 50).split("\n")
+    assert lines == debian_texts.vocabulary(share, 50).split("\n")
 
 
 def test_a_machine_without_packages_has_no_books(tmp_path: Path):
-    assert packages.books(tmp_path) == packages.help_pages(tmp_path) == packages.vocabulary(tmp_path) == ""
+    assert debian_texts.books(tmp_path) == debian_texts.help_pages(tmp_path) == debian_texts.vocabulary(tmp_path) == ""
 
 
 def test_a_text_training_without_chinese_text_makes_up_no_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

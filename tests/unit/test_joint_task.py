@@ -206,11 +206,11 @@ def test_data_without_a_stream_of_the_model_are_refused():
 
 
 def test_slanted_digits_are_the_same_digits_moved_a_little():
-    from mmdemo.training.data import slanted
+    from mmdemo.datasets.mnist import slant
 
     stroke = torch.zeros(64, 32, 32, dtype=torch.uint8)
     stroke[:, 6:26, 15:17] = 255
-    made = slanted(stroke, torch.Generator().manual_seed(0))
+    made = slant(stroke, torch.Generator().manual_seed(0))
     assert made.shape == stroke.shape and made.dtype == torch.uint8
     assert len(made.unique(dim=0)) == 64  # each in its own way
     ink = made.float().sum((1, 2)) / stroke.float().sum((1, 2))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmdemo.training import corpora, text_task
+from mmdemo.datasets import corpora
+from mmdemo.training import text_task
 from mmdemo.training.recipe import read_recipe
 from mmdemo.training.text_task import TextTask
 

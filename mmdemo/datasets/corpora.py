@@ -28,8 +28,8 @@ import torch
 from torch import Tensor
 
 from ..digits.words import WORDS
-from . import packages
-from .data import need
+from . import debian_texts
+from .place import need
 
 LIMIT = 3_000_000  # bytes kept of each corpus
 # … where there is more worth keeping:
@@ -54,7 +54,7 @@ def gather(data_dir: Path, names: list[str]) -> dict[str, Tensor]:
     Raises:
         InputError: "prose" (the only required one) is not in ``data_dir``.
     """
-    chinese, help_pages = cache(_chinese), cache(packages.help_pages)  # slow to read, and "shuffled" needs them too
+    chinese, help_pages = cache(_chinese), cache(debian_texts.help_pages)  # slow to read, and "shuffled" needs them too
     sources: dict[str, Callable[[], str]] = {
         "prose": lambda: need(data_dir / "text" / "wikitext2-valid.txt", "wikitext2-valid").read_text("utf-8"),
         "code": _stdlib,
@@ -62,9 +62,9 @@ def gather(data_dir: Path, names: list[str]) -> dict[str, Tensor]:
         "translations": lambda: translations(LOCALES),
         "chinese": chinese,
         "letters": letters,
-        "books": packages.books,
+        "books": debian_texts.books,
         "help": help_pages,
-        "vocabulary": packages.vocabulary,
+        "vocabulary": debian_texts.vocabulary,
         "shuffled": lambda: shuffled(chinese() + help_pages()),
     }
     texts = {name: sources[name]().encode("utf-8", "ignore")[: LIMITS.get(name, LIMIT)] for name in names}
@@ -255,4 +255,4 @@ def _chinese() -> str:
     )
     random.Random(0).shuffle(files)
     text = "\n".join(gzip.decompress(f.read_bytes()).decode("utf-8", "ignore") for f in files)
-    return packages.untypeset(text)
+    return debian_texts.untypeset(text)
