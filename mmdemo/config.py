@@ -13,10 +13,10 @@ import json
 import types
 import typing
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import pydantic
-from typing_extensions import dataclass_transform
+import pydantic.dataclasses
 
 from .errors import InputError
 
@@ -47,11 +47,14 @@ Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 Name = Annotated[str, pydantic.Field(max_length=255)]
 
 
-@dataclass_transform(field_specifiers=(dataclasses.field,))
-def settings(cls: type[T]) -> type[T]:
-    """A dataclass whose fields are checked; errors of its constructor are `pydantic.ValidationError`, a ValueError."""
-    config = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-    return pydantic.dataclasses.dataclass(config=config)(cls)  # type: ignore[return-value]
+if TYPE_CHECKING:
+    from pydantic.dataclasses import dataclass as settings
+else:
+
+    def settings(cls: type[T]) -> type[T]:
+        """A dataclass whose fields are checked; its constructor raises `pydantic.ValidationError`, a ValueError."""
+        config = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+        return pydantic.dataclasses.dataclass(config=config)(cls)
 
 
 def from_dict(cls: type[T], values: dict[str, Any], where: str = "") -> T:
@@ -77,7 +80,7 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 @cache
-def _adapter(cls: type[T]) -> pydantic.TypeAdapter[T]:
+def _adapter(cls: Any) -> pydantic.TypeAdapter[Any]:
     return pydantic.TypeAdapter(cls)
 
 
