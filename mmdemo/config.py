@@ -47,18 +47,19 @@ Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 Name = Annotated[str, pydantic.Field(max_length=255)]
 
 
+STRICT = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
 if TYPE_CHECKING:
     from pydantic.dataclasses import dataclass as settings
 else:
 
     def settings(cls: type[T]) -> type[T]:
         """A dataclass whose fields are checked; its constructor raises `pydantic.ValidationError`, a ValueError."""
-        config = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-        return pydantic.dataclasses.dataclass(config=config)(cls)
+        return pydantic.dataclasses.dataclass(config=STRICT)(cls)
 
 
 def from_dict(cls: type[T], values: dict[str, Any], where: str = "") -> T:
-    """Build a `settings` class from a dictionary as JSON or TOML give it, nested ones included.
+    """Build a dataclass from a dictionary as JSON or TOML give it, nested ones included.
 
     Args:
         where: what the dictionary is called in messages, such as "[model]".
@@ -81,7 +82,19 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 @cache
 def _adapter(cls: Any) -> pydantic.TypeAdapter[Any]:
+    _make_strict(cls)
     return pydantic.TypeAdapter(cls)
+
+
+def _make_strict(hint: Any) -> None:
+    """Plain dataclasses, too, refuse what they do not have."""
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        if "__pydantic_config__" not in vars(hint):
+            hint.__pydantic_config__ = STRICT  # type: ignore[attr-defined]
+        for inner in typing.get_type_hints(hint).values():
+            _make_strict(inner)
+    for inner in typing.get_args(hint):
+        _make_strict(inner)
 
 
 # ------------------------------------------------------------------------------------------- messages

@@ -12,9 +12,9 @@ import pytest
 from mmdemo import checkpoints
 from mmdemo.config import from_dict, to_dict
 from mmdemo.diffusion.dit import DiTConfig
+from mmdemo.digits.classifier import JudgeConfig
 from mmdemo.entropy.prior import PriorConfig
 from mmdemo.errors import InputError
-from mmdemo.evaluation.judges import JudgeConfig
 from mmdemo.tokenizers import REGISTRY
 
 IMAGE = REGISTRY["image"][1]

@@ -263,7 +263,7 @@ def test_config_round_trip():
     config = tiny().config
     again = from_dict(DiTConfig, to_dict(config))
     assert again == config
-    with pytest.raises(ValueError, match="no setting .depht.; did you mean .depth."):
+    with pytest.raises(ValueError, match=r"no setting .depht.; did you mean .depth.\?"):
         from_dict(DiTConfig, {**to_dict(config), "depht": 3})
     assert math.prod(config.streams[0].shape) == config.streams[0].tokens == 6
 
