@@ -1,0 +1,101 @@
+"""Distilling a large sentence encoder into the small one: same meaning, near vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .. import checkpoints
+from ..config import from_dict, to_dict
+from ..datasets import prompts
+from ..datasets.teacher import meanings
+from ..prompts.encoder import PromptEncoder, PromptEncoderConfig, rows
+from .loop import Task
+from .recipe import Recipe
+
+MAX_PARTS = 160
+
+
+@dataclass
+class PromptData:
+    """How many texts of each kind."""
+
+    words: int = 30_000  # English
+    chinese: int = 40_000  # words with a gloss
+    phrases: int = 40_000  # combinations of emoji words
+
+
+@dataclass
+class PromptLoss:
+    """Weights of the loss."""
+
+    contrast: float = 0.3  # telling the right meaning from the others of the batch (InfoNCE, van den Oord et al. 2018)
+    temperature: float = 0.05
+    drop: float = 0.15  # parts of a text left out at random, so that no single one decides
+
+
+class PromptTask(Task):
+    """Batches of texts with the teacher's vectors of what they mean, in the first principal directions of these."""
+
+    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+        self.recipe, self.device = recipe, device
+        data = from_dict(PromptData, recipe.data)
+        self.settings = from_dict(PromptLoss, recipe.loss)
+        torch.manual_seed(recipe.seed)
+        self.model = PromptEncoder(from_dict(PromptEncoderConfig, recipe.model)).to(device)
+        table = prompts.emoji_rows(data_dir)
+        words = prompts.english_words(data.words)
+        pairs = [*prompts.emoji_texts(table), *((w, w) for w in words), *prompts.chinese_words(data.chinese)]
+        pairs = list(dict.fromkeys([*pairs, *prompts.phrases(table, words, data.phrases, recipe.seed)]))
+        said = sorted({meaning for _, meaning in pairs})
+        place = {meaning: i for i, meaning in enumerate(said)}
+        self.index = _padded([text for text, _ in pairs], self.model.config.buckets)  # (N, parts)
+        self.target = torch.tensor([place[meaning] for _, meaning in pairs])  # (N,)
+        self.vectors = principal(meanings(said), self.model.config.out)  # (meanings, out)
+
+    def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
+        pick = torch.randint(len(self.index), (self.recipe.batch_size,), generator=generator)
+        index = self.index[pick].long()
+        dropped = torch.rand(index.shape, generator=generator) < self.settings.drop
+        dropped[:, 0] = False  # something must stay
+        index = index.masked_fill(dropped, 0)[:, : int((index > 0).sum(1).max())]
+        return {"index": index, "target": self.vectors[self.target[pick]], "meaning": self.target[pick]}
+
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+        said = F.normalize(self.model.from_rows(batch["index"]), dim=-1)  # (B, out)
+        cosine = said @ batch["target"].T  # (B, B)
+        near = 1 - cosine.diagonal().mean()
+        same = batch["meaning"][:, None] == batch["meaning"]  # another text of one meaning is no wrong answer
+        same.fill_diagonal_(False)
+        logits = (cosine / self.settings.temperature).masked_fill(same, -torch.inf)
+        contrast = F.cross_entropy(logits, torch.arange(len(said), device=said.device))
+        return near + self.settings.contrast * contrast, {"cosine": 1 - near.item(), "contrast": contrast.item()}
+
+    def export(self, folder: Path, notes: dict[str, object]) -> None:
+        config = {
+            "kind": "prompt",
+            "name": self.recipe.name,
+            "model": to_dict(self.model.config),
+            "training": notes,
+        }
+        checkpoints.save(folder, self.model, config)
+
+
+def principal(vectors: Tensor, dim: int) -> Tensor:
+    """(N, D) unit vectors -> (N, dim) unit vectors: less their mean, in their first principal directions."""
+    centred = vectors - vectors.mean(0)
+    _, directions = torch.linalg.eigh(centred.T @ centred)  # ascending
+    return F.normalize(centred @ directions.flip(1)[:, :dim], dim=-1)
+
+
+def _padded(texts: list[str], buckets: int) -> Tensor:
+    """(N, parts) int32 rows of every text, 0 after its end."""
+    found = [rows(text, buckets)[:MAX_PARTS] for text in texts]
+    out = torch.zeros(len(found), max(map(len, found)), dtype=torch.int32)
+    for i, r in enumerate(found):
+        out[i, : len(r)] = torch.tensor(r)
+    return out
