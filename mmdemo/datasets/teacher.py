@@ -6,20 +6,41 @@ Wang et al. 2020 ("MiniLM"), trained for sentences by Reimers & Gurevych 2019; A
 
 from __future__ import annotations
 
+import hashlib
 import importlib.resources
+import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
 from ..errors import InputError
 
 
+def meanings(texts: Sequence[str], cache: Path | None = None) -> Tensor:
+    """(N, 384) unit vectors of English texts, fp16, or what was kept of them in the folder ``cache``.
+
+    Raises:
+        InputError: the packages are not installed.
+    """
+    if cache is None:
+        return _meanings(texts)
+    path = cache / f"minilm-{hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()[:24]}.safetensors"
+    if not path.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")  # written aside, then moved: a cut leaves no half file
+        save_file({"vectors": _meanings(texts)}, temporary)
+        temporary.replace(path)
+    return load_file(path)["vectors"]
+
+
 @torch.inference_mode()
-def meanings(texts: Sequence[str], batch: int = 256, quiet: bool = False) -> Tensor:
-    """(N, 384) unit vectors of English texts. Raises InputError if the packages are not installed."""
+def _meanings(texts: Sequence[str], batch: int = 256) -> Tensor:
     try:
         from transformers import AutoModel, AutoTokenizer
 
@@ -29,10 +50,10 @@ def meanings(texts: Sequence[str], batch: int = 256, quiet: bool = False) -> Ten
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike in length: little padding
     out = torch.empty(len(texts), model.config.hidden_size)
-    for start in tqdm(range(0, len(order), batch), disable=quiet):
+    for start in tqdm(range(0, len(order), batch), desc="MiniLM"):
         chosen = order[start : start + batch]
         words = tokenizer([texts[i] for i in chosen], padding=True, truncation=True, max_length=64, return_tensors="pt")
         hidden = model(**words).last_hidden_state  # (B, T, 384)
         mask = words["attention_mask"][..., None].to(hidden.dtype)
         out[chosen] = F.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1)
-    return out
+    return out.half()

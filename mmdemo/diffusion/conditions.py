@@ -16,7 +16,13 @@ from torch import Tensor
 
 from ..registry import Registry
 
-CONDITION_ENCODERS = Registry("condition encoder", {"ngrams": "mmdemo.diffusion.conditions:HashedNgrams"})
+CONDITION_ENCODERS = Registry(
+    "condition encoder",
+    {
+        "ngrams": "mmdemo.diffusion.conditions:HashedNgrams",
+        "prompt": "mmdemo.prompts.encoder:prompt_encoder",
+    },
+)
 
 
 class ConditionEncoder(Protocol):

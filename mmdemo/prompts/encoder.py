@@ -83,6 +83,11 @@ class PromptEncoder(nn.Module):
         nn.init.normal_(self.table.weight, std=0.1)
         nn.init.zeros_(self.weight.weight)
 
+    @property
+    def dim(self) -> int:
+        """Size of a vector."""
+        return self.config.out
+
     def forward(self, texts: Sequence[str]) -> Tensor:
         """Texts -> (B, out)."""
         found = [rows(text, self.config.buckets) for text in texts]
@@ -99,3 +104,8 @@ class PromptEncoder(nn.Module):
         mean = (share[..., None] * self.table(index)).sum(1) / share.sum(1, keepdim=True).clamp(min=1e-6)  # (B, dim)
         vector = F.normalize(self.read(mean), dim=-1) * self.config.out**0.5  # (B, out)
         return vector * some.any(1, keepdim=True)
+
+
+def prompt_encoder(**sizes: int) -> PromptEncoder:
+    """An encoder as drawn, by the sizes of its config: what a joint model's ``[interface.conditions]`` names."""
+    return PromptEncoder(PromptEncoderConfig(**sizes))

@@ -12,6 +12,8 @@ from torch import Tensor
 from .. import checkpoints
 from ..config import from_dict, to_dict
 from ..datasets import prompts
+from ..datasets.emoji import read_annotations
+from ..datasets.encoders import cache_folder
 from ..datasets.teacher import meanings
 from ..prompts.encoder import PromptEncoder, PromptEncoderConfig, rows
 from .loop import Task
@@ -47,7 +49,7 @@ class PromptTask(Task):
         self.settings = from_dict(PromptLoss, recipe.loss)
         torch.manual_seed(recipe.seed)
         self.model = PromptEncoder(from_dict(PromptEncoderConfig, recipe.model)).to(device)
-        table = prompts.emoji_rows(data_dir)
+        table = read_annotations(data_dir / "emoji")
         words = prompts.english_words(data.words)
         pairs = [*prompts.emoji_texts(table), *((w, w) for w in words), *prompts.chinese_words(data.chinese)]
         pairs = list(dict.fromkeys([*pairs, *prompts.phrases(table, words, data.phrases, recipe.seed)]))
@@ -55,7 +57,7 @@ class PromptTask(Task):
         place = {meaning: i for i, meaning in enumerate(said)}
         self.index = _padded([text for text, _ in pairs], self.model.config.buckets)  # (N, parts)
         self.target = torch.tensor([place[meaning] for _, meaning in pairs])  # (N,)
-        self.vectors = principal(meanings(said), self.model.config.out)  # (meanings, out)
+        self.vectors = principal(meanings(said, cache_folder()).float(), self.model.config.out)  # (meanings, out)
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         pick = torch.randint(len(self.index), (self.recipe.batch_size,), generator=generator)
