@@ -19,7 +19,7 @@ from ..prompts.encoder import PromptEncoder, PromptEncoderConfig, rows
 from .loop import Task
 from .recipe import Recipe
 
-MAX_PARTS = 160
+MAX_PARTS = 64  # of a text in training: the longest lists of keywords are cut
 
 
 @dataclass
