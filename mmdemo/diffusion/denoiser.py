@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from .dit import DiT, Stream
+from .dit import DiT, Stream, from_tokens, to_tokens
 from .editing import EditSource
 from .schedule import Process
 
@@ -71,14 +72,15 @@ class JointDenoiser:
     def _kept_tokens(self, stream: Stream, held: EditSource) -> Tensor:
         """(tokens,) bool, True where all positions of a token are kept."""
         mask = torch.zeros(tuple(stream.shape), dtype=torch.bool) if held.mask is None else held.mask
-        return mask.reshape(-1, stream.patch).all(1).to(self.style.device)
+        return to_tokens(mask[None, None], stream)[0].all(1).to(self.style.device)
 
     def _seen(self, name: str, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """A wanted stream (n, D, *shape) at times (n,) as the network sees it: kept tokens clean, and t per token."""
         whole = self.whole.get(name)
         if whole is None or not whole.any():
             return x, t
-        positions = whole.repeat_interleave(x[0, 0].numel() // len(whole)).reshape(x.shape[2:])
+        stream = next(s for s in self.network.config.streams if s.name == name)
+        positions = from_tokens(whole[None, :, None].expand(1, -1, math.prod(stream.patches)), stream)[0, 0]
         return torch.where(positions, self.held[name].latent, x), torch.where(whole, 0.0, t[:, None])
 
     def _packed_held(self) -> tuple[Tensor, Tensor]:

@@ -26,15 +26,40 @@ class Stream:
     name: Name  # "image", "audio", "text"
     dim: Width  # channels of its latent
     shape: list[Positive]  # latent positions per axis
-    patch: Positive = 1  # neighbouring positions (along a single axis) put into one token
+    # neighbouring positions put into one token: along the last axis, or along each axis
+    patch: Positive | list[Positive] = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.shape) <= 2 or math.prod(self.shape) > MAX_POSITIONS or self.shape[-1] % self.patch:
+        even = len(self.patches) == len(self.shape) and not any(n % p for n, p in zip(self.shape, self.patches))
+        if not 1 <= len(self.shape) <= 2 or math.prod(self.shape) > MAX_POSITIONS or not even:
             raise ValueError(f"A stream cannot have the shape {self.shape} in patches of {self.patch}.")
 
     @property
+    def patches(self) -> list[int]:
+        """Positions of a token along each axis."""
+        return [1] * (len(self.shape) - 1) + [self.patch] if isinstance(self.patch, int) else list(self.patch)
+
+    @property
+    def grid(self) -> list[int]:
+        """Tokens along each axis."""
+        return [n // p for n, p in zip(self.shape, self.patches, strict=True)]
+
+    @property
     def tokens(self) -> int:
-        return math.prod(self.shape) // self.patch
+        return math.prod(self.grid)
+
+    @property
+    def token_dim(self) -> int:
+        """Channels of a token before the linear map in."""
+        return self.dim * math.prod(self.patches)
+
+
+@settings
+class Condition:
+    """A vector that the whole model is conditioned on, such as what a prompt means."""
+
+    name: Name
+    dim: Width
 
 
 @settings
@@ -43,6 +68,7 @@ class DiTConfig:
 
     streams: list[Stream]
     styles: list[Name] = field(default_factory=list)  # named styles (speakers), as one extra token; may be empty
+    conditions: list[Condition] = field(default_factory=list)  # vectors added to the time embedding (adaLN)
     width: Width = 256
     depth: Depth = 8
     heads: Positive = 4
@@ -67,9 +93,7 @@ def rotary(config: DiTConfig) -> Tensor:
         axes = len(stream.shape)
         per_axis = half // axes
         frequency = 1.0 / (100.0 ** (torch.arange(per_axis) / per_axis))  # (per_axis,); short sequences: base 100
-        sizes = list(stream.shape)
-        sizes[-1] //= stream.patch
-        grid = torch.cartesian_prod(*[torch.arange(n).float() for n in sizes]).reshape(-1, axes)  # (N, axes)
+        grid = torch.cartesian_prod(*[torch.arange(n).float() for n in stream.grid]).reshape(-1, axes)  # (N, axes)
         angles = (grid[:, :, None] * frequency).reshape(len(grid), -1)
         rows.append(F.pad(angles, (0, half - angles.shape[1])))
     still = len(config.streams) * config.summaries + bool(config.styles)
@@ -166,13 +190,16 @@ class DiT(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        self.inputs = nn.ModuleDict({s.name: nn.Linear(s.dim * s.patch, width) for s in config.streams})
-        self.outputs = nn.ModuleDict({s.name: nn.Linear(width, s.dim * s.patch) for s in config.streams})
+        self.inputs = nn.ModuleDict({s.name: nn.Linear(s.token_dim, width) for s in config.streams})
+        self.outputs = nn.ModuleDict({s.name: nn.Linear(width, s.token_dim) for s in config.streams})
         summarised = config.streams if config.summaries else []
         self.whole = nn.ModuleDict({s.name: nn.Linear(s.dim * math.prod(s.shape), width) for s in summarised})
         k = len(config.streams)
         self.kind = nn.Embedding(k + 1 + len(summarised), width)  # modality of a token; then style, and summaries
         self.style = nn.Embedding(len(config.styles) + 1, width)  # the last entry means "any"
+        # What a vector says, and what stands for it where it is not given; both start at nothing.
+        self.vectors = nn.ModuleDict({c.name: nn.Linear(c.dim, width) for c in config.conditions})
+        self.no_vector = nn.ParameterDict({c.name: nn.Parameter(torch.zeros(width)) for c in config.conditions})
         self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.modulate = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.depth)])
@@ -212,6 +239,8 @@ class DiT(nn.Module):
         t: dict[str, Tensor],
         style: Tensor | None = None,
         hidden: list[Tensor] | None = None,
+        vectors: dict[str, Tensor] | None = None,
+        known: dict[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """One network evaluation.
 
@@ -221,12 +250,14 @@ class DiT(nn.Module):
             style: (B,) int64, `any_style` where not given (None: nowhere given).
             hidden: if given, each stream's summary (without them, its mean token) after the last block is appended,
                 (B, C) each: what the network has understood, for auxiliary losses.
+            vectors: condition -> (B, dim) (absent: not given). known: condition -> (B,) bool, False where a row has
+                none (absent: all have).
 
         Returns:
             per stream (B, D, *shape): the velocity (see `schedule.Process.target`).
         """
         config = self.config
-        tokens = [self.inputs[s.name](_to_tokens(x[s.name], s.patch)) for s in config.streams]  # (B, N_s, C)
+        tokens = [self.inputs[s.name](to_tokens(x[s.name], s)) for s in config.streams]  # (B, N_s, C)
         own = any(v.ndim == 2 for v in t.values())  # times per token instead of per stream
         # (B, streams), or (B, N); summaries and style are added below
         when = _per_token(t, config.streams) if own else torch.stack([t[s.name] for s in config.streams], dim=1)
@@ -240,7 +271,8 @@ class DiT(nn.Module):
             tokens.append(self.style(style)[:, None])
             when = F.pad(when, (0, 1))  # the style token is always clean: t = 0
         h = torch.cat(tokens, dim=1) + self.kind(self.owner)  # (B, N, C)
-        modulation = self.modulate(self.time(time_features(when, config.width)))  # (B, runs or N, 6C)
+        state = self.time(time_features(when, config.width)) + self._said(len(h), vectors or {}, known or {})
+        modulation = self.modulate(state)  # (B, runs or N, 6C)
         modulation = modulation.unflatten(-1, (6, -1))  # (B, runs or N, 6, C)
         runs = [s.tokens for s in config.streams] + [1] * (len(self.whole) + bool(config.styles))
         for block in self.blocks:
@@ -252,8 +284,20 @@ class DiT(nn.Module):
         h = F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
         parts = h.split(runs, dim=1)
         return {
-            s.name: _from_tokens(self.outputs[s.name](part), s) for s, part in zip(config.streams, parts, strict=False)
+            s.name: from_tokens(self.outputs[s.name](part), s) for s, part in zip(config.streams, parts, strict=False)
         }
+
+    def _said(self, batch: int, vectors: dict[str, Tensor], known: dict[str, Tensor]) -> Tensor | float:
+        """Sum of the vector conditions, (B, 1, C)."""
+        total: Tensor | float = 0.0
+        for name, layer in self.vectors.items():
+            absent = self.no_vector[name].expand(batch, -1)
+            row = absent
+            if name in vectors:
+                row = layer(vectors[name])
+                row = torch.where(known[name][:, None], row, absent) if name in known else row
+            total = total + row[:, None]
+        return total
 
 
 def _per_token(t: dict[str, Tensor], streams: list[Stream]) -> Tensor:
@@ -262,11 +306,20 @@ def _per_token(t: dict[str, Tensor], streams: list[Stream]) -> Tensor:
     return torch.cat(wide, dim=1)
 
 
-def _to_tokens(x: Tensor, patch: int) -> Tensor:
-    """(B, D, *shape) -> (B, N, D * patch)"""
-    return x.flatten(2).transpose(1, 2).reshape(len(x), -1, x.shape[1] * patch)
+def to_tokens(x: Tensor, stream: Stream) -> Tensor:
+    """(B, D, *shape) of any D -> (B, N, positions of a token * D)"""
+    batch, dim = x.shape[:2]
+    if len(stream.shape) == 1:
+        return x.transpose(1, 2).reshape(batch, stream.tokens, -1)
+    (rows, columns), (p, q) = stream.grid, stream.patches
+    return x.reshape(batch, dim, rows, p, columns, q).permute(0, 2, 4, 3, 5, 1).reshape(batch, stream.tokens, -1)
 
 
-def _from_tokens(h: Tensor, stream: Stream) -> Tensor:
-    """(B, N, D * patch) -> (B, D, *shape)"""
-    return h.reshape(len(h), -1, stream.dim).transpose(1, 2).unflatten(2, tuple(stream.shape))
+def from_tokens(h: Tensor, stream: Stream) -> Tensor:
+    """(B, N, positions of a token * D) -> (B, D, *shape)"""
+    batch, dim = len(h), h.shape[2] * stream.tokens // math.prod(stream.shape)
+    if len(stream.shape) == 1:
+        return h.reshape(batch, -1, dim).transpose(1, 2)
+    (rows, columns), (p, q) = stream.grid, stream.patches
+    split = h.reshape(batch, rows, columns, p, q, dim)
+    return split.permute(0, 5, 1, 3, 2, 4).reshape(batch, dim, *stream.shape)

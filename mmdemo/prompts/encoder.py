@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -54,7 +55,7 @@ def parts(text: str) -> list[str]:
             marked = f"<{piece}>"
             found.append(f"w:{piece}")
             found += [marked[a : a + n] for n in (3, 4, 5) for a in range(len(marked) - n + 1)]
-    found += [f"p:{a} {b}" for a, b in zip(words, words[1:])]
+    found += [f"p:{a} {b}" for a, b in pairwise(words)]
     return found
 
 

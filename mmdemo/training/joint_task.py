@@ -265,7 +265,11 @@ class JointTask(Task):
         return parts
 
     def _conditions(self, batch: dict[str, Tensor]) -> dict[str, Any]:
-        return {}
+        names = [c.name for c in self.network.config.conditions]
+        return {
+            "vectors": {k: batch[f"vector.{k}"] for k in names},
+            "known": {k: batch[f"known.{k}"] for k in names},
+        }
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
