@@ -22,15 +22,19 @@ class LatentNormalizer(nn.Module):
             self.add_module(s.name, part)
 
     @torch.no_grad()
-    def measure(self, name: str, z: Tensor, std: float = 1.0) -> None:
+    def measure(self, name: str, z: Tensor, std: float = 1.0, shared: bool = False) -> None:
         """Set a stream's scale from latents (N, D, *shape).
 
         Args:
             std: standard deviation that they are to have. The more channels say the same, the more noise it takes to
                 hide it (Hoogeboom et al. 2023, "simple diffusion"): below 1, such a stream settles with the others.
+            shared: one scale for all channels, the root mean square of theirs. What moves much then settles first, as
+                coarse shapes do before details in pixels, and counts most in the loss.
         """
         flat = z.float().transpose(0, 1).flatten(1)  # (D, N * positions)
         part, spread = getattr(self, name), flat.std(1)
+        if shared:
+            spread = spread.square().mean().sqrt().expand(len(spread))
         part.mean.copy_(flat.mean(1))
         # A channel that hardly moves in training must not explode when it does for a visitor.
         part.std.copy_(spread.clamp(min=max(1e-4, FLOOR * float(spread.mean()))) / std)

@@ -64,6 +64,7 @@ class JointLoss:
     # not yet plain from its own noisy latent, so that what else is given has to be read.
     logit_mean: dict[str, float] = field(default_factory=dict)
     latent_std: dict[str, float] = field(default_factory=dict)  # see `LatentNormalizer.measure`
+    shared_scale: list[str] = field(default_factory=list)  # streams with one scale for all channels (see the same)
     aux: dict[str, float] = field(default_factory=dict)  # label of the data -> weight of its auxiliary loss
 
 
@@ -109,7 +110,8 @@ class JointTask(Task):
             z = train.latents(s.name)
             if z is None:
                 raise InputError(f"The data of the recipe {recipe.name!r} has no column for the stream {s.name!r}.")
-            self.latents.measure(s.name, z.to(device), self.settings.latent_std.get(s.name, 1.0))
+            std, shared = self.settings.latent_std.get(s.name, 1.0), s.name in self.settings.shared_scale
+            self.latents.measure(s.name, z.to(device), std, shared)
 
     @classmethod
     def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> JointTask:

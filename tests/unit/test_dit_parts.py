@@ -59,3 +59,17 @@ def test_an_unknown_vector_is_no_vector():
     for name in x:
         assert torch.allclose(some[name][1], none[name][1], atol=1e-6)
         assert not torch.allclose(some[name][0], none[name][0])
+
+
+def test_one_scale_for_all_channels_keeps_their_relative_sizes():
+    from mmdemo.diffusion.latents import LatentNormalizer
+
+    sizes = torch.tensor([4.0, 1.0, 0.25])
+    z = 3 + sizes[:, None, None] * torch.randn(64, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    normalizer = LatentNormalizer([Stream("image", 3, [8, 8])])
+    normalizer.measure("image", z, shared=True)
+    scaled = normalizer.normalize("image", z)
+    assert scaled.square().mean().item() == pytest.approx(1, abs=0.02)  # 4096 values a channel
+    spread = scaled.std((0, 2, 3))
+    assert (spread / spread[1]).tolist() == pytest.approx(sizes.tolist(), rel=0.05)
+    assert torch.allclose(normalizer.restore("image", scaled), z, atol=1e-4)
