@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from ..config import Name, Weight, settings
 from ..errors import InputError
 from ..registry import Registry
 from .encoders import Encoders
@@ -75,12 +76,12 @@ class PairedDataset(Protocol):
         ...
 
 
-@dataclass
+@settings
 class SetConfig:
     """One paired data set in a recipe."""
 
-    name: str  # of `PAIRED`
-    share: float = 1.0  # of the rows of a batch, relative to the other sets
+    name: Name  # of `PAIRED`
+    share: Weight = 1.0  # of the rows of a batch, relative to the other sets
     options: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the set's function
 
 

@@ -5,51 +5,55 @@ It stands in config.json under "interface", and in a recipe as the table of that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import difflib
+from collections.abc import Iterable
+from dataclasses import field
 from typing import Any
 
-from ..config import from_dict
+from ..config import Name, Share, settings
+from ..errors import InputError
 from .conditions import CONDITION_ENCODERS, ConditionEncoder
-from .dit import Stream
+from .dit import DiTConfig, Stream
 from .frames import FRAMES, USUAL, Frame
 
 
-@dataclass
+@settings
 class StreamInterface:
     """How inputs of one stream are brought to its positions."""
 
-    frame: str = ""  # of `frames.FRAMES`; empty: the usual one of its tokenizer's modality
+    frame: Name = ""  # of `frames.FRAMES`; empty: the usual one of its tokenizer's modality
     options: dict[str, Any] = field(default_factory=dict)  # of the frame
 
 
-@dataclass
+@settings
 class ConditionInterface:
     """A vector condition (`DiTConfig.conditions`), worked out from the string of a text stream."""
 
-    encoder: str  # of `conditions.CONDITION_ENCODERS`
-    stream: str = "text"  # whose string; it may be the name of no stream, if the model takes text as a condition only
+    encoder: Name  # of `conditions.CONDITION_ENCODERS`
+    stream: Name = "text"  # whose string; it may be the name of no stream, if the model takes text as a condition only
     options: dict[str, Any] = field(default_factory=dict)  # of the encoder
 
 
-@dataclass
+@settings
 class JointInterface:
     """Everything about a joint model's use that its network does not know."""
 
     streams: dict[str, StreamInterface] = field(default_factory=dict)
     conditions: dict[str, ConditionInterface] = field(default_factory=dict)
-    style: str = "style"  # what the model's styles are: "speaker", "style"; sampling takes a style under this name too
+    style: Name = "style"  # what the model's styles are: "speaker", "style"; sampling takes a style under this name too
     # Of several things wanted this stream is made first, in this share of the steps, and conditions the rest: what is
     # made at the same time only slowly comes to agree. Nothing but noise says which digit it is, and guidance has
     # nothing to hold on to. One after the other is a path through the streams' times like any other. Empty: none.
-    anchor: str = ""
-    anchor_fraction: float = 0.25
-    form: str = ""  # which form of the page shows the model; empty: the general one
-    figures: str = ""  # which report measures it (`mmdemo.evaluation`); empty: none
+    anchor: Name = ""
+    anchor_fraction: Share = 0.25
+    form: Name = ""  # which form of the page shows the model; empty: the general one
+    figures: Name = ""  # which report measures it (`mmdemo.evaluation`); empty: none
 
-    def __post_init__(self) -> None:
-        self.streams = {k: _as(StreamInterface, v) for k, v in self.streams.items()}
-        self.conditions = {k: _as(ConditionInterface, v) for k, v in self.conditions.items()}
+    def check(self, config: DiTConfig) -> None:
+        """Raise InputError unless everything named here is there in the network."""
+        streams = [s.name for s in config.streams]
+        check_names("stream", [*self.streams, *filter(None, [self.anchor])], streams)
+        check_names("condition", self.conditions, [c.name for c in config.conditions])
 
     def frame(self, stream: Stream, modality: str, stride: int) -> Frame:
         """The frame of a stream. Raises InputError for a name that is not registered."""
@@ -61,5 +65,11 @@ class JointInterface:
         return {k: CONDITION_ENCODERS[c.encoder](**c.options) for k, c in self.conditions.items()}
 
 
-def _as(cls: type, value: Any) -> Any:
-    return from_dict(cls, dict(value)) if isinstance(value, Mapping) else value
+def check_names(what: str, named: Iterable[str], known: Iterable[str]) -> None:
+    """Raise InputError, with the nearest right name, for a name that the model does not have."""
+    known = list(known)
+    for name in named:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}."
+            raise InputError(f"The model has no {what} {name!r}; {hint}")

@@ -83,6 +83,7 @@ class JointDiffusion:
             )
         interface = from_dict(JointInterface, config["interface"])
         network = DiT(from_dict(DiTConfig, config["model"]))
+        interface.check(network.config)
         latents, conditions = LatentNormalizer(network.config.streams), interface.condition_encoders()
         stored = nn.ModuleDict({k: e for k, e in conditions.items() if isinstance(e, nn.Module)})
         holder = nn.ModuleDict({"network": network, "latents": latents, "conditions": stored})

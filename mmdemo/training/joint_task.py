@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from .. import checkpoints
 from ..codec import Codec
-from ..config import from_dict, to_dict
+from ..config import Name, Share, Weight, from_dict, settings, to_dict
 from ..datasets.encoders import Encoders, cache_folder
 from ..datasets.paired import UNKNOWN, Mixture, PairedDataset, SetConfig, load_set
 from ..diffusion.conditions import ConditionEncoder
 from ..diffusion.dit import DiT, DiTConfig
-from ..diffusion.interface import JointInterface
+from ..diffusion.interface import JointInterface, check_names
 from ..diffusion.latents import LatentNormalizer
 from ..diffusion.schedule import Process
 from ..errors import InputError
@@ -29,20 +29,17 @@ UNIFORM = 0.3  # share of times drawn uniformly: the ends need visits too
 VALIDATION_BATCHES = 8
 
 
-@dataclass
+@settings
 class JointData:
     """What a joint model is trained on: the table ``[data]`` of its recipe."""
 
-    tokenizers: dict[str, str] = field(default_factory=dict)  # stream -> checkpoint of its tokenizer
+    tokenizers: dict[Name, str] = field(default_factory=dict)  # stream -> checkpoint of its tokenizer
     sets: list[SetConfig] = field(default_factory=list)
-    conditions: dict[str, str] = field(default_factory=dict)  # condition -> checkpoint with its encoder's weights
+    conditions: dict[Name, str] = field(default_factory=dict)  # condition -> checkpoint with its encoder's weights
     cache: bool = False  # keep encoded items between runs (`datasets.encoders.cache_folder`)
 
-    def __post_init__(self) -> None:
-        self.sets = [from_dict(SetConfig, dict(s)) if isinstance(s, Mapping) else s for s in self.sets]
 
-
-@dataclass
+@settings
 class JointLoss:
     """How times and conditions are drawn: the table ``[loss]`` of a joint model's recipe. Shares are of all rows.
 
@@ -51,21 +48,21 @@ class JointLoss:
     """
 
     process: str = "flow"
-    p_shared_t: float = 0.2  # all streams at one time
-    p_condition: float = 0.55  # else: one stream given
-    p_drop_other: float = 0.45  # and of the others, one absent
-    p_second_condition: float = 0.1  # or one given as well
-    p_uncond: float = 0.2  # none given: one absent
-    p_drop_style: float = 0.5
-    p_drop_vector: float = 0.1  # each vector condition by itself
-    p_drop_all: float = 0.0  # no stream, vector or style given: what classifier-free guidance leads away from
-    condition_weights: dict[str, float] = field(default_factory=dict)  # how often each stream is the one given
+    p_shared_t: Share = 0.2  # all streams at one time
+    p_condition: Share = 0.55  # else: one stream given
+    p_drop_other: Share = 0.45  # and of the others, one absent
+    p_second_condition: Share = 0.1  # or one given as well
+    p_uncond: Share = 0.2  # none given: one absent
+    p_drop_style: Share = 0.5
+    p_drop_vector: Share = 0.1  # each vector condition by itself
+    p_drop_all: Share = 0.0  # no stream, vector or style given: what classifier-free guidance leads away from
+    condition_weights: dict[Name, Weight] = field(default_factory=dict)  # how often each stream is the one given
     # Mean of the logit of t. Above 0 a stream's times move towards noise. A word is one of few: only near t = 1 is it
     # not yet plain from its own noisy latent, so that what else is given has to be read.
-    logit_mean: dict[str, float] = field(default_factory=dict)
-    latent_std: dict[str, float] = field(default_factory=dict)  # see `LatentNormalizer.measure`
-    shared_scale: list[str] = field(default_factory=list)  # streams with one scale for all channels (see the same)
-    aux: dict[str, float] = field(default_factory=dict)  # label of the data -> weight of its auxiliary loss
+    logit_mean: dict[Name, float] = field(default_factory=dict)
+    latent_std: dict[Name, Weight] = field(default_factory=dict)  # see `LatentNormalizer.measure`
+    shared_scale: list[Name] = field(default_factory=list)  # streams with one scale for all channels (see the same)
+    aux: dict[Name, Weight] = field(default_factory=dict)  # label of the data -> weight of its auxiliary loss
 
 
 class JointTask(Task):
@@ -91,11 +88,16 @@ class JointTask(Task):
         self.recipe, self.device = recipe, device
         self.train, self.validation = train, validation
         self.tokenizers = {k: dict(v) for k, v in (tokenizers or {}).items()}
-        self.settings = from_dict(JointLoss, recipe.loss)
-        self.interface = from_dict(JointInterface, recipe.interface)
+        self.settings = from_dict(JointLoss, recipe.loss, "[loss]")
+        self.interface = from_dict(JointInterface, recipe.interface, "[interface]")
         self.process = Process(self.settings.process)
         torch.manual_seed(recipe.seed)
-        config = from_dict(DiTConfig, recipe.model)
+        config = from_dict(DiTConfig, recipe.model, "[model]")
+        self.interface.check(config)
+        for table in (self.settings.condition_weights, self.settings.logit_mean, self.settings.latent_std):
+            check_names("stream", table, [s.name for s in config.streams])
+        check_names("stream", self.settings.shared_scale, [s.name for s in config.streams])
+        check_names("label", self.settings.aux, train.classes)
         self.network, self.latents = DiT(config), LatentNormalizer(config.streams)
         self.aux_heads = nn.ModuleDict(
             {name: _readers(config, train.classes[name]) for name, weight in self.settings.aux.items() if weight}
@@ -116,12 +118,10 @@ class JointTask(Task):
     @classmethod
     def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> JointTask:
         """With the recipe's tokenizers and data. Raises InputError for what is missing or not known."""
-        try:
-            wanted = from_dict(JointData, recipe.data)
-            config = from_dict(DiTConfig, recipe.model)
-            interface = from_dict(JointInterface, recipe.interface)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"The recipe {recipe.name!r} cannot be used: {error}") from error
+        wanted = from_dict(JointData, recipe.data, "[data]")
+        config = from_dict(DiTConfig, recipe.model, "[model]")
+        interface = from_dict(JointInterface, recipe.interface, "[interface]")
+        interface.check(config)
         codecs = {k: Codec(checkpoints.find(v, hub=False), device) for k, v in wanted.tokenizers.items()}
         missing = [s.name for s in config.streams if s.name not in codecs]
         if missing or not wanted.sets:
@@ -132,17 +132,12 @@ class JointTask(Task):
             encoder = conditions[name]
             if isinstance(encoder, nn.Module):
                 checkpoints.load_into(encoder, checkpoints.find(folder, hub=False)).eval()
-        encoders = Encoders(
-            codecs,
-            {
-                s.name: interface.frame(s, codecs[s.name].modality, codecs[s.name].tokenizer.stride)
-                for s in config.streams
-            },
-            conditions,
-            config.styles,
-            recipe.seed,
-            cache_folder() if wanted.cache else None,
-        )
+        frames = {}
+        for s in config.streams:
+            codec = codecs[s.name]
+            frames[s.name] = interface.frame(s, codec.modality, codec.tokenizer.stride)
+        cache = cache_folder() if wanted.cache else None
+        encoders = Encoders(codecs, frames, conditions, config.styles, recipe.seed, cache)
         shares = [s.share for s in wanted.sets]
         train, validation = (
             Mixture([load_set(s, encoders, data_dir, split) for s in wanted.sets], shares)
