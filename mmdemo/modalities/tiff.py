@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import os
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -11,6 +14,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from mmdemo.errors import InputError
 from mmdemo.modalities.note import Note
+from mmdemo.modalities.sniff import how_to_convert
 
 MAX_SAMPLE_BYTES = 2**30
 """Most bytes of samples of a TIFF that Pillow does not read."""
@@ -23,6 +27,8 @@ _NUMBERS = {1: "unsigned", 2: "signed", 3: "float"}
 _COMPRESSIONS = {1: "not compressed", 5: "LZW", 7: "JPEG", 8: "Deflate", 32773: "PackBits", 32946: "Deflate"}
 _COMPRESSIONS |= {34925: "LZMA", 50000: "Zstandard"}
 _JPEG = {6, 7}
+_EXPANSION = {1: 1, 5: 2000, 8: 2000, 32946: 2000, 32773: 128}  # at most so many bytes from one
+_ROWS = 256  # converted at once, for the memory
 _PLAIN = {1, 5, 8, 32773, 32946, 34925, 50000}  # these keep every bit, so that any kind of sample may lie in them
 _HOW = "save it as PNG or as TIFF with 8 or 16 bits per channel"
 
@@ -39,6 +45,7 @@ class Layout:
     colours: int  # photometric interpretation
     extra: tuple[int, ...]  # 0 of no meaning, 1 premultiplied alpha, 2 alpha
     compression: int
+    bytes: int  # of the whole file
     planar: bool
     big_endian: bool
     raw: bool
@@ -47,6 +54,7 @@ class Layout:
     @classmethod
     def read(cls, file: BinaryIO) -> Layout:
         """The tags of the first picture; any exception for a damaged file."""
+        whole = file.seek(0, os.SEEK_END)
         file.seek(0)
         header = file.read(8)
         if 43 in header[2:4]:  # BigTIFF
@@ -71,6 +79,7 @@ class Layout:
             colours=colours,
             extra=many(338, 0) if 338 in tags else (),
             compression=many(259, 1)[0],
+            bytes=whole,
             planar=many(284, 1)[0] == 2,
             big_endian=header.startswith(b"MM"),
             # DNGVersion, a sensor's mosaic, or a camera's preview with the real picture in a directory below it
@@ -84,6 +93,16 @@ class Layout:
         packed = _COMPRESSIONS.get(self.compression, f"compression {self.compression}")
         colours = _NAMES.get(self.colours, f"colours {self.colours}")
         return f"{colours}, {samples} bits {number}{', planar' if self.planar else ''}, {packed}"
+
+    @property
+    def size(self) -> str:
+        """Width and height in words."""
+        return f"{self.width:,} × {self.height:,} pixels"
+
+    @property
+    def expansion(self) -> float:
+        """How many bytes of samples a byte of the file can hold at most."""
+        return _EXPANSION.get(self.compression, math.inf)
 
     @property
     def for_pillow(self) -> bool:
@@ -111,10 +130,12 @@ def not_read(layout: Layout, name: str) -> InputError:
 def check(layout: Layout, name: str) -> None:
     """InputError for camera RAW, previews, and what neither Pillow nor tifffile makes a picture of."""
     if layout.raw:
-        how = "develop it with the camera's software, darktable or the like and export it as JPEG or 16-bit TIFF"
-        raise InputError(f"{name} is a camera RAW picture, which is not read; {how}.")
+        raw = "a camera RAW picture"
+        raise InputError(f"{name} is {raw}, which is not read; {how_to_convert(raw)}.")
     if layout.preview:
         raise InputError(f"{name} is a TIFF that begins with a small preview, which is not read; {_HOW}.")
+    if layout.width * layout.height * layout.samples * layout.bits / 8 > layout.bytes * layout.expansion:
+        raise InputError(f"{name} is damaged or cut short, as it is too small for the {layout.size} that it announces.")
     if layout.for_pillow:
         return
     colours = _COLOURS.get(layout.colours)
@@ -145,9 +166,13 @@ def read(file: BinaryIO, layout: Layout, name: str, notes: list[str]) -> Image.I
     except ImportError:
         extra = f"is a TIFF of a kind ({layout}) that is read with the extra alone: pip install 'mmdemo[media]'"
         raise InputError(f"{name} {extra}; or {_HOW}.") from None
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong with a file is said below
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
+        parts = page.databytecounts
+        if len(parts) != math.prod(page.chunked) or not all(parts):
+            raise ValueError("strips or tiles are missing")  # tifffile would take them as black
         values = page.asarray(maxworkers=1)
         if layout.planar and layout.samples > 1:
             values = np.moveaxis(values, 0, -1)
@@ -176,15 +201,15 @@ def _looked_up(values: np.ndarray, palette: np.ndarray) -> np.ndarray:
 
 
 def _levels(values: np.ndarray, layout: Layout, notes: list[str]) -> np.ndarray:
-    """Samples of any type to uint8, channel by channel (not all at once, for the memory)."""
+    """Samples of any type to uint8."""
     low, high = 0.0, float(2**layout.bits - 1)
     if layout.kind != 1:
         low, high = _range(values, layout, notes)
     levels = np.empty(values.shape, np.uint8)
     number: Any = np.float64 if layout.bits > 24 else np.float32
-    for channel in range(values.shape[2]):
-        part = (values[..., channel].astype(number) - number(low)) * number(255 / (high - low))
-        levels[..., channel] = np.clip(part + number(0.5), 0, 255)
+    for top in range(0, len(values), _ROWS):
+        part = (values[top : top + _ROWS].astype(number) - number(low)) * number(255 / (high - low))
+        levels[top : top + _ROWS] = np.clip(part + number(0.5), 0, 255)
     return levels
 
 

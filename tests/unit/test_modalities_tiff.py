@@ -217,6 +217,7 @@ def test_many_samples_are_refused_before_they_are_decoded():
         colours=2,
         extra=(),
         compression=1,
+        bytes=2**31,
         planar=False,
         big_endian=False,
         raw=False,
@@ -224,3 +225,26 @@ def test_many_samples_are_refused_before_they_are_decoded():
     )
     with pytest.raises(InputError, match="over 1024 MB of samples"):
         tiff.check(layout, "It")
+
+
+def test_small_files_that_announce_large_pictures_are_refused_at_once():
+    for kind, packing in (("<u2", None), ("<f4", "zlib"), ("<u2", "packbits")):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, np.zeros((4, 4), kind), photometric="miniswhite", compression=packing, metadata=None)
+        data = bytearray(buffer.getvalue())
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            for tag in (256, 257, 278):
+                place = file.pages.first.tags[tag]
+                struct.pack_into("<HI", data, place.offset + 2, 4, 1)
+                struct.pack_into("<I", data, place.offset + 8, 7000)
+        refusal(image.load, bytes(data), "too small for the 7,000 × 7,000 pixels")
+
+
+def test_missing_strips_are_no_black():
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.full((64, 64), 900, np.uint16), photometric="miniswhite", rowsperstrip=8, metadata=None)
+    data = bytearray(buffer.getvalue())
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        place = file.pages.first.tags[279]
+    struct.pack_into("<H", data, place.valueoffset, 0)
+    refusal(image.load, bytes(data), "damaged or cut short")
