@@ -230,6 +230,10 @@ def test_transparent_parts_on_white_or_checker(context: Context, tmp_path: Path)
     assert sorted(other.original[:, :, 32:].unique().tolist()) == [204, 255]
     assert "checkerboard" in view["notes"][0]["en"] and "棋盘格" in view["notes"][0]["zh"]
     assert list(actions.background(picture, {"background": "pink"}, request())) == []
+    array[:, :32] = 255
+    Image.fromarray(array).save(path)
+    *_, (view, logo) = actions.picture(str(path), None, request())
+    assert view["background"] == "black" and logo.original[:, :, 32:].max() == 0  # seen, unlike on white
 
 
 PICTURE_FILES = ("image.py", "pixels.py", "colour.py", "tiff.py")

@@ -40,7 +40,7 @@ def add_image_api(ctx: Context) -> None:
         inputs = [
             PictureInput(type="filepath", label="picture"),
             gr.Number(0, precision=0, label="levels"),
-            gr.Textbox("white", label="background"),  # of transparent parts: white or checker
+            gr.Textbox("auto", label="background"),  # of transparent parts: auto, white, black or checker
         ]
         outputs = [
             gr.Image(format="png", label="reconstruction"),

@@ -151,7 +151,7 @@ class Actions:
         name: str,
         asked: dict[str, Any] | None,
         request: gr.Request,
-        background: str = "white",
+        background: str = "auto",
     ) -> Generator[Shown, None, Picture | None]:
         """Load and encode; the original is shown while the encoder works. None if the wish is out of date."""
         if self._stale(asked, request):

@@ -28,7 +28,7 @@ from mmdemo.ui.shared.state import MAX_PICTURE_SIDE
 MAX_TOKEN_SIDE = 2048  # a .mmt file opened in the page may decode to this many pixels a side
 MAX_RATIO = 16  # a longer strip than this cannot be looked at in the page
 PIXEL_ART = 160  # up to this many pixels a side a picture is shown exactly; above, as WebP of high quality
-BACKGROUNDS = {f"on_{name}": name for name in ("white", "checker")}  # by the key of the note that says so
+BACKGROUNDS = {f"on_{name}": name for name in ("white", "black", "checker")}  # by the key of the note that says so
 _ids = itertools.count(int(time.time() * 1000))
 
 
@@ -52,7 +52,7 @@ class Picture:
     notes: tuple[str, ...] = ()
     first: Any = None
     source: Any = None  # what it was loaded from, to put its transparent parts on another background
-    background: str | None = None  # "white" or "checker" where it has transparent parts
+    background: str | None = None  # "white", "black" or "checker" where it has transparent parts
     ident: str = field(default_factory=_fresh)
     version: str = field(default_factory=_fresh)  # another one after each change of codes
     wanted: int = 0  # the number of levels that is looked at: decoded next, and its file made next
@@ -163,7 +163,7 @@ class Picture:
         return output, figures
 
 
-def load_picture(codec: Any, source: Any, lang: str, background: str = "white") -> Item:
+def load_picture(codec: Any, source: Any, lang: str, background: str = "auto") -> Item:
     """Load, and shrink to the page's working size if needed.
 
     Raises:

@@ -18,7 +18,7 @@ const undo = el("button", { type: "button", class: "mm-link", hidden: true,
   onclick: () => trigger("undo", { levels: state.shown }) }, say("undo"));
 const pairing = el("button", { type: "button", class: "mm-toggle", "aria-pressed": "false", title: say("pair_hint"),
   "aria-label": say("pair"), onclick: () => { state.pair = !state.pair; draw(); } }, el("span", {}, say("pair")));
-const grounds = Object.fromEntries(["white", "checker"].map((name) => [name, el("button", { type: "button",
+const grounds = Object.fromEntries(["white", "black", "checker"].map((name) => [name, el("button", { type: "button",
   "data-ground": name, onclick: () => changeGround(name) }, say("on_" + name))]));
 const ground = el("div", { class: "mm-ground", hidden: true }, el("span", {}, say("background")),
   el("div", { class: "mm-modes mm-small" }, Object.values(grounds)));

@@ -27,6 +27,7 @@ VIEWER_TEXTS = browser_texts(
     "image.pair_hint",
     "image.background",
     "image.on_white",
+    "image.on_black",
     "image.on_checker",
     "image.rival",
     "image.rival_larger",
