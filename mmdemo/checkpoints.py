@@ -10,14 +10,22 @@ import hashlib
 import json
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import safetensors.torch
 import torch
-from safetensors.torch import load_file, save_file
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from .config import Name, from_dict, settings
 from .errors import InputError, MissingError
+from .files import shown, write_bytes
+from .registry import Registry
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +33,16 @@ FORMAT = 1  # version of config.json
 SHARD_BYTES = 9_500_000
 # Kept in fp32: code assignment must not move when weights are rounded, and counts exceed half precision.
 FULL_PRECISION = ("codebooks", "ema_count", "mean", "std", "running_mean", "running_var", "fb", "window")
+MAX_CONFIG_BYTES = 1_000_000
+# Kinds of checkpoints besides tokenizers -> the settings of their networks.
+MODEL_SETTINGS = Registry(
+    "kind of checkpoint",
+    {
+        "joint": "mmdemo.diffusion.dit:DiTConfig",
+        "prior": "mmdemo.entropy.prior:PriorConfig",
+        "judge": "mmdemo.digits.classifier:JudgeConfig",
+    },
+)
 LOCAL_FOLDERS = ("runs", "checkpoints", "priors", "judges")  # a path that begins so is never looked for on the Hub
 PATTERNS = ["config.json", "*/config.json", "*.safetensors", "README.md"]
 
@@ -105,29 +123,123 @@ def _download(name: str) -> Path:
     return folder
 
 
+@settings
+class StreamTokenizer:
+    """Which weights gave a joint model its latents of one stream."""
+
+    name: Name
+    fingerprint: Name
+
+
+@settings
+class CheckpointConfig:
+    """What config.json says besides what other programs may have added to it. "model" is the network's own settings."""
+
+    format: Annotated[int, Field(ge=1, le=10**6)]
+    kind: Name  # "tokenizer", "joint", "judge" or "prior"
+    name: Annotated[str, Field(max_length=1000)] = ""
+    modality: Name = ""  # of a tokenizer
+    model: dict[str, Any] = field(default_factory=dict)
+    tokenizers: dict[Name, StreamTokenizer] = field(default_factory=dict)  # of a joint model
+    process: Name = "flow"  # of a joint model
+    interface: dict[str, Any] = field(default_factory=dict)  # of a joint model
+    training: dict[str, Any] = field(default_factory=dict)
+    weights: dict[Name, Name] = field(default_factory=dict)  # files of the weights and their SHA-256
+
+    def __post_init__(self) -> None:
+        needed = {"tokenizer": ("name", "modality", "model"), "joint": ("name", "tokenizers", "model")}
+        for setting in needed.get(self.kind, ()):
+            if not getattr(self, setting):
+                raise ValueError(f"{setting} is missing.")
+
+
 def read_config(folder: Path) -> dict[str, Any]:
-    """config.json of a checkpoint folder. Raises InputError if it is damaged or newer than this program."""
+    """config.json of a checkpoint folder, every setting of a known type and within its bounds.
+
+    Raises:
+        InputError: it is damaged, altered, or newer than this program.
+    """
     try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-        version = int(config["format"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"The checkpoint {folder.name!r} has no readable config.json.") from error
-    if version > FORMAT:
-        raise InputError(f"The checkpoint {folder.name!r} needs a newer mmdemo (format {version}; known: {FORMAT}).")
+        config = json.loads(_read_small(folder / "config.json"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"The checkpoint {shown(folder)} has no readable config.json.") from error
+    with naming(folder):
+        if not isinstance(config, dict):
+            raise InputError("its config.json holds no table.")
+        known = from_dict(CheckpointConfig, {k: v for k, v in config.items() if k in CONFIG_KEYS}, "config.json")
+        if known.format > FORMAT:
+            raise InputError(f"it needs a newer mmdemo (format {known.format}; known: {FORMAT}).")
+        cls = _model_settings(known)
+        if cls is not None:
+            from_dict(cls, known.model, "config.json: model")
     return config
 
 
+CONFIG_KEYS = {f.name for f in fields(CheckpointConfig)}
+
+
+def _model_settings(config: CheckpointConfig) -> Any:
+    """The dataclass of a network's settings; None for a kind that is not known here."""
+    if config.kind == "tokenizer":
+        from .tokenizers import REGISTRY
+
+        if config.modality not in REGISTRY:
+            raise InputError(f"there is no modality {config.modality!r}.")
+        return REGISTRY[config.modality][1]
+    return MODEL_SETTINGS[config.kind] if config.kind in MODEL_SETTINGS else None  # noqa: SIM401 - it has no get
+
+
+def _read_small(path: Path) -> str:
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise ValueError("too large for settings")
+    return path.read_text("utf-8")
+
+
+@contextmanager
+def naming(folder: Path) -> Iterator[None]:
+    """Errors about what a checkpoint holds say which checkpoint."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"The checkpoint {shown(folder)} cannot be used: {error}") from None
+
+
+# ------------------------------------------------------------------------------------------- weights
+
+
 def save(folder: Path, model: nn.Module, config: dict[str, Any]) -> None:
-    """Write weights (half precision, sharded) and config.json; an existing card is left alone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("model*.safetensors"):
-        old.unlink()
+    """Write weights (half precision, sharded) and config.json; an existing card is left alone.
+
+    config.json names the files of the weights with their checksums, and is renamed into place when these are there: so
+    a checkpoint is the earlier one or the new one whole, whenever the process is killed.
+
+    Raises:
+        InputError: the disk or its permissions do not allow it; the earlier checkpoint is as it was.
+    """
     shards = _shards({k: _stored(k, v) for k, v in model.state_dict().items() if not k.endswith("ema_sum")})
-    for i, shard in enumerate(shards):
-        name = "model.safetensors" if len(shards) == 1 else f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors"
-        save_file(shard, folder / name)
-    text = json.dumps({"format": FORMAT, **config}, indent=2, ensure_ascii=False)
-    (folder / "config.json").write_text(text + "\n", "utf-8")
+    files = {_shard_name(i, len(shards)): safetensors.torch.save(shard) for i, shard in enumerate(shards)}
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    before = {f.name for f in folder.glob("model*.safetensors")}
+    if before & set(files):  # other weights go by these names: first under others, then under their own
+        aside = {name.replace("model", "model-new", 1): name for name in files}
+        for new, name in aside.items():
+            write_bytes(folder / new, files[name])
+        _write_config(folder, config, {new: digests[name] for new, name in aside.items()})
+        before |= set(aside)
+    for name, data in files.items():
+        write_bytes(folder / name, data)
+    _write_config(folder, config, digests)
+    for name in before - set(files):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _write_config(folder: Path, config: dict[str, Any], digests: dict[str, str]) -> None:
+    text = json.dumps({"format": FORMAT, **config, "weights": digests}, indent=2, ensure_ascii=False)
+    write_bytes(folder / "config.json", (text + "\n").encode())
+
+
+def _shard_name(index: int, count: int) -> str:
+    return "model.safetensors" if count == 1 else f"model-{index + 1:05d}-of-{count:05d}.safetensors"
 
 
 def _stored(name: str, value: Tensor) -> Tensor:
@@ -149,28 +261,68 @@ def _shards(state: dict[str, Tensor]) -> list[dict[str, Tensor]]:
 
 
 def load_state(folder: Path) -> dict[str, Tensor]:
-    """All weights of a checkpoint, floating ones in fp32. Raises InputError if a file is missing or damaged."""
-    files = sorted(folder.glob("model*.safetensors"))
-    try:
-        state = {k: v for f in files for k, v in load_file(f).items()}
-    except Exception as error:  # safetensors raises its own type, and OSError, for damaged files
-        raise InputError(f"The weights of checkpoint {folder.name!r} are damaged: {error}.") from error
+    """All weights of a checkpoint, floating ones in fp32.
+
+    Raises:
+        InputError: a file is missing, damaged, or not the one that config.json has the checksum of; or a weight is no
+            number.
+    """
+    state: dict[str, Tensor] = {}
+    for file, digest in _weight_files(folder).items():
+        try:
+            data = file.read_bytes()
+            if digest and hashlib.sha256(data).hexdigest() != digest:
+                raise InputError(f"The weights of checkpoint {shown(folder)} were altered or damaged: {file.name}.")
+            state |= safetensors.torch.load(data)
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"The weights of checkpoint {shown(folder)} are damaged: {error}.") from error
     if not state:
-        raise InputError(f"The checkpoint {folder.name!r} has no weights (model.safetensors).")
+        raise InputError(f"The checkpoint {shown(folder)} has no weights (model.safetensors).")
+    for name, value in state.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise InputError(f"The weights of checkpoint {shown(folder)} are damaged: not all of {name} are numbers.")
     state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     for name in [k for k in state if k.endswith("codebooks")]:  # the EMA sum is implied; warm starts need it
-        count = state[name.replace("codebooks", "ema_count")]
+        count = state.get(name.replace("codebooks", "ema_count"))
+        if count is None or count.shape != state[name].shape[:-1]:
+            raise InputError(f"The weights of checkpoint {shown(folder)} are damaged: {name} has no counts to it.")
         state[name.replace("codebooks", "ema_sum")] = state[name] * count[..., None]
     return state
 
 
-def load_into(model: nn.Module, folder: Path) -> nn.Module:
-    """Put a checkpoint's weights into ``model``. Raises InputError if they do not fit."""
+def _weight_files(folder: Path) -> dict[Path, str]:
+    """Files of a checkpoint's weights with their checksums, "" where it was saved before there were any."""
     try:
+        listed = json.loads(_read_small(folder / "config.json")).get("weights")
+    except (OSError, ValueError, AttributeError, RecursionError):  # weights alone, as a warm start may take them
+        listed = None
+    if not listed:
+        return dict.fromkeys(sorted(folder.glob("model*.safetensors")), "")
+    if not isinstance(listed, dict) or any("/" in str(f) or "\\" in str(f) for f in listed):
+        raise InputError(f"The checkpoint {shown(folder)} names no files of weights.")
+    return {folder / str(file): str(digest) for file, digest in listed.items()}
+
+
+def load_into(model: nn.Module, folder: Path) -> nn.Module:
+    """Put a checkpoint's weights into ``model``. Raises InputError if they do not fit, before they are read."""
+    wanted = {k: tuple(v.shape) for k, v in model.state_dict().items() if not k.endswith("ema_sum")}
+    with _misfits(folder):
+        stored: dict[str, tuple[int, ...]] = {}
+        for file in _weight_files(folder):
+            with suppress(SafetensorError, OSError), safe_open(file, "pt") as opened:  # `load_state` says what is wrong
+                stored |= {k: tuple(opened.get_slice(k).get_shape()) for k in opened.keys()}  # noqa: SIM118
+        if any(stored[k] != wanted.get(k) for k in stored):
+            raise RuntimeError("other shapes")
         model.load_state_dict(load_state(folder))
-    except RuntimeError as error:
-        raise InputError(f"The weights of checkpoint {folder.name!r} do not fit its config.json.") from error
     return model
+
+
+@contextmanager
+def _misfits(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise InputError(f"The weights of checkpoint {shown(folder)} do not fit its config.json.") from error
 
 
 def kind(name: str) -> str:

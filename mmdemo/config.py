@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import re
 import types
 import typing
 from functools import cache
@@ -47,6 +48,7 @@ Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 Name = Annotated[str, pydantic.Field(max_length=255)]
 
 
+MAX_WEIGHTS = 300_000_000  # of one model, 1.2 GB; the largest that ships has 6 million
 STRICT = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 if TYPE_CHECKING:
@@ -73,6 +75,19 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "") -> T:
         raise InputError(_sentence(cls, error, where)) from None
     except (TypeError, RecursionError):
         raise InputError(f"{where or 'The settings'} can hold numbers, texts, lists and tables only.") from None
+
+
+def check_weights(count: int) -> None:
+    """For the ``__post_init__`` of a model's settings: each may be within its bounds, and all together not.
+
+    Args:
+        count: weights of the model, roughly.
+
+    Raises:
+        ValueError: more than `MAX_WEIGHTS`.
+    """
+    if count > MAX_WEIGHTS:
+        raise ValueError(f"A model of these sizes has about {count:,} weights; at most {MAX_WEIGHTS:,} are taken.")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -128,7 +143,7 @@ def _sentence(cls: type, error: pydantic.ValidationError, where: str) -> str:
     if kind == "value_error":  # of a check of ours: of one field, or of several together
         said = str(first["ctx"]["error"])
         return f"{name} {said}, not {_short(first['input'])}." if said.startswith("must ") else said
-    wanted = first["msg"].removeprefix("Input should be ").removeprefix("Input should ")
+    wanted = re.sub(r"^\w+ should (be )?", "", first["msg"])
     for theirs, ours in WORDS.items():
         wanted = wanted.replace(theirs, ours)
     return f"{name} must be {wanted}, not {_short(first['input'])}."

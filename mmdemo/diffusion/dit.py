@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import Depth, Expansion, Name, Positive, Width, settings
+from ..config import Depth, Expansion, Name, Positive, Width, check_weights, settings
 
 MAX_POSITIONS = 65_536  # of one stream: what attends to everything grows with its square
 
@@ -80,6 +80,9 @@ class DiTConfig:
             raise ValueError("A diffusion transformer needs a stream at least.")
         if self.width % (2 * self.heads):
             raise ValueError(f"A width of {self.width} has no equal, even share for each of {self.heads} heads.")
+        whole = sum(math.prod(s.shape) * s.dim for s in self.streams) if self.summaries else 0
+        streams = sum(2 * s.dim * s.patch for s in self.streams) + len(self.styles)
+        check_weights(self.depth * (4 + 2 * self.expansion) * self.width**2 + (whole + streams) * self.width)
 
 
 # ------------------------------------------------------------------------------------------ parts

@@ -14,7 +14,7 @@ import torchaudio
 from torch import Tensor, nn
 
 from .. import checkpoints
-from ..config import Positive, Width, from_dict, settings
+from ..config import Positive, Width, check_weights, from_dict, settings
 
 
 @settings
@@ -24,6 +24,9 @@ class JudgeConfig:
     modality: Literal["image", "audio"]  # "image": pictures (B, 3, 32, 32); "audio": waveforms (B, 12800) at 16 kHz
     width: Width = 32
     classes: Positive = 10
+
+    def __post_init__(self) -> None:
+        check_weights(600 * self.width**2 + 8 * self.width * self.classes)
 
 
 def mel_bands() -> nn.Module:

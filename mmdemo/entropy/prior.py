@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import Axes, CodebookSize, Levels, Name, Natural, Share, Width, settings
+from ..config import Axes, CodebookSize, Levels, Name, Natural, Share, Width, check_weights, settings
 from .layout import Layout, layout
 
 
@@ -41,6 +41,10 @@ class PriorConfig:
         offsets = [*self.before, *self.around]
         if len(offsets) > 256 or any(len(o) != self.axes or max(map(abs, o)) > 4096 for o in offsets):
             raise ValueError(f"A prior looks at up to 256 offsets along {self.axes} axes, up to 4096 positions away.")
+        inputs = len(offsets) * self.dim
+        check_weights(
+            self.levels * ((inputs + self.width + self.codebook_size) * self.width + self.codebook_size * self.dim)
+        )
 
 
 class CodePrior(nn.Module):

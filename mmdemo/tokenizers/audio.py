@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import Depth, Expansion, Kernel, Natural, Width, settings
+from ..config import Depth, Expansion, Kernel, Natural, Width, check_weights, settings
 from .base import Tokenizer
 from .layers import ChannelNorm, stack
 from .quantize import BottleneckConfig
@@ -46,6 +46,8 @@ class AudioTokenizerConfig:
                 f"A window of {self.n_fft} samples has no hop of {self.hop}, {self.subframes} windows in that, and "
                 f"phases of {self.phase_bins} bins."
             )
+        blocks = 2 * self.expansion * (self.encoder_depth + self.decoder_depth) * self.width**2
+        check_weights(blocks + self.width * (3 * self.n_fft + 2 * self.hop + self.subframes))
 
 
 class AudioTokenizer(Tokenizer):

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import Depth, Expansion, Kernel, Width, settings
+from ..config import Depth, Expansion, Kernel, Width, check_weights, settings
 from .base import Tokenizer
 from .layers import ChannelNorm, stack
 from .quantize import BottleneckConfig
@@ -29,6 +29,10 @@ class ImageTokenizerConfig:
     kernel: Kernel = 5
     expansion: Expansion = 3
     bottleneck: BottleneckConfig = field(default_factory=BottleneckConfig)
+
+    def __post_init__(self) -> None:
+        blocks = self.depth4 * self.width4**2 + self.depth8 * self.width8**2
+        check_weights(4 * self.expansion * blocks + 8 * self.width4 * self.width8)
 
 
 class ImageTokenizer(Tokenizer):

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import Beam, CodebookSize, Levels, Share, Weight, Width, settings
+from ..config import Beam, CodebookSize, Levels, Share, Weight, Width, check_weights, settings
 from .beam import beam_search
 from .kmeans import kmeans, nearest, refined
 
@@ -47,6 +47,7 @@ class BottleneckConfig:
             self.levels = 0
         elif self.levels < 1:
             raise ValueError("A quantizer has one level at least.")
+        check_weights(self.levels * self.codebook_size * self.dim)
 
 
 @dataclass

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import Depth, Expansion, ExpansionOr0, Kernel, Natural, Width, WidthOr0, settings
+from ..config import Depth, Expansion, ExpansionOr0, Kernel, Natural, Width, WidthOr0, check_weights, settings
 from . import fallback
 from .base import Tokenizer
 from .fallback import ByteFallback
@@ -53,6 +53,10 @@ class TextTokenizerConfig:
         sizes = (self.bottleneck.levels, self.bottleneck.codebook_size)
         if self.fallback and (self.encoder != "spell" or sizes != (fallback.LEVELS, fallback.CODES)):
             raise ValueError('Byte fallback needs the encoder "spell" and 3 levels of 512 codes.')
+        inner = self.decoder_width or self.width
+        encoder = self.encoder_depth * max(12, 2 * self.expansion) * self.width**2 + 4 * self.byte_width * self.width
+        decoder = self.decoder_depth * 2 * (self.decoder_expansion or self.expansion) * inner**2
+        check_weights(encoder + decoder + (1024 + self.bottleneck.levels * self.bottleneck.codebook_size) * inner)
 
 
 class TextTokenizer(Tokenizer):

@@ -1,8 +1,11 @@
 """Checkpoints: sharding, half precision, finding by name, path and Hub id, and damaged ones."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from mmdemo import checkpoints
@@ -102,6 +105,145 @@ def test_damaged_and_newer_checkpoints_are_refused(tmp_path, model):
     weights.unlink()
     with pytest.raises(InputError, match="no weights"):
         checkpoints.load_state(tmp_path)
+
+
+def alter(folder, **changed):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **changed}))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"format": 0}, "format must be at least 1"),
+        ({"format": -1}, "format must be at least 1"),
+        ({"format": "1"}, 'format must be a whole number, not "1"'),
+        ({"format": True}, "format must be a whole number"),
+        ({"name": None}, "name must be a text, not null"),
+        ({"name": ""}, "name is missing"),
+        ({"name": "n" * 500_000}, "name must have at most 1000 characters"),
+        ({"kind": 5}, "kind must be a text"),
+        ({"modality": "smell"}, "no modality 'smell'"),
+        ({"modality": ["image"]}, "modality must be a text"),
+        ({"model": "big"}, "model must be a table"),
+        ({"model": {"width4": 0}}, r"model.width4 must be at least 1"),
+        ({"model": {"width8": 8192, "depth8": 64, "expansion": 16}}, "at most 300,000,000 are taken"),
+        ({"model": {"bottleneck": {"beam": -1}}}, r"model.bottleneck.beam must be at least 1"),
+        ({"kind": "joint", "model": {"streams": []}}, "tokenizers is missing"),
+        ({"kind": "joint", "tokenizers": {"image": "image"}}, r"tokenizers.image must be a table"),
+        ({"weights": ["model.safetensors"]}, "weights must be a table"),
+    ],
+)
+def test_an_altered_configuration_is_refused_by_name(tmp_path, model, changed, said):
+    folder = tmp_path / "mine"
+    checkpoints.save(folder, model, CONFIG)
+    alter(folder, added_by_another_program=1)  # which is no harm
+    checkpoints.read_config(folder)
+    alter(folder, **changed)
+    with pytest.raises(InputError, match=said) as caught:
+        checkpoints.read_config(folder)
+    assert "“mine”" in str(caught.value) and len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "text", ['{"format": 1e999}', "[" * 100_000, "5", "[]", " " * 2_000_000, "{", '{"format": ' + "9" * 9999 + "}"]
+)
+def test_what_is_no_configuration_is_refused_at_once(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InputError, match=r"no readable config|holds no table|format must be|kind is missing"):
+        checkpoints.read_config(tmp_path)
+
+
+def test_a_bit_that_flipped_in_the_weights_is_noticed(tmp_path, model):
+    checkpoints.save(tmp_path, model, CONFIG)
+    file = tmp_path / "model.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-7] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(InputError, match=r"altered or damaged: model\.safetensors"):
+        checkpoints.load_state(tmp_path)
+    alter(tmp_path, weights={})  # as checkpoints were before they had checksums
+    checkpoints.load_state(tmp_path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, model, value):
+    with torch.no_grad():
+        model.project_out.weight[0, 0, 0, 0] = value
+    checkpoints.save(tmp_path, model, CONFIG)
+    with pytest.raises(InputError, match=r"not all of project_out\.weight are numbers"):
+        checkpoints.load_state(tmp_path)
+
+
+def test_codebooks_without_their_counts_are_refused(tmp_path, model):
+    state = {k: v for k, v in model.state_dict().items() if not k.endswith(("ema_count", "ema_sum"))}
+    safetensors.torch.save_file(state, tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match=r"bottleneck\.codebooks has no counts"):
+        checkpoints.load_state(tmp_path)
+
+
+def test_tensors_that_the_model_lacks_are_refused_before_they_are_read(tmp_path, model, monkeypatch):
+    checkpoints.save(tmp_path, model, CONFIG)
+    state = safetensors.torch.load_file(tmp_path / "model.safetensors")
+    safetensors.torch.save_file({**state, "extra": torch.zeros(3)}, tmp_path / "model.safetensors")
+    monkeypatch.setattr(checkpoints, "load_state", lambda folder: pytest.fail("read"))
+    with pytest.raises(InputError, match="do not fit"):
+        checkpoints.load_into(build_tokenizer("image", SMALL), tmp_path)
+
+
+class Killed(BaseException):
+    """As `kill -9` would: nothing after it is run."""
+
+
+def test_whenever_saving_is_cut_a_whole_checkpoint_is_there(tmp_path, model, monkeypatch):
+    """The earlier or the new one, at each of the renames and deletions that make up a save."""
+    monkeypatch.setattr(checkpoints, "SHARD_BYTES", 4000)
+    wide = {**SMALL, "width8": 24}
+    other = build_tokenizer("image", wide)  # of another size, and so in another number of files
+    new = {**CONFIG, "name": "new", "model": wide}
+    seen = []
+    for cut in range(100):
+        folder = tmp_path / str(cut)
+        checkpoints.save(folder, model, {**CONFIG, "name": "old"})
+        left = [cut]
+
+        def guarded(operation, left=left):
+            def run(*args, **kwargs):
+                if not left[0]:
+                    raise Killed
+                left[0] -= 1
+                return operation(*args, **kwargs)
+
+            return run
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", guarded(os.replace))
+            patch.setattr(Path, "unlink", guarded(Path.unlink))
+            try:
+                checkpoints.save(folder, other, new)
+            except Killed:
+                pass
+            else:
+                break
+        config = checkpoints.read_config(folder)
+        seen.append(config["name"])
+        checkpoints.load_into(build_tokenizer("image", config["model"]), folder)
+        checkpoints.save(folder, other, new)  # the next save tidies up
+        assert {f.name for f in folder.glob("model*")} == set(checkpoints.read_config(folder)["weights"])
+    assert seen == sorted(seen, reverse=True) and {"old", "new"} == set(seen)
+
+
+def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path, model, monkeypatch):
+    checkpoints.save(tmp_path, model, CONFIG)
+    before = {f.name: f.read_bytes() for f in tmp_path.iterdir()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        checkpoints.save(tmp_path, build_tokenizer("image", SMALL), CONFIG)
+    assert {f.name: f.read_bytes() for f in tmp_path.iterdir()} == before
 
 
 def test_weights_of_another_shape_are_refused(tmp_path, model):
