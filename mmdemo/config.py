@@ -143,10 +143,10 @@ def _sentence(cls: type, error: pydantic.ValidationError, where: str) -> str:
     if kind == "value_error":  # of a check of ours: of one field, or of several together
         said = str(first["ctx"]["error"])
         return f"{name} {said}, not {_short(first['input'])}." if said.startswith("must ") else said
-    wanted = re.sub(r"^\w+ should (be )?", "", first["msg"])
+    wanted = re.sub(r"^\w+ should ", "", first["msg"])
     for theirs, ours in WORDS.items():
         wanted = wanted.replace(theirs, ours)
-    return f"{name} must be {wanted}, not {_short(first['input'])}."
+    return f"{name} must {wanted}, not {_short(first['input'])}."
 
 
 def _nearest(cls: type, parents: list[str], name: str) -> str:
