@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from . import __version__, console
+from .batch import Codecs, run
 from .diffusion.settings import SamplingSettings
-from .errors import InputError, MmdemoError
-
-if TYPE_CHECKING:
-    from .codec import Codec
+from .files import check_folder
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,8 +20,10 @@ app = typer.Typer(
     help="See inside VQ autoencoders and diffusion transformers for images, text and audio.",
 )
 
-Inputs = Annotated[list[Path], typer.Argument(help="One or more files.")]
-Output = Annotated[Path, typer.Option("-o", "--output", help="A file, or a folder where there are several inputs.")]
+Inputs = Annotated[list[Path], typer.Argument(help="One or more files; - is the standard input.")]
+Output = Annotated[
+    Path, typer.Option("-o", "--output", help="A file, or a folder for several inputs; - is the standard output.")
+]
 Levels = Annotated[int | None, typer.Option(help="Residual levels to use (default: all).")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Original = Annotated[
@@ -31,133 +31,87 @@ Original = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
-SUFFIX = {"image": ".png", "audio": ".wav", "text": ".txt"}
+Force = Annotated[bool, typer.Option("--force", help="Write over files of other origin that are in the way.")]
+Model = Annotated[
+    str | None, typer.Option(help="image, audio, text, a folder, or a Hub id: owner/name or owner/name@revision.")
+]
+Encoding = Annotated[
+    str | None, typer.Option(help="Text only: of the files, such as gbk or latin-1 (default: found out).")
+]
 
 
-def _run_many(inputs: list[Path], one: Callable[[Path], dict[str, Any]], as_json: bool) -> None:
-    """Do every input, report the ones that fail, and exit with 1 if any did."""
-    items, failed = [], []
-    for path in inputs:
-        try:
-            items.append(one(path))
-        except MmdemoError as error:
-            failed.append({"input": str(path), "error": str(error)})
-            if not as_json:
-                typer.echo(f"{path}: {error}", err=True)
-            continue
-        if not as_json:
-            typer.echo(_line(items[-1]))
-            for note in items[-1].get("notes", []):
-                typer.echo(f"{path}: {note}", err=True)
-    if as_json:
-        typer.echo(json.dumps({"items": items, "failed": failed}, ensure_ascii=False))
-    raise typer.Exit(1 if failed else 0)
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.say(f"mmdemo {__version__}")
+        raise typer.Exit
 
 
-def _line(item: dict[str, Any]) -> str:
-    shown = [
-        f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}"
-        for k, v in item.items()
-        if k not in ("input", "output", "notes") and v is not None
-    ]
-    return f"{item['input']} -> {item['output']}  ({', '.join(shown)})"
-
-
-def _target(path: Path, output: Path, suffix: str, many: bool) -> Path:
-    """Where a result goes: the file named by -o, or its input's stem in the folder named by -o."""
-    if not many and output.suffix:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        return output
-    if output.suffix and not output.is_dir():
-        raise typer.BadParameter(f"{output} is a file, and there are several inputs: give a folder.", param_hint="-o")
-    output.mkdir(parents=True, exist_ok=True)
-    return output / (path.stem + suffix)
-
-
-class _Codecs:
-    """Codecs by name, loaded once; the model is guessed from the input where none is named."""
-
-    def __init__(self, model: str | None, device: str) -> None:
-        self.model, self.device = model, device
-        self.loaded: dict[str, Codec] = {}
-
-    def get(self, name: str) -> Codec:
-        from .codec import Codec
-        from .loading import load
-
-        if name not in self.loaded:
-            self.loaded[name] = load(name, self.device)
-            if not isinstance(self.loaded[name], Codec):
-                raise InputError(f"{name!r} is a diffusion model; a tokenizer is needed here: image, audio or text.")
-        return self.loaded[name]
-
-    def for_input(self, path: Path) -> Codec:
-        from .modalities import guess
-
-        return self.get(self.model or guess(path))
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """See inside VQ autoencoders and diffusion transformers for images, text and audio."""
 
 
 @app.command()
 def reconstruct(
     inputs: Inputs,
     output: Output,
-    model: Annotated[str | None, typer.Option(help="image, audio, text, a folder, or a Hub id.")] = None,
+    model: Model = None,
     levels: Levels = None,
     original: Original = False,
     device: Device = "auto",
+    encoding: Encoding = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Encode to tokens and decode again, and say what it cost and lost."""
-    from . import api
+    codecs = Codecs(model, device, encoding)
 
-    codecs = _Codecs(model, device)
+    def one(path: Path, target: Path) -> dict[str, Any]:
+        from . import api
 
-    def one(path: Path) -> dict[str, Any]:
         codec = codecs.for_input(path)
-        result = api.reconstruct(path, codec, levels, original)
-        saved = codec.files.save(result.output, _target(path, output, SUFFIX[codec.modality], len(inputs) > 1))
-        return {
-            "input": str(path),
-            "output": str(saved),
-            "model": codec.name,
-            "levels": result.tokens.levels,
-            **result.figures,
-            "notes": [str(n) for n in result.item.notes],
-        }
+        result = api.reconstruct(codecs.load(codec, path), codec, levels, original)
+        codec.files.save(result.output, target)
+        notes = [str(n) for n in result.item.notes]
+        return {"model": codec.name, "levels": result.tokens.levels, **result.figures, "notes": notes}
 
-    _run_many(inputs, one, as_json)
+    run(inputs, output, codecs.suffixes, one, as_json, force)
 
 
 @app.command()
 def encode(
     inputs: Inputs,
     output: Output,
-    model: Annotated[str | None, typer.Option(help="image, audio, text, a folder, or a Hub id.")] = None,
+    model: Model = None,
     levels: Levels = None,
     device: Device = "auto",
     as_json: Json = False,
     lossy: Annotated[bool, typer.Option("--lossy", help="Text only: keep the tokens and drop the exact text.")] = False,
+    encoding: Encoding = None,
+    force: Force = False,
 ) -> None:
     """Files -> tokens (.mmt). Sounds may be of any length: they are read and coded piece by piece."""
-    from . import streaming
-    from .modalities import audio
+    codecs = Codecs(model, device, encoding)
 
-    codecs = _Codecs(model, device)
+    def one(path: Path, target: Path) -> dict[str, Any]:
+        from . import streaming
+        from .modalities import audio
 
-    def one(path: Path) -> dict[str, Any]:
         codec = codecs.for_input(path)
         if codec.modality == "audio":
             sound = audio.stream_blocks(path)
             notes, tokens = sound.notes, streaming.encode(codec, sound, levels)
         else:
-            item = codec.load(path)
+            item = codecs.load(codec, path)
             notes = item.notes
             tokens = codec.encode(item, levels, lossless=codec.modality == "text" and not lossy)
-        saved = tokens.save(_target(path, output, ".mmt", len(inputs) > 1))
+        saved = tokens.save(target)
         value, unit = codec.rate(tokens)
         return {
-            "input": str(path),
-            "output": str(saved),
             "model": codec.name,
             "levels": tokens.levels,
             "tokens": tokens.count,
@@ -167,7 +121,7 @@ def encode(
             "notes": [str(n) for n in notes],
         }
 
-    _run_many(inputs, one, as_json)
+    run(inputs, output, lambda _: (".mmt",), one, as_json, force)
 
 
 @app.command()
@@ -178,29 +132,35 @@ def decode(
     original: Original = False,
     model: Annotated[str | None, typer.Option(help="Use this checkpoint instead of the one the file names.")] = None,
     device: Device = "auto",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Tokens (.mmt) -> files; fewer levels than stored give a coarser result."""
-    from . import streaming
-    from .modalities import audio
-    from .tokens import Tokens
+    codecs = Codecs(model, device)
 
-    codecs = _Codecs(model, device)
+    def suffixes(path: Path) -> Sequence[str]:
+        from .modalities import MODALITIES
+        from .tokens import mmt
 
-    def one(path: Path) -> dict[str, Any]:
+        return MODALITIES[mmt.modality(mmt.contents(path))].SAVE_SUFFIXES
+
+    def one(path: Path, target: Path) -> dict[str, Any]:
+        from . import streaming
+        from .modalities import audio, text
+        from .tokens import Tokens
+
         tokens = Tokens.load(path)
-        codec = codecs.get(model or tokens.model)
-        target = _target(path, output, SUFFIX[codec.modality], len(inputs) > 1)
+        codec = codecs.for_tokens(tokens)
+        if tokens.exact and levels is None:
+            text.save(tokens.raw or tokens.exact, target)  # the bytes of the file that it was made of
+            return {"model": codec.name, "exact": True}
         if codec.modality == "audio":
-            saved = audio.save_blocks(streaming.decode(codec, tokens, levels), target, tokens.meta, original)
+            audio.save_blocks(streaming.decode(codec, tokens, levels), target, tokens.meta, original)
         else:
-            saved = codec.files.save(codec.decode(tokens, levels, original), target)
-        done = {"input": str(path), "output": str(saved), "model": codec.name}
-        if tokens.exact and not levels:
-            return {**done, "exact": True}
-        return {**done, "levels": levels or tokens.levels, "tokens": tokens.count}
+            codec.files.save(codec.decode(tokens, levels, original), target)
+        return {"model": codec.name, "levels": levels or tokens.levels, "tokens": tokens.count}
 
-    _run_many(inputs, one, as_json)
+    run(inputs, output, suffixes, one, as_json, force)
 
 
 @app.command()
@@ -225,6 +185,7 @@ def generate(
         str | None, typer.Option("--speaker", "--style", help="One of the model's speakers, or drawing styles.")
     ] = None,
     device: Device = "auto",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Sample from a diffusion model, from any mixture of text, picture and recording, or from nothing."""
@@ -236,10 +197,13 @@ def generate(
     if number is not None:
         if any(v is not None for v in given.values()):
             raise typer.BadParameter("a number is made from its digits alone: leave --text, --image and --audio out.")
-        result = generate_number_files(model, number, wanted, output, settings, device)
+        result = generate_number_files(model, number, wanted, output, settings, device, force)
     else:
-        result = generate_files(model, given, wanted, output, settings, device)
-    typer.echo(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(i["output"] for i in result["items"]))
+        result = generate_files(model, given, wanted, output, settings, device, force)
+    if as_json:
+        console.say_json(result)
+    else:
+        console.say("\n".join(i["output"] for i in result["items"]))
 
 
 @app.command()
@@ -263,11 +227,12 @@ def train(
     from .evaluation import report
 
     folder = out or Path("runs") / Path(recipe).stem
+    check_folder(folder)
     training.train(
         recipe, data_dir, folder, resume=resume, init=init, minutes=minutes, device=device, compiled=compiled
     )
     if evaluate_after and (folder / "config.json").is_file():  # the comparison prints its own table
-        typer.echo(report.table(report.evaluate(str(folder), data_dir, device=device)["figures"]))
+        console.say(report.text(report.evaluate(folder, data_dir, device=device)))
 
 
 @app.command()
@@ -289,7 +254,10 @@ def evaluate(
     result = report.evaluate(model, data_dir, limit, device, group)
     if card:
         report.write_into_card(checkpoints.find(model), result)
-    typer.echo(json.dumps(result, ensure_ascii=False) if as_json else report.table(result["figures"]))
+    if as_json:
+        console.say_json(result)
+    else:
+        console.say(report.text(result))
 
 
 @app.command()
@@ -306,10 +274,10 @@ def bench(
     chosen = names or [n for n in checkpoints.list_checkpoints() if checkpoints.kind(n) in ("tokenizer", "joint")]
     results = [timing.bench(name, device) for name in chosen]
     if as_json:
-        typer.echo(json.dumps(results[0] if len(results) == 1 else {"models": results}, ensure_ascii=False))
+        console.say_json(results[0] if len(results) == 1 else {"models": results})
         return
     for result in results:
-        typer.echo(f"{result['model']}\n{report.table(result['figures'])}")
+        console.say(f"{result['model']}\n{report.text(result)}")
 
 
 @app.command("app")
@@ -329,11 +297,16 @@ def page(
 
 def main() -> None:
     """Entry point: an error a person can cause is one sentence, never a traceback."""
+    console.prepare()
+    status: Any = 0
     try:
         app()
-    except MmdemoError as error:
-        typer.echo(f"mmdemo: {error}", err=True)
-        raise SystemExit(1) from error
+    except SystemExit as end:
+        status = end.code
+    except Exception as error:
+        console.say(f"mmdemo: {console.sentence(error)}", err=True)
+        status = 1
+    raise SystemExit(console.close() or status)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import __version__, checkpoints
 from .errors import InputError
+from .files import check_folder, shown, write_bytes
 from .loading import load
 
 if TYPE_CHECKING:
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
     from .digits.number import NumberStep
 
 SUFFIX = {"image": ".png", "audio": ".wav", "text": ".txt"}
+RECORD = "settings.json"
+_SAMPLE = re.compile(r"sample-\d+\.(png|wav|txt)")
 
 
 def generate_files(
@@ -27,16 +34,33 @@ def generate_files(
     folder: Path,
     settings: SamplingSettings,
     device: str,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Sample, and write each result to ``folder`` as sample-<i>.<suffix>, with settings.json beside them.
 
+    The samples of an earlier run in ``folder`` are replaced, all of them. Pictures and sounds hold the same settings.
+
+    Args:
+        force: also replace files of these names that no such run has made.
+
     Returns:
-        {"model", "settings", "given", "items": [{"sample", "modality", "output", "text"?}]}
+        {"version", "model", "checkpoint", "settings", "given", "want", "files",
+        "items": [{"sample", "modality", "output", "text"?}]}
+
+    Raises:
+        InputError: ``folder`` cannot be written to or holds other files of these names (before anything is made), or
+            as `JointDiffusion.sample`.
     """
+    _check(folder, force)
     model = _joint(name, device)
-    step = deque(model.sample(given, want, settings), maxlen=1)[0]
-    shown = {k: str(v) for k, v in given.items() if v is not None}
-    return _write(model, step, folder, {"settings": settings.as_dict(model.interface.style), "given": shown})
+    wanted = tuple(want or (m for m in model.modalities if given.get(m) is None))
+    step = deque(model.sample(given, wanted, settings), maxlen=1)[0]
+    asked = {
+        "settings": settings.as_dict(model.interface.style),
+        "given": {k: _described(v) for k, v in given.items() if v is not None},
+        "want": list(wanted),
+    }
+    return _write(model, step, folder, asked)
 
 
 def generate_number_files(
@@ -46,6 +70,7 @@ def generate_number_files(
     folder: Path,
     settings: SamplingSettings,
     device: str,
+    force: bool = False,
 ) -> dict[str, Any]:
     """A number of up to 8 digits as one strip picture and one recording a sample; files as `generate_files` has them.
 
@@ -53,13 +78,18 @@ def generate_number_files(
         want: "image", "audio" or both (None: both). settings: steps are those of each digit.
 
     Returns:
-        {"model", "number", "settings", "items": [{"sample", "modality", "output"}]}
+        {"version", "model", "checkpoint", "number", "settings", "want", "files",
+        "items": [{"sample", "modality", "output"}]}
     """
     from .digits.number import sample_number
 
+    _check(folder, force)
     model = _joint(name, device)
-    step = deque(sample_number(model, number, want or ("image", "audio"), settings), maxlen=1)[0]
-    return _write(model, step, folder, {"number": step.text, "settings": settings.as_dict(model.interface.style)})
+    wanted = tuple(want or ("image", "audio"))
+    step = deque(sample_number(model, number, wanted, settings), maxlen=1)[0]
+    style = model.interface.style
+    asked = {"number": step.text, "settings": settings.as_dict(style), "want": list(wanted)}
+    return _write(model, step, folder, asked)
 
 
 def _joint(name: str, device: str) -> JointDiffusion:
@@ -71,17 +101,53 @@ def _joint(name: str, device: str) -> JointDiffusion:
     return model
 
 
+def _described(given: Any) -> str | dict[str, str]:
+    """A text as it is; of a file its name, and a digest by which it can be told from others."""
+    if not isinstance(given, Path):
+        return str(given)
+    return {"file": str(given), "sha256": hashlib.sha256(given.read_bytes()).hexdigest()}
+
+
+def _check(folder: Path, force: bool) -> None:
+    """Before anything is made: whether results can go to ``folder`` without loss. Raises InputError."""
+    check_folder(folder)
+    strangers = {p.name for p in folder.iterdir() if _SAMPLE.fullmatch(p.name) or p.name == RECORD} - _earlier(folder)
+    if strangers and not force:
+        raise InputError(
+            f"{shown(sorted(strangers)[0])} in {shown(folder)} is not of an earlier run: choose another folder, "
+            "or --force."
+        )
+
+
+def _earlier(folder: Path) -> set[str]:
+    """Names of the files that an earlier run has put there, by its own record."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        record = json.loads((folder / RECORD).read_text("utf-8"))
+        listed = record.get("files")
+        if listed is None:  # of mmdemo 0.1.0
+            made = range(int(record["settings"]["n"]))
+            listed = [f"sample-{i}{suffix}" for i in made for suffix in SUFFIX.values()]
+        return {RECORD, *(name for name in listed if _SAMPLE.fullmatch(name))}
+    return set()
+
+
 def _write(
     model: JointDiffusion, step: SamplingStep | NumberStep, folder: Path, asked: dict[str, Any]
 ) -> dict[str, Any]:
-    """The last step's samples as files, with what was asked for beside them in settings.json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    items = []
+    """The last step's samples as files, with what was asked for beside them in settings.json and within them."""
+    mark = checkpoints.fingerprint(model.network)
+    record = {"version": __version__, "model": model.name, "checkpoint": mark, **asked}
+    before, items = _earlier(folder), []
     for modality in step.x0:
         for i, native in enumerate(step.preview(modality)):
-            path = model.codecs[modality].files.save(native, folder / f"sample-{i}{SUFFIX[modality]}")
+            target = folder / f"sample-{i}{SUFFIX[modality]}"
+            comment = json.dumps({**record, "sample": i}, ensure_ascii=False)
+            files = model.codecs[modality].files
+            path = files.save(native, target) if modality == "text" else files.save(native, target, comment)
             item = {"sample": i, "modality": modality, "output": str(path)}
             items.append({**item, "text": native} if modality == "text" else item)
-    record = {"model": model.name, **asked}
-    (folder / "settings.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    record["files"] = sorted(Path(item["output"]).name for item in items)
+    write_bytes(folder / RECORD, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+    for name in before - {RECORD, *record["files"]}:  # what is left of it would not be of these settings
+        (folder / name).unlink(missing_ok=True)
     return {**record, "items": items}

@@ -31,25 +31,28 @@ WRITTEN_TEST = ("{} ", "{}?", "a {}", "“{}”", "{}; {}")
 Sample = tuple[str, int]  # a text and its class
 
 
-def probe_figures(codec: Codec, data_dir: Path, limit: int | None = None) -> list[Figure]:
-    """Test accuracies of both probes on both tasks. ``limit`` caps the strings per split (for a quick look)."""
-    figures = []
-    for name, (train, test) in {
-        "emoji group (of 8) from its English label": emoji_groups(data_dir / "emoji"),
-        "digit (of 10) from its word, written in new ways": digit_words(),
-    }.items():
-        for split in (train, test):
-            random.Random(0).shuffle(split)  # the first few are then of every class
-        train, test = train[:limit], test[:limit]
-        common = max(train, key=lambda sample: sum(label == sample[1] for _, label in train))[1]
-        share = sum(label == common for _, label in test) / max(1, len(test))
-        figures.append(Figure(f"{name}: always the class most common in training", share, "", len(test)))
-        targets = [torch.tensor([label for _, label in split]) for split in (train, test)]
-        for what, features in (("latents", mean_latents), ("byte histograms", _histograms)):
-            x = [features(codec, [text for text, _ in split]) for split in (train, test)]
-            figures.append(
-                Figure(f"{name}: linear probe on {what}", accuracy(x[0], targets[0], x[1], targets[1]), "", len(test))
-            )
+def emoji_probe(codec: Codec, data_dir: Path, limit: int | None = None) -> list[Figure]:
+    """Test accuracies of both probes on the emoji. ``limit`` caps the strings per split (for a quick look)."""
+    return _probes(codec, "emoji group (of 8) from its English label", emoji_groups(data_dir / "emoji"), limit)
+
+
+def word_probe(codec: Codec, limit: int | None = None) -> list[Figure]:
+    """The same on the words of digits."""
+    return _probes(codec, "digit (of 10) from its word, written in new ways", digit_words(), limit)
+
+
+def _probes(codec: Codec, name: str, splits: tuple[list[Sample], list[Sample]], limit: int | None) -> list[Figure]:
+    for split in splits:
+        random.Random(0).shuffle(split)  # the first few are then of every class
+    train, test = (split[:limit] for split in splits)
+    common = max(train, key=lambda sample: sum(label == sample[1] for _, label in train))[1]
+    share = sum(label == common for _, label in test) / max(1, len(test))
+    figures = [Figure(f"{name}: always the class most common in training", share, "", len(test))]
+    targets = [torch.tensor([label for _, label in split]) for split in (train, test)]
+    for what, features in (("latents", mean_latents), ("byte histograms", _histograms)):
+        x = [features(codec, [text for text, _ in split]) for split in (train, test)]
+        right = accuracy(x[0], targets[0], x[1], targets[1])
+        figures.append(Figure(f"{name}: linear probe on {what}", right, "", len(test)))
     return figures
 
 

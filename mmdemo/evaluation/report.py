@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import checkpoints
+from ..checks import check_int
 from ..errors import InputError
+from ..files import write_bytes
 from ..metrics import Figure
 from ..registry import Registry
+from .sections import collect
 
 if TYPE_CHECKING:
     from ..diffusion.joint import JointDiffusion
+    from ..digits.classifier import Judge
 
 # What measures a joint model (`JointInterface.figures`): f(model, data_dir, limit, group) -> figures.
 REPORTS = Registry("report", {"digits": "mmdemo.evaluation.digits_report:evaluate_group"})
@@ -21,39 +25,56 @@ START, END = "<!-- figures -->", "<!-- /figures -->"
 
 
 def evaluate(
-    name: str, data_dir: Path, limit: int | None = None, device: str = "auto", group: str = "directions"
+    name: str | Path, data_dir: Path, limit: int | None = None, device: str = "auto", group: str = "directions"
 ) -> dict[str, Any]:
-    """Measure a checkpoint on its test data.
+    """Measure a checkpoint on its test data, as far as that is here.
 
     Args:
+        limit: at most this many test items a figure (None: all).
         group: of a joint model's figures: "directions", or "samplers" (which takes several times as long).
 
     Returns:
-        {"model", "checkpoint", "figures": [{"name", "value", "unit", "n", "target", "met"}, …]}
+        {"model", "checkpoint", "figures": [{"name", "value", "unit", "n", "target", "met"}, …]}, and "missing" with
+        a sentence for each data set that is not in ``data_dir``.
 
     Raises:
-        InputError: there is no such checkpoint, or its test data is not in ``data_dir``.
+        InputError: there is no such checkpoint.
     """
     from ..loading import load
 
+    if limit is not None:
+        limit = check_int("limit", limit, 1, 1 << 31)
     folder = checkpoints.find(name)
     config = checkpoints.read_config(folder)
     kind = config.get("kind")
+    missing: list[str] = []
     if kind == "tokenizer":
         from .tokenizer_report import evaluate_tokenizer
 
         model = load(folder, device)
-        figures, mark = evaluate_tokenizer(model, data_dir, limit), model.fingerprint
+        figures, mark = evaluate_tokenizer(model, data_dir, limit, missing), model.fingerprint
     elif kind == "joint":
         model = load(folder, device)
-        figures, mark = _joint(model, data_dir, limit, group), checkpoints.fingerprint(model.network)
+        mark = checkpoints.fingerprint(model.network)
+        figures = collect([lambda: _joint(model, data_dir, limit, group)], missing)
     elif kind == "judge":
-        figures, mark = _judge(folder, data_dir, limit)
+        from ..digits.classifier import load_judge
+
+        judge = load_judge(folder)
+        mark = checkpoints.fingerprint(judge)
+        figures = collect([lambda: _judge(judge, data_dir, limit)], missing)
     elif kind == "prior":
-        figures, mark = _prior(folder, config, data_dir, limit)
+        from ..config import from_dict
+        from ..entropy.prior import CodePrior, PriorConfig
+        from .prior_report import evaluate_prior
+
+        settings = from_dict(PriorConfig, config["model"])
+        mark = checkpoints.fingerprint(checkpoints.load_into(CodePrior(settings), folder))
+        figures = collect([lambda: evaluate_prior(settings, data_dir, limit)], missing)
     else:
         raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {kind!r}.")
-    return {"model": config["name"], "checkpoint": mark, "figures": [f.as_dict() for f in figures]}
+    result = {"model": config["name"], "checkpoint": mark, "figures": [f.as_dict() for f in figures]}
+    return {**result, "missing": missing} if missing else result
 
 
 def _joint(model: JointDiffusion, data_dir: Path, limit: int | None, group: str) -> list[Figure]:
@@ -63,25 +84,13 @@ def _joint(model: JointDiffusion, data_dir: Path, limit: int | None, group: str)
     return REPORTS[model.interface.figures](model, data_dir, limit, group)
 
 
-def _judge(folder: Path, data_dir: Path, limit: int | None) -> tuple[list[Figure], str]:
-    from ..digits.classifier import load_judge
+def _judge(judge: Judge, data_dir: Path, limit: int | None) -> list[Figure]:
     from ..training.judge_task import real_digits
 
-    judge = load_judge(folder)
     x, y = real_digits(judge.config.modality, data_dir, train=False)
     x, y = x[:limit], y[:limit]
     right = float((judge.verdict(x)[0] == y).float().mean())
-    return [Figure("accuracy on real test data", right, "accuracy", len(y), None, None)], checkpoints.fingerprint(judge)
-
-
-def _prior(folder: Path, config: dict[str, Any], data_dir: Path, limit: int | None) -> tuple[list[Figure], str]:
-    from ..config import from_dict
-    from ..entropy.prior import CodePrior, PriorConfig
-    from .prior_report import evaluate_prior
-
-    settings = from_dict(PriorConfig, config["model"])
-    mark = checkpoints.fingerprint(checkpoints.load_into(CodePrior(settings), folder))
-    return evaluate_prior(settings, data_dir, limit), mark
+    return [Figure("accuracy on real test data", right, "accuracy", len(y), None, None)]
 
 
 def table(figures: Sequence[dict[str, Any]]) -> str:
@@ -95,12 +104,24 @@ def table(figures: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def text(report: dict[str, Any]) -> str:
+    """A report as `evaluate` prints it: its table, and what could not be measured."""
+    missing = [f"Not measured: {sentence}" for sentence in report.get("missing", [])]
+    return "\n".join([*([table(report["figures"])] if report["figures"] else []), *missing])
+
+
 def write_into_card(folder: Path, report: dict[str, Any]) -> bool:
-    """Put a report's table between the card's markers; False if the card has none."""
+    """Put a report's table between the card's markers; False if the card has none.
+
+    Raises:
+        InputError: not all was measured: the card keeps its full table.
+    """
+    if report.get("missing"):
+        raise InputError(f"The card is left as it is, as not all was measured: {report['missing'][0]}")
     card = folder / "README.md"
-    text = card.read_text("utf-8") if card.is_file() else ""
-    if START not in text or END not in text:
+    before = card.read_text("utf-8") if card.is_file() else ""
+    if START not in before or END not in before:
         return False
     body = f"{START}\nWeights `{report['checkpoint']}`.\n\n{table(report['figures'])}\n{END}"
-    card.write_text(re.sub(f"{START}.*?{END}", lambda _: body, text, flags=re.DOTALL), "utf-8")
+    write_bytes(card, re.sub(f"{START}.*?{END}", lambda _: body, before, flags=re.DOTALL).encode())
     return True

@@ -25,27 +25,36 @@ TARGET = 0.97  # at all levels, other languages and emoji
 RANDOM_CHARACTERS = 2000
 
 
-def script_figures(codec: Codec, data_dir: Path) -> list[Figure]:
-    """Byte accuracy with 1, 2, … levels: the passages, emoji of the test split, and random characters.
+def script_figures(codec: Codec) -> list[Figure]:
+    """Byte accuracy with 1, 2, … levels of the passages."""
+    return [f for name, text in passages().items() for f in _by_level(codec, f"{name} passage", text, TARGET)]
 
-    Random characters are no language: three bytes or four of which none can be guessed do not fit into the codes,
-    so they have no target.
+
+def emoji_figures(codec: Codec, data_dir: Path) -> list[Figure]:
+    """The same of emoji of the test split."""
+    return _by_level(codec, "emoji with English and Chinese names, test split", emoji_names(data_dir / "emoji"), TARGET)
+
+
+def random_figures(codec: Codec) -> list[Figure]:
+    """The same of random characters, which are no language: three bytes or four of which none can be guessed.
+
+    They do not fit into the codes, so they have no target.
     """
-    texts: dict[str, tuple[str, float | None]] = {
-        f"{name} passage": (text, TARGET) for name, text in passages().items()
-    }
-    texts["emoji with English and Chinese names, test split"] = (emoji_names(data_dir / "emoji"), TARGET)
-    texts["random printable ASCII"] = (random_text(0x20, 0x7F), None)
-    texts["random characters of the basic plane"] = (random_text(0x20, 0x10000), None)
+    return [
+        *_by_level(codec, "random printable ASCII", random_text(0x20, 0x7F)),
+        *_by_level(codec, "random characters of the basic plane", random_text(0x20, 0x10000)),
+    ]
+
+
+def _by_level(codec: Codec, name: str, text: str, target: float | None = None) -> list[Figure]:
     figures = []
-    for name, (text, target) in texts.items():
-        for level in range(1, codec.levels + 1):
-            value, count = byte_accuracy(codec, text.encode(), level), len(text.encode())
-            label = f"{name}, {level} level{'s' * (level > 1)}: byte accuracy"
-            if target is not None and level == codec.levels:
-                figures.append(Figure.against(label, value, target, "", count))
-            else:
-                figures.append(Figure(label, value, "", count))
+    for level in range(1, codec.levels + 1):
+        value, count = byte_accuracy(codec, text.encode(), level), len(text.encode())
+        label = f"{name}, {level} level{'s' * (level > 1)}: byte accuracy"
+        if target is not None and level == codec.levels:
+            figures.append(Figure.against(label, value, target, "", count))
+        else:
+            figures.append(Figure(label, value, "", count))
     return figures
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +18,29 @@ from ..datasets.mnist import read_mnist
 from ..datasets.place import need
 from ..datasets.speech import speech_files
 from ..entropy import store
+from ..errors import MissingError
 from ..metrics import Figure
 from ..modalities.base import Item
 from .lossless import lossless_figures
-from .probe import probe_figures
-from .scripts_report import byte_accuracy, script_figures
+from .probe import emoji_probe, word_probe
+from .scripts_report import byte_accuracy, emoji_figures, random_figures, script_figures
+from .sections import collect
 
 
-def evaluate_tokenizer(codec: Codec, data_dir: Path, limit: int | None = None) -> list[Figure]:
-    """All figures of a tokenizer. ``limit`` caps the number of test items (for a quick look)."""
-    return {"image": _image, "audio": _audio, "text": _text}[codec.modality](codec, data_dir, limit)
+def evaluate_tokenizer(
+    codec: Codec, data_dir: Path, limit: int | None = None, missing: list[str] | None = None
+) -> list[Figure]:
+    """All figures of a tokenizer.
+
+    Args:
+        limit: caps the number of test items (for a quick look).
+        missing: see `sections.collect`.
+    """
+    sections = {"image": _image, "audio": _audio, "text": _text}[codec.modality](codec, data_dir, limit)
+    return collect(sections, missing)
+
+
+Sections = list[Callable[[], list[Figure]]]
 
 
 # ------------------------------------------------------------------------------------------ pictures
@@ -40,9 +54,37 @@ def _mean(values: Sequence[float | None]) -> float:
     return float(np.mean(real)) if real else float("nan")
 
 
-def _image(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
-    files = sorted(need(data_dir / "kodak", "kodak").glob("*.png"))[:limit]
-    items = [codec.load(f) for f in files]
+def _image(codec: Codec, data_dir: Path, limit: int | None) -> Sections:
+    @cache
+    def kodak() -> list[Item]:
+        files = sorted(need(data_dir / "kodak", "kodak").glob("*.png"))[:limit]
+        if not files:
+            raise MissingError(f"There are no pictures (*.png) in {data_dir / 'kodak'}.")
+        return [codec.load(f) for f in files]
+
+    def emoji() -> list[Figure]:
+        x = drawings(data_dir / "emoji", "test")[:limit].float() / 255
+        return [Figure.against("emoji test, all levels: PSNR", _batch_psnr(codec, x), 28.0, "dB", len(x))]
+
+    def digits() -> list[Figure]:
+        x = read_mnist(data_dir, train=False)[0][: limit or 2000]
+        batch = (x.float() / 255)[:, None].expand(-1, 3, -1, -1)
+        return [Figure.against("MNIST test, all levels: PSNR", _batch_psnr(codec, batch), 30.0, "dB", len(batch))]
+
+    def codes() -> list[Figure]:
+        bsds = sorted((data_dir / "bsds500" / "test").glob("*"))[:limit]
+        photos = kodak() + [codec.load(f) for f in bsds if f.suffix != ".txt"]
+        counts, n = sum(codec.encode(i, 1).histogram()[0] for i in photos), len(photos)
+        used, worth, half = metrics.usage(counts), metrics.perplexity(counts), codec.codebook_size / 2
+        return [
+            Figure.against("level 1 usage, kodak + BSDS test", used, 0.95, "", n),
+            Figure.against("level 1 perplexity, kodak + BSDS test", worth, half, "", n),
+        ]
+
+    return [lambda: _kodak(codec, kodak()), emoji, digits, codes]
+
+
+def _kodak(codec: Codec, items: list[Item]) -> list[Figure]:
     curve = _kodak_curve(codec, items)
     figures = []
     for level, (bpp, psnr, ssim) in enumerate(curve, 1):
@@ -56,20 +98,6 @@ def _image(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
         figures.append(Figure.against(f"kodak at <= {most} bpp: PSNR", best[1], least_psnr, "dB", len(items)))
         figures.append(Figure.against(f"kodak at <= {most} bpp: MS-SSIM", best[2], least_ssim, "", len(items)))
     figures.append(Figure.against("kodak, all levels: PSNR", curve[-1][1], 29.0, "dB", len(items)))
-    emoji = drawings(data_dir / "emoji", "test")[:limit].float() / 255
-    figures.append(Figure.against("emoji test, all levels: PSNR", _batch_psnr(codec, emoji), 28.0, "dB", len(emoji)))
-    digits = read_mnist(data_dir, train=False)[0][: limit or 2000]
-    batch = (digits.float() / 255)[:, None].expand(-1, 3, -1, -1)
-    figures.append(Figure.against("MNIST test, all levels: PSNR", _batch_psnr(codec, batch), 30.0, "dB", len(batch)))
-    photos = items + [
-        codec.load(f) for f in sorted((data_dir / "bsds500" / "test").glob("*"))[:limit] if f.suffix != ".txt"
-    ]
-    counts = sum(codec.encode(i, 1).histogram()[0] for i in photos)
-    figures.append(Figure.against("level 1 usage, kodak + BSDS test", metrics.usage(counts), 0.95, "", len(photos)))
-    half = codec.codebook_size / 2
-    figures.append(
-        Figure.against("level 1 perplexity, kodak + BSDS test", metrics.perplexity(counts), half, "", len(photos))
-    )
     return figures
 
 
@@ -101,7 +129,11 @@ def _batch_psnr(codec: Codec, x: Tensor) -> float:
 AUDIO_TARGETS = ((1.5, 0.86, 1.85), (3.0, 0.90, 2.2))  # (most kbps of payload, least STOI, least PESQ-WB)
 
 
-def _audio(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
+def _audio(codec: Codec, data_dir: Path, limit: int | None) -> Sections:
+    return [lambda: _speech(codec, data_dir, limit), lambda: _spoken_digits(codec, data_dir, limit)]
+
+
+def _speech(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
     files = speech_files(data_dir, "test")
     chosen = [files[i * len(files) // 100] for i in range(100)][:limit]
     rows = []
@@ -128,7 +160,7 @@ def _audio(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
         figures.append(Figure.against(f"speech at <= {most} kbps: STOI", float(best[1]), least_stoi, "", n))
         figures.append(Figure.against(f"speech at <= {most} kbps: PESQ-WB", float(best[3]), least_pesq, "", n))
     figures.append(Figure.against("speech, all levels: STOI", float(table[-1][1]), 0.92, "", n))
-    return figures + _spoken_digits(codec, data_dir, limit)
+    return figures
 
 
 def _spoken_digits(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
@@ -157,20 +189,33 @@ def _spoken_digits(codec: Codec, data_dir: Path, limit: int | None) -> list[Figu
 TEXT_TARGETS = (0.80, 0.97, 0.997)  # byte accuracy on WikiText-2 test with 1, 2, 3 levels
 
 
-def _text(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
-    figures = []
-    wiki = need(data_dir / "text" / "wikitext2-test.txt", "wikitext2-test").read_bytes()[
-        : 200_000 if limit is None else 4_000 * limit
+def _text(codec: Codec, data_dir: Path, limit: int | None) -> Sections:
+    def head(file: str) -> bytes:
+        path = need(data_dir / "text" / f"{file}.txt", file)
+        return path.read_bytes()[: 200_000 if limit is None else 4_000 * limit]
+
+    def wiki() -> list[Figure]:
+        raw, figures = head("wikitext2-test"), []
+        for level, target in enumerate(TEXT_TARGETS[: codec.levels], 1):
+            value = byte_accuracy(codec, raw, level)
+            name = f"WikiText-2 test, {level} level{'s' * (level > 1)}: byte accuracy"
+            figures.append(Figure.against(name, value, target, "", len(raw)))
+        return figures
+
+    def play() -> list[Figure]:
+        raw = head("tinyshakespeare")
+        return [Figure("Shakespeare, all levels: byte accuracy", byte_accuracy(codec, raw, None), "", len(raw))]
+
+    strings = None if limit is None else 40 * limit
+    sections: Sections = [
+        wiki,
+        play,
+        lambda: script_figures(codec),
+        lambda: emoji_figures(codec, data_dir),
+        lambda: random_figures(codec),
+        lambda: emoji_probe(codec, data_dir, strings),
+        lambda: word_probe(codec, strings),
     ]
-    play = need(data_dir / "text" / "tinyshakespeare.txt", "tinyshakespeare").read_bytes()[: len(wiki)]
-    for level, target in enumerate(TEXT_TARGETS[: codec.levels], 1):
-        value = byte_accuracy(codec, wiki, level)
-        name = f"WikiText-2 test, {level} level{'s' * (level > 1)}: byte accuracy"
-        figures.append(Figure.against(name, value, target, "", len(wiki)))
-    value = byte_accuracy(codec, play, None)
-    figures.append(Figure("Shakespeare, all levels: byte accuracy", value, "", len(play)))
-    figures += script_figures(codec, data_dir)
-    figures += probe_figures(codec, data_dir, None if limit is None else 40 * limit)
-    if store.prior_for_bytes() is None:
-        return figures  # exact files need the prior: their figures are left out, not guessed
-    return figures + lossless_figures(codec, data_dir, limit)
+    if store.prior_for_bytes() is not None:  # exact files need the prior: else their figures are left out, not guessed
+        sections.append(lambda: lossless_figures(codec, data_dir, limit))
+    return sections

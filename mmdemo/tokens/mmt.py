@@ -23,6 +23,7 @@ import binascii
 import struct
 import zlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from torch import Tensor
 
 from ..entropy import coder, store
 from ..errors import InputError
+from ..modalities.base import label, opened
 from ..modalities.encodings import to_utf8
 from .header import (
     DEFLATED,
@@ -53,6 +55,7 @@ from .header import (
 if TYPE_CHECKING:
     from .tokens import Tokens
 
+MAX_FILE_BYTES = 256 * 2**20
 OTHER_CONTENT = "This .mmt file cannot be decoded here: what comes out does not match its checksum."
 
 
@@ -134,6 +137,15 @@ def read(data: bytes) -> dict[str, Any]:
     """
     header, reader, checksum = _opened(data)
     return (_read_text if header.coding in TEXTS else _read_codes)(header, reader.rest(), checksum)
+
+
+def contents(path: str | Path) -> bytes:
+    """The bytes of an ``.mmt`` file. Raises InputError if it cannot be opened or is larger than any there is."""
+    with opened(path, "an .mmt file is needed") as file:
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(f"{label(path)} has over {MAX_FILE_BYTES >> 20} MB, more than tokens take.")
+    return data
 
 
 def symbols(data: bytes) -> int:

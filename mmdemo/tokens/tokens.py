@@ -149,8 +149,4 @@ class Tokens:
     @staticmethod
     def load(path: str | Path) -> Tokens:
         """Read an ``.mmt`` file. Raises InputError as `from_bytes`, or if it cannot be opened."""
-        try:
-            data = Path(path).read_bytes()
-        except OSError as error:
-            raise InputError(f"The file {Path(path).name!r} cannot be opened.") from error
-        return Tokens.from_bytes(data)
+        return Tokens.from_bytes(mmt.contents(path))
