@@ -53,12 +53,11 @@ def generate_files(
     """
     _check(folder, force)
     model = _joint(name, device)
-    wanted = tuple(want or (m for m in model.modalities if given.get(m) is None))
-    step = deque(model.sample(given, wanted, settings), maxlen=1)[0]
+    step = deque(model.sample(given, want, settings), maxlen=1)[0]
     asked = {
         "settings": settings.as_dict(model.interface.style),
         "given": {k: _described(v) for k, v in given.items() if v is not None},
-        "want": list(wanted),
+        "want": list(step.x0),
     }
     return _write(model, step, folder, asked)
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from ..errors import InputError
 from .encoders import Encoders
 from .paired import Choices, Column, PairedColumns
+from .place import need
 
 HELD_OUT = 100  # pairs of concept and style, in validation and in test each
 LEAST_STYLES = 3  # other styles that a held-out pair's concept must have in training
@@ -57,9 +58,7 @@ class Picture:
 @cache
 def read_annotations(root: Path) -> tuple[Emoji, ...]:
     """All concepts of a folder of emoji. Raises InputError if there is none, or it is of another form."""
-    path = root / "annotations.tsv"
-    if not path.is_file():
-        raise InputError(f"The data set emoji is not in {root.parent}: put it there, or name another --data-dir.")
+    path = need(root / "annotations.tsv", "emoji")
     rows = csv.DictReader(path.read_text("utf-8").splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
     try:
         return tuple(

@@ -146,7 +146,7 @@ def _from_file(source: os.PathLike | BinaryIO, encoding: str | None, notes: list
     modality, kind = sniff(data[:HEAD_BYTES])
     # A drawing is no text to `guess`, but whoever asks for its text (SVG is XML) may have it.
     written = is_text(data[:HEAD_BYTES]) and kind != "a PDF document"
-    if kind and modality != "text" and not written and encoding is None:
+    if kind and modality != "text" and not written:
         raise InputError(f"{name} is {kind}, not text; a text file is needed.")
     if encoding is not None:
         return data, encoding

@@ -1,0 +1,90 @@
+"""Files of a generation: all that it takes to make them again is in them, and nothing of another run beside them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+from small import run
+
+from mmdemo.diffusion.settings import SamplingSettings
+from mmdemo.errors import InputError
+from mmdemo.generation import generate_files
+from tests.generate_model import random_joint
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return str(random_joint(tmp_path_factory.mktemp("joint") / "joint"))
+
+
+def made(model, folder: Path, *options) -> dict:
+    done = run("generate", "--model", model, "-o", folder, "--steps", 1, "--json", *options)
+    return json.loads(done.stdout)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_what_is_recorded_makes_it_again(tmp_path, model):
+    first = made(model, tmp_path / "a", "--text", "seven", "--want", "image", "-n", 2, "--seed", 5)
+    record = json.loads((tmp_path / "a" / "settings.json").read_text())
+    assert record["want"] == ["image"] and record["given"] == {"text": "seven"} and first["files"] == record["files"]
+    settings = SamplingSettings(**{k: record["settings"][k] for k in ("n", "steps", "guidance", "sampler", "seed")})
+    generate_files(model, record["given"], record["want"], tmp_path / "b", settings, "cpu")
+    for name in record["files"]:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    other = made(model, tmp_path / "c", "--text", "seven", "-n", 2, "--seed", 5)
+    assert set(other["want"]) == {"image", "audio"} and other["checkpoint"] == first["checkpoint"]
+
+
+def test_pictures_and_sounds_hold_the_settings_themselves(tmp_path, model):
+    given = tmp_path / "given.png"
+    Image.fromarray(np.zeros((28, 28), np.uint8)).save(given)
+    made(model, tmp_path / "out", "--image", given, "--want", "audio,text", "-n", 1)
+    with soundfile.SoundFile(tmp_path / "out" / "sample-0.wav") as sound:
+        told = json.loads(sound.comment)
+    assert set(told["want"]) == {"audio", "text"} and told["settings"]["seed"] == 0 and told["sample"] == 0
+    assert told["given"]["image"]["file"] == str(given) and len(told["given"]["image"]["sha256"]) == 64
+    made(model, tmp_path / "out", "--text", "七", "--want", "image", "-n", 1)
+    assert json.loads(Image.open(tmp_path / "out" / "sample-0.png").text["Comment"])["given"] == {"text": "七"}
+
+
+def test_an_earlier_run_leaves_nothing_behind(tmp_path, model):
+    made(model, tmp_path, "-n", 3)
+    assert len(names(tmp_path)) == 10
+    (tmp_path / "notes.txt").write_text("mine")
+    made(model, tmp_path, "-n", 1, "--want", "image")
+    assert names(tmp_path) == ["notes.txt", "sample-0.png", "settings.json"]
+
+
+def test_files_of_other_origin_are_not_replaced_unasked(tmp_path, model, monkeypatch):
+    (tmp_path / "sample-0.png").write_bytes(b"a photograph")
+    monkeypatch.setattr("mmdemo.generation._joint", lambda *_: pytest.fail("the model was loaded before"))
+    with pytest.raises(InputError, match="not of an earlier run"):
+        generate_files(model, {}, None, tmp_path, SamplingSettings(n=1), "cpu")
+    (tmp_path / "settings.json").write_text('{"files": ["../../precious.txt"], "settings": {"n": 1}}')
+    with pytest.raises(InputError, match="not of an earlier run"):
+        generate_files(model, {}, None, tmp_path, SamplingSettings(n=1), "cpu")
+    assert (tmp_path / "sample-0.png").read_bytes() == b"a photograph"
+    monkeypatch.undo()
+    made(model, tmp_path, "-n", 1, "--want", "image", "--force")
+    assert Image.open(tmp_path / "sample-0.png").size == (32, 32)
+
+
+def test_samples_of_the_version_before_are_known(tmp_path, model):
+    (tmp_path / "settings.json").write_text('{"model": "digits", "settings": {"n": 2}, "given": {}}')
+    for name in ("sample-0.wav", "sample-1.wav"):
+        (tmp_path / name).write_bytes(b"before")
+    made(model, tmp_path, "-n", 1, "--want", "image")
+    assert names(tmp_path) == ["sample-0.png", "settings.json"]
+
+
+def test_a_place_that_cannot_be_written_to_is_found_before_the_work(tmp_path, model, monkeypatch):
+    monkeypatch.setattr("mmdemo.generation._joint", lambda *_: pytest.fail("the model was loaded before"))
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file is in its place"):
+        generate_files(model, {}, None, tmp_path / "file", SamplingSettings(), "cpu")
