@@ -29,64 +29,85 @@ class Packer:
         return {k: p.unflatten(1, shape) for (k, shape), p in zip(self.shapes.items(), parts, strict=True)}
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What samples are made from. Several of them are composed: see `JointDenoiser`.
+
+    Attributes:
+        style: (n,) style index, `DiT.any_style` where not given.
+        clean: given streams (n, D, *shape), unit variance, at t = 0. vectors: given vector conditions (n, dim).
+        share: (n,) of the guidance; those of all that are composed add up to 1.
+    """
+
+    style: Tensor
+    clean: Mapping[str, Tensor] = field(default_factory=dict)
+    vectors: Mapping[str, Tensor] = field(default_factory=dict)
+    share: Tensor | None = None  # None: all of it
+
+
 @dataclass
 class JointDenoiser:
     """denoise(x, t) -> x0 on the packed, wanted streams.
 
+    Several conditions are composed in the score (Liu et al. 2022, "Compositional visual generation with composable
+    diffusion models"): v = v_u + w Σ s_i (v_i - v_u), with the guidance w and the share s_i of each. One condition of
+    share 1 is classifier-free guidance (Ho & Salimans 2022).
+
     Attributes:
-        noise: per stream (n, D, *shape), standard: what absent streams are. clean: the given ones, at t = 0.
-        guidance: classifier-free guidance weight; 1 is none. style: (n,) style index, `any_style` where not given.
-        held: sources of edited streams; where their mask is set, the prediction is the source.
-        aside: streams that are pure noise for now and wanted later. calls: network evaluations so far.
-        seen: what the last evaluation predicts for those aside, (n, D, *shape).
+        noise: per stream (n, D, *shape), standard: what absent streams are.
+        conditions: one or more. guidance: w; 1 is none.
+        sources: of edited streams; where their mask is set, the prediction is the source.
+        deferred: streams that are pure noise for now and wanted later. nfe: network evaluations so far.
+        deferred_x0: what the last evaluation predicts for those, (n, D, *shape).
     """
 
     network: DiT
     process: Process
-    noise: dict[str, Tensor]
-    clean: dict[str, Tensor]
+    noise: Mapping[str, Tensor]
+    conditions: Sequence[Conditions]
     pack: Packer
     guidance: float
-    style: Tensor
-    held: Mapping[str, EditSource] = field(default_factory=dict)
-    aside: tuple[str, ...] = ()
-    calls: int = 0
-    seen: dict[str, Tensor] = field(default_factory=dict)
+    sources: Mapping[str, EditSource] = field(default_factory=dict)
+    deferred: tuple[str, ...] = ()
+    nfe: int = 0
+    deferred_x0: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        n = len(self.style)
-        conditional = bool(self.clean) or bool((self.style != self.network.any_style).any())
-        self.guided = conditional and self.guidance != 1
-        device = self.style.device
+        style = self.conditions[0].style
+        self.nothing = Conditions(torch.full_like(style, self.network.any_style))
+        given = any(c.clean or c.vectors or not torch.equal(c.style, self.nothing.style) for c in self.conditions)
+        self.guided = given and self.guidance != 1
+        n, device = len(style), style.device
         self.zero, self.one = torch.zeros(n, device=device), torch.ones(n, device=device)
-        self.no_style = torch.full_like(self.style, self.network.any_style)
         self.bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
         # Where a kept position's prediction is its source, every sampler carries it from its own noise straight to
         # the source, so that it is clean at the end. The network sees it clean all the way, at t = 0: seen as noisy as
         # the rest (replacement), what is kept would say nothing in the first steps, which decide what it becomes.
-        kept = any(h.mask is not None for h in self.held.values())
-        self.fixed = self._packed_held() if kept else None  # mask and source, (n, features)
+        kept = any(source.mask is not None for source in self.sources.values())
+        self.fixed = self._packed_sources() if kept else None  # mask and source, (n, features)
         streams = {s.name: s for s in self.network.config.streams}
-        self.whole = {k: self._kept_tokens(streams[k], h) for k, h in self.held.items() if k in self.pack.shapes}
+        self.kept_tokens = {
+            k: self._kept_tokens(streams[k], source) for k, source in self.sources.items() if k in self.pack.shapes
+        }
 
-    def _kept_tokens(self, stream: Stream, held: EditSource) -> Tensor:
+    def _kept_tokens(self, stream: Stream, source: EditSource) -> Tensor:
         """(tokens,) bool, True where all positions of a token are kept."""
-        mask = torch.zeros(tuple(stream.shape), dtype=torch.bool) if held.mask is None else held.mask
-        return to_tokens(mask[None, None], stream)[0].all(1).to(self.style.device)
+        mask = torch.zeros(tuple(stream.shape), dtype=torch.bool) if source.mask is None else source.mask
+        return to_tokens(mask[None, None], stream)[0].all(1).to(self.one.device)
 
-    def _seen(self, name: str, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def _as_seen(self, name: str, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """A wanted stream (n, D, *shape) at times (n,) as the network sees it: kept tokens clean, and t per token."""
-        whole = self.whole.get(name)
-        if whole is None or not whole.any():
+        kept = self.kept_tokens.get(name)
+        if kept is None or not kept.any():
             return x, t
         stream = next(s for s in self.network.config.streams if s.name == name)
-        positions = from_tokens(whole[None, :, None].expand(1, -1, math.prod(stream.patches)), stream)[0, 0]
-        return torch.where(positions, self.held[name].latent, x), torch.where(whole, 0.0, t[:, None])
+        positions = from_tokens(kept[None, :, None].expand(1, -1, math.prod(stream.patches)), stream)[0, 0]
+        return torch.where(positions, self.sources[name].latent, x), torch.where(kept, 0.0, t[:, None])
 
-    def _packed_held(self) -> tuple[Tensor, Tensor]:
+    def _packed_sources(self) -> tuple[Tensor, Tensor]:
         masks, sources = {}, {}
         for name in self.pack.shapes:
-            part, like = self.held.get(name), self.noise[name]
+            part, like = self.sources.get(name), self.noise[name]
             mask = part.mask if part is not None else None
             masks[name] = torch.zeros_like(like, dtype=torch.bool)
             sources[name] = torch.zeros_like(like)
@@ -96,35 +117,66 @@ class JointDenoiser:
         return self.pack.flat(masks), self.pack.flat(sources)
 
     def __call__(self, flat: Tensor, t: float) -> Tensor:
-        self.calls += 1
+        self.nfe += 1
         x0 = self.process.to_x0(flat, self._velocity(self.process.network_input(flat, t), t), t)
         return x0 if self.fixed is None else torch.where(*self.fixed, x0)
 
     def _velocity(self, scaled: Tensor, t: float) -> Tensor:
+        """The composed and guided velocity of the wanted streams, (n, features); all branches in one batch."""
         now = self.one * t
-        wanted = {k: self._seen(k, v, now) for k, v in self.pack.split(scaled).items()}
-        free = {**self.noise, **{k: x for k, (x, _) in wanted.items()}}  # conditions are pure noise, "not given"
-        free_when = {k: wanted[k][1] if k in wanted else self.one for k in self.noise}
-        x = {**free, **self.clean}
-        when = {k: self.zero if k in self.clean else free_when[k] for k in self.noise}
+        wanted = {k: self._as_seen(k, x, now) for k, x in self.pack.split(scaled).items()}
+        branches = [*self.conditions, self.nothing] if self.guided else list(self.conditions)
+        outs = self._network(branches, wanted)
+        composed = self._composed(outs[: len(self.conditions)])
+        self._predict_deferred(composed)
+        v = self.pack.flat(composed)
         if not self.guided:
-            out = self._network(x, when, self.style)
-            self._look_aside(out)
-            return self.pack.flat(out)
-        both = self._network(  # both in one batch
-            {k: torch.cat([x[k], free[k]]) for k in x},
-            {k: torch.cat([when[k], free_when[k]]) for k in when},
-            torch.cat([self.style, self.no_style]),
-        )
-        self._look_aside({k: v[: len(now)] for k, v in both.items()})
-        v_c, v_u = self.pack.flat(both).chunk(2)
-        return v_u + self.guidance * (v_c - v_u)
+            return v
+        v_u = self.pack.flat(outs[-1])
+        return v_u + self.guidance * (v - v_u)
 
-    def _look_aside(self, out: dict[str, Tensor]) -> None:
-        pure = {k: self.noise[k] * self.process.sigma(1.0).to(self.noise[k]) for k in self.aside}
-        self.seen = {k: self.process.to_x0(x, out[k], 1.0) for k, x in pure.items()}
+    def _composed(self, outs: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Σ s_i v_i per stream."""
+        if len(outs) == 1:
+            return outs[0]
+        shares = [self.one if c.share is None else c.share for c in self.conditions]
 
-    def _network(self, x: dict[str, Tensor], when: dict[str, Tensor], style: Tensor) -> dict[str, Tensor]:
-        with torch.autocast(self.style.device.type, torch.bfloat16, enabled=self.bf16):
-            out = self.network(x, when, style)
-        return {k: v.float() for k, v in out.items()}
+        def weighted(name: str) -> Tensor:
+            pairs = zip(outs, shares, strict=True)
+            return torch.stack([out[name] * s.reshape(-1, *[1] * (out[name].ndim - 1)) for out, s in pairs]).sum(0)
+
+        return {name: weighted(name) for name in outs[0]}
+
+    def _predict_deferred(self, out: Mapping[str, Tensor]) -> None:
+        pure = {k: self.noise[k] * self.process.sigma(1.0).to(self.noise[k]) for k in self.deferred}
+        self.deferred_x0 = {k: self.process.to_x0(x, out[k], 1.0) for k, x in pure.items()}
+
+    def _network(
+        self, branches: Sequence[Conditions], wanted: Mapping[str, tuple[Tensor, Tensor]]
+    ) -> list[dict[str, Tensor]]:
+        """Velocities of each branch, from one evaluation.
+
+        Args:
+            wanted: stream -> what the network sees of it, and its times.
+        """
+        x: dict[str, Tensor] = {}
+        t: dict[str, Tensor] = {}
+        for k, eps in self.noise.items():  # a stream that is neither wanted nor given is pure noise, "not given"
+            free = wanted.get(k, (eps, self.one))
+            seen = [(b.clean[k], self.zero) if k in b.clean else free for b in branches]
+            x[k], t[k] = torch.cat([z for z, _ in seen]), torch.cat([when for _, when in seen])
+        style = torch.cat([b.style for b in branches])
+        vectors = self._vectors(branches)
+        with torch.autocast(style.device.type, torch.bfloat16, enabled=self.bf16):
+            out = self.network(x, t, style, **vectors)
+        parts = {k: v.float().chunk(len(branches)) for k, v in out.items()}
+        return [{k: v[i] for k, v in parts.items()} for i in range(len(branches))]
+
+    def _vectors(self, branches: Sequence[Conditions]) -> dict[str, dict[str, Tensor]]:
+        """Vector conditions of all branches as the network takes them; nothing for a network that has none."""
+        vectors, known = {}, {}
+        for c in self.network.config.conditions:
+            none = torch.zeros(len(self.one), c.dim, device=self.one.device)
+            vectors[c.name] = torch.cat([b.vectors.get(c.name, none) for b in branches])
+            known[c.name] = torch.cat([self.one.bool() & (c.name in b.vectors) for b in branches])
+        return {"vectors": vectors, "known": known} if vectors else {}

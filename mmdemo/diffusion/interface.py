@@ -32,6 +32,7 @@ class ConditionInterface:
     encoder: Name  # of `conditions.CONDITION_ENCODERS`
     stream: Name = "text"  # whose string; it may be the name of no stream, if the model takes text as a condition only
     options: dict[str, Any] = field(default_factory=dict)  # of the encoder
+    alone: bool = False  # a text that is given is read so alone, and its stream stays absent
 
 
 @settings

@@ -7,7 +7,8 @@ see `editing`. What the streams are, and how inputs reach them, the checkpoint s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..errors import InputError
 from ..tokens import Tokens
 from .conditions import ConditionEncoder
 from .decoding import LatentDecoder
+from .denoiser import Conditions
 from .dit import DiT, DiTConfig
 from .editing import EditSource, slerp
 from .frames import TextFrame
@@ -159,6 +161,53 @@ class JointDiffusion:
             return str(source).strip()
         return TextFrame.read(self.codecs[stream].load(source).tensor).strip()
 
+    # ------------------------------------------------------------------------------ conditions
+
+    def read_by(self, stream: str) -> list[str]:
+        """Vector conditions that are worked out from this stream's text."""
+        return [name for name, c in self.interface.conditions.items() if c.stream == stream]
+
+    def read_streams(self, vectors: Iterable[str]) -> list[str]:
+        """The reverse: streams (or texts that are none) from which these vectors are worked out."""
+        return [self.interface.conditions[name].stream for name in vectors]
+
+    def _instead(self, stream: str) -> bool:
+        """Whether a text that is given is read as a vector alone."""
+        return stream not in self.streams or any(self.interface.conditions[k].alone for k in self.read_by(stream))
+
+    @torch.inference_mode()
+    def vectors_of(self, texts: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:
+        """Stream -> n strings -> vector conditions (n, dim)."""
+        return {
+            name: self.conditions[name](list(rows)).float().to(self.device)
+            for stream, rows in texts.items()
+            for name in self.read_by(stream)
+        }
+
+    def style_index(self, style: str | None, n: int) -> Tensor:
+        """A style's name (None: any) -> (n,) for the network."""
+        return torch.full((n,), self.styles.index(style) if style else self.network.any_style, device=self.device)
+
+    def conditions_of(self, given: Mapping[str, Any], settings: SamplingSettings) -> Conditions:
+        """What is given, ready for the network: latents of streams, vectors of texts, the style.
+
+        A text that is too long for its stream is read as a vector alone, where the model has one.
+        """
+        n, clean, texts = settings.n, {}, {}
+        for name, source in given.items():
+            if reads := self.read_by(name):
+                texts[name] = [self.text_of(name, source)] * n
+            if self._instead(name):
+                continue
+            try:
+                latent = self.encode(name, source)
+            except InputError:
+                if not reads or not texts[name][0]:
+                    raise
+                continue
+            clean[name] = latent.expand(n, *latent.shape[1:])
+        return Conditions(self.style_index(settings.style, n), clean, self.vectors_of(texts))
+
     # ------------------------------------------------------------------------------ noise
 
     def start_noise(self, n: int, seed: int, block: int = 0) -> dict[str, Tensor]:
@@ -187,6 +236,7 @@ class JointDiffusion:
         *,
         edit: Mapping[str, Any] | None = None,
         keep: Mapping[str, Any] | None = None,
+        compose: Sequence[tuple[Mapping[str, Any], float | Sequence[float]]] = (),
         **changes: Any,
     ) -> Iterator[SamplingStep]:
         """Generate ``want`` from ``given``, yielding every step. A plain generator: close it to stop.
@@ -199,6 +249,8 @@ class JointDiffusion:
             edit: stream -> input to start from; these streams are made, not given.
             keep: stream -> what of its ``edit`` input stays, exactly, token by token: a picture mask (bright where it
                 stays), spans (start, end) in seconds, or spans of characters; see `Frame.mask`.
+            compose: more to be made from at once, each like ``given`` and with its share of the guidance, 0 to 1, the
+                same for all samples or one a sample; ``given`` has what is left. ``[({"text": "cat"}, 0.5)]``.
 
         Raises:
             InputError: an input or setting cannot be used.
@@ -207,15 +259,26 @@ class JointDiffusion:
         want = tuple(want) if want else tuple(k for k in self.streams if k not in given)
         settings = settings or SamplingSettings.of(self.interface.style, **changes)
         self.check(given, want, settings)
+        for other, _ in compose:
+            self.check(other, want, settings)
         _check_edit(given, want, edit, keep, settings.strength)
         n, seed = settings.n, settings.seed
-        clean = {k: self.encode(k, v).expand(n, *[-1] * (1 + len(self.streams[k].shape))) for k, v in given.items()}
+        conditions = [self.conditions_of(given, settings)]
+        if compose:
+            others = [_shares(share, n, self.device) for _, share in compose]
+            left = 1 - torch.stack(others).sum(0)
+            if float(left.min()) < -1e-6:
+                raise InputError("The shares of what is composed are more than 1 together.")
+            conditions = [
+                replace(self.conditions_of(part, settings), share=share)
+                for part, share in zip([given, *(part for part, _ in compose)], [left, *others], strict=True)
+            ]
         sources = {k: self.edit_source(k, v, keep.get(k)) for k, v in edit.items()}
         noise, way = self.start_noise(n, seed), [sample_generator(seed, i, purpose="way") for i in range(n)]
         if settings.to_seed is not None:
             noise = self.noise_between(n, seed, settings.to_seed)
             way = [sample_generator(seed, purpose="way") for _ in range(n)]  # what is added is the same for all
-        yield from self.run(clean, want, noise, way, settings, sources)
+        yield from self.run(conditions, want, noise, way, settings, sources)
 
     def sample_batch(self, framed: Mapping[str, Tensor], want: Sequence[str], **changes: Any) -> Iterator[SamplingStep]:
         """As `sample`, for many different inputs at once that are in the model's frame already.
@@ -223,15 +286,17 @@ class JointDiffusion:
         Args:
             framed: stream -> canonical batch (n, ...), for example pictures (n, 3, 32, 32) in [0, 1].
         """
-        clean = {k: self.encode_batch(k, v) for k, v in framed.items()}
-        n = len(next(iter(clean.values())))
+        n = len(next(iter(framed.values())))
         settings = SamplingSettings.of(self.interface.style, **changes)
+        texts = {k: [TextFrame.read(row) for row in x] for k, x in framed.items() if self.read_by(k)}
+        clean = {k: self.encode_batch(k, v) for k, v in framed.items() if not self._instead(k)}
+        conditions = [Conditions(self.style_index(settings.style, n), clean, self.vectors_of(texts))]
         way = [sample_generator(settings.seed, i, purpose="way") for i in range(n)]
-        yield from self.run(clean, want, self.start_noise(n, settings.seed), way, settings)
+        yield from self.run(conditions, want, self.start_noise(n, settings.seed), way, settings)
 
     def run(
         self,
-        clean: Mapping[str, Tensor],
+        conditions: Sequence[Conditions],
         want: Sequence[str],
         noise: Mapping[str, Tensor],
         generators: Sequence[torch.Generator],
@@ -241,17 +306,17 @@ class JointDiffusion:
         """`sample` from latents that are ready; what is asked for is not checked again.
 
         Args:
-            clean: given streams (n, D, *shape), unit variance. noise: start noise of every stream, standard.
+            conditions: what is given, one or several to compose. noise: start noise of every stream, standard.
             generators: one a sample, for the noise that ancestral sampling and RePaint add on the way.
             sources: of edited streams.
         """
-        yield from JointRun(self, clean, want, noise, generators, settings, sources or {})
+        yield from JointRun(self, conditions, want, noise, generators, settings, sources or {})
 
     def check(self, given: Mapping[str, Any], want: Sequence[str], settings: SamplingSettings) -> None:
         """Raise InputError, with the reason, for a request that this model cannot meet."""
         known = ", ".join(self.streams)
         for name in [*given, *want]:
-            if name not in self.streams:
+            if name not in self.streams and not (name in given and self.read_by(name)):
                 raise InputError(f"The model {self.name!r} has no {name!r}; it knows {known}.")
         if not want:
             raise InputError(f"Say what to make: one or more of {known}.")
@@ -277,6 +342,17 @@ def _check_edit(
     without = [name for name in want if name not in edit]
     if strength < 1 and without:
         raise InputError(f"A variation starts from an input of each thing made, and there is no {without[0]}.")
+
+
+def _shares(share: float | Sequence[float], n: int, device: torch.device) -> Tensor:
+    """Shares of the guidance as (n,). Raises InputError unless it is one from 0 to 1, or one a sample."""
+    try:
+        values = torch.as_tensor(share, dtype=torch.float32, device=device)
+    except (TypeError, ValueError, RuntimeError):
+        values = torch.tensor(torch.nan)
+    if values.shape not in ((), (n,)) or not bool(((values >= 0) & (values <= 1)).all()):
+        raise InputError("The share of what is composed is a number from 0 to 1, or one for each sample.")
+    return values.expand(n)
 
 
 def _tokenizer(config: dict[str, Any], folder: Path, stream: str, device: torch.device) -> Codec:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from .denoiser import JointDenoiser, Packer
+from .denoiser import Conditions, JointDenoiser, Packer
 from .editing import EditSource
 from .samplers import SAMPLERS, Sampler, State, resampled
 from .schedule import times
@@ -35,7 +35,7 @@ class JointRun:
     def __init__(
         self,
         model: JointDiffusion,
-        clean: Mapping[str, Tensor],
+        conditions: Sequence[Conditions],
         want: Sequence[str],
         noise: Mapping[str, Tensor],
         generators: Sequence[torch.Generator],
@@ -43,10 +43,8 @@ class JointRun:
         sources: Mapping[str, EditSource],
     ) -> None:
         self.model, self.process = model, model.process
-        self.clean, self.want, self.noise = dict(clean), tuple(want), dict(noise)
+        self.conditions, self.want, self.noise = list(conditions), tuple(want), dict(noise)
         self.generators, self.settings, self.sources = generators, settings, dict(sources)
-        style = model.styles.index(settings.style) if settings.style else model.network.any_style
-        self.style = torch.full((len(generators),), style, device=model.device)
         sampler = SAMPLERS[settings.sampler]
         self.sampler: Sampler = resampled(sampler, settings.repaint_steps) if settings.repaint_steps else sampler
         self.made: dict[str, Tensor] = {}  # what the stages before have made
@@ -68,8 +66,9 @@ class JointRun:
         without.
         """
         anchor, steps = self.model.interface.anchor, self.settings.steps
+        given = {name for c in self.conditions for name in (*c.clean, *self.model.read_streams(c.vectors))}
         rest = tuple(k for k in self.want if k != anchor)
-        between = anchor in self.model.streams and self.clean and anchor not in self.clean and not self.sources
+        between = anchor in self.model.streams and given and anchor not in given and not self.sources
         if (anchor in self.want or between) and rest and self.settings.strength == 1 and steps > 1:
             first = max(1, round(self.model.interface.anchor_fraction * steps))
             return [Stage((anchor,), first, later=rest), Stage(rest, steps - first)]
@@ -92,18 +91,17 @@ class JointRun:
                 state = next(states, None)
             if state is None:
                 return
-            self.index, self.nfe = self.index + 1, denoise.calls
-            yield self._step(stage, pack.split(state.x), pack.split(state.x0), denoise.seen, state)
+            self.index, self.nfe = self.index + 1, denoise.nfe
+            yield self._step(stage, pack.split(state.x), pack.split(state.x0), denoise.deferred_x0, state)
 
     def _denoiser(self, stage: Stage, pack: Packer) -> JointDenoiser:
         return JointDenoiser(
             self.model.network,
             self.process,
             self.noise,
-            {**self.clean, **self.made},
+            self.conditions,
             pack,
             self.settings.guidance,
-            self.style,
             self.sources,
             stage.later,
             self.nfe,
@@ -157,3 +155,8 @@ class JointRun:
             self.made[k] = last.quantized_x0(k)
             everywhere = torch.ones_like(self.made[k][0, 0], dtype=torch.bool)
             self.sources[k] = EditSource(self.made[k], last.codes(k), everywhere)
+            vectors = self.model.vectors_of({k: last.preview(k)}) if self.model.read_by(k) else {}
+            self.conditions = [
+                replace(c, clean={**c.clean, k: self.made[k]}, vectors={**c.vectors, **vectors})
+                for c in self.conditions
+            ]

@@ -155,11 +155,11 @@ def sample_number(
     blocks: Blocks = {}
     spent = 0
     for block, digit in enumerate(digits):
-        word = model.encode("text", ENGLISH[digit])
+        word = model.conditions_of({"text": ENGLISH[digit]}, settings)
         own = model.start_noise(n, seed, block)
         noise = {k: kept * noise[k] + (1 - kept**2) ** 0.5 * eps for k, eps in own.items()} if noise else own
         way = [sample_generator(seed, i, block, "way") for i in range(n)]
-        for step in model.run({"text": word.expand(n, *word.shape[1:])}, want, noise, way, settings):
+        for step in model.run([word], want, noise, way, settings):
             state = NumberStep(step, block, digits, blocks, spent + step.nfe)
             yield state
         blocks, spent = state.parts, state.nfe

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from mmdemo import checkpoints
 from mmdemo.codec import Codec
+from mmdemo.diffusion.denoiser import Conditions
 from mmdemo.diffusion.editing import EditSource
 from mmdemo.diffusion.frames import PictureFrame, SoundFrame, TextFrame
 from mmdemo.diffusion.joint import JointDiffusion
@@ -146,7 +147,8 @@ def stages(model, want, given=(), edited=(), **settings):
     z = {s.name: torch.zeros(1, s.dim, *s.shape) for s in model.streams.values()}
     sources = {k: EditSource(z[k], z[k].long()) for k in edited}
     asked = SamplingSettings(n=1, steps=8, **settings)
-    run = JointRun(model, {k: z[k] for k in given}, want, z, [torch.Generator()], asked, sources)
+    conditions = [Conditions(model.style_index(None, 1), {k: z[k] for k in given})]
+    run = JointRun(model, conditions, want, z, [torch.Generator()], asked, sources)
     return [(stage.streams, stage.steps) for stage in run.stages()]
 
 
