@@ -35,6 +35,10 @@ def make_task(recipe: Recipe, data_dir: Path, device: str = "auto") -> Task:
         from .judge_task import JudgeTask
 
         return JudgeTask(recipe, where, data_dir)
+    if recipe.task == "matching":
+        from .matching_task import MatchingTask
+
+        return MatchingTask(recipe, where, data_dir)
     if recipe.task == "prompt":
         from .prompt_task import PromptTask
 

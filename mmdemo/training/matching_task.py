@@ -1,0 +1,77 @@
+"""Training of the emoji judge on real pictures of the training split (see `mmdemo.emoji.matching`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .. import checkpoints
+from ..config import from_dict, to_dict
+from ..datasets.emoji import pictures, pixels, read_annotations
+from ..datasets.encoders import cache_folder
+from ..datasets.teacher import meanings
+from ..emoji.matching import MatchingJudge, MatchingJudgeConfig
+from .loop import Task
+from .prompt_task import principal
+from .recipe import Recipe
+
+STYLE_WEIGHT = 0.3
+
+
+class MatchingTask(Task):
+    """Which label of the training split a picture shows, by nearness to the labels' fixed vectors; and its style."""
+
+    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+        self.recipe, self.device = recipe, device
+        rows = read_annotations(data_dir / "emoji")
+        labels = [row.labels[0] for row in rows]
+        config = from_dict(MatchingJudgeConfig, {**recipe.model, "labels": labels})
+        torch.manual_seed(recipe.seed)
+        self.model = MatchingJudge(config)
+        self.model.labels.copy_(principal(meanings(labels, cache_folder()).float(), config.dim))
+        self.model.to(device)
+        chosen = pictures(data_dir / "emoji", "train", config.styles)
+        place = {row.hexcode: i for i, row in enumerate(rows)}
+        self.x = pixels(data_dir / "emoji", chosen)  # (N, 3, 64, 64) uint8
+        self.y = torch.tensor([place[p.emoji.hexcode] for p in chosen])
+        self.style = torch.tensor([config.styles.index(p.style) for p in chosen])
+        self.known = torch.zeros(len(rows), dtype=torch.bool)  # concepts of the training split: the wrong answers
+        self.known[self.y] = True
+
+    def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
+        pick = torch.randint(len(self.x), (self.recipe.batch_size,), generator=generator)
+        x = moved(self.x[pick].float() / 255, generator)
+        return {"x": x, "y": self.y[pick], "style": self.style[pick]}
+
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+        vectors, styles = self.model(batch["x"])
+        logits = (vectors @ self.model.labels.T) * self.model.scale.exp()  # (B, labels)
+        logits = logits.masked_fill(~self.known.to(logits.device), -torch.inf)
+        right = (logits.argmax(1) == batch["y"]).float().mean()
+        loss = F.cross_entropy(logits, batch["y"]) + STYLE_WEIGHT * F.cross_entropy(styles, batch["style"])
+        return loss, {"right": right.item()}
+
+    def export(self, folder: Path, notes: dict[str, object]) -> None:
+        config = {
+            "kind": "judge",
+            "name": self.recipe.name,
+            "judge": "matching",
+            "model": to_dict(self.model.config),
+            "training": notes,
+        }
+        checkpoints.save(folder, self.model, config)
+
+
+def moved(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Pictures (B, 3, H, W) shifted by up to 6 %, scaled by up to 10 % and turned by up to 6 degrees, on white."""
+    n = len(x)
+    shift = (torch.rand(n, 2, generator=generator) - 0.5) * 0.24  # of half the side
+    scale = 1 + (torch.rand(n, generator=generator) - 0.5) * 0.2
+    angle = (torch.rand(n, generator=generator) - 0.5) * 0.2
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    theta = torch.stack([torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1)
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    return 1 - F.grid_sample(1 - x, grid, align_corners=False)
