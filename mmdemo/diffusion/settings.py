@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ..checks import check_int
 from ..errors import InputError
 
 MAX_SAMPLES, MAX_STEPS, MAX_REPAINT_STEPS, MAX_GUIDANCE = 64, 250, 10, 30.0
@@ -87,14 +88,6 @@ class SamplingSettings:
         editing = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in (*usual, "style")}
         changed = {k: v for k, v in editing.items() if v != getattr(SamplingSettings, k)}
         return {**usual, style_name: self.style, **changed}
-
-
-def check_int(what: str, value: Any, low: int, high: int) -> int:
-    """``value`` as int. Raises InputError unless it is a whole number in low..high."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not low <= value <= high or value != int(value):
-        raise InputError(f"The {what} must be {low} to {high}, not {value}.")
-    return int(value)
 
 
 def _finite(value: Any) -> bool:

@@ -148,7 +148,7 @@ def test_other_content_than_was_written_is_told_from_damage():
 
 def test_numbers_end_somewhere():
     with pytest.raises(InputError, match="makes no sense"):
-        Tokens.from_bytes(resealed(b"MMT\x02" + bytes([EXACT + 48]) + b"\xff" * 200 + b"\0" * 9))
+        Tokens.from_bytes(resealed(b"MMT\x02" + bytes([EXACT + 48]) + b"\xff" * 12 + b"\1" + b"\0" * 99))
     assert [varint(n) for n in (0, 127, 128, 300)] == [b"\0", b"\x7f", b"\x80\1", b"\xac\2"]
 
 
