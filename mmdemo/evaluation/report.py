@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from ..digits.classifier import Judge
 
 # What measures a joint model (`JointInterface.figures`): f(model, data_dir, limit, group) -> figures.
-REPORTS = Registry("report", {"digits": "mmdemo.evaluation.digits_report:evaluate_group"})
+REPORTS = Registry(
+    "report",
+    {
+        "digits": "mmdemo.evaluation.digits_report:evaluate_group",
+        "emoji": "mmdemo.evaluation.emoji_report:evaluate_group",
+    },
+)
 START, END = "<!-- figures -->", "<!-- /figures -->"
 
 
