@@ -41,6 +41,8 @@ MODEL_SETTINGS = Registry(
         "joint": "mmdemo.diffusion.dit:DiTConfig",
         "prior": "mmdemo.entropy.prior:PriorConfig",
         "judge": "mmdemo.digits.classifier:JudgeConfig",
+        "matching": "mmdemo.emoji.matching:MatchingJudgeConfig",
+        "prompt": "mmdemo.prompts.encoder:PromptEncoderConfig",
     },
 )
 LOCAL_FOLDERS = ("runs", "checkpoints", "priors", "judges")  # a path that begins so is never looked for on the Hub
@@ -136,7 +138,7 @@ class CheckpointConfig:
     """What config.json says besides what other programs may have added to it. "model" is the network's own settings."""
 
     format: Annotated[int, Field(ge=1, le=10**6)]
-    kind: Name  # "tokenizer", "joint", "judge" or "prior"
+    kind: Name  # "tokenizer" or "joint", or one of `MODEL_SETTINGS`
     name: Annotated[str, Field(max_length=1000)] = ""
     modality: Name = ""  # of a tokenizer
     model: dict[str, Any] = field(default_factory=dict)

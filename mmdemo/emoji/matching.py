@@ -8,7 +8,7 @@ It is trained on real pictures of the training split alone, and tells the drawin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import torch
@@ -16,17 +16,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import checkpoints
-from ..config import from_dict
+from ..config import Name, Width, from_dict, settings
 
 
-@dataclass
+@settings
 class MatchingJudgeConfig:
     """Sizes of the judge, and the labels it knows the vectors of."""
 
-    labels: list[str] = field(default_factory=list)
-    styles: list[str] = field(default_factory=list)
-    dim: int = 128
-    width: int = 32
+    labels: list[Name] = field(default_factory=list)
+    styles: list[Name] = field(default_factory=list)
+    dim: Width = 128
+    width: Width = 32
 
 
 class MatchingJudge(nn.Module):

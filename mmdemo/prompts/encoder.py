@@ -12,7 +12,6 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -20,20 +19,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..config import CodebookSize, Width, settings
+
 MAX_CHARACTERS = 256  # of a prompt; what follows is not read
 
 _WORDS = re.compile(r"[^\W_]+")
 _CHINESE = re.compile("[\u3400-\u9fff\uf900-\ufaff]+")
 
 
-@dataclass
+@settings
 class PromptEncoderConfig:
     """Sizes of the encoder."""
 
-    buckets: int = 24_576  # rows that parts of words are hashed to
-    dim: int = 96  # of a row
-    width: int = 256
-    out: int = 128  # of the vector
+    buckets: CodebookSize = 24_576  # rows that parts of words are hashed to
+    dim: Width = 96  # of a row
+    width: Width = 256
+    out: Width = 128  # of the vector
 
 
 def parts(text: str) -> list[str]:

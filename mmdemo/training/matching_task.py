@@ -56,9 +56,8 @@ class MatchingTask(Task):
 
     def export(self, folder: Path, notes: dict[str, object]) -> None:
         config = {
-            "kind": "judge",
+            "kind": "matching",
             "name": self.recipe.name,
-            "judge": "matching",
             "model": to_dict(self.model.config),
             "training": notes,
         }

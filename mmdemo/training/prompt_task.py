@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .. import checkpoints
-from ..config import from_dict, to_dict
+from ..config import from_dict, settings, to_dict
 from ..datasets import prompts
 from ..datasets.emoji import read_annotations
 from ..datasets.encoders import cache_folder
@@ -22,7 +21,7 @@ from .recipe import Recipe
 MAX_PARTS = 64  # of a text in training: the longest lists of keywords are cut
 
 
-@dataclass
+@settings
 class PromptData:
     """How many texts of each kind."""
 
@@ -31,7 +30,7 @@ class PromptData:
     phrases: int = 40_000  # combinations of emoji words
 
 
-@dataclass
+@settings
 class PromptLoss:
     """Weights of the loss."""
 
