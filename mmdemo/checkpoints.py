@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from .config import Name, from_dict, settings
 from .errors import InputError, MissingError
 from .files import shown, write_bytes
+from .hub import download, is_hub_id
 from .registry import Registry
 
 logger = logging.getLogger(__name__)
@@ -45,8 +46,6 @@ MODEL_SETTINGS = Registry(
         "prompt": "mmdemo.prompts.encoder:PromptEncoderConfig",
     },
 )
-LOCAL_FOLDERS = ("runs", "checkpoints", "priors", "judges")  # a path that begins so is never looked for on the Hub
-PATTERNS = ["config.json", "*/config.json", "*.safetensors", "README.md"]
 
 
 def roots() -> list[Path]:
@@ -84,8 +83,8 @@ def find(name: str | Path, hub: bool = True) -> Path:
                 return root / typed
     if here:
         return path
-    if hub and isinstance(name, str) and _is_hub_id(typed):
-        return _download(typed)
+    if hub and isinstance(name, str) and is_hub_id(typed):
+        return download(typed)
     shipped = ", ".join(list_checkpoints()) or "none"
     raise MissingError(
         f"There is no checkpoint {typed[:80]!r}: give a shipped name ({shipped}), a folder with a config.json, "
@@ -98,31 +97,6 @@ def _has_config(folder: Path) -> bool:
         return (folder / "config.json").is_file()
     except OSError:  # too long for a name, or not ours to look at
         return False
-
-
-def _is_hub_id(name: str) -> bool:
-    """Whether a name can only be meant for the Hub: no folder of its first part is here, or usual here."""
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?", name):
-        return False
-    first = name.split("/")[0]
-    return first not in LOCAL_FOLDERS and not Path(first).exists()
-
-
-def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    repo_id, _, revision = name.partition("@")
-    try:
-        chosen = {"revision": revision} if revision else {}
-        folder = Path(snapshot_download(repo_id, allow_patterns=PATTERNS, **chosen))
-    except Exception as error:  # of the Hub, of the network and its proxies, of the disk: too many kinds to list
-        raise InputError(
-            f"The checkpoint {name!r} could not be fetched from the Hub ({type(error).__name__}): check its "
-            "name and the network, or give a local folder."
-        ) from error
-    if not (folder / "config.json").is_file():
-        raise InputError(f"The Hub repository {name!r} is no mmdemo checkpoint: it has no config.json.")
-    return folder
 
 
 @settings

@@ -8,7 +8,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from mmdemo import checkpoints
+from mmdemo import checkpoints, hub
 from mmdemo.errors import InputError
 from mmdemo.tokenizers import build_tokenizer
 from mmdemo.tokenizers.base import ENCODER_PARTS
@@ -80,7 +80,7 @@ def test_hub_ids_are_fetched_with_only_the_files_needed(tmp_path, model, monkeyp
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     assert checkpoints.find("someone/small-codec") == tmp_path
-    assert asked == {"repo_id": "someone/small-codec", "allow_patterns": checkpoints.PATTERNS}
+    assert asked == {"repo_id": "someone/small-codec", "allow_patterns": hub.PATTERNS}
 
 
 def test_hub_failures_are_one_sentence(monkeypatch):
