@@ -143,7 +143,7 @@ def _write(
             comment = json.dumps({**record, "sample": i}, ensure_ascii=False)
             files = model.codecs[modality].files
             path = files.save(native, target) if modality == "text" else files.save(native, target, comment)
-            item = {"sample": i, "modality": modality, "output": str(path)}
+            item: dict[str, Any] = {"sample": i, "modality": modality, "output": str(path)}
             items.append({**item, "text": native} if modality == "text" else item)
     record["files"] = sorted(Path(item["output"]).name for item in items)
     write_bytes(folder / RECORD, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())

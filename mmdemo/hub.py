@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from .errors import InputError
 
@@ -25,7 +26,7 @@ def download(name: str) -> Path:
 
     repo_id, _, revision = name.partition("@")
     try:
-        chosen = {"revision": revision} if revision else {}
+        chosen: dict[str, Any] = {"revision": revision} if revision else {}
         folder = Path(snapshot_download(repo_id, allow_patterns=PATTERNS, **chosen))
     except Exception as error:  # of the Hub, of the network and its proxies, of the disk: too many kinds to list
         raise InputError(

@@ -60,14 +60,14 @@ OTHER_CONTENT = "This .mmt file cannot be decoded here: what comes out does not 
 
 
 @dataclass(frozen=True)
-class Coded:
+class EncodedFile:
     """A written file: its bytes, and how many of them are payload rather than header and checksums."""
 
     data: bytes
     payload: int
 
 
-def write(tokens: Tokens) -> list[Coded]:
+def write(tokens: Tokens) -> list[EncodedFile]:
     """The files of `Tokens` cut to 1, 2, … all levels, each in the shortest coding there is a prior for.
 
     Raises:
@@ -97,7 +97,7 @@ def write(tokens: Tokens) -> list[Coded]:
     return files
 
 
-def write_exact(tokens: Tokens) -> Coded:
+def write_exact(tokens: Tokens) -> EncodedFile:
     """The file of a text kept without loss, in the shortest coding: of its UTF-8, or of its file's own bytes."""
     content, prior = tokens.raw or tokens.exact, store.prior_for_bytes()
     head = Header(DEFLATED, tokens.model, tokens.modality, (1, len(content)), meta={"bytes": len(content)})
@@ -118,11 +118,11 @@ def _padded(payload: bytes, symbols: int) -> bytes:
     return payload + bytes(max(0, -(-(symbols - FEW) // SYMBOLS_PER_BYTE) - len(payload)))
 
 
-def _sealed(header: Header, payload: bytes, content: bytes) -> Coded:
+def _sealed(header: Header, payload: bytes, content: bytes) -> EncodedFile:
     if problem := header.problem(len(payload)):
         raise InputError(f"These tokens cannot be written: {problem}.")
     data = header.to_bytes() + payload + struct.pack(">I", zlib.crc32(content))
-    return Coded(data + struct.pack(">H", binascii.crc_hqx(data, 0)), len(payload))
+    return EncodedFile(data + struct.pack(">H", binascii.crc_hqx(data, 0)), len(payload))
 
 
 def _content(codes: Tensor) -> bytes:

@@ -80,7 +80,7 @@ class Tokens:
         return self.count * self.code_bits
 
     @cached_property
-    def coded(self) -> mmt.Coded:
+    def encoded_file(self) -> mmt.EncodedFile:
         """The contents of the file, entropy coded once: its bytes, and how many of them are payload."""
         if self.exact:
             return mmt.write_exact(self)
@@ -88,14 +88,17 @@ class Tokens:
         return whole._files[self.levels - 1]
 
     @cached_property
-    def _files(self) -> list[mmt.Coded]:
+    def _files(self) -> list[mmt.EncodedFile]:
         """The files of 1, 2, … all levels: one pass over the codes makes them all, for whoever truncates."""
         return mmt.write(self)
 
     @property
     def payload_bits(self) -> int:
-        """Bits of the codes (or of the exact text) as they are written to a file, without header and checksums."""
-        return 8 * self.coded.payload
+        """Bits of the codes (or of the exact text) as they are written to a file, without header and checksums.
+
+        The first time it writes the file, as `to_bytes` does.
+        """
+        return 8 * self.encoded_file.payload
 
     def truncate(self, levels: int) -> Tokens:
         """The coarsest ``levels`` of these tokens. Raises InputError outside 1..levels."""
@@ -135,7 +138,7 @@ class Tokens:
 
     def to_bytes(self) -> bytes:
         """The contents of an ``.mmt`` file (see `mmt`). Takes about a second for a large picture, once."""
-        return self.coded.data
+        return self.encoded_file.data
 
     @staticmethod
     def from_bytes(data: bytes) -> Tokens:

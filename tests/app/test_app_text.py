@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import json
 import re
 from pathlib import Path
@@ -370,3 +371,12 @@ def test_endpoint(app_url: str, tab: TextTab):
         client.predict("", 0, api_name="/reconstruct_text")
     with pytest.raises(Exception, match="20,000"):
         client.predict("a" * (state.MAX_TEXT_BYTES + 1), 0, api_name="/reconstruct_text")
+
+
+def test_the_bytes_of_an_uploaded_file_are_kept_without_loss(tab: TextTab):
+    for raw in ("这是一封信。今天天气很好。".encode("gbk"), b"\xef\xbb\xbfDear reader\r\n"):
+        session = text_view.keep_bytes(tab.start(io.BytesIO(raw), "en"), True)
+        assert session.lossless.raw == raw
+        back = tab.open_tokens(session.lossless.to_bytes(), "en")
+        assert back.raw == raw and back.original == session.original and back.original.decode()
+        assert raw in [data for _, name, data in tab._files(session, session.tokens, b"", "en") if name == "text.txt"]

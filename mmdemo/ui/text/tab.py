@@ -56,7 +56,7 @@ class TextTab:
             item = self.codec.load(head)
             notes = (*notes, tr("text.cut", lang, limit=state.MAX_TEXT_BYTES))
         tokens = self.codec.encode(item)
-        return TextSession(bytes(item.tensor.tolist()), tokens, tokens, notes)
+        return TextSession(bytes(item.tensor.tolist()), tokens, tokens, notes, raw=item.raw)
 
     def open_tokens(self, data: bytes, lang: str) -> TextSession:
         """Tokens from an .mmt file. Raises InputError if other weights made them or there are too many."""
@@ -67,9 +67,9 @@ class TextTab:
         tokens = self.codec.complete(Tokens.from_bytes(data))
         self.codec.check(tokens)
         if tokens.exact:
-            codes = replace(tokens, exact=b"")
+            codes = replace(tokens, exact=b"", raw=b"")
             note = tr("text.from_lossless_file", lang, size=len(data))
-            return TextSession(tokens.exact, codes, codes, (note,), tokens)
+            return TextSession(tokens.exact, codes, codes, (note,), tokens, tokens.raw)
         size = tokens.meta["bytes"]
         if size > state.MAX_TEXT_BYTES:
             raise InputError(tr("text.mmt_long", lang, size=size, limit=state.MAX_TEXT_BYTES))
@@ -100,7 +100,7 @@ class TextTab:
 
     def _files(self, session: TextSession, kept: Any, data: bytes, lang: str) -> list[tuple[str, str, bytes]]:
         if session.lossless is not None and session.original is not None:
-            name, tokens, text = "text.save_lossless", session.lossless, session.original
+            name, tokens, text = "text.save_lossless", session.lossless, session.raw or session.original
         else:
             name, tokens, text = "text.save_mmt", kept, data.decode("utf-8", errors="replace").encode()
         return [(tr(name, lang), "text.mmt", tokens.to_bytes()), (tr("text.save_txt", lang), "text.txt", text)]
@@ -179,7 +179,7 @@ class TextTab:
     def _after_edit(
         self, session: TextSession, tokens: Any, position: int, levels: int, request: gr.Request
     ) -> list[Any]:
-        session = TextSession(session.original, tokens, session.encoded, session.notes)
+        session = replace(session, tokens=tokens, lossless=None)
         values = self.show(session, levels, request)
         levels = _levels(session, levels)
         values[PICKER] = text_view.picker_json(self.codec, session, position, levels, lang_of(request))

@@ -32,6 +32,7 @@ class TextSession:
         encoded: the same tokens as the encoder gave them.
         notes: sentences about what was done to the input.
         lossless: tokens that keep every byte of the original; None if that was not asked for.
+        raw: the bytes of the file it came from, where they are not its UTF-8: then lossless tokens keep these.
     """
 
     original: bytes | None
@@ -39,6 +40,7 @@ class TextSession:
     encoded: Any
     notes: tuple[str, ...] = ()
     lossless: Any = None
+    raw: bytes = b""
 
     @property
     def edited(self) -> set[int]:
@@ -58,7 +60,7 @@ def keep_bytes(session: TextSession, wanted: bool) -> TextSession:
         return replace(session, lossless=None)
     if session.lossless is not None:
         return session  # its file is written once
-    return replace(session, lossless=replace(session.encoded, exact=session.original))
+    return replace(session, lossless=replace(session.encoded, exact=session.original, raw=session.raw))
 
 
 def stride(session: TextSession) -> int:
