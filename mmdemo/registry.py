@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,6 +32,17 @@ class Registry(Mapping[str, Any]):
             module, _, attribute = part.partition(":")
             part = self._parts[name] = getattr(importlib.import_module(module), attribute)
         return part
+
+    def make(self, name: str, *arguments: Any, **options: Any) -> Any:
+        """Call the part of that name. Raises InputError for an option that it does not have."""
+        part = self[name]
+        known = inspect.signature(part).parameters.values()
+        named = [p.name for p in known if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)][len(arguments) :]
+        for option in options:
+            if option not in named and not any(p.kind is p.VAR_KEYWORD for p in known):
+                has = ", ".join(named) or "none"
+                raise InputError(f"The {self.what} {name!r} has no option {option!r}; it has {has}.")
+        return part(*arguments, **options)
 
     def __contains__(self, name: object) -> bool:
         return name in self._parts

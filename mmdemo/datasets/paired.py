@@ -7,7 +7,6 @@ or none (unpaired data: a picture without a text). Items are latents of the toke
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,6 @@ import torch
 from torch import Tensor
 
 from ..config import Name, Weight, settings
-from ..errors import InputError
 from ..registry import Registry
 from .encoders import Encoders
 
@@ -87,14 +85,7 @@ class SetConfig:
 
 def load_set(config: SetConfig, encoders: Encoders, data_dir: Path, split: str) -> PairedDataset:
     """A split of a registered set. Raises InputError for an unknown set or option, or where its files are missing."""
-    build = PAIRED[config.name]
-    known = [p.name for p in inspect.signature(build).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    for option in config.options:
-        if option not in known:
-            raise InputError(
-                f"The data set {config.name!r} has no option {option!r}; it has {', '.join(known) or 'none'}."
-            )
-    return build(encoders, data_dir, split, **config.options)
+    return PAIRED.make(config.name, encoders, data_dir, split, **config.options)
 
 
 # ------------------------------------------------------------------------------------------- columns

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..errors import InputError
 from ..registry import Registry
 
 CONDITION_ENCODERS = Registry(
@@ -43,6 +44,8 @@ class HashedNgrams:
     """
 
     def __init__(self, dim: int = 128, shortest: int = 1, longest: int = 4) -> None:
+        if not (1 <= dim <= 8192 and 1 <= shortest <= longest <= 16):
+            raise InputError(f"N-grams of {shortest} to {longest} characters cannot be hashed to {dim} directions.")
         self.dim, self.shortest, self.longest = dim, shortest, longest
 
     def __call__(self, texts: Sequence[str]) -> Tensor:

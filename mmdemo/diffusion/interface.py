@@ -59,11 +59,19 @@ class JointInterface:
     def frame(self, stream: Stream, modality: str, stride: int) -> Frame:
         """The frame of a stream. Raises InputError for a name that is not registered."""
         asked = self.streams.get(stream.name, StreamInterface())
-        return FRAMES[asked.frame or USUAL[modality]](stream.shape, stride, **asked.options)
+        return FRAMES.make(asked.frame or USUAL[modality], stream.shape, stride, **asked.options)
 
-    def condition_encoders(self) -> dict[str, ConditionEncoder]:
-        """Encoders of the vector conditions, those with weights as drawn. Raises InputError as `frame` does."""
-        return {k: CONDITION_ENCODERS[c.encoder](**c.options) for k, c in self.conditions.items()}
+    def condition_encoders(self, config: DiTConfig) -> dict[str, ConditionEncoder]:
+        """Encoders of the network's vector conditions, those with weights as drawn. Raises InputError as `frame` does,
+        and for vectors of another size than the network takes."""
+        made = {k: CONDITION_ENCODERS.make(c.encoder, **c.options) for k, c in self.conditions.items()}
+        for condition in config.conditions:
+            if condition.name not in made:
+                raise InputError(f"Nothing says how the condition {condition.name!r} is worked out.")
+            if made[condition.name].dim != condition.dim:
+                dims = f"{made[condition.name].dim} numbers, and the network takes {condition.dim}"
+                raise InputError(f"The encoder of the condition {condition.name!r} gives {dims}.")
+        return made
 
 
 def check_names(what: str, named: Iterable[str], known: Iterable[str]) -> None:

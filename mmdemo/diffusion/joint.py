@@ -64,7 +64,7 @@ class JointDiffusion:
         self.name, self.network, self.latents = name, network, latents
         self.interface, self.process = interface or JointInterface(), process or Process()
         self.codecs, self.streams = dict(codecs), {s.name: s for s in network.config.streams}
-        self.conditions = dict(self.interface.condition_encoders() if conditions is None else conditions)
+        self.conditions = dict(self.interface.condition_encoders(network.config) if conditions is None else conditions)
         self.frames = {
             k: self.interface.frame(s, codecs[k].modality, codecs[k].tokenizer.stride) for k, s in self.streams.items()
         }
@@ -78,21 +78,21 @@ class JointDiffusion:
             InputError: it is damaged, or made for other tokenizer weights than are here.
         """
         config, where = checkpoints.read_config(folder), checkpoints.auto_device(device)
-        if "interface" not in config:
-            raise InputError(
-                f"The model {config['name']!r} was made by an earlier mmdemo: its config.json has no “interface”, "
-                "which says how inputs are brought to its streams."
-            )
-        interface = from_dict(JointInterface, config["interface"])
-        network = DiT(from_dict(DiTConfig, config["model"]))
-        interface.check(network.config)
-        latents, conditions = LatentNormalizer(network.config.streams), interface.condition_encoders()
+        with checkpoints.naming(folder):
+            if "interface" not in config:
+                raise InputError(
+                    "its config.json has no “interface”, which says how inputs are brought to its streams."
+                )
+            interface = from_dict(JointInterface, config["interface"], "config.json: interface")
+            model = from_dict(DiTConfig, config["model"], "config.json: model")
+            interface.check(model)
+            process, conditions = Process(config.get("process", "flow")), interface.condition_encoders(model)
+        network, latents = DiT(model), LatentNormalizer(model.streams)
         stored = nn.ModuleDict({k: e for k, e in conditions.items() if isinstance(e, nn.Module)})
         holder = nn.ModuleDict({"network": network, "latents": latents, "conditions": stored})
         checkpoints.load_into(holder, folder)
         holder.to(where).eval().requires_grad_(False)
         codecs = {s.name: _tokenizer(config, folder, s.name, where) for s in network.config.streams}
-        process = Process(config.get("process", "flow"))
         return cls(str(config["name"]), network, latents, codecs, interface, process, conditions)
 
     @property

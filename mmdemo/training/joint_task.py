@@ -127,7 +127,7 @@ class JointTask(Task):
         if missing or not wanted.sets:
             lack = f"a tokenizer for the stream {missing[0]!r}" if missing else "any data set"
             raise InputError(f"The recipe {recipe.name!r} does not name {lack}.")
-        conditions = interface.condition_encoders()
+        conditions = interface.condition_encoders(config)
         for name, folder in wanted.conditions.items():
             encoder = conditions[name]
             if isinstance(encoder, nn.Module):
@@ -184,11 +184,11 @@ class JointTask(Task):
         anonymous = (rows.style == UNKNOWN) | dropped
         anonymous |= torch.rand(size, generator=generator) < self.settings.p_drop_style
         out["style"] = rows.style.masked_fill(anonymous, self.network.any_style)
-        for name, vectors in rows.vectors.items():
-            known = rows.known[name] & ~dropped
+        for c in self.network.config.conditions:
+            known = rows.known.get(c.name, nowhere) & ~dropped
             known &= torch.rand(size, generator=generator) >= self.settings.p_drop_vector
-            known &= ~self._made(self.interface.conditions[name].stream, t)
-            out |= {f"vector.{name}": vectors, f"known.{name}": known}
+            known &= ~self._made(self.interface.conditions[c.name].stream, t)
+            out |= {f"vector.{c.name}": rows.vectors.get(c.name, torch.zeros(size, c.dim)), f"known.{c.name}": known}
         return out
 
     def _made(self, stream: str, t: Tensor) -> Tensor:

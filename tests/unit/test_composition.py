@@ -202,5 +202,15 @@ def test_an_interface_that_names_what_the_network_has_not_is_refused(build):
         from_dict(JointInterface, {"streams": {"imag": {}}}).check(config)
     with pytest.raises(InputError, match="no condition 'promt'; did you mean 'prompt'"):
         from_dict(JointInterface, {"conditions": {"promt": {"encoder": "ngrams"}}}).check(config)
+    with pytest.raises(InputError, match="gives 9 numbers, and the network takes 12"):
+        from_dict(JointInterface, {"conditions": {"prompt": {**PROMPT, "options": {"dim": 9}}}}).condition_encoders(
+            config
+        )
+    with pytest.raises(InputError, match="The condition encoder 'ngrams' has no option 'dims'; it has dim, shortest"):
+        from_dict(JointInterface, {"conditions": {"prompt": {**PROMPT, "options": {"dims": 9}}}}).condition_encoders(
+            config
+        )
+    with pytest.raises(InputError, match="Nothing says how the condition 'prompt'"):
+        JointInterface().condition_encoders(config)
     with pytest.raises(InputError, match="no stream 'sound'"):
         from_dict(JointInterface, {"anchor": "sound"}).check(config)

@@ -252,7 +252,7 @@ def test_a_checkpoint_that_does_not_say_how_inputs_reach_it_is_refused(tmp_path)
     config = json.loads((folder / "config.json").read_text())
     del config["interface"]
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match="made by an earlier mmdemo"):
+    with pytest.raises(InputError, match="no “interface”, which says how inputs reach"):
         JointDiffusion.from_folder(folder, "cpu")
 
 

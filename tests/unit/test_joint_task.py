@@ -218,3 +218,25 @@ def test_slanted_digits_are_the_same_digits_moved_a_little():
     rows = torch.arange(32.0)
     middle = (made.float().sum(1) * rows).sum(1) / made.float().sum((1, 2))
     assert (middle - 15.5).abs().max() < 2.5 and middle.std() > 0.3
+
+
+def test_a_vector_of_a_text_is_never_known_where_the_text_is_made():
+    """It would give the answer away; it is known beside a text that is given or absent, as often as asked."""
+    data = points(text={"vectors": {"prompt": torch.arange(200.0)[:, None].expand(-1, 3)}})
+    asked = recipe(0.0, p_drop_vector=0.25, p_drop_all=0.1, p_condition=0.6)
+    asked.model = {**asked.model, "conditions": [{"name": "prompt", "dim": 3}]}
+    asked.interface = {"conditions": {"prompt": {"encoder": "ngrams", "options": {"dim": 3}}}}
+    asked.batch_size = 4000
+    trained = JointTask(asked, torch.device("cpu"), data)
+    batch = trained.batch(torch.Generator().manual_seed(0))
+    t, known = batch["t.text"], batch["known.prompt"]
+    given, absent = t == 0, t == 1
+    assert not known[~given & ~absent].any()
+    assert abs(known[given].float().mean() - 0.75) < 0.07 and known[absent].float().mean() > 0.4
+    assert torch.equal(batch["vector.prompt"][:, 0].long() // 20, batch["label.digit"])  # of the very word
+    loss, _ = trained.loss({k: v[:16] for k, v in batch.items()}, 0)
+    loss.backward()
+    assert trained.network.vectors["prompt"].weight.grad is not None
+    # Data that know no vector train the same model.
+    trained.train = points()
+    assert not trained.batch(torch.Generator().manual_seed(0))["known.prompt"].any()
