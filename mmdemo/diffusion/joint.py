@@ -80,9 +80,7 @@ class JointDiffusion:
         config, where = checkpoints.read_config(folder), checkpoints.auto_device(device)
         with checkpoints.naming(folder):
             if "interface" not in config:
-                raise InputError(
-                    "its config.json has no “interface”, which says how inputs are brought to its streams."
-                )
+                raise InputError("its config.json has no “interface”, which says how inputs reach its streams.")
             interface = from_dict(JointInterface, config["interface"], "config.json: interface")
             model = from_dict(DiTConfig, config["model"], "config.json: model")
             interface.check(model)
