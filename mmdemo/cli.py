@@ -98,7 +98,7 @@ def encode(
     codecs = Codecs(model, device, encoding)
 
     def one(path: Path, target: Path) -> dict[str, Any]:
-        from . import streaming
+        from .codec import streaming
         from .modalities import audio
 
         codec = codecs.for_input(path)
@@ -145,7 +145,7 @@ def decode(
         return MODALITIES[mmt.modality(mmt.contents(path))].SAVE_SUFFIXES
 
     def one(path: Path, target: Path) -> dict[str, Any]:
-        from . import streaming
+        from .codec import streaming
         from .modalities import audio, text
         from .tokens import Tokens
 

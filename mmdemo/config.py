@@ -154,7 +154,8 @@ def _nearest(cls: type, parents: list[str], name: str) -> str:
     owner = _owner(cls, parents)
     if owner is None:
         return "."
-    names = [field.name for field in dataclasses.fields(owner)]
+    kinds = [owner, *owner.__subclasses__()]  # of a quantizer's settings, that a kind of it may have
+    names = list(dict.fromkeys(field.name for kind in kinds for field in dataclasses.fields(kind)))
     close = difflib.get_close_matches(name, names, 1, 0.5)
     return f"; did you mean {_short(close[0])}?" if close else f"; it has {', '.join(names)}."
 

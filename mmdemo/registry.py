@@ -23,7 +23,7 @@ class Registry(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         """The part of that name. Raises InputError, with the nearest name, where there is none."""
-        if name not in self._parts:
+        if not isinstance(name, str) or name not in self._parts:
             near = difflib.get_close_matches(str(name), self._parts, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(self._parts)}."
             raise InputError(f"There is no {self.what} {name!r}; {hint}")
@@ -45,7 +45,7 @@ class Registry(Mapping[str, Any]):
         return part(*arguments, **options)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._parts
+        return isinstance(name, str) and name in self._parts
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parts)

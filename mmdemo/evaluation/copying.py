@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..digits.classifier import mel_bands
-from ..tokenizers.kmeans import nearest
+from ..quantizers.kmeans import nearest
 
 CLOSE = 0.01  # share of real test samples that counts as "close to the training set"
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from ..config import from_dict
 from .audio import AudioTokenizer, AudioTokenizerConfig
-from .base import Tokenizer, TokenizerOutput
+from .autoencoder import Autoencoder, AutoencoderOutput
+from .base import ReceptiveField, Tokenizer
 from .image import ImageTokenizer, ImageTokenizerConfig
-from .quantize import BottleneckConfig
 from .text import TextTokenizer, TextTokenizerConfig
 
 REGISTRY: dict[str, tuple[type, type]] = {
@@ -21,18 +21,19 @@ __all__ = [
     "REGISTRY",
     "AudioTokenizer",
     "AudioTokenizerConfig",
-    "BottleneckConfig",
+    "Autoencoder",
+    "AutoencoderOutput",
     "ImageTokenizer",
     "ImageTokenizerConfig",
+    "ReceptiveField",
     "TextTokenizer",
     "TextTokenizerConfig",
     "Tokenizer",
-    "TokenizerOutput",
     "build_tokenizer",
 ]
 
 
-def build_tokenizer(modality: str, config: dict[str, Any]) -> Tokenizer:
+def build_tokenizer(modality: str, config: dict[str, Any]) -> Autoencoder:
     """Untrained tokenizer for ``modality`` from a plain (JSON or TOML) dictionary.
 
     Raises:

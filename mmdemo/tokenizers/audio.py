@@ -18,9 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import Depth, Expansion, Kernel, Natural, Width, check_weights, settings
-from .base import Tokenizer
+from ..quantizers import Bottleneck
+from ..quantizers.residual import ResidualVQConfig
+from .autoencoder import Autoencoder
+from .base import ReceptiveField
 from .layers import ChannelNorm, stack
-from .quantize import BottleneckConfig
+from .receptive_field import receptive_field
 
 SAMPLE_RATE = 16_000
 
@@ -38,7 +41,7 @@ class AudioTokenizerConfig:
     decoder_depth: Depth = 8
     kernel: Kernel = 7
     expansion: Expansion = 3
-    bottleneck: BottleneckConfig = field(default_factory=lambda: BottleneckConfig(dim=16, levels=8, codebook_size=1024))
+    bottleneck: Bottleneck = field(default_factory=lambda: ResidualVQConfig(dim=16, levels=8, codebook_size=1024))
 
     def __post_init__(self) -> None:
         if not self.hop <= self.n_fft or self.subframes > self.hop or self.phase_bins > self.n_fft // 2 + 1:
@@ -50,10 +53,11 @@ class AudioTokenizerConfig:
         check_weights(blocks + self.width * (3 * self.n_fft + 2 * self.hop + self.subframes))
 
 
-class AudioTokenizer(Tokenizer):
+class AudioTokenizer(Autoencoder):
     """Waveforms in [-1, 1] at 16 kHz <-> codes at 50 frames a second."""
 
     modality = "audio"
+    axes = 1
     window: Tensor
     short_window: Tensor
 
@@ -103,12 +107,23 @@ class AudioTokenizer(Tokenizer):
             features += [unit.real, unit.imag]
         return torch.cat(features, dim=1)
 
-    def from_latent(self, z: Tensor, active: Tensor, codes: Tensor | None = None) -> Tensor:
+    def from_latent(self, z: Tensor, num_levels: Tensor, codes: Tensor | None = None) -> Tensor:
         """(B, D, frames) -> waveform (B, frames * hop)."""
-        h = self.project_out(z) + self.level_embedding(active)[:, :, None]  # (B, width, frames)
+        h = self.project_out(z) + self.level_embedding(num_levels)[:, :, None]  # (B, width, frames)
         magnitude, phase = self.decoder(h).float().chunk(2, dim=1)  # (B, bins, frames) each
         magnitude = magnitude.exp().clamp(max=1e2)  # a cap: one wild bin must not blow up the whole loss
         return self._istft(torch.polar(magnitude, phase))
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """As every tokenizer; both STFTs have windows that reach over the neighbours of their frame."""
+        window = -(-(self.config.n_fft - self.config.hop) // (2 * self.config.hop))
+        fields = receptive_field(self.encoder), receptive_field(self.project_out, self.decoder)
+        return ReceptiveField(*(None if n is None else n + window for n in fields))
+
+    def to_canonical(self, y: Tensor) -> Tensor:
+        """Clipped to [-1, 1]."""
+        return y.clamp(-1, 1)
 
     def _istft(self, spectrum: Tensor) -> Tensor:
         """Inverse STFT with "same" padding: (B, bins, frames) complex -> (B, frames * hop).

@@ -1,118 +1,84 @@
-"""What every tokenizer is: encoder -> bottleneck -> decoder, with codes in between."""
+"""What a tokenizer is to everything else: canonical tensors <-> codes. Ours are `autoencoder.Autoencoder`s."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple, Protocol, runtime_checkable
 
-import torch
-from torch import Tensor, nn
-
-from .quantize import BottleneckConfig, GaussianBottleneck, Quantized, ResidualVQ, make_bottleneck
-
-# Top-level modules that decide which codes an input gets and what they mean; the rest decodes.
-ENCODER_PARTS = ("embed", "gather", "encoder", "project_in", "bottleneck", "fallback")
+from torch import Tensor
 
 
-@dataclass
-class TokenizerOutput:
-    """One pass through the autoencoder."""
+class ReceptiveField(NamedTuple):
+    """How far a network sees: latent positions to each side that an output depends on, or more; None is unknown."""
 
-    y: Tensor  # reconstruction, in the tokenizer's own output space
-    quantized: Quantized
+    encoder: int | None
+    decoder: int | None
 
 
-class Tokenizer(nn.Module, ABC):
-    """A VQ-VAE over one modality. Subclasses say how to get to a latent and back; the codes are handled here.
+@runtime_checkable
+class Tokenizer(Protocol):
+    """Canonical batches (B, ..., *size) <-> codes (B, L, *pos), pos = ceil(size / stride) along every axis.
+
+    What a canonical batch is, `mmdemo.modalities` says: pictures (B, 3, H, W) in [0, 1], waveforms (B, T) in [-1, 1] at
+    16 kHz, bytes (B, T).
 
     Attributes:
-        modality: "image", "audio" or "text".
-        stride: input samples per latent position (per side, for images).
+        modality: name of the modality, such as "image".
+        stride: input samples per position, along every axis; of sound, 16,000 / stride is the frame rate.
+        axes: axes of positions: 2 for pictures, 1 for sequences.
+        dim: D, channels of the latent.
+        levels: L, codes a position; 0 for a continuous latent.
+        codebook_sizes: how many codes each level has, coarsest first; they may differ.
+        receptive_field: how far encoder and decoder see. Where it is not known, inputs are taken whole, or refused.
     """
 
     modality: str
     stride: int
-    encoder: nn.Module
-    decoder: nn.Module
-    config: Any
-
-    def __init__(self, bottleneck: BottleneckConfig) -> None:
-        super().__init__()
-        self.bottleneck: ResidualVQ | GaussianBottleneck = make_bottleneck(bottleneck)
+    axes: int
 
     @property
-    def rvq(self) -> ResidualVQ:
-        """The codebooks. Raises ValueError for the Gaussian bottleneck, which has none."""
-        if not isinstance(self.bottleneck, ResidualVQ):
-            raise ValueError("A Gaussian VAE has no codes; its latent is continuous.")
-        return self.bottleneck
+    def dim(self) -> int: ...
 
     @property
-    def levels(self) -> int:
-        return self.bottleneck.levels
+    def levels(self) -> int: ...
 
     @property
-    def codebook_size(self) -> int:
-        return self.bottleneck.config.codebook_size
+    def codebook_sizes(self) -> tuple[int, ...]: ...
 
     @property
-    def dim(self) -> int:
-        return self.bottleneck.config.dim
+    def receptive_field(self) -> ReceptiveField: ...
 
-    @abstractmethod
-    def to_latent(self, x: Tensor) -> Tensor:
-        """Canonical batch -> what the bottleneck takes, (B, in_dim, *pos)."""
+    def fingerprint(self) -> str:
+        """8 hex digits of what decides codes and their meaning: tokens of other weights are refused by it."""
+        ...
 
-    @abstractmethod
-    def from_latent(self, z: Tensor, active: Tensor, codes: Tensor | None = None) -> Tensor:
-        """Latent (B, D, *pos) made with ``active`` (B,) levels -> reconstruction.
+    def pad(self, x: Tensor) -> Tensor:
+        """Extend a batch to a multiple of the stride along every axis, as `encode` does by itself."""
+        ...
 
-        Args:
-            codes: (B, l, *pos), l >= active, whose codewords ``z`` is the sum of, where they are known. A decoder that
-                looks at them takes the nearest where they are not, as for a latent that a diffusion model made.
-        """
-
-    def position_mask(self, x: Tensor) -> Tensor | None:
-        """(B, *pos) bool, False at padding; None where there is none."""
-        return None
-
-    def forward(self, x: Tensor, active: Tensor | None = None) -> TokenizerOutput:
-        """Autoencode a batch; ``active`` (B,) is the number of levels per sample (quantizer dropout)."""
-        quantized = self.bottleneck(self.to_latent(x), active, self.position_mask(x))
-        return TokenizerOutput(self.from_latent(quantized.z, quantized.active, quantized.codes), quantized)
-
-    @torch.no_grad()
     def encode(self, x: Tensor, levels: int | None = None) -> Tensor:
-        """Canonical batch -> codes (B, levels, *pos) int64. Raises ValueError for the Gaussian bottleneck."""
-        return self.codes(self.to_latent(x), levels)
+        """Canonical batch -> codes (B, levels, *pos) int64 (None: all levels)."""
+        ...
 
-    @torch.no_grad()
-    def decode(self, codes: Tensor) -> Tensor:
-        """Codes (B, l, *pos), 1 <= l <= L -> reconstruction; fewer levels give a coarser one."""
-        return self.decode_latent(self.latent(codes), codes.shape[1], codes)
-
-    @torch.no_grad()
     def codes(self, z: Tensor, levels: int | None = None) -> Tensor:
-        """Latents (B, D, *pos) -> codes (B, levels, *pos) int64, as `encode` after `to_latent`."""
-        return self.rvq.encode(z, levels)
+        """Latents (B, D, *pos), such as a diffusion model makes, -> codes (B, levels, *pos) int64."""
+        ...
 
-    def latent(self, codes: Tensor, active: Tensor | None = None) -> Tensor:
-        """Codes (B, l, *pos) -> the latent they stand for, (B, D, *pos): the sum of their codewords.
+    def latent(self, codes: Tensor, num_levels: Tensor | None = None) -> Tensor:
+        """Codes (B, l, *pos), 1 <= l <= L -> what they stand for, (B, D, *pos), of the first ``num_levels`` (B,)."""
+        ...
 
-        Args:
-            active: (B,) how many levels of each count, 1..l (None: all).
-        """
-        return self.rvq.decode(codes, active)
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes (B, l, *pos), 1 <= l <= L -> (B, ..., *size) in the tokenizer's own output space."""
+        ...
 
-    @torch.no_grad()
-    def coded(self, z: Tensor, active: Tensor) -> Quantized:
-        """Latents quantised as ``encode`` and ``decode`` do it: no gradients, nothing learned, no loss."""
-        codes = self.codes(z)
-        return Quantized(self.latent(codes, active), codes, z.new_zeros(()), active)
-
-    @torch.no_grad()
     def decode_latent(self, z: Tensor, levels: int | None = None, codes: Tensor | None = None) -> Tensor:
-        """Any latent (B, D, *pos) -> reconstruction; ``codes`` as in `from_latent`."""
-        active = torch.full((len(z),), self.levels if levels is None else levels, device=z.device)
-        return self.from_latent(z, active, codes)
+        """Any latent (B, D, *pos) -> the same; ``codes`` (B, l, *pos) where ``z`` is what known codes stand for."""
+        ...
+
+    def to_canonical(self, y: Tensor) -> Tensor:
+        """Own output space -> canonical batch: values clipped, logits to bytes."""
+        ...
+
+    def codebook(self, level: int) -> Tensor | None:
+        """(K, D) codewords of a level, 0 the coarsest; None where codes have no vectors."""
+        ...

@@ -54,8 +54,8 @@ class ByteFallback(nn.Module):
         payload = ((spans & 63) * is_open << _shift(is_open)).sum(1)  # (N,) 18 bits where a template fits
         return torch.stack([first, payload >> 9 & 511, payload & 511], 1), found
 
-    def known(self, codes: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
-        """What codes (N, 3) whose first is a template say with their first ``active`` (N,) levels.
+    def known(self, codes: Tensor, num_levels: Tensor) -> tuple[Tensor, Tensor]:
+        """What codes (N, 3) whose first is a template say with their first ``num_levels`` (N,) levels.
 
         Returns:
             bytes (N, 4) int64, 0 in bits that are not said, and how much of each byte is: 0 its kind, 1 five bits of
@@ -63,8 +63,9 @@ class ByteFallback(nn.Module):
         """
         template = self.templates[codes[:, 0]]  # (N, 4)
         is_open = template >= OPEN
-        payload = (codes[:, 1] * (active > 1) << 9) + codes[:, 2] * (active > 2)  # (N,)
-        said = torch.tensor([[0, 0, 0], [2, 1, 0], [2, 2, 2]], device=codes.device)[active - 1]  # (N, 3) of open bytes
+        payload = (codes[:, 1] * (num_levels > 1) << 9) + codes[:, 2] * (num_levels > 2)  # (N,)
+        shares = torch.tensor([[0, 0, 0], [2, 1, 0], [2, 2, 2]], device=codes.device)
+        said = shares[num_levels - 1]  # (N, 3) of open bytes
         place = (is_open.cumsum(1) - 1).clamp(min=0)  # (N, 4) which open byte each is
         low = payload[:, None] >> _shift(is_open) & 63
         return (

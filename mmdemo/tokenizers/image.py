@@ -13,9 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import Depth, Expansion, Kernel, Width, check_weights, settings
-from .base import Tokenizer
+from ..quantizers import Bottleneck
+from ..quantizers.residual import ResidualVQConfig
+from .autoencoder import Autoencoder
+from .base import ReceptiveField
 from .layers import ChannelNorm, stack
-from .quantize import BottleneckConfig
+from .receptive_field import receptive_field
 
 
 @settings
@@ -28,18 +31,19 @@ class ImageTokenizerConfig:
     depth8: Depth = 4  # blocks at 1/8
     kernel: Kernel = 5
     expansion: Expansion = 3
-    bottleneck: BottleneckConfig = field(default_factory=BottleneckConfig)
+    bottleneck: Bottleneck = field(default_factory=ResidualVQConfig)
 
     def __post_init__(self) -> None:
         blocks = self.depth4 * self.width4**2 + self.depth8 * self.width8**2
         check_weights(4 * self.expansion * blocks + 8 * self.width4 * self.width8)
 
 
-class ImageTokenizer(Tokenizer):
+class ImageTokenizer(Autoencoder):
     """RGB pictures in [0, 1] <-> codes at 1/8 of the resolution."""
 
     modality = "image"
     stride = 8
+    axes = 2
 
     def __init__(self, config: ImageTokenizerConfig) -> None:
         super().__init__(config.bottleneck)
@@ -71,25 +75,28 @@ class ImageTokenizer(Tokenizer):
 
     def to_latent(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1], H and W >= 1 -> (B, in_dim, ceil(H/8), ceil(W/8))."""
-        x = pad_to_multiple(x, self.stride) * 2 - 1
+        x = self.pad(x) * 2 - 1
         # Channels last in memory: blocks then take their positions as rows of a matrix without copying.
         return self.encoder(x.contiguous(memory_format=torch.channels_last))
 
-    def from_latent(self, z: Tensor, active: Tensor, codes: Tensor | None = None) -> Tensor:
+    def from_latent(self, z: Tensor, num_levels: Tensor, codes: Tensor | None = None) -> Tensor:
         """(B, D, h, w) -> (B, 3, 8h, 8w), about [0, 1] (not clipped)."""
-        h = self.project_out(z) + self.level_embedding(active)[:, :, None, None]  # (B, c8, h, w)
+        h = self.project_out(z) + self.level_embedding(num_levels)[:, :, None, None]  # (B, c8, h, w)
         return (self.decoder(h) + 1) / 2
 
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """As every tokenizer."""
+        return ReceptiveField(receptive_field(self.encoder), receptive_field(self.project_out, self.decoder))
 
-def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Extend (B, C, H, W) to the right and below by its mirror image (its edge, where too small to mirror)."""
-    down, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
-    if not (down or right):
-        return x
-    mirrors = down < x.shape[-2] and right < x.shape[-1]
-    return F.pad(x, (0, right, 0, down), mode="reflect" if mirrors else "replicate")
+    def to_canonical(self, y: Tensor) -> Tensor:
+        """Clipped to [0, 1]."""
+        return y.clamp(0, 1)
 
-
-def crop_to(y: Tensor, height: int, width: int) -> Tensor:
-    """Undo the padding and clip to [0, 1]: (B, 3, >=H, >=W) -> (B, 3, H, W)."""
-    return torch.clamp(y[..., :height, :width], 0, 1)
+    def pad(self, x: Tensor) -> Tensor:
+        """Extend (B, C, H, W) to the right and below by its mirror image (its edge, where too small to mirror)."""
+        down, right = -x.shape[-2] % self.stride, -x.shape[-1] % self.stride
+        if not (down or right):
+            return x
+        mirrors = down < x.shape[-2] and right < x.shape[-1]
+        return F.pad(x, (0, right, 0, down), mode="reflect" if mirrors else "replicate")

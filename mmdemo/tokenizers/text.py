@@ -14,12 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import Depth, Expansion, ExpansionOr0, Kernel, Natural, Width, WidthOr0, check_weights, settings
+from ..quantizers import Bottleneck
+from ..quantizers.kmeans import nearest
+from ..quantizers.residual import ResidualVQConfig
 from . import fallback
-from .base import Tokenizer
+from .autoencoder import Autoencoder
+from .base import ReceptiveField
 from .fallback import ByteFallback
-from .kmeans import nearest
 from .layers import ChannelNorm, stack
-from .quantize import BottleneckConfig
+from .receptive_field import receptive_field
 
 ENCODERS = ("conv", "gru", "spell")
 SHARP = 20.0  # unit of the weight that a spelt latent has in the logits: so it is learned as fast as the rest
@@ -43,7 +46,7 @@ class TextTokenizerConfig:
     fallback: Natural = 0  # codes of level 1, where it is spelt, for bytes which no codewords spell (`fallback.py`)
     read_spelling: bool = False  # where it is spelt: the decoder's logits begin with what the latent spells
     unit_latents: bool = False  # latents of mean 0 and variance 1 at every position before they are quantised
-    bottleneck: BottleneckConfig = field(default_factory=lambda: BottleneckConfig(dim=16, levels=3, codebook_size=512))
+    bottleneck: Bottleneck = field(default_factory=lambda: ResidualVQConfig(dim=16, levels=3, codebook_size=512))
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
@@ -59,11 +62,12 @@ class TextTokenizerConfig:
         check_weights(encoder + decoder + (1024 + self.bottleneck.levels * self.bottleneck.codebook_size) * inner)
 
 
-class TextTokenizer(Tokenizer):
+class TextTokenizer(Autoencoder):
     """UTF-8 bytes <-> codes, four bytes a position."""
 
     modality = "text"
     stride = 4
+    axes = 1
 
     def __init__(self, config: TextTokenizerConfig) -> None:
         super().__init__(config.bottleneck)
@@ -134,16 +138,16 @@ class TextTokenizer(Tokenizer):
         rows[wrong] = torch.where(fits[:, None], exact, rows[wrong])
         return codes[:, :levels]
 
-    def latent(self, codes: Tensor, active: Tensor | None = None) -> Tensor:
+    def latent(self, codes: Tensor, num_levels: Tensor | None = None) -> Tensor:
         """As every tokenizer; where level 1 is a template, the vectors of the bytes as far as they are known.
 
         Of a byte of which a part is known, it is the mean of the vectors of all bytes that it may be.
         """
-        z = self.rvq.decode(codes, active)
+        z = self.bottleneck.decode(codes, num_levels)
         if self.fallback is None or not (on := self.fallback.taken[codes[:, 0]]).any():  # (B, n)
             return z
         levels = codes.shape[1]
-        counted = codes.new_full((len(codes),), levels) if active is None else active
+        counted = codes.new_full((len(codes),), levels) if num_levels is None else num_levels
         told = F.pad(codes, (0, 0, 0, self.levels - levels)).transpose(1, 2)[on]  # (M, L)
         byte, share = self.fallback.known(told, counted[:, None].expand_as(on)[on])  # (M, 4) each
         kinds, eighths = (self.embed.weight.unflatten(0, (n, -1)).mean(1, keepdim=True) for n in (4, 32))
@@ -152,6 +156,15 @@ class TextTokenizer(Tokenizer):
         z = z.transpose(1, 2).clone()  # (B, n, D)
         z[on] = vectors.flatten(1).to(z.dtype)
         return z.transpose(1, 2)
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """As every tokenizer; a GRU carries anything to anywhere."""
+        return ReceptiveField(receptive_field(self.encoder), receptive_field(self.decoder))
+
+    def to_canonical(self, y: Tensor) -> Tensor:
+        """Logits (B, 256, T) -> bytes (B, T) uint8."""
+        return y.argmax(1).to(torch.uint8)
 
     def spelt(self, z: Tensor) -> Tensor:
         """Latents (B, D, n) of an encoder that spells -> the bytes whose vectors are nearest, (B, 4n)."""
@@ -180,11 +193,11 @@ class TextTokenizer(Tokenizer):
         rows = torch.where(strength > CORRECTION, letter + 33, ord("◦")).tolist()
         return ["".join(map(chr, row)) for row in rows]
 
-    def from_latent(self, z: Tensor, active: Tensor, codes: Tensor | None = None) -> Tensor:
+    def from_latent(self, z: Tensor, num_levels: Tensor, codes: Tensor | None = None) -> Tensor:
         """(B, D, n) -> logits (B, 256, 4n)."""
-        h = self.project_out(z.transpose(1, 2)) + self.level_embedding(active)[:, None]  # (B, n, inner)
-        if self.code_embedding is not None and self.rvq.ready:
-            h = h + self._embedded(self.codes(z) if codes is None else codes, active)
+        h = self.project_out(z.transpose(1, 2)) + self.level_embedding(num_levels)[:, None]  # (B, n, inner)
+        if self.code_embedding is not None and self.bottleneck.initialized:
+            h = h + self._embedded(self.codes(z) if codes is None else codes, num_levels)
         h = self.decoder(h.transpose(1, 2)).transpose(1, 2)  # (B, n, inner)
         norm, linear = self.logits[0], self.logits[1]
         assert isinstance(linear, nn.Linear)
@@ -193,14 +206,14 @@ class TextTokenizer(Tokenizer):
         else:
             # What is spelt exactly needs no guessing, however odd it is; how far to trust it goes by the levels. All
             # bytes' vectors are of one length, so a product with them tells how near they are; one matmul does both.
-            spelt = SHARP * self.reading[active][:, None, None] * z.transpose(1, 2)  # (B, n, D)
+            spelt = SHARP * self.reading[num_levels][:, None, None] * z.transpose(1, 2)  # (B, n, D)
             vectors = torch.block_diag(*[self.embed.weight] * self.stride)  # (4 * 256, D)
             weight = torch.cat([linear.weight, vectors], 1)  # (4 * 256, inner + D)
             logits = F.linear(torch.cat([norm(h), spelt.to(h.dtype)], 2), weight, linear.bias)
         return logits.view(len(z), -1, 256).transpose(1, 2)  # (B, n, 4*256) -> (B, 256, 4n)
 
-    def _embedded(self, codes: Tensor, active: Tensor) -> Tensor:
-        """Codes (B, l, n) -> the sum of the decoder's vectors for those of active levels, (B, n, inner).
+    def _embedded(self, codes: Tensor, num_levels: Tensor) -> Tensor:
+        """Codes (B, l, n) -> the sum of the decoder's vectors for those of the levels in force, (B, n, inner).
 
         The sum of codewords says all this too, but to tell 512 ** 3 sums apart is much to ask of a linear layer.
         """
@@ -211,7 +224,7 @@ class TextTokenizer(Tokenizer):
             templates = self.fallback.taken[codes[:, :1]]  # (B, 1, n)
             book = book + (self.levels - 1) * (templates & (book > 0))  # (B, l, n)
         rows = self.code_embedding(codes + self.codebook_size * book)  # (B, l, n, inner)
-        on = (levels < active[:, None]).to(rows.dtype)  # (B, l)
+        on = (levels < num_levels[:, None]).to(rows.dtype)  # (B, l)
         return torch.einsum("bl,blni->bni", on, rows)
 
 

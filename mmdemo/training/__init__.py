@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .. import checkpoints
 from ..errors import InputError
-from ..tokenizers.quantize import KINDS
+from ..quantizers import REGISTRY as QUANTIZERS
 from .loop import Task, Trainer
 from .recipe import Recipe, read_recipe
 from .warm_start import warm_start
@@ -71,8 +71,8 @@ def train(
         compiled: see `Task.compile`.
     """
     recipe = read_recipe(name)
-    if recipe.quantizer not in KINDS:
-        raise InputError(f"There is no quantizer {recipe.quantizer!r}; choose one of {', '.join(KINDS)}.")
+    if recipe.quantizer not in QUANTIZERS:
+        raise InputError(f"There is no quantizer {recipe.quantizer!r}; choose one of {', '.join(QUANTIZERS)}.")
     if recipe.task == "compare":
         from .compare import compare, table
 

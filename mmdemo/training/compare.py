@@ -1,4 +1,4 @@
-"""Three bottlenecks on the same network, data and time: residual VQ, plain VQ, and the classical Gaussian VAE.
+"""Quantizers on the same network, data and time: residual VQ, plain VQ, FSQ, and none, the classical Gaussian VAE.
 
 A lesson in three minutes: what each costs in bits, and what it gives back.
 """
@@ -15,7 +15,7 @@ import torch
 
 from .. import checkpoints, metrics
 from ..datasets.mnist import read_mnist
-from ..tokenizers.quantize import GaussianBottleneck
+from ..quantizers.gaussian import Gaussian
 from .image_task import ImageTask
 from .loop import Trainer
 from .recipe import Recipe
@@ -28,7 +28,7 @@ class Row:
     bottleneck: str
     bits: float  # bits of a 32x32 picture: codes, or the KL divergence to the prior for the Gaussian
     psnr: float  # dB, mean over pictures
-    usage: float | None  # share of all codes in use
+    usage: float | None  # share of all codes that occur at all, mean over levels
     perplexity: float | None  # mean over levels
     seconds: float
 
@@ -55,13 +55,15 @@ def _measure(task: ImageTask, kind: str, data_dir: Path, seconds: float, count: 
     y = model(x).y.clamp(0, 1)
     psnr = sum(metrics.psnr(a, b) for a, b in zip(x.cpu(), y.cpu(), strict=True)) / count
     positions = (x.shape[-1] // model.stride) ** 2
-    if isinstance(model.bottleneck, GaussianBottleneck):
+    if isinstance(model.bottleneck, Gaussian):
         mu, logvar = model.to_latent(x).chunk(2, dim=1)
         nats = 0.5 * (mu.square() + logvar.exp() - 1 - logvar).flatten(1).sum(1).mean()
         return Row(kind, float(nats) / math.log(2), psnr, None, None, seconds)
-    used, perplexity = model.rvq.usage()
-    bits = positions * model.levels * math.log2(model.codebook_size)
-    return Row(kind, bits, psnr, sum(used) / len(used), sum(perplexity) / len(perplexity), seconds)
+    codes = model.encode(x)  # (N, L, h, w)
+    counts = [torch.bincount(codes[:, k].flatten(), minlength=n) for k, n in enumerate(model.codebook_sizes)]
+    used = sum(map(metrics.usage, counts)) / len(counts)
+    perplexity = sum(map(metrics.perplexity, counts)) / len(counts)
+    return Row(kind, positions * sum(map(math.log2, model.codebook_sizes)), psnr, used, perplexity, seconds)
 
 
 def table(rows: list[Row]) -> str:

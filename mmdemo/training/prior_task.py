@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import checkpoints
-from ..codec import Codec
+from ..codec import Codec, tiling
 from ..config import from_dict, to_dict
 from ..datasets import corpora
 from ..datasets.emoji import drawings
@@ -20,7 +20,6 @@ from ..datasets.speech import fsdd_files, read_clips, speech_files
 from ..entropy.layout import Layout
 from ..entropy.prior import CodePrior, PriorConfig
 from ..errors import InputError
-from ..windows import encode_windows
 from .draws import random_crop
 from .loop import Task
 from .recipe import Recipe
@@ -40,13 +39,12 @@ class PriorTask(Task):
         codec = Codec(checkpoints.find(name, hub=False), device) if name else None
         known = {"tokenizer": name, "fingerprint": "", "levels": 1, "codebook_size": 256}
         if codec:
-            rvq = codec.tokenizer.rvq.config
-            known |= {"fingerprint": codec.fingerprint, "levels": rvq.levels, "codebook_size": rvq.codebook_size}
-            known["dim"] = rvq.dim
+            known |= {"fingerprint": codec.fingerprint, "levels": codec.levels, "codebook_size": codec.codebook_size}
+            known["dim"] = codec.tokenizer.dim
         config = from_dict(PriorConfig, {**known, **recipe.model})
         self.model: CodePrior = CodePrior(config).to(device)
         if codec:
-            self.model.use_codebooks(codec.tokenizer.rvq.codebooks)
+            self.model.use_codebooks(codec.codebooks)
         self.crop, self.symbols = int(recipe.data["crop"]), int(recipe.data.get("symbols", 4096))
         shares = {k: float(v) for k, v in recipe.data["shares"].items()}
         self.sources = {k: list(grids(k, codec, recipe, data_dir)) for k in shares}
@@ -122,4 +120,4 @@ def _texts(name: str, data_dir: Path) -> Iterator[Tensor]:
 
 
 def _codes(codec: Codec, x: Tensor) -> Tensor:
-    return encode_windows(codec.tokenizer, x[None].to(codec.device))[0].to(torch.int16).cpu()
+    return tiling.encode(codec.tokenizer, x[None].to(codec.device))[0].to(torch.int16).cpu()

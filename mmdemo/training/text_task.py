@@ -74,7 +74,9 @@ class TextTask(TokenizerTask):
 
     def before_step(self, step: int) -> None:
         super().before_step(step)
-        if self.model.fallback is None or not self.model.rvq.ready or self.templates_chosen or self.recipe.freeze:
+        if self.model.fallback is None or self.templates_chosen or self.recipe.freeze:
+            return
+        if not self.model.bottleneck.initialized:
             return
         self.templates_chosen = True
         more = self.model.config.fallback - int(self.model.fallback.taken.sum())
@@ -144,11 +146,11 @@ class TextTask(TokenizerTask):
                 spans = spans.repeat_interleave(count.sqrt().ceil().long(), 0)
                 spans = spans[torch.randperm(len(spans), generator=generator)]
             z = self.model.to_latent(spans.to(self.device))[:, :, 0]  # (N, D)
-            left = rvq.left_over(z, level)
+            left = rvq.residual_after(z, level)
             if level:
                 misspelt = (self.model.spelt((z - left)[:, :, None]) != spans.to(self.device)).any(1)  # (N,)
                 left = left[misspelt | (torch.rand(len(z), generator=generator) < RIGHT_KEPT).to(self.device)]
-            rvq.start_level(level, left[:START_VECTORS], words if level == last else None)
+            rvq.init_codebook(level, left[:START_VECTORS], words if level == last else None)
 
     def _spans(self, shares: dict[str, float], number: int = START_VECTORS) -> Tensor:
         """About (number, 4) bytes that make a position, from the sources in these shares; none of them padding."""

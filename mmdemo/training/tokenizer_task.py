@@ -14,9 +14,9 @@ from torch import Tensor
 from .. import checkpoints
 from ..config import to_dict
 from ..errors import InputError
-from ..tokenizers import Tokenizer, TokenizerOutput, build_tokenizer
-from ..tokenizers.base import ENCODER_PARTS
-from ..tokenizers.quantize import dropout_levels
+from ..quantizers.residual import dropout_levels
+from ..tokenizers import Autoencoder, AutoencoderOutput, build_tokenizer
+from ..tokenizers.autoencoder import ENCODER_PARTS
 from .discriminators import Critic
 from .loop import Task
 from .losses import adversarial_loss, discriminator_loss, feature_loss
@@ -36,7 +36,7 @@ class TokenizerTask(Task):
         torch.manual_seed(recipe.seed)
         bottleneck = {**recipe.model.get("bottleneck", {}), "kind": recipe.quantizer}
         settings = {**recipe.model, "bottleneck": bottleneck}
-        self.model: Tokenizer = build_tokenizer(self.modality, settings).to(device)
+        self.model: Autoencoder = build_tokenizer(self.modality, settings).to(device)
         self.free_steps = int(recipe.loss.get("unquantised_steps", 300))
         self.dropout = float(recipe.loss.get("quantizer_dropout", 0.5))
         self.level_shares = recipe.loss.get("level_shares")  # of the rows that dropout falls on; None: all alike
@@ -60,7 +60,7 @@ class TokenizerTask(Task):
         raise NotImplementedError
 
     def before_step(self, step: int) -> None:
-        if not self.model.levels or self.model.rvq.ready:
+        if self.model.bottleneck.initialized:
             return
         if self.recipe.freeze == "encoder":
             raise InputError("A frozen encoder must be a trained one: start from a checkpoint with --init.")
@@ -69,7 +69,7 @@ class TokenizerTask(Task):
 
     def start_codebooks(self) -> None:
         """k-means on what the encoder gives for the training data."""
-        self.model.rvq.initialise(self._latents())
+        self.model.bottleneck.init_codebooks(self._latents())
 
     @torch.no_grad()
     def _latents(self) -> Tensor:
@@ -83,20 +83,20 @@ class TokenizerTask(Task):
             found.append(z.movedim(1, -1).reshape(-1, z.shape[1]).float())
         return torch.cat(found)
 
-    def output(self, batch: dict[str, Tensor], step: int) -> TokenizerOutput:
+    def output(self, batch: dict[str, Tensor], step: int) -> AutoencoderOutput:
         """The autoencoder on a batch, each row with its own number of levels (quantizer dropout)."""
-        active = None
+        num_levels = None
         if self.model.levels:
             generator = torch.Generator().manual_seed(self.recipe.seed * 7 + step)
             size, levels = len(batch["x"]), self.model.levels
-            active = dropout_levels(size, levels, self.dropout, generator, self.level_shares).to(self.device)
+            num_levels = dropout_levels(size, levels, self.dropout, generator, self.level_shares).to(self.device)
         if not self.frozen:
-            return self.model(batch["x"], active)
+            return self.model(batch["x"], num_levels)
         # In full precision and by the same search as when the tokenizer is used: the decoder gets what it will get.
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             z = self.model.to_latent(batch["x"])
-            quantized = self.model.bottleneck(z) if active is None else self.model.coded(z, active)
-        return TokenizerOutput(self.model.from_latent(quantized.z, quantized.active, quantized.codes), quantized)
+            quantized = self.model.bottleneck(z) if num_levels is None else self.model.quantize_eval(z, num_levels)
+        return AutoencoderOutput(self.model.from_latent(quantized.z, quantized.num_levels, quantized.codes), quantized)
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
         out = self.output(batch, step)
@@ -142,9 +142,9 @@ class TokenizerTask(Task):
     # ------------------------------------------------------------------------------ status and files
 
     def status(self) -> str:
-        if self.frozen or not self.model.levels or not self.model.rvq.ready:
+        if self.frozen or not self.model.levels or not self.model.bottleneck.initialized:
             return ""
-        used, perplexity = self.model.rvq.usage()
+        used, perplexity = self.model.bottleneck.usage()
         pairs = (f"{100 * u:.0f}%/{p:.0f}" for u, p in zip(used, perplexity, strict=True))
         return "codes " + " ".join(pairs)  # a collapse must be visible at once
 

@@ -29,7 +29,7 @@ def saved(folder: Path, modality: str) -> str:
     """A small tokenizer of a modality in ``folder``; its name is its path, which ``--model`` takes."""
     torch.manual_seed(0)
     tokenizer = build_tokenizer(modality, SMALL[modality])
-    tokenizer.bottleneck.initialise(torch.randn(500, 4))
+    tokenizer.bottleneck.init_codebooks(torch.randn(500, 4))
     config = {"kind": "tokenizer", "name": str(folder), "modality": modality, "model": SMALL[modality]}
     checkpoints.save(folder, tokenizer, config)
     return str(folder)

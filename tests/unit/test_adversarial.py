@@ -11,7 +11,7 @@ from mmdemo import checkpoints
 from mmdemo.codec import Codec
 from mmdemo.errors import InputError
 from mmdemo.tokenizers import build_tokenizer
-from mmdemo.tokenizers.base import ENCODER_PARTS
+from mmdemo.tokenizers.autoencoder import ENCODER_PARTS
 from mmdemo.training import make_task, tokenizer_task, train
 from mmdemo.training.discriminators import Critic, CriticConfig
 from mmdemo.training.loop import Trainer

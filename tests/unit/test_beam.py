@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from mmdemo.tokenizers.beam import EARLIER, _smallest, beam_search
-from mmdemo.tokenizers.quantize import BottleneckConfig, ResidualVQ
+from mmdemo.quantizers.beam import EARLIER, _smallest, beam_search
+from mmdemo.quantizers.residual import ResidualVQ, ResidualVQConfig
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_the_bottleneck_searches_as_its_config_says(problem):
     vectors, books = problem
     z = vectors.reshape(10, 20, 4).movedim(-1, 1)  # (B, D, positions)
     for beam in (1, 4):
-        rvq = ResidualVQ(BottleneckConfig(dim=4, levels=3, codebook_size=8, beam=beam))
+        rvq = ResidualVQ(ResidualVQConfig(dim=4, levels=3, codebook_size=8, beam=beam))
         rvq.codebooks.copy_(books)
         assert torch.equal(rvq.encode(z)[3, :, 7], beam_search(vectors, books, beam)[67])
         assert torch.equal(rvq.encode(z, 2), rvq.encode(z)[:, :2])  # a level's codes do not depend on how many are kept
@@ -67,12 +67,12 @@ def test_the_bottleneck_searches_as_its_config_says(problem):
 
 def test_a_batch_with_its_own_levels_gets_the_sums_of_its_codewords(problem):
     vectors, books = problem
-    rvq = ResidualVQ(BottleneckConfig(dim=4, levels=3, codebook_size=8, beam=4))
+    rvq = ResidualVQ(ResidualVQConfig(dim=4, levels=3, codebook_size=8, beam=4))
     rvq.codebooks.copy_(books)
     codes = rvq.encode(vectors.reshape(10, 20, 4).movedim(-1, 1))
-    active = torch.arange(10) % 3 + 1
-    z = rvq.decode(codes, active)
-    for row, levels in enumerate(active.tolist()):
+    num_levels = torch.arange(10) % 3 + 1
+    z = rvq.decode(codes, num_levels)
+    for row, levels in enumerate(num_levels.tolist()):
         assert torch.allclose(z[row], rvq.decode(codes[row : row + 1, :levels])[0], atol=1e-6)
 
 
@@ -80,7 +80,7 @@ def test_a_barred_code_is_not_chosen(problem):
     vectors, books = problem
     z = vectors.reshape(10, 20, 4).movedim(-1, 1)
     for beam in (1, 4):
-        rvq = ResidualVQ(BottleneckConfig(dim=4, levels=3, codebook_size=8, beam=beam))
+        rvq = ResidualVQ(ResidualVQConfig(dim=4, levels=3, codebook_size=8, beam=beam))
         rvq.codebooks.copy_(books)
         barred = torch.arange(8) < 5
         assert set(rvq.encode(z)[:, 0].unique().tolist()) - {5, 6, 7}

@@ -11,7 +11,7 @@ import torch
 from mmdemo import checkpoints, hub
 from mmdemo.errors import InputError
 from mmdemo.tokenizers import build_tokenizer
-from mmdemo.tokenizers.base import ENCODER_PARTS
+from mmdemo.tokenizers.autoencoder import ENCODER_PARTS
 
 SMALL = {
     "width4": 8,
@@ -27,7 +27,7 @@ CONFIG = {"kind": "tokenizer", "name": "small", "modality": "image", "model": SM
 def model():
     torch.manual_seed(0)
     model = build_tokenizer("image", SMALL)
-    model.bottleneck.initialise(torch.randn(500, 4))
+    model.bottleneck.init_codebooks(torch.randn(500, 4))
     return model
 
 

@@ -76,7 +76,7 @@ def test_tokens_of_other_weights_are_refused(pictures, model, tmp_path_factory):
     torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("other")
     other = build_tokenizer("image", SMALL["image"])
-    other.bottleneck.initialise(torch.randn(500, 4))
+    other.bottleneck.init_codebooks(torch.randn(500, 4))
     config = {"kind": "tokenizer", "name": "other", "modality": "image", "model": SMALL["image"]}
     checkpoints.save(folder, other, config)
     run("encode", pictures / "a.png", "-o", pictures / "a.mmt", "--model", model)

@@ -40,7 +40,7 @@ def tokenizer(fallback):
         },
     ).eval()
     model.embed.weight.data.copy_(alphabet(torch.ones(256), 15))
-    model.rvq.initialise(model.to_latent(torch.randint(97, 123, (1, 8000)))[0].T)
+    model.rvq.init_codebooks(model.to_latent(torch.randint(97, 123, (1, 8000)))[0].T)
     model.fallback.templates.copy_(fallback.templates)
     return model
 
@@ -128,13 +128,13 @@ def test_a_codeword_that_spells_right_is_not_replaced(tokenizer):
 @torch.no_grad()
 def test_each_row_is_known_as_far_as_its_levels_go(tokenizer):
     x = torch.tensor([list("국민의 권리".encode())] * 3)
-    active = torch.tensor([1, 2, 3])
-    coded = tokenizer.coded(tokenizer.to_latent(x), active)
+    num_levels = torch.tensor([1, 2, 3])
+    coded = tokenizer.quantize_eval(tokenizer.to_latent(x), num_levels)
     errors = (coded.z - tokenizer.to_latent(x)).square().mean((1, 2))
     assert errors[0] > errors[1] > errors[2]
     for row, levels in enumerate((1, 2, 3)):
         assert torch.equal(coded.z[row], tokenizer.latent(coded.codes[row : row + 1, :levels])[0])
-        y = tokenizer.from_latent(coded.z, active, coded.codes)[row]
+        y = tokenizer.from_latent(coded.z, num_levels, coded.codes)[row]
         alone = tokenizer.decode(coded.codes[row : row + 1, :levels])[0]
         torch.testing.assert_close(y, alone, atol=1e-5, rtol=1e-5)  # a batch of three adds up in another order
 

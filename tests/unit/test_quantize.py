@@ -3,15 +3,17 @@
 import pytest
 import torch
 
-from mmdemo.tokenizers.kmeans import kmeans, nearest, refined
-from mmdemo.tokenizers.quantize import BottleneckConfig, ResidualVQ, dropout_levels, make_bottleneck
+from mmdemo.quantizers import build_quantizer
+from mmdemo.quantizers.gaussian import GaussianConfig
+from mmdemo.quantizers.kmeans import kmeans, kmeans_with_prior, nearest
+from mmdemo.quantizers.residual import ResidualVQ, ResidualVQConfig, dropout_levels
 
 
 @pytest.fixture
 def rvq() -> ResidualVQ:
     torch.manual_seed(0)
-    vq = ResidualVQ(BottleneckConfig(dim=4, levels=3, codebook_size=16))
-    vq.initialise(torch.randn(2000, 4))
+    vq = ResidualVQ(ResidualVQConfig(dim=4, levels=3, codebook_size=16))
+    vq.init_codebooks(torch.randn(2000, 4))
     return vq
 
 
@@ -23,7 +25,7 @@ def test_nearest_agrees_with_brute_force_for_any_chunking(monkeypatch):
     vectors, codebook = torch.randn(333, 8), torch.randn(40, 8)
     expected = torch.cdist(vectors, codebook).argmin(1)
     assert torch.equal(nearest(vectors, codebook), expected)
-    monkeypatch.setattr("mmdemo.tokenizers.kmeans.CHUNK", 400)  # ten rows at a time
+    monkeypatch.setattr("mmdemo.quantizers.kmeans.CHUNK", 400)  # ten rows at a time
     assert torch.equal(nearest(vectors, codebook), expected)
 
 
@@ -49,11 +51,11 @@ def test_kmeans_leaves_a_poor_start_behind():
 def test_given_centres_stay_where_nothing_asks_for_anything_else():
     vectors = torch.tensor([[0.0, 1.0]]).repeat(300, 1)
     given = torch.tensor([[0.0, 0.5], [5.0, 5.0]])
-    centres, assigned = refined(vectors, given)
+    centres, assigned = kmeans_with_prior(vectors, given)
     torch.testing.assert_close(centres[0], vectors[0], atol=0.01, rtol=0)
     assert torch.equal(centres[1], given[1])
     assert not assigned.any()
-    few = refined(vectors[:3], given)[0]
+    few = kmeans_with_prior(vectors[:3], given)[0]
     torch.testing.assert_close(few[0], torch.tensor([0.0, 0.75]))  # 3 vectors against the pull of 3
 
 
@@ -137,7 +139,7 @@ def test_dead_codes_restart_and_stay(rvq):
 
 def test_level_1_may_restart_codes_sooner_than_the_others():
     rvq = ResidualVQ(
-        BottleneckConfig(dim=2, levels=2, codebook_size=4, decay=1.0, restart_below=0.1, restart_first=0.7)
+        ResidualVQConfig(dim=2, levels=2, codebook_size=4, decay=1.0, restart_below=0.1, restart_first=0.7)
     )
     counts = torch.tensor([0.5, 5.0, 1.0, 1.0])  # 0.5: half of what the first code would get in equal shares of 4
     for level in range(2):
@@ -149,12 +151,12 @@ def test_level_1_may_restart_codes_sooner_than_the_others():
 
 def test_each_level_may_start_from_vectors_of_its_own():
     """Level 2 then serves what level 1 leaves of its own set, not of level 1's."""
-    vq = ResidualVQ(BottleneckConfig(dim=1, levels=2, codebook_size=2))
-    vq.start_level(0, torch.tensor([[0.0], [10.0]]).repeat(20, 1))
-    assert not vq.ready
-    left = vq.left_over(torch.tensor([[-1.0], [11.0]]).repeat(20, 1), 1)
-    vq.start_level(1, left)
-    assert vq.ready
+    vq = ResidualVQ(ResidualVQConfig(dim=1, levels=2, codebook_size=2))
+    vq.init_codebook(0, torch.tensor([[0.0], [10.0]]).repeat(20, 1))
+    assert not vq.initialized
+    left = vq.residual_after(torch.tensor([[-1.0], [11.0]]).repeat(20, 1), 1)
+    vq.init_codebook(1, left)
+    assert vq.initialized
     torch.testing.assert_close(vq.codebooks[0].sort(0).values, torch.tensor([[0.0], [10.0]]), atol=1e-2, rtol=0)
     torch.testing.assert_close(vq.codebooks[1].sort(0).values, torch.tensor([[-1.0], [1.0]]), atol=1e-2, rtol=0)
 
@@ -203,8 +205,8 @@ def test_usage_shows_a_collapse(rvq):
 
 
 def test_gaussian_kl_against_torch_distributions():
-    config = BottleneckConfig(kind="gaussian", dim=4, kl=1.0)
-    bottleneck = make_bottleneck(config).eval()
+    config = GaussianConfig(kind="gaussian", dim=4, kl=1.0)
+    bottleneck = build_quantizer(config).eval()
     z = torch.randn(3, 8, 5)
     mu, logvar = z.chunk(2, dim=1)
     exact = torch.distributions.kl_divergence(
@@ -216,12 +218,12 @@ def test_gaussian_kl_against_torch_distributions():
 
 
 def test_gaussian_samples_only_in_training():
-    bottleneck = make_bottleneck(BottleneckConfig(kind="gaussian", dim=4)).train()
+    bottleneck = build_quantizer(GaussianConfig(kind="gaussian", dim=4)).train()
     z = torch.zeros(200, 8, 10)
     assert bottleneck(z).z.std() == pytest.approx(1.0, abs=0.05)  # sigma = 1 where log sigma^2 = 0
 
 
 def test_vq_is_one_level_and_unknown_kinds_are_refused():
-    assert make_bottleneck(BottleneckConfig(kind="vq", levels=5)).levels == 1
-    with pytest.raises(ValueError, match="rvq, vq, gaussian"):
-        BottleneckConfig(kind="fsq")
+    assert build_quantizer(ResidualVQConfig(kind="vq", levels=5)).levels == 1
+    with pytest.raises(ValueError, match="choose one of rvq, vq, gaussian"):
+        build_quantizer(ResidualVQConfig(kind="binary"))

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 import torch
 
-from mmdemo import metrics, streaming, windows
-from mmdemo.codec import Codec
+from mmdemo import metrics
+from mmdemo.codec import Codec, streaming, tiling
 from mmdemo.errors import InputError
 from mmdemo.modalities import audio
 from mmdemo.tokenizers import build_tokenizer
@@ -37,7 +37,7 @@ class SmallCodec(Codec):
             for p in self.tokenizer.parameters():
                 p.add_(0.05 * torch.randn_like(p))
         z = self.tokenizer.to_latent(torch.rand(4, 16_000) - 0.5)
-        self.tokenizer.bottleneck.initialise(z.movedim(1, -1).reshape(-1, 4).detach())
+        self.tokenizer.bottleneck.init_codebooks(z.movedim(1, -1).reshape(-1, 4).detach())
         self.tokenizer.eval().requires_grad_(False)
 
 
@@ -48,14 +48,14 @@ def codec() -> SmallCodec:
 
 
 @pytest.fixture
-def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(windows.WINDOW, "audio", (40,))
+def short_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(tiling.TILE, "audio", (40,))
 
 
 @pytest.mark.parametrize("levels", [None, 2])
 @pytest.mark.parametrize("samples", [1, 320, 33_333, 200_000])
 def test_streaming_gives_the_codes_and_samples_of_the_whole(
-    codec: SmallCodec, short_windows: None, tmp_path: Any, samples: int, levels: int | None
+    codec: SmallCodec, short_tiles: None, tmp_path: Any, samples: int, levels: int | None
 ):
     wave = np.random.default_rng(0).uniform(-0.5, 0.5, samples).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", wave, 16_000, "FLOAT")
@@ -74,13 +74,13 @@ def test_the_whole_in_one_window_is_the_same_too(codec: SmallCodec, tmp_path: An
     soundfile.write(tmp_path / "a.wav", wave, 22_050, "FLOAT")
     whole = codec.encode(tmp_path / "a.wav")
     sound = codec.decode_tensor(whole)
-    monkeypatch.setitem(windows.WINDOW, "audio", (37,))
+    monkeypatch.setitem(tiling.TILE, "audio", (37,))
     tokens = streaming.encode(codec, tmp_path / "a.wav")
     assert (tokens.codes != whole.codes).sum() == 0 and tokens.meta == whole.meta
     assert torch.allclose(torch.cat(list(streaming.decode(codec, tokens))), sound, atol=1e-5)
 
 
-def test_only_a_window_is_held(codec: SmallCodec, short_windows: None, tmp_path: Any, monkeypatch: Any):
+def test_only_a_window_is_held(codec: SmallCodec, short_tiles: None, tmp_path: Any, monkeypatch: Any):
     seconds = 600
     soundfile.write(tmp_path / "a.flac", np.zeros(seconds * 4_000, np.int16), 4_000)
     seen: list[int] = []
@@ -93,7 +93,7 @@ def test_only_a_window_is_held(codec: SmallCodec, short_windows: None, tmp_path:
     monkeypatch.setattr(audio.AudioStream, "__iter__", _counting(audio.AudioStream.__iter__, counted := []))
     tokens = streaming.encode(codec, tmp_path / "a.flac")
     assert tokens.positions == (seconds * 50,) and len(seen) == seconds * 50 // 40
-    margin = windows.reach(codec.tokenizer.encoder)
+    margin = codec.tokenizer.receptive_field.encoder
     block = 10 * 16_000
     assert max(seen) <= (40 + 2 * margin) * 320 + 2 * block
     assert len(counted) == seconds // 10  # each block is read once

@@ -60,7 +60,7 @@ def spelt():
     torch.manual_seed(0)
     model = build_tokenizer("text", SPELT).eval()
     model.embed.weight.copy_(alphabet(torch.ones(256), 15))
-    model.rvq.initialise(model.to_latent(torch.randint(97, 123, (1, 8000)))[0].T)
+    model.rvq.init_codebooks(model.to_latent(torch.randint(97, 123, (1, 8000)))[0].T)
     return model
 
 
@@ -113,15 +113,15 @@ def test_the_decoder_tells_codes_apart_by_vectors_of_its_own(spelt):
     assert not torch.equal(spelt.decode(other), y)
     assert torch.equal(spelt.decode(other[:, :2]), spelt.decode(codes[:, :2]))
     z = spelt.rvq.decode(codes)
-    active = torch.tensor([3, 3])
-    assert torch.equal(spelt.from_latent(z, active, codes), y)
-    assert not torch.equal(spelt.from_latent(z, active, other), y)  # where codes are known they are looked at
+    num_levels = torch.tensor([3, 3])
+    assert torch.equal(spelt.from_latent(z, num_levels, codes), y)
+    assert not torch.equal(spelt.from_latent(z, num_levels, other), y)  # where codes are known they are looked at
 
 
 def test_a_mixed_batch_sees_only_the_levels_each_row_uses(spelt):
     z = spelt.to_latent(torch.randint(97, 123, (2, 36)))
-    coded = spelt.coded(z, torch.tensor([1, 3]))
-    y = spelt.from_latent(coded.z, coded.active, coded.codes)
+    coded = spelt.quantize_eval(z, torch.tensor([1, 3]))
+    y = spelt.from_latent(coded.z, coded.num_levels, coded.codes)
     for row, levels in enumerate((1, 3)):
         alone = spelt.decode(coded.codes[row : row + 1, :levels])
         torch.testing.assert_close(y[row : row + 1], alone, atol=1e-5, rtol=1e-5)
@@ -140,10 +140,10 @@ def test_a_decoder_that_reads_the_spelling_has_exact_latents_right_untrained(spe
     assert reader.reading.shape == (spelt.levels + 1,)
     reader.load_state_dict(spelt.state_dict(), strict=False)
     x = torch.randint(0, 256, (2, 40), generator=torch.Generator().manual_seed(0))
-    z, active = reader.to_latent(x), torch.tensor([2, 3])
-    assert torch.equal(reader.from_latent(z, active), spelt.from_latent(z, active))  # it weighs nothing yet
+    z, num_levels = reader.to_latent(x), torch.tensor([2, 3])
+    assert torch.equal(reader.from_latent(z, num_levels), spelt.from_latent(z, num_levels))  # it weighs nothing yet
     reader.reading[3] = 5.0
-    y = reader.from_latent(z, active).argmax(1)
+    y = reader.from_latent(z, num_levels).argmax(1)
     assert torch.equal(y[1], x[1]) and not torch.equal(y[0], x[0])  # row 0 has 2 levels, and a weight of its own
 
 

@@ -65,7 +65,7 @@ def weights(folder):
     return checkpoints.load_state(folder)
 
 
-@pytest.mark.parametrize("kind", ["rvq", "vq", "gaussian"])
+@pytest.mark.parametrize("kind", ["rvq", "vq", "gaussian", "fsq"])
 def test_training_learns_with_every_bottleneck(tmp_path, data_dir, kind):
     from mmdemo.training import make_task
 
@@ -121,7 +121,7 @@ def test_warm_start_begins_from_the_given_weights(tmp_path, data_dir):
 
     task = make_task(read_recipe(path), data_dir, "cpu")
     checkpoints.load_into(task.model, first)
-    assert task.model.bottleneck.ready  # no second k-means start
+    assert task.model.bottleneck.initialized  # no second k-means start
     assert torch.equal(task.model.state_dict()["project_out.weight"], weights(first)["project_out.weight"])
 
 
@@ -151,7 +151,7 @@ def test_mistakes_in_recipes_and_folders_are_one_sentence(tmp_path, data_dir):
     with pytest.raises(InputError, match="stepz"):
         read_recipe(bad)
     with pytest.raises(InputError, match="rvq, vq, gaussian"):
-        train(str(recipe_file(tmp_path, kind="fsq")), data_dir, tmp_path / "no", device="cpu", quiet=True)
+        train(str(recipe_file(tmp_path, kind="lfq")), data_dir, tmp_path / "no", device="cpu", quiet=True)
     with pytest.raises(InputError, match="nothing to resume"):
         train(str(recipe_file(tmp_path)), data_dir, tmp_path / "none", resume=True, device="cpu", quiet=True)
     with pytest.raises(InputError, match="--data-dir"):

@@ -20,7 +20,7 @@ def test_same_shape_is_taken_over_whole(tmp_path):
     name = saved(tmp_path, "image")
     model = wider()
     assert warm_start(model, tmp_path) == []
-    assert bool(model.rvq.ready), name
+    assert model.bottleneck.initialized, name
     x = torch.rand(1, 3, 16, 16)
     other = wider()
     warm_start(other, tmp_path)
@@ -33,7 +33,7 @@ def test_a_wider_latent_gives_at_first_what_the_narrow_one_gave(tmp_path):
     warm_start(narrow, tmp_path)
     grown = warm_start(wide, tmp_path)
     assert {"bottleneck.codebooks", "encoder.7.weight", "project_out.weight"} <= set(grown)
-    assert not bool(wide.rvq.ready)  # its codebooks start by k-means on the new latents
+    assert not wide.bottleneck.initialized  # its codebooks start by k-means on the new latents
     x = torch.rand(2, 3, 24, 16)
     z, z_wide = narrow.to_latent(x), wide.to_latent(x)
     assert torch.allclose(z, z_wide[:, :4], atol=1e-6)

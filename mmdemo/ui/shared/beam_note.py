@@ -9,5 +9,5 @@ from mmdemo.ui.shared.i18n import tr
 
 def beam_note(codec: Any, lang: str) -> str:
     """The sentence, or "" for a codec that takes the nearest codeword at each level."""
-    beam = codec.tokenizer.rvq.config.beam
+    beam = getattr(codec.tokenizer.bottleneck.config, "beam", 1)
     return tr("common.beam", lang, beam=beam) if beam > 1 else ""

@@ -10,18 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import checkpoints
-from .checks import check_int
-from .entropy import store
-from .errors import InputError
-from .modalities import MODALITIES
-from .modalities.base import Item
-from .tokenizers import Tokenizer, build_tokenizer
-from .tokenizers.base import ENCODER_PARTS
-from .tokenizers.text import TextTokenizer
-from .tokens import Tokens
-from .tokens.header import AXES, META
-from .windows import decode_windows, encode_windows
+from .. import checkpoints
+from ..checks import check_int
+from ..entropy import store
+from ..errors import InputError
+from ..modalities import MODALITIES
+from ..modalities.base import Item
+from ..tokenizers import Tokenizer, build_tokenizer
+from ..tokenizers.text import TextTokenizer
+from ..tokens import Tokens
+from ..tokens.header import AXES, META
+from . import tiling
 
 
 class Codec:
@@ -33,9 +32,10 @@ class Codec:
         self.modality = str(self.config["modality"])
         self.device = checkpoints.auto_device(device)
         model = build_tokenizer(self.modality, self.config["model"])
-        self.tokenizer: Tokenizer = checkpoints.load_into(model, folder).eval().requires_grad_(False)  # type: ignore[assignment]
-        self.fingerprint = checkpoints.fingerprint(self.tokenizer, ENCODER_PARTS)
-        self.tokenizer.to(self.device)
+        checkpoints.load_into(model, folder).eval().requires_grad_(False)
+        self.tokenizer: Tokenizer = model
+        self.fingerprint = self.tokenizer.fingerprint()
+        model.to(self.device)
         self.files = MODALITIES[self.modality]
         store.register(self.name, folder)
 
@@ -45,7 +45,7 @@ class Codec:
 
     @property
     def codebook_size(self) -> int:
-        return self.tokenizer.codebook_size
+        return max(self.tokenizer.codebook_sizes, default=0)
 
     @property
     def card(self) -> str:
@@ -55,12 +55,15 @@ class Codec:
 
     @property
     def codebooks(self) -> Tensor:
-        """(levels, K, D)"""
-        return self.tokenizer.rvq.codebooks.cpu()
+        """(levels, K, D), where all levels have as many codes."""
+        return torch.stack([self.codebook(level) for level in range(self.levels)])
 
     def codebook(self, level: int) -> Tensor:
         """(K, D) codewords of one level, 0 the coarsest."""
-        return self.codebooks[level]
+        codewords = self.tokenizer.codebook(level)
+        if codewords is None:
+            raise InputError(f"The codes of {self.name!r} have no codewords.")
+        return codewords.cpu()
 
     def load(self, source: Any) -> Item:
         """Validate an input and bring it to canonical form. Raises InputError with the reason it is refused."""
@@ -76,7 +79,7 @@ class Codec:
         item = source if isinstance(source, Item) else self.load(source)
         levels = self._levels(levels)
         x = item.tensor[None].to(self.device)  # (1, ...)
-        codes = encode_windows(self.tokenizer, x, levels)[0].cpu()  # (levels, *positions)
+        codes = tiling.encode(self.tokenizer, x, levels)[0].cpu()  # (levels, *positions)
         tokens = self.wrap(codes, item.meta)
         if not lossless:
             return tokens
@@ -124,17 +127,17 @@ class Codec:
         self.check(tokens)
         if levels is not None:
             tokens = tokens.truncate(levels)
-        y = decode_windows(self.tokenizer, tokens.codes[None].to(self.device))
-        return self.canonical(y, tokens.meta)[0].cpu()
+        y = tiling.decode(self.tokenizer, tokens.codes[None].to(self.device))
+        return self._cropped(y, tokens.meta)[0].cpu()
 
     def canonical(self, y: Tensor, meta: dict[str, Any] | None = None) -> Tensor:
         """Tokenizer output (B, ...) -> canonical batch: pictures clipped, waveforms clipped, logits -> bytes."""
-        meta = meta or {}
+        return self._cropped(self.tokenizer.to_canonical(y), meta or {})
+
+    def _cropped(self, y: Tensor, meta: dict[str, Any]) -> Tensor:
         if self.modality == "image":
-            return y[..., : meta.get("height"), : meta.get("width")].clamp(0, 1)
-        if self.modality == "audio":
-            return y[..., : meta.get("samples")].clamp(-1, 1)
-        return (y.argmax(1) if y.ndim == 3 else y)[..., : meta.get("bytes")].to(torch.uint8)
+            return y[..., : meta.get("height"), : meta.get("width")]
+        return y[..., : meta.get("samples" if self.modality == "audio" else "bytes")]
 
     def check(self, tokens: Tokens) -> None:
         """Raise InputError unless this very tokenizer made ``tokens``."""
@@ -187,7 +190,7 @@ class Codec:
             or not 0 <= int(codes.min()) <= int(codes.max()) < self.codebook_size
         ):
             raise InputError(f"{self.name!r} has levels 1 to {self.levels} with codes 0 to {self.codebook_size - 1}.")
-        word = self.tokenizer.rvq.codebooks[level][codes.to(self.device)]  # (N, D)
+        word = self.codebook(level)[codes].to(self.device)  # (N, D)
         if level and isinstance(self.tokenizer, TextTokenizer) and self.tokenizer.spells:
             return self.tokenizer.corrections(word)
         side = {"image": 3, "audio": 5, "text": 1}[self.modality]

@@ -1,7 +1,7 @@
-"""Codes by beam search: the best few ways through the levels are kept, not only the nearest codeword at each.
+"""Codes by beam search: the best few hypotheses are kept through the levels, not only the nearest codeword at each.
 
 Greedy residual VQ takes at every level the codeword nearest to what is left, although a slightly worse one may leave
-what the next level has a codeword for. Keeping the best ``width`` beginnings finds such pairs. A search of the
+what the next level has a codeword for. Keeping the best ``width`` hypotheses finds such pairs. A search of the
 encoder alone: what codes mean, and every decoder, stay as they are. (For residual VQ: Xu et al. 2012, "Improved
 residual vector quantization"; here with early levels counted too, because a reader may stop after any of them.)
 """
@@ -22,7 +22,7 @@ def beam_search(vectors: Tensor, codebooks: Tensor, width: int) -> Tensor:
     """Codes of each vector, one a level.
 
     Args:
-        vectors: (N, D). codebooks: (L, K, D). width: beginnings kept at each level, >= 1; 1 is the greedy choice.
+        vectors: (N, D). codebooks: (L, K, D). width: hypotheses kept at each level, >= 1; 1 is the greedy choice.
 
     Returns:
         (N, L) int64.
@@ -47,12 +47,12 @@ def _search(vectors: Tensor, codebooks: Tensor, width: int) -> Tensor:
     n, dim = vectors.shape
     size = codebooks.shape[1]
     room = vectors.new_empty(n * width, size)  # taken once: fresh memory for every level costs more than the product
-    residual = vectors[:, None]  # (n, w, D), w beginnings so far
+    residual = vectors[:, None]  # (n, w, D), w hypotheses so far
     score = vectors.new_zeros(n, 1)  # (n, w) squared errors after each level so far, the last one in full
     parents, codes = [], []  # (n, w') each
     for book in codebooks:
         w = residual.shape[1]
-        # |r - c|^2 of every beginning and codeword, and half of what the score was: (n, w, K)
+        # |r - c|^2 of every hypothesis and codeword, and half of what the score was: (n, w, K)
         offset = residual.square().sum(2) + EARLIER * score
         flat = residual.reshape(-1, dim)
         error = torch.addmm(book.square().sum(1), flat, book.T, alpha=-2, out=room[: n * w]).view(n, w, size)

@@ -61,7 +61,9 @@ def kmeans(vectors: Tensor, k: int, iterations: int = 45) -> tuple[Tensor, Tenso
 
 
 @torch.no_grad()
-def refined(vectors: Tensor, centres: Tensor, iterations: int = 20, pull: float = 3.0) -> tuple[Tensor, Tensor]:
+def kmeans_with_prior(
+    vectors: Tensor, centres: Tensor, iterations: int = 20, pull: float = 3.0
+) -> tuple[Tensor, Tensor]:
     """Lloyd's algorithm from given centres, which stay where they are as long as few vectors ask for anything else.
 
     Args:

@@ -1,6 +1,6 @@
 """Long sounds without holding them in memory: file -> tokens, tokens -> blocks, exact to the bit.
 
-The windows are those of `mmdemo.windows`, so codes and samples are the same as those of the whole sound.
+The tiles are those of `tiling`, so codes and samples are the same as those of the whole sound.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .errors import InputError
-from .modalities import audio
-from .tokens import Tokens
-from .windows import WINDOW, plan, reach
+from ..errors import InputError
+from ..modalities import audio
+from ..tokens import Tokens
+from .tiling import TILE, plan
 
 if TYPE_CHECKING:
     from .codec import Codec
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def encode(
     codec: Codec,
     source: str | os.PathLike | bytes | audio.AudioStream,
     levels: int | None = None,
     max_seconds: float | None = None,
 ) -> Tokens:
-    """A sound of any length -> `Tokens`, as ``codec.encode`` gives them; a window is in memory at a time.
+    """A sound of any length -> `Tokens`, as ``codec.encode`` gives them; a tile is in memory at a time.
 
     Args:
         source: a path or file bytes (read twice: for its peak, then for its samples), or what
@@ -45,7 +45,7 @@ def encode(
     samples = sound.meta["samples"]
     blocks, held, start = iter(sound), torch.zeros(0), 0  # held: the samples from `start` on
     kept = []
-    for [(a, b)], [(t0, t1)] in plan([-(-samples // stride)], WINDOW["audio"], reach(codec.tokenizer.encoder)):
+    for [(a, b)], [(t0, t1)] in plan([-(-samples // stride)], TILE["audio"], codec.tokenizer.receptive_field.encoder):
         first, last = a * stride, min(b * stride, samples)
         parts = [held[first - start :]]
         size = len(parts[0])
@@ -69,13 +69,13 @@ def decode(codec: Codec, tokens: Tokens, levels: int | None = None) -> Iterator[
     return _blocks(codec, tokens if levels is None else tokens.truncate(levels))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _blocks(codec: Codec, tokens: Tokens) -> Iterator[Tensor]:
     codes = tokens.codes
     stride, samples = codec.tokenizer.stride, tokens.meta["samples"]
-    for [(a, b)], [(t0, t1)] in plan([codes.shape[1]], WINDOW["audio"], reach(codec.tokenizer.decoder)):
-        wave = codec.tokenizer.decode(codes[None, :, a:b].to(codec.device))[0]  # ((b - a) * stride,)
-        block = wave[(t0 - a) * stride : (t1 - a) * stride].clamp(-1, 1).cpu()
+    for [(a, b)], [(t0, t1)] in plan([codes.shape[1]], TILE["audio"], codec.tokenizer.receptive_field.decoder):
+        wave = codec.canonical(codec.tokenizer.decode(codes[None, :, a:b].to(codec.device)))[0]  # ((b - a) * stride,)
+        block = wave[(t0 - a) * stride : (t1 - a) * stride].cpu()
         yield block[: max(0, samples - t0 * stride)].clone()
 
 

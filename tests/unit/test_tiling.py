@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmdemo import windows
+from mmdemo.codec import tiling
 from mmdemo.tokenizers import build_tokenizer, layers
 
 SMALL = {
@@ -25,7 +25,7 @@ def model():
         for p in model.parameters():
             p.add_(0.05 * torch.randn_like(p))
     z = model.to_latent(torch.rand(2, 3, 256, 256))
-    model.bottleneck.initialise(z.movedim(1, -1).reshape(-1, 4).detach())
+    model.bottleneck.init_codebooks(z.movedim(1, -1).reshape(-1, 4).detach())
     return model.eval()
 
 
@@ -35,11 +35,11 @@ def test_windows_are_exactly_the_whole(model, size, monkeypatch):
     monkeypatch.setattr(layers, "ROWS", 128)  # fewer than the positions of the smallest window
     x = torch.rand(1, 3, *size)
     whole = model.encode(x)
-    picture = model.decode(whole)
-    monkeypatch.setitem(windows.WINDOW, "image", window)
-    assert len(windows.plan(list(whole.shape[2:]), window, windows.reach(model.encoder))) >= 4
-    assert torch.equal(windows.encode_windows(model, x), whole)
-    assert torch.equal(windows.decode_windows(model, whole), picture)
+    picture = model.to_canonical(model.decode(whole))
+    monkeypatch.setitem(tiling.TILE, "image", window)
+    assert len(tiling.plan(list(whole.shape[2:]), window, model.receptive_field.encoder)) >= 4
+    assert torch.equal(tiling.encode(model, x), whole)
+    assert torch.equal(tiling.decode(model, whole), picture)
 
 
 @pytest.mark.parametrize("encoder", ["conv", "gru"])
@@ -48,29 +48,29 @@ def test_text_in_windows_is_exactly_the_whole(encoder, monkeypatch):
     small = {"byte_width": 8, "width": 16, "encoder": encoder, "encoder_depth": 2, "decoder_depth": 2}
     text = build_tokenizer("text", {**small, "bottleneck": {"dim": 4, "levels": 2, "codebook_size": 16}}).eval()
     x = torch.randint(256, (1, 4001))
-    text.bottleneck.initialise(text.to_latent(x).movedim(1, -1).reshape(-1, 4).detach())
+    text.bottleneck.init_codebooks(text.to_latent(x).movedim(1, -1).reshape(-1, 4).detach())
     whole = text.encode(x)
     letters = text.decode(whole).argmax(1)
-    monkeypatch.setitem(windows.WINDOW, "text", (100,))
+    monkeypatch.setitem(tiling.TILE, "text", (100,))
     monkeypatch.setattr(layers, "ROWS", 64)
-    assert torch.equal(windows.encode_windows(text, x), whole)
-    assert torch.equal(windows.decode_windows(text, whole), letters)
+    assert torch.equal(tiling.encode(text, x), whole)
+    assert torch.equal(tiling.decode(text, whole), letters)
 
 
 def test_a_window_is_all_that_is_computed_at_once(model, monkeypatch):
     window = (24, 32)
-    monkeypatch.setitem(windows.WINDOW, "image", window)
+    monkeypatch.setitem(tiling.TILE, "image", window)
     seen = []
     to_latent, from_latent = model.to_latent, model.from_latent
     monkeypatch.setattr(model, "to_latent", lambda x: seen.append(x.shape[-2:]) or to_latent(x))
     monkeypatch.setattr(
         model,
         "from_latent",
-        lambda z, active, codes: seen.append([8 * n for n in z.shape[-2:]]) or from_latent(z, active, codes),
+        lambda z, num_levels, codes: seen.append([8 * n for n in z.shape[-2:]]) or from_latent(z, num_levels, codes),
     )
-    codes = windows.encode_windows(model, torch.rand(1, 3, 500, 1500))
-    windows.decode_windows(model, codes)
-    margin = max(windows.reach(model.encoder), windows.reach(model.decoder))
+    codes = tiling.encode(model, torch.rand(1, 3, 500, 1500))
+    tiling.decode(model, codes)
+    margin = max(model.receptive_field.encoder, model.receptive_field.decoder)
     limit = [8 * (n + 2 * margin) for n in window]
     assert len(seen) > 10
     assert all(height <= limit[0] and width <= limit[1] for height, width in seen)

@@ -1,0 +1,7 @@
+"""A codec, files <-> `Tokens`; inputs of any size in tiles (`tiling`), long sounds as a stream (`streaming`)."""
+
+from __future__ import annotations
+
+from .codec import Codec, rate
+
+__all__ = ["Codec", "rate"]
