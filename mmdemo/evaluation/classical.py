@@ -35,7 +35,6 @@ IMAGE_OPTIONS: dict[str, dict[str, Any]] = {
 QUALITIES = {"JPEG": (1, 95), "WebP": (0, 100), "AVIF": (0, 100)}  # JPEG beyond 95 only wastes bytes
 
 AUDIO_RATE = 16_000
-OPUS_KBPS = (6, 8, 12)  # 6 is the least that Opus takes
 OPUS_LEAST, OPUS_MOST = 6_000, 256_000  # bits/s: libsndfile's scale from compression 1 to 0
 # Delay of codec2 in samples at 8 kHz, measured: the shift at which ESTOI of speech is highest.
 CODEC2_DELAY = {"3200": 160, "2400": 160, "1200": 160, "700C": 240}
@@ -247,19 +246,6 @@ def _audio_point(
     figures: dict[str, Any] = {"file_bytes": file_bytes, **(_speech_figures(wave, output) if measure else {})}
     rate = metrics.kilobits_per_second(payload, len(wave) / AUDIO_RATE)
     return Point(codec, setting, payload, rate, "kbps", (AUDIO_RATE, output), figures)
-
-
-def audio_points(wave: Any, measure: bool = True) -> list[Point]:
-    """A wave (T,) in [-1, 1] at 16 kHz through Opus at 6, 8, 12 kbit/s and codec2 3200, 2400, 1200, 700C.
-
-    Rates are of the payload in kbps; figures are STOI, ESTOI and wideband PESQ (None where not defined), left
-    out without `measure`. Outputs have T samples and are aligned with the input.
-    """
-    if len(_as_wave(wave)) == 0:
-        return []
-    points = [opus_point(wave, kbps, measure) for kbps in OPUS_KBPS]
-    points += [codec2_point(wave, mode, measure) for mode in CODEC2_DELAY]
-    return [point for point in points if point]
 
 
 # ---------------------------------------------------------------- text

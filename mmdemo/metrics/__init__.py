@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .audio import estoi, kilobits_per_second, log_mel_distance, pesq_wb, si_sdr, snr, stoi
+from .audio import estoi, kilobits_per_second, pesq_wb, snr, stoi
 from .codes import perplexity, usage
 from .figure import Figure
 from .frechet import frechet_distance, frechet_from_features, gaussian
@@ -22,12 +22,10 @@ __all__ = [
     "frechet_from_features",
     "gaussian",
     "kilobits_per_second",
-    "log_mel_distance",
     "ms_ssim",
     "perplexity",
     "pesq_wb",
     "psnr",
-    "si_sdr",
     "snr",
     "ssim",
     "stoi",

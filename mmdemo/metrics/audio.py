@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 SILENCE = 1e-4  # RMS (-80 dBFS) below which a wave counts as silent
 STOI_SHORTEST = 0.42  # seconds: STOI compares stretches of 30 frames
@@ -51,18 +50,6 @@ def snr(reference: Any, output: Any) -> float | None:
         return None
     noise = float(np.sum((x - y) ** 2))
     return math.inf if noise == 0 else 10 * math.log10(float(np.sum(x * x)) / noise)
-
-
-def si_sdr(reference: Any, output: Any) -> float | None:
-    """Scale-invariant SDR in dB (Le Roux et al. 2019), means removed; None if either wave is silent."""
-    x, y = (z - z.mean() if len(z) else z for z in _waves(reference, output))
-    if _silent(x) or _silent(y):
-        return None
-    target = x * (np.dot(x, y) / np.dot(x, x))
-    signal, noise = float(np.sum(target**2)), float(np.sum((y - target) ** 2))
-    if noise <= 1e-24 * signal:  # a scaled copy, up to rounding
-        return math.inf
-    return -math.inf if signal == 0 else 10 * math.log10(signal / noise)
 
 
 def stoi(reference: Any, output: Any, sample_rate: int = 16_000, extended: bool = False) -> float | None:
@@ -120,17 +107,3 @@ def pesq_wb(reference: Any, output: Any) -> float | None:
         except PesqError:  # no utterance found, or too short
             continue
     return sum(scores) / len(scores) if scores else None
-
-
-def log_mel_distance(reference: Any, output: Any, sample_rate: int = 16_000, mels: int = 80) -> float:
-    """Mean absolute difference in dB of mel magnitudes (1024-sample Hann frames, hop 256, floor -100 dB)."""
-    from torchaudio.functional import melscale_fbanks
-
-    bank = melscale_fbanks(513, 0.0, sample_rate / 2, mels, sample_rate, norm="slaney", mel_scale="slaney")
-    window = torch.hann_window(1024)
-    spectra = []
-    for wave in _waves(reference, output):
-        padded = F.pad(torch.from_numpy(wave).float(), (512, 512))
-        spectrum = torch.stft(padded, 1024, 256, window=window, center=False, return_complex=True)  # (513, T)
-        spectra.append(20 * (spectrum.abs().mT @ bank).clamp_min(1e-5).log10())  # (T, mels)
-    return (spectra[0] - spectra[1]).abs().mean().item()

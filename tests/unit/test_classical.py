@@ -157,18 +157,23 @@ def test_codec2_rate_and_alignment(wave, mode):
     assert set(point.figures) == {"file_bytes", "stoi", "estoi", "pesq"}
 
 
-def test_audio_points_of_odd_inputs(wave):
-    assert classical.audio_points(np.zeros(0)) == []
-    short = classical.audio_points(wave[:100])
-    assert all(p.figures["stoi"] is None and len(p.output[1]) == 100 for p in short)
-    tensor = classical.audio_points(torch.from_numpy(wave), measure=False)
-    assert [p.bytes for p in tensor] == [p.bytes for p in classical.audio_points(wave, measure=False)]
+CODECS = {
+    "opus": lambda wave, measure: classical.opus_point(wave, 8, measure),
+    "codec2": lambda wave, measure: classical.codec2_point(wave, "2400", measure),
+}
+
+
+@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+def test_sounds_that_are_short_or_of_another_type(wave, codec):
+    short = codec(wave[:100], True)
+    assert short is None or (short.figures["stoi"] is None and len(short.output[1]) == 100)
+    assert codec(torch.from_numpy(wave), False) == codec(wave, False)
 
 
 def test_audio_programs_missing(wave, monkeypatch):
     monkeypatch.setattr(classical.shutil, "which", lambda name: None)
     monkeypatch.setattr(soundfile, "available_subtypes", lambda kind: {"VORBIS": "Vorbis"})
-    assert classical.audio_points(wave) == []
+    assert classical.opus_point(wave, 8) is None and classical.codec2_point(wave, "2400") is None
 
 
 def test_audio_programs_failing(wave, monkeypatch):

@@ -247,7 +247,8 @@ def test_texts_of_any_encoding_come_back_byte_for_byte(here, encoding):
     raw = TEXTS[encoding].encode(encoding)
     (here / "letter.txt").write_bytes(raw)
     done = run("encode", "letter.txt", "-o", "a.mmt", "--json")
-    assert json.loads(done.stdout)["items"][0]["notes"]
+    item = json.loads(done.stdout)["items"][0]
+    assert item["notes"] and (item["rate"], item["rate_unit"]) == (8 * item["bytes"] / len(TEXTS[encoding]), "bpc")
     run("decode", "a.mmt", "-o", "back.txt")
     assert (here / "back.txt").read_bytes() == raw
     run("encode", "letter.txt", "-o", "b.mmt", "--encoding", encoding)
