@@ -16,7 +16,7 @@ Shown = TypeVar("Shown")
 SHARE = 0.12  # of the sampling time; with what is worked out for every step it stays below 15 %
 
 
-class Pace:
+class PreviewBudget:
     """Decides which steps may be shown at once.
 
     ``for step in pace.watch(model.sample(...)): pace.fits and pace.show(lambda: step.preview("image"))``

@@ -16,7 +16,7 @@ from PIL import Image
 from .. import checkpoints
 from ..codec import Codec
 from ..diffusion.joint import JointDiffusion
-from ..diffusion.previews import SHARE, Pace
+from ..diffusion.previews import SHARE, PreviewBudget
 from ..diffusion.step import SamplingStep
 from ..errors import InputError
 from ..metrics import Figure
@@ -84,7 +84,7 @@ def _joint(model: JointDiffusion) -> list[dict[str, Any]]:
         Returns:
             what showing steps before the last added to the time of the rest, and how many they were.
         """
-        pace, before = Pace(share or 0.0), 0
+        pace, before = PreviewBudget(share or 0.0), 0
         for step in pace.watch(model.sample({"text": "seven"}, sampler=sampler, **settings)):
             if step.last:
                 added = pace.spent

@@ -29,10 +29,11 @@ class Copying:
 def points(modality: str, x: Tensor) -> Tensor:
     """Canonical batch -> vectors (N, D) whose Euclidean distance sees what people see or hear.
 
-    Pictures: their pixels. Sounds: log-mel in steps of 40 ms, which a shift by a few milliseconds hardly changes.
+    Pictures: their pixels, of all colours. Sounds: log-mel in steps of 40 ms, which a shift by a few milliseconds
+    hardly changes.
     """
     if modality == "image":
-        return x.float().mean(1).flatten(1)
+        return x.float().flatten(1)
     mel = mel_bands()
     rows = [F.avg_pool1d(mel(chunk.float()).clamp(min=1e-5).log10(), 4) for chunk in x.split(256)]
     return torch.cat(rows).flatten(1)

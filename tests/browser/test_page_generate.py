@@ -12,7 +12,7 @@ import pytest
 from generate_model import RandomContext, served
 from PIL import Image
 
-from mmdemo.diffusion.previews import Pace
+from mmdemo.diffusion.previews import PreviewBudget
 from mmdemo.ui.generate import messages as trajectory
 from mmdemo.ui.generate import tab as tab_generate
 
@@ -142,7 +142,7 @@ def test_slider_is_live_during_the_run_and_after(opened: Any, gate: Gate):
 
 
 def test_steps_without_time_are_decoded_after_the_run_and_when_looked_at(opened: Any, gate: Gate, monkeypatch: Any):
-    monkeypatch.setattr(trajectory, "Pace", lambda clock: Pace(0.0, clock))
+    monkeypatch.setattr(trajectory, "PreviewBudget", lambda clock: PreviewBudget(0.0, clock))
     page = opened("?tab=generate&want=image,audio,text&text=&steps=16&n=2&sampler=euler")
     gate.hold(6)
     page.click("#mm-generate")

@@ -11,7 +11,7 @@ from generate_model import random_joint
 from PIL import Image
 
 from mmdemo.diffusion.joint import JointDiffusion
-from mmdemo.diffusion.previews import Pace
+from mmdemo.diffusion.previews import PreviewBudget
 from mmdemo.digits.number import sample_number
 from mmdemo.errors import InputError
 from mmdemo.ui.generate import messages as trajectory
@@ -26,7 +26,7 @@ def model(tmp_path_factory) -> JointDiffusion:
 
 def frames_of(monkeypatch, lanes, want=ALL, share=0.0, **kwargs):
     """All frames of some runs whose previews may take this share of their time."""
-    monkeypatch.setattr(trajectory, "Pace", lambda clock: Pace(share, clock))
+    monkeypatch.setattr(trajectory, "PreviewBudget", lambda clock: PreviewBudget(share, clock))
     return [frame for message in trajectory.messages(lanes, {}, want, "CPU", **kwargs) for frame in message["frames"]]
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmdemo.diffusion.joint import JointDiffusion
-from mmdemo.diffusion.previews import Pace
+from mmdemo.diffusion.previews import PreviewBudget
 from mmdemo.diffusion.schedule import Process
 from mmdemo.errors import InputError
 from mmdemo.ui.generate import export
@@ -58,7 +58,7 @@ def tone(seconds: float = 0.5, rate: int = 16_000) -> tuple[int, np.ndarray]:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """Every step is shown, however long it takes: late steps are tested in test_late_steps.py."""
-    monkeypatch.setattr(trajectory, "Pace", lambda clock: Pace(math.inf, clock))
+    monkeypatch.setattr(trajectory, "PreviewBudget", lambda clock: PreviewBudget(math.inf, clock))
 
 
 def run(model: JointDiffusion, want=("image", "audio", "text"), steps=3, n=2, **kwargs):

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from mmdemo.diffusion.previews import Pace
+from mmdemo.diffusion.previews import PreviewBudget
 
 
 class Clock:
@@ -26,7 +26,7 @@ def run(clock, steps, seconds):
 def shown(steps, seconds, cost, share=0.1):
     """Steps that were shown, and the pace; the first is always shown."""
     clock = Clock()
-    pace, seen = Pace(share, clock), []
+    pace, seen = PreviewBudget(share, clock), []
     for index in pace.watch(run(clock, steps, seconds)):
         if index == 1 or pace.fits:
             pace.show(partial(clock.sleep, cost))
@@ -47,7 +47,7 @@ def test_dear_previews_are_shown_when_they_fit():
 
 def test_the_time_of_the_consumer_is_not_the_samplers():
     clock = Clock()
-    pace = Pace(0.1, clock)
+    pace = PreviewBudget(0.1, clock)
     for _ in pace.watch(run(clock, 5, 1.0)):
         clock.sleep(100)
     assert pace.sampling == 5
@@ -55,7 +55,7 @@ def test_the_time_of_the_consumer_is_not_the_samplers():
 
 def test_what_a_failing_preview_took_counts_and_its_error_is_not_hidden():
     clock = Clock()
-    pace = Pace(0.1, clock)
+    pace = PreviewBudget(0.1, clock)
 
     def fail():
         clock.sleep(2)
@@ -75,7 +75,7 @@ def test_a_run_that_is_closed_closes_its_sampler():
         finally:
             closed.append(True)
 
-    watched = Pace().watch(sampler())
+    watched = PreviewBudget().watch(sampler())
     next(watched)
     watched.close()
     assert closed

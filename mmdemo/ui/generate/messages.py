@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mmdemo.diffusion.previews import Pace
+from mmdemo.diffusion.previews import PreviewBudget
 from mmdemo.diffusion.step import SamplingStep
 from mmdemo.digits.number import NumberStep
 from mmdemo.errors import InputError
@@ -56,7 +56,7 @@ def messages(
     began = time.monotonic()
     sent, waiting, reason = -math.inf, [], "done"
     newest: dict[str, Any] = {}
-    pace = Pace(clock=time.monotonic)
+    pace = PreviewBudget(clock=time.monotonic)
     for lane, step in pace.watch(in_turn({lane: iter(start()) for lane, start in lanes.items()})):
         over = time.monotonic() - began > limit
         if over or lane not in newest or step.index == step.steps or pace.fits or isinstance(step, NumberStep):

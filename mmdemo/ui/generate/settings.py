@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from mmdemo.diffusion.settings import MAX_SEED, SamplingSettings
 from mmdemo.digits.number import read_number
 from mmdemo.digits.words import CHINESE
 from mmdemo.errors import InputError
@@ -15,7 +16,7 @@ from mmdemo.ui.generate import mask as mask_text
 from mmdemo.ui.generate.mask import Masks
 
 MODALITIES = ("image", "audio", "text")
-COUNT, STEPS, GUIDANCE, SEED, STRENGTH = (1, 8), (2, 100), (0.0, 10.0), (0, 2**31 - 1), (0.05, 1.0)
+COUNT, STEPS, GUIDANCE, SEED, STRENGTH = (1, 8), (2, 100), (0.0, 10.0), (0, MAX_SEED), (0.05, 1.0)
 COMPARED = ("guidance", "sampler", "steps", "seed", "strength")
 MAX_TEXT = 64  # bytes; how many a model takes is its own business
 
@@ -44,15 +45,15 @@ class Settings:
     image: str = ""
     audio: str = ""
     want: tuple[str, ...] = MODALITIES
-    n: int = 4
-    steps: int = 24
-    sampler: str = "heun"
-    guidance: float = 3.0
+    n: int = SamplingSettings.n
+    steps: int = SamplingSettings.steps
+    sampler: str = SamplingSettings.sampler
+    guidance: float = SamplingSettings.guidance
     speaker: str = ""
-    seed: int = 0
+    seed: int = SamplingSettings.seed
     to: int | str = ""
     edit: str = ""
-    strength: float = 1.0
+    strength: float = SamplingSettings.strength
     vs: str = ""
     choices: Choices = field(default_factory=Choices, repr=False, compare=False)
 
