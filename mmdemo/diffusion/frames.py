@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,13 +44,26 @@ class Frame(ABC):
 
     Attributes:
         shape: latent positions per axis. stride: pixels, samples or bytes a position. size: shape in those units.
+        variable: whether inputs may have fewer positions than ``shape``, which is then the most that there may be.
     """
 
     modality: str
+    variable = False
 
     def __init__(self, shape: Sequence[int], stride: int) -> None:
         self.shape, self.stride = tuple(shape), int(stride)
         self.size = tuple(n * self.stride for n in self.shape)
+
+    def takes(self, positions: Sequence[int]) -> bool:
+        """Whether latents of so many positions are of this frame."""
+        fewer = self.variable and len(positions) == len(self.shape)
+        return tuple(positions) == self.shape or (fewer and all(1 <= a <= b for a, b in zip(positions, self.shape)))
+
+    def sized(self, positions: Sequence[int]) -> Frame:
+        """The same frame of other, usually fewer, positions."""
+        other = copy(self)
+        other.shape, other.size = tuple(positions), tuple(n * self.stride for n in positions)
+        return other
 
     @abstractmethod
     def fit(self, x: Tensor) -> Tensor:

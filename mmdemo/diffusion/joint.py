@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import checkpoints
+from ..checks import check_int
 from ..codec import Codec
 from ..config import from_dict
 from ..errors import InputError
@@ -112,16 +113,16 @@ class JointDiffusion:
         Raises:
             InputError: it cannot be used.
         """
-        codec, shape = self.codecs[stream], tuple(self.streams[stream].shape)
+        codec, frame = self.codecs[stream], self.frames[stream]
         if isinstance(source, Tokens):
             codec.check(source)
-            if source.positions != shape:
+            if not frame.takes(source.positions):
                 raise InputError(
                     f"These {stream} tokens have {'x'.join(map(str, source.positions))} positions; the model "
-                    f"{self.name!r} takes {'x'.join(map(str, shape))}."
+                    f"{self.name!r} takes {'up to ' * frame.variable}{'x'.join(map(str, frame.shape))}."
                 )
             return source
-        x = self.frames[stream].fit(codec.load(source).tensor)
+        x = frame.fit(codec.load(source).tensor)
         with torch.inference_mode():
             codes = codec.tokenizer.encode(x[None].to(self.device))[0]
         return self.decoder.tokens(stream, codes)
@@ -148,7 +149,7 @@ class JointDiffusion:
         latent, mask = self.latents.normalize(stream, codec.latent(tokens)), None
         if keep is not None:
             text = self.text_of(stream, source) if codec.modality == "text" else ""
-            mask = self.frames[stream].mask(keep, text).to(self.device)
+            mask = self.frames[stream].sized(tokens.positions).mask(keep, text).to(self.device)
         return EditSource(latent, tokens.codes.to(self.device), mask)
 
     def text_of(self, stream: str, source: Any) -> str:
@@ -208,19 +209,29 @@ class JointDiffusion:
 
     # ------------------------------------------------------------------------------ noise
 
-    def start_noise(self, n: int, seed: int, block: int = 0) -> dict[str, Tensor]:
+    def start_noise(
+        self, n: int, seed: int, block: int = 0, lengths: Mapping[str, int] | None = None
+    ) -> dict[str, Tensor]:
         """Noise per stream (n, D, *shape). Made on the CPU, one generator a sample: sample i of a seed is the same
-        on every device and however many are asked for. Blocks of a longer output have noise of their own."""
+        on every device and however many are asked for.
+
+        Args:
+            block: of a longer output, whose blocks have noise of their own. lengths: positions of streams of one axis
+                that are shorter than their shape.
+        """
+        shapes = {k: s.shape for k, s in self.streams.items()} | {k: [v] for k, v in (lengths or {}).items()}
         rows: dict[str, list[Tensor]] = {name: [] for name in self.streams}
         for i in range(n):
             generator = sample_generator(seed, i, block)
             for s in self.streams.values():
-                rows[s.name].append(torch.randn(s.dim, *s.shape, generator=generator))
+                rows[s.name].append(torch.randn(s.dim, *shapes[s.name], generator=generator))
         return {k: torch.stack(v).to(self.device) for k, v in rows.items()}
 
-    def noise_between(self, n: int, seed: int, to_seed: int) -> dict[str, Tensor]:
+    def noise_between(
+        self, n: int, seed: int, to_seed: int, lengths: Mapping[str, int] | None = None
+    ) -> dict[str, Tensor]:
         """From the first sample's noise of one seed to that of another, n samples (n, D, *shape)."""
-        a, b = self.start_noise(1, seed), self.start_noise(1, to_seed)
+        a, b = (self.start_noise(1, s, lengths=lengths) for s in (seed, to_seed))
         weight = torch.linspace(0, 1, n, device=self.device)
         return {k: slerp(a[k][0], b[k][0], weight) for k in a}
 
@@ -235,6 +246,7 @@ class JointDiffusion:
         edit: Mapping[str, Any] | None = None,
         keep: Mapping[str, Any] | None = None,
         compose: Sequence[tuple[Mapping[str, Any], float | Sequence[float]]] = (),
+        lengths: Mapping[str, int] | None = None,
         **changes: Any,
     ) -> Iterator[SamplingStep]:
         """Generate ``want`` from ``given``, yielding every step. A plain generator: close it to stop.
@@ -249,6 +261,8 @@ class JointDiffusion:
                 stays), spans (start, end) in seconds, or spans of characters; see `Frame.mask`.
             compose: more to be made from at once, each like ``given`` and with its share of the guidance, 0 to 1, the
                 same for all samples or one a sample; ``given`` has what is left. ``[({"text": "cat"}, 0.5)]``.
+            lengths: latent positions of streams whose frame is variable (none named: their given or edited input's,
+                else the most that there may be).
 
         Raises:
             InputError: an input or setting cannot be used.
@@ -272,11 +286,30 @@ class JointDiffusion:
                 for part, share in zip([given, *(part for part, _ in compose)], [left, *others], strict=True)
             ]
         sources = {k: self.edit_source(k, v, keep.get(k)) for k, v in edit.items()}
-        noise, way = self.start_noise(n, seed), [sample_generator(seed, i, purpose="way") for i in range(n)]
+        lengths = self._lengths(conditions, sources, lengths or {})
+        noise = self.start_noise(n, seed, lengths=lengths)
+        way = [sample_generator(seed, i, purpose="way") for i in range(n)]
         if settings.to_seed is not None:
-            noise = self.noise_between(n, seed, settings.to_seed)
+            noise = self.noise_between(n, seed, settings.to_seed, lengths)
             way = [sample_generator(seed, purpose="way") for _ in range(n)]  # what is added is the same for all
         yield from self.run(conditions, want, noise, way, settings, sources)
+
+    def _lengths(
+        self, conditions: Sequence[Conditions], sources: Mapping[str, EditSource], asked: Mapping[str, int]
+    ) -> dict[str, int]:
+        """Positions of the streams of variable length. Raises InputError for a length that cannot be."""
+        inputs = [(k, z) for c in conditions for k, z in c.clean.items()] + [(k, s.latent) for k, s in sources.items()]
+        found: dict[str, int] = {}
+        for name, z in inputs:
+            if self.frames[name].variable and found.setdefault(name, z.shape[2]) != z.shape[2]:
+                raise InputError(f"What is composed of {name!r} has to be of one length.")
+        for name, length in asked.items():
+            if name not in self.frames or not self.frames[name].variable:
+                raise InputError(f"The model {self.name!r} has no stream {name!r} of variable length.")
+            most = self.frames[name].shape[0]
+            if check_int(f"length of {name!r}", length, 1, most) != found.get(name, length):
+                raise InputError(f"What is given of {name!r} has {found[name]} positions, not {length}.")
+        return {**found, **asked}
 
     def sample_batch(self, framed: Mapping[str, Tensor], want: Sequence[str], **changes: Any) -> Iterator[SamplingStep]:
         """As `sample`, for many different inputs at once that are in the model's frame already.

@@ -249,7 +249,9 @@ class JointTask(Task):
             x[s.name] = self.process.network_input(self.process.noise(x0, eps, wide), wide)
             targets[s.name] = self.process.target(x0, eps, wide)
         hidden: list[Tensor] | None = [] if self.aux_heads else None
-        out = self.network(x, t, batch["style"], hidden, **self._conditions(batch))
+        masks = {s.name: batch[f"mask.{s.name}"] for s in self.streams if f"mask.{s.name}" in batch}
+        told = self._conditions(batch) | ({"mask": masks} if masks else {})
+        out = self.network(x, t, batch["style"], hidden, **told)
         parts = {}
         for s in self.streams:  # a mean per stream: few text tokens are not drowned by many picture tokens
             error = (out[s.name].float() - targets[s.name]).square().mean(1)  # (B, *shape)
