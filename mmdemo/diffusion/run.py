@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from .decoding import LatentDecoder
 from .denoiser import Conditions, JointDenoiser, Packer
+from .dit import DiT, Stream
 from .editing import EditSource
+from .interface import JointInterface
 from .samplers import SAMPLERS, Sampler, State, resampled
-from .schedule import times
+from .schedule import Process, times
 from .settings import SamplingSettings
 from .step import SamplingStep
 
-if TYPE_CHECKING:
-    from .joint import JointDiffusion
+
+class SampledModel(Protocol):
+    """What a run needs of a joint model (`joint.JointDiffusion`)."""
+
+    network: DiT
+    process: Process
+    decoder: LatentDecoder
+    interface: JointInterface
+    streams: dict[str, Stream]
+
+    def read_by(self, stream: str) -> list[str]:
+        """Vector conditions that are worked out from this stream's text."""
+        ...
+
+    def read_streams(self, vectors: Iterable[str]) -> list[str]:
+        """The reverse."""
+        ...
+
+    def vectors_of(self, texts: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:
+        """Stream -> n strings -> vector conditions (n, dim)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -34,7 +56,7 @@ class JointRun:
 
     def __init__(
         self,
-        model: JointDiffusion,
+        model: SampledModel,
         conditions: Sequence[Conditions],
         want: Sequence[str],
         noise: Mapping[str, Tensor],
