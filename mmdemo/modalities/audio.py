@@ -14,8 +14,9 @@ import torch
 from mmdemo.errors import InputError
 from mmdemo.files import atomic_write
 from mmdemo.modalities.base import Item, label, prepare_target
-from mmdemo.modalities.resample import resample, resample_chunks
-from mmdemo.modalities.waveform import MAX_SECONDS, Inspector, Source
+from mmdemo.modalities.resample import resample, resample_chunks, resampled_length
+from mmdemo.modalities.sound_files import open_sound
+from mmdemo.modalities.waveform import MAX_SECONDS, Source
 
 __all__ = ["MAX_SECONDS", "SAMPLE_RATE", "SUFFIXES", "load", "restore", "save", "save_blocks", "stream_blocks"]
 
@@ -28,8 +29,10 @@ _SUBTYPES = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS", ".mp3": "MPE
 def load(source: str | os.PathLike | bytes | BinaryIO | tuple[int, np.ndarray], first: float | None = None) -> Item:
     """Turn a sound into 16 kHz mono.
 
-    Channels are averaged, then resampled; samples that are not finite become silence, and a peak over 1
-    scales the whole sound down. The notes say so, and tell of clipping and a constant offset, which stay.
+    It is read to its real end, whatever its header says. Two channels are averaged, more are mixed as ITU-R BS.775
+    says, then the mix is resampled; samples that are not finite become silence, integers that were written as floats
+    are divided by their full scale, single ones far above all others are held down, and a peak over 1 scales the whole
+    sound down. The notes say so, and tell of clipping and a constant offset, which stay.
 
     Args:
         source: a path, file bytes, a binary file, or (sample_rate, array) with an array (T,) or (T, C) of
@@ -38,19 +41,20 @@ def load(source: str | os.PathLike | bytes | BinaryIO | tuple[int, np.ndarray], 
 
     Returns:
         Item with tensor (T,) float32 in [-1, 1], T = ceil(frames · 16000 / rate), and meta
-        {"samples": T, "sample_rate": the original one, "channels": the original count}.
+        {"samples": T, "sample_rate": the original one, "channels": the original count}, and "frames": the original
+        length in samples, where the others do not give it (`original_frames`).
 
     Raises:
         InputError: no sound, damaged, empty, over `MAX_SECONDS` (without `first`), over 8 channels, or a
             rate outside 4 to 192 kHz.
     """
-    with Source.open(source, MAX_SECONDS if first is None else None) as sound:
-        inspector = Inspector(sound)
-        pieces = list(resample_chunks(inspector.mono(sound.head(first)), sound.rate, SAMPLE_RATE))
+    with open_sound(source, MAX_SECONDS if first is None else None) as sound:
+        mixer = sound.mixer(first)
+        pieces = list(resample_chunks(mixer.mono(sound.head(first)), sound.rate, SAMPLE_RATE))
         wave = torch.cat(pieces) if pieces else torch.zeros(0)
         del pieces
         peak = float(wave.abs().max()) if len(wave) else 0.0
-        notes = inspector.notes(peak)
+        notes = sound.remarks + mixer.notes(peak)
         if peak > 1:
             wave /= peak
         return Item(wave, _meta(len(wave), sound), notes)
@@ -71,12 +75,13 @@ class AudioStream:
         self._block = max(1, round(seconds * SAMPLE_RATE))
         # One pass ahead for the peak, as no block can be scaled before the loudest one is known.
         samples, self._peak = 0, 0.0
-        with Source.open(source, max_seconds) as sound:
-            inspector = Inspector(sound)
-            for piece in resample_chunks(inspector.mono(sound.chunks()), sound.rate, SAMPLE_RATE):
+        with open_sound(source, max_seconds) as sound:
+            mixer = sound.mixer()
+            self._scale = mixer.scale
+            for piece in resample_chunks(mixer.mono(sound.head()), sound.rate, SAMPLE_RATE):
                 samples += len(piece)
                 self._peak = max(self._peak, float(piece.abs().max()))
-            self.notes = inspector.notes(self._peak)
+            self.notes = sound.remarks + mixer.notes(self._peak)
             self.meta = _meta(samples, sound)
 
     def __len__(self) -> int:
@@ -85,8 +90,9 @@ class AudioStream:
     def __iter__(self) -> Iterator[torch.Tensor]:
         held: list[torch.Tensor] = []
         count = 0
-        with Source.open(self._source, self._limit) as sound:
-            for piece in resample_chunks(Inspector(sound).mono(sound.chunks()), sound.rate, SAMPLE_RATE):
+        with open_sound(self._source, self._limit) as sound:
+            mixer = sound.mixer(scale=self._scale)
+            for piece in resample_chunks(mixer.mono(sound.head()), sound.rate, SAMPLE_RATE):
                 held.append(piece / self._peak if self._peak > 1 else piece)
                 count += len(piece)
                 if count >= self._block:
@@ -141,8 +147,8 @@ def restore(tensor: torch.Tensor, meta: dict[str, Any] | None = None, original: 
         return SAMPLE_RATE, wave.numpy()
     rate, channels = meta.get("sample_rate", SAMPLE_RATE), meta.get("channels", 1)
     if rate != SAMPLE_RATE:
-        # T samples stand for any count in ((T − 1)·r, T·r] of original ones; the floor is never too long.
-        wave = resample(wave, SAMPLE_RATE, rate)[: max(1, len(wave) * rate // SAMPLE_RATE)].clamp(-1, 1)
+        frames = original_frames({"samples": len(wave), **meta, "sample_rate": rate})
+        wave = resample(wave, SAMPLE_RATE, rate)[:frames].clamp(-1, 1)
     array = wave.numpy()
     return rate, array if channels == 1 else np.repeat(array[:, None], channels, axis=1)
 
@@ -174,7 +180,7 @@ def save_blocks(
     if original:
         rate, channels = meta["sample_rate"], meta["channels"]
         if rate != SAMPLE_RATE:
-            samples = max(1, samples * rate // SAMPLE_RATE)
+            samples = original_frames(meta)
             blocks = resample_chunks(blocks, SAMPLE_RATE, rate)
 
     def pieces() -> Iterator[np.ndarray]:
@@ -235,4 +241,17 @@ class _Sink:
 
 
 def _meta(samples: int, sound: Source) -> dict[str, Any]:
-    return {"samples": samples, "sample_rate": sound.rate, "channels": sound.channels}
+    meta = {"samples": samples, "sample_rate": sound.rate, "channels": sound.channels}
+    return meta if original_frames(meta) == sound.count else meta | {"frames": sound.count}
+
+
+def original_frames(meta: dict[str, Any]) -> int:
+    """Samples of each channel that the original sound had, from the meta of `load`.
+
+    meta["frames"], where it is there and fits the others: T samples at 16 kHz stand for several counts at a higher
+    rate. The largest of these is taken where it is not.
+    """
+    samples, rate = meta["samples"], meta["sample_rate"]
+    frames = meta.get("frames", 0)
+    fits = frames > 0 and resampled_length(frames, rate, SAMPLE_RATE) == samples
+    return frames if fits else max(1, samples * rate // SAMPLE_RATE)

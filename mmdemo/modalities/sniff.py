@@ -81,9 +81,17 @@ _MAGIC = (
     (0, b"#?RADIANCE", None, "a Radiance HDR picture"),
     (0, b"\xc5\xd0\xd3\xc6", None, "a PostScript document"),
     (0, b"\xd7\xcd\xc6\x9a", None, "a Windows metafile"),
-    (4, b"ftypM4A", None, "an M4A sound"),
-    (4, b"ftyp", None, "an MP4 video"),
-    (0, b"\x1a\x45\xdf\xa3", None, "a WebM or Matroska video"),
+    (4, b"ftypM4A", "audio", "an M4A sound"),
+    (4, b"ftypM4B", "audio", "an M4A sound"),
+    (4, b"ftyp3g", "audio", "a 3GP recording"),
+    (4, b"ftyp", "audio", "an MP4 recording"),
+    (0, b"\x1a\x45\xdf\xa3", "audio", "a WebM or Matroska recording"),
+    (0, b"#!AMR", "audio", "an AMR recording"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "audio", "a WMA sound"),
+    (0, b"wvpk", "audio", "a WavPack sound"),
+    (0, b"MAC ", "audio", "a Monkey's Audio sound"),
+    (0, b"DSD ", None, "a DSD sound"),
+    (0, b"MThd", None, "a MIDI file, which holds notes and no sound"),
     (0, b"%PDF-", None, "a PDF document"),
     (0, b"PK\x03\x04", None, "a ZIP archive (or an Office document)"),
     (0, b"\x1f\x8b", None, "a gzip archive"),
@@ -101,6 +109,8 @@ _HOW = (
     ("PostScript", "export its page as PNG"),
     ("picture", "convert it to PNG, with ImageMagick for one"),
     ("texture", "convert it to PNG, with ImageMagick for one"),
+    ("MIDI", "render it as a WAV sound, with MuseScore or FluidSynth for one"),
+    ("sound", "convert it to FLAC, with ffmpeg for one"),
     ("document", _EXPORT),
     ("metafile", _EXPORT),
     ("icon", _EXPORT),
@@ -147,6 +157,8 @@ def sniff(head: bytes) -> tuple[str | None, str | None]:
         return "image", "a BMP picture"
     if _is_mpeg_frame(head):
         return "audio", "an MP3 sound"
+    if len(head) > 6 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0 and head[2] >> 2 & 15 < 13:
+        return "audio", "an AAC sound (ADTS)"
     return None, None
 
 
@@ -163,9 +175,9 @@ def is_text(head: bytes) -> bool:
 
 
 def _is_mpeg_frame(head: bytes) -> bool:
-    """Whether `head` starts with an MPEG audio layer III frame header (ISO 11172-3, 2.4.1.3)."""
+    """Whether `head` starts with the header of an MPEG audio frame (ISO 11172-3, 2.4.1.3)."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
     bitrate, rate = head[2] >> 4, head[2] >> 2 & 3
-    return version != 1 and layer == 1 and bitrate not in (0, 15) and rate != 3
+    return version != 1 and layer != 0 and bitrate not in (0, 15) and rate != 3

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..errors import InputError
-from ..modalities import image, text, waveform
+from ..modalities import audio, image, text, waveform
 from ..modalities.encodings import check_encoding
 
 MAGIC, VERSION = b"MMT", 2
@@ -55,7 +55,7 @@ class Header:
         out += bytes.fromhex(self.fingerprint + self.mark)
         if self.coding == PACKED:
             out += varint(self.size)
-        return out + b"".join(map(varint, [*self.shape, *(self.meta[key] for key in META[self.modality])]))
+        return out + b"".join(map(varint, [*self.shape, *_numbers(self.modality, self.meta)]))
 
     def problem(self, payload: int) -> str:
         """In what the file does not agree with itself: names, sizes, and as many bytes of payload as they take.
@@ -106,6 +106,26 @@ class Header:
         return sizes[0] <= text.MAX_BYTES
 
 
+def _numbers(modality: str, meta: dict[str, int]) -> list[int]:
+    """META as it is written: with the channels of a sound, by how many samples it is shorter than its rate allows."""
+    numbers = [meta[key] for key in META[modality]]
+    if modality == "audio":
+        numbers[-1] += 16 * (audio.original_frames(meta | {"frames": 0}) - audio.original_frames(meta))
+    return numbers
+
+
+def _meta(modality: str, numbers: list[int]) -> dict[str, int]:
+    """META as it was written by `_numbers`."""
+    meta = dict(zip(META[modality], numbers))
+    if modality == "audio":
+        shorter, meta["channels"] = divmod(meta["channels"], 16)
+        if shorter:
+            meta["frames"] = audio.original_frames(meta) - shorter
+            if audio.original_frames(meta) != meta["frames"]:
+                raise ValueError
+    return meta
+
+
 def _listed(meta: dict[str, int]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in meta.items())
 
@@ -133,7 +153,7 @@ def parse(reader: Reader) -> Header:
     fingerprint = reader.take(4).hex()
     mark, size = (reader.take(2).hex(), 0) if coding == PRIOR else ("", reader.varint())
     shape = (reader.varint(), *(reader.varint() for _ in range(AXES[modality])))
-    meta = {key: reader.varint() for key in META[modality]}
+    meta = _meta(modality, [reader.varint() for _ in META[modality]])
     return Header(coding, model, modality, shape, mark, size, fingerprint, meta)
 
 

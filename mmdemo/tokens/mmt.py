@@ -7,6 +7,8 @@ Layout, version 2 (integers are LEB128 varints unless said otherwise):
     | CRC-32 of the content (4 bytes, big endian) | CRC-16 of everything before (2 bytes, big endian)
 
     PACKED: fingerprint of the tokenizer (4 bytes), K, levels, positions per axis, META; then ceil(log2 K) bits a code
+            (META of a sound: samples at 16 kHz, rate, and channels + 16 · the samples of its own rate that it lacks of
+            the most that those stand for)
     PRIOR:  the same without K, and 2 bytes that identify the prior; then the codes, range coded
     EXACT:  number of bytes, 2 bytes that identify the prior over bytes; then the bytes of a text in UTF-8, range coded
     FILE:   the same, and an encoding (a length and a name); then the bytes of a text file as they are, range coded
@@ -74,6 +76,8 @@ def write(tokens: Tokens) -> list[EncodedFile]:
         InputError: the tokens do not agree with themselves: no program could read their file.
     """
     size, meta = tokens.codebook_size, {k: int(tokens.meta[k]) for k in META[tokens.modality]}
+    if "frames" in tokens.meta:
+        meta["frames"] = int(tokens.meta["frames"])
     if not tokens.count:
         raise InputError("Tokens without codes cannot be written.")
     if not 0 <= int(tokens.codes.min()) <= int(tokens.codes.max()) < size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_lossy_formats_come_close(kind, subtype):
 # ---- channels
 
 
-@pytest.mark.parametrize("channels", range(1, 9))
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 7])
 def test_channels_are_averaged_and_noted(tmp_path, channels):
     array = np.random.uniform(-0.9, 0.9, (4_000, channels)).astype(np.float32)
     item = audio.load(written(array, 16_000, "WAV", "FLOAT"))
@@ -162,9 +163,11 @@ def test_the_first_seconds_are_those_of_the_whole(rate, channels):
     whole = audio.load((rate, wave))
     for source in ((rate, wave), written(wave, rate, "WAV", "FLOAT")):
         item = audio.load(source, first=1.5)
-        assert item.meta == {"samples": len(item.tensor), "sample_rate": rate, "channels": channels}
+        assert item.meta.items() >= {"samples": len(item.tensor), "sample_rate": rate, "channels": channels}.items()
+        assert audio.original_frames(item.meta) == math.floor(1.5 * rate)
         assert len(item.tensor) in (23_999, 24_000)
-        assert torch.allclose(item.tensor[:23_700], whole.tensor[:23_700], atol=1e-6)  # the filter reaches over the cut
+        clear = 24_000 - 300 * max(1, 16_000 // rate)  # the filter reaches over the cut
+        assert torch.allclose(item.tensor[:clear], whole.tensor[:clear], atol=1e-6)
         assert item.notes[0] == "Only the first 1.5 of 3 seconds were taken." and item.notes[1:] == whole.notes
         assert item.notes[0].values == {"seconds": 1.5, "whole": 3.0}
 
@@ -215,8 +218,7 @@ def test_restore_in_the_original_form(rate, channels):
     item = audio.load((rate, source))
     got_rate, got = audio.restore(item.tensor, item.meta, original=True)
     assert got_rate == rate
-    assert got.shape == ((len(got),) if channels == 1 else (len(got), channels))
-    assert abs(len(got) - len(wave)) <= -(-rate // 16_000)  # one sample at 16 kHz
+    assert got.shape == source.shape
     first = got if channels == 1 else got[:, -1]
     edge = rate // 50
     size = min(len(first), len(wave)) - edge
@@ -244,6 +246,7 @@ def test_saving_blocks_writes_what_saving_the_whole_does(tmp_path, rate, channel
     got, got_rate = soundfile.read(tmp_path / "blocks.wav")
     want, want_rate = soundfile.read(tmp_path / "whole.wav")
     assert got_rate == want_rate and got.shape == want.shape
+    assert not original or len(got) == len(wave)
     assert np.abs(got - want)[: -rate // 10].max() <= 2**-15
     assert np.abs(got - want).max() < (0.2 if original else 1e-6)  # what follows the end is heard by the filter
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 
 import numpy as np
@@ -15,7 +16,7 @@ from modalities_files import middle, tone, written
 
 from mmdemo.errors import InputError
 from mmdemo.modalities import audio
-from mmdemo.modalities.resample import BETA, LOWPASS_FILTER_WIDTH, ROLLOFF, resample, resample_chunks
+from mmdemo.modalities.resample import resample, resample_chunks
 
 RATES = (4_000, 8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000)
 ODD_RATES = (7_919, 22_255, 44_101)
@@ -27,8 +28,9 @@ def test_every_rate_keeps_a_tone_and_the_length(rate):
     item = audio.load((rate, wave))
     expected = -(-len(wave) * 16_000 // rate)
     assert item.meta["samples"] == len(item.tensor) == expected
-    # A pass band ripple of the Kaiser window far below 16 bits.
-    assert np.abs(middle(item.tensor) - tone(16_000)[:expected][160:-160]).max() < 1e-4
+    edge = 160 * max(1, 16_000 // rate)  # where the filter reaches beyond the sound
+    # A ripple in the pass band, and a shift by 1e-4 samples at some rates, far below 16 bits.
+    assert np.abs(item.tensor.numpy() - tone(16_000)[:expected])[edge:-edge].max() < 1e-4
 
 
 @pytest.mark.parametrize("rate", [22_050, 44_100, 44_101, 48_000])
@@ -37,31 +39,44 @@ def test_what_16_khz_cannot_hold_is_filtered_out(rate):
     assert np.abs(middle(wave)).max() < 1e-3  # below −59 dB, no alias
 
 
-@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 96_000])
+@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 44_101, 96_000])
 def test_agrees_with_torchaudio(rate):
-    wave = torch.rand(rate) * 2 - 1
-    expected = torchaudio.functional.resample(
-        wave.double(), rate, 16_000, LOWPASS_FILTER_WIDTH, ROLLOFF, "sinc_interp_kaiser", BETA
-    )
-    got = resample(wave, rate, 16_000)
-    assert got.shape == expected.shape
-    assert (got - expected).abs().max() < 1e-4  # torchaudio takes its phases in float32
+    """Below the end of both pass bands, for noise: the settings are those of resampy's "kaiser_best"."""
+    length = rate // 4
+    spectrum = np.fft.rfft(np.random.uniform(-1, 1, length))
+    spectrum[0] = 0
+    spectrum[np.fft.rfftfreq(length, 1 / rate) > 0.4 * min(rate, 16_000)] = 0
+    wave = torch.from_numpy(np.fft.irfft(spectrum, length)).float()
+    if rate == 44_101:  # torchaudio's kernel for it would have 0.7 billion entries; so by way of the exact spectrum
+        size = length * 16_000 // rate
+        seconds = np.arange(size) / 16_000
+        basis = np.exp(2j * np.pi * rate / length * np.outer(seconds, np.arange(length // 2 + 1)))
+        expected = torch.from_numpy((basis @ spectrum).real * 2 / length)
+    else:
+        expected = torchaudio.functional.resample(
+            wave.double(), rate, 16_000, 64, 0.9475937167399596, "sinc_interp_kaiser", 14.769656459379492
+        )
+    got = resample(wave, rate, 16_000)[: len(expected)]
+    edge = 200  # where the filters reach beyond the sound
+    assert (got - expected)[edge:-edge].abs().max() < 1e-3
 
 
-def test_the_sparse_filter_is_the_dense_one(monkeypatch):
-    from mmdemo.modalities import resample as module
+@pytest.mark.parametrize("rate, target", [(44_101, 16_000), (191_999, 16_000), (16_000, 44_101), (4_001, 16_000)])
+def test_rates_without_a_common_divisor_are_cheap(rate, target):
+    wave = torch.rand(10 * rate) - 0.5
+    started = time.process_time()
+    assert len(resample(wave, rate, target)) == 10 * target
+    assert time.process_time() - started < 2.5  # some 0.1 s; a table of the filter's phases took 7 s and 105 MB
 
-    wave = torch.rand(30_000) * 2 - 1
-    dense = resample(wave, 44_100, 16_000)
-    monkeypatch.setattr(module, "_DENSE_LIMIT", 0)
-    module._filter.cache_clear()
-    sparse = resample(wave, 44_100, 16_000)
-    module._filter.cache_clear()
-    assert (dense - sparse).abs().max() < 1e-4  # torchaudio takes its phases in float32
+
+def test_channels_are_resampled_alike():
+    wave = torch.rand(10_000, 3) - 0.5
+    got = resample(wave, 44_100, 16_000)
+    assert all(torch.equal(got[:, c], resample(wave[:, c].clone(), 44_100, 16_000)) for c in range(3))
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.sampled_from([8_000, 11_025, 16_000, 22_050, 44_100, 192_000]), st.integers(1, 70_000), st.data())
+@given(st.sampled_from([8_000, 11_025, 16_000, 22_050, 44_100, 44_101, 192_000]), st.integers(1, 70_000), st.data())
 def test_chunks_do_not_change_one_bit(rate, length, data):
     wave = torch.rand(length, generator=torch.Generator().manual_seed(length)) * 2 - 1
     chunk = data.draw(st.integers(max(1, length // 50), length))

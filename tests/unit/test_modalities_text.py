@@ -189,7 +189,7 @@ def test_the_suffix_decides_where_the_content_says_nothing(tmp_path):
         guess(path)
 
 
-@pytest.mark.parametrize("data, word", [(b"%PDF-1.4", "PDF"), (b"PK\3\4\0", "ZIP"), (b"\0\0\0\x18ftypmp42\0\0", "MP4")])
+@pytest.mark.parametrize("data, word", [(b"%PDF-1.4", "PDF"), (b"PK\3\4\0", "ZIP"), (b"DSD \x1c\0\0\0", "DSD")])
 def test_known_kinds_that_are_not_taken(tmp_path, data, word):
     path = tmp_path / "a.png"
     path.write_bytes(data)
