@@ -111,7 +111,9 @@ def _pyav(file: BinaryIO, demuxer: str) -> Iterator[Stream]:
             raise Unreadable from None
         names = [channel.name for channel in context.layout.channels]
         # Encoders of AAC fill up their last frame; the edit list of MP4 says where the sound ends.
-        stated = round(sound.duration * sound.time_base * rate) if demuxer == "mov" and sound.duration else None
+        stated = None
+        if demuxer == "mov" and sound.duration and sound.time_base:
+            stated = round(sound.duration * sound.time_base * rate)
         yield Stream(
             rate=rate,
             channels=channels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO
@@ -18,7 +19,7 @@ from mmdemo.modalities.mixdown import layout, mix_weights
 from mmdemo.modalities.note import Note
 from mmdemo.modalities.resample import resample_chunks
 from mmdemo.modalities.sniff import HEAD_BYTES, how_to_convert, sniff
-from mmdemo.modalities.waveform import Source, check_layout, check_length, from_pair
+from mmdemo.modalities.waveform import MAX_VALUES, VALUES_PER_BYTE, Source, check_layout, check_length, from_pair
 
 _FRAMES = 1 << 16  # read at once
 _FORMATS = {"WAV", "WAVEX", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64"}
@@ -38,6 +39,9 @@ def open_sound(source: Any, max_seconds: float | None) -> Iterator[Source]:
         yield from_pair(source, max_seconds)
         return
     with opened(source, _ACCEPTED) as file, _open_file(file, label(source), max_seconds) as sound:
+        # A few megabytes of silence can stand for minutes of work.
+        streamed = VALUES_PER_BYTE * file.seek(0, io.SEEK_END) if max_seconds is None else 0
+        sound.most_values = max(MAX_VALUES, streamed)
         yield sound
 
 

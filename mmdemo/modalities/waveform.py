@@ -15,6 +15,10 @@ from mmdemo.modalities.note import Note
 
 MAX_SECONDS = 1800
 """Longest sound that `load` takes: half an hour."""
+MAX_VALUES = 700_000_000
+"""Most samples, of all channels together, that are read of a sound in memory: half an hour of stereo at 192 kHz."""
+VALUES_PER_BYTE = 200
+"""Longer sounds may be streamed, but not when a byte of the file stands for more samples than any recording has."""
 MIN_RATE, MAX_RATE = 4_000, 192_000
 MAX_CHANNELS = 8
 
@@ -34,6 +38,7 @@ class Source:
         frames: samples of each channel, where that is known before reading.
         weights: of the channels in the mix, as of `mix_weights`.
         floats: whether samples may lie far outside [-1, 1].
+        most_values: samples of all channels that are read at most; what has more is refused.
         count: set while reading: samples of each channel that were read.
         remarks: set while reading: what was found out about the file.
     """
@@ -45,6 +50,7 @@ class Source:
     frames: int | None = None
     weights: np.ndarray | None = None
     floats: bool = False
+    most_values: int | None = None
     count: int = 0
     remarks: tuple[Note, ...] = ()
 
@@ -62,6 +68,11 @@ class Source:
                     yield block
                 return
             self.count += len(block)
+            if self.most_values is not None and self.count * self.channels > self.most_values:
+                raise InputError(
+                    f"{self.name} holds more than {self.most_values // 10**6:,} million samples in its {self.channels} "
+                    "channels, the most accepted of such a file; cut it into parts or lower its sample rate."
+                )
             yield block
 
     def mixer(self, seconds: float | None = None, scale: Scale | None = None) -> Mixer:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from modalities_files import refusal, tone, written
 
 from mmdemo.errors import InputError
-from mmdemo.modalities import audio
+from mmdemo.modalities import audio, sound_files
 from mmdemo.modalities.extents import View, parts
 
 RATE = 16_000
@@ -314,6 +314,18 @@ def test_altered_headers_give_a_sound_or_a_sentence_in_bounded_time(kind, data):
     except InputError as error:
         assert str(error).endswith(".")
     assert time.process_time() - started < 5
+
+
+def test_a_sound_of_far_too_many_samples_is_refused_while_it_is_read(monkeypatch):
+    """Half an hour of silence in eight channels at 192 kHz is 3 MB of FLAC and a minute of work."""
+    monkeypatch.setattr(sound_files, "MAX_VALUES", 2_000_000)
+    data = written(np.zeros((400_000, 8), np.int16), 192_000, "FLAC")
+    refusal(audio.load, data, "2 million samples", "8 channels")
+    refusal(audio.stream_blocks, data, "2 million samples")
+    assert audio.load(data, first=1).meta["samples"] == RATE
+    real = written(noise(2.1, 192_000, 8), 192_000, "FLAC")
+    refusal(audio.load, real, "2 million samples")
+    assert audio.stream_blocks(real).meta["samples"] == pytest.approx(2.1 * RATE)
 
 
 def test_junk_that_looks_like_frames_is_searched_in_bounded_time():

@@ -86,6 +86,8 @@ class Bytes:
 
     def at(self, offset: int, count: int) -> bytes:
         """The `count` bytes at `offset`; fewer at the end."""
+        if offset >= self.size:  # also what no file offset can be
+            return b""
         first = offset - self._start
         if first < 0 or first + count > len(self._held):
             self._file.seek(offset)
