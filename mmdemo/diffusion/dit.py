@@ -81,7 +81,7 @@ class DiTConfig:
         if self.width % (2 * self.heads):
             raise ValueError(f"A width of {self.width} has no equal, even share for each of {self.heads} heads.")
         whole = sum(math.prod(s.shape) * s.dim for s in self.streams) if self.summaries else 0
-        streams = sum(2 * s.dim * s.patch for s in self.streams) + len(self.styles)
+        streams = sum(2 * s.token_dim for s in self.streams) + len(self.styles)
         check_weights(self.depth * (4 + 2 * self.expansion) * self.width**2 + (whole + streams) * self.width)
 
 

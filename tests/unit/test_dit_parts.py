@@ -73,3 +73,11 @@ def test_one_scale_for_all_channels_keeps_their_relative_sizes():
     spread = scaled.std((0, 2, 3))
     assert (spread / spread[1]).tolist() == pytest.approx(sizes.tolist(), rel=0.05)
     assert torch.allclose(normalizer.restore("image", scaled), z, atol=1e-4)
+
+
+def test_sizes_of_streams_in_patches_of_two_axes_are_bounded_too():
+    from mmdemo.config import from_dict
+
+    streams = [{"name": "image", "dim": 8000, "shape": [64, 64], "patch": [64, 64]}]
+    with pytest.raises(ValueError, match="weights"):
+        from_dict(DiTConfig, {"streams": streams, "width": 8192})
