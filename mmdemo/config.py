@@ -70,11 +70,13 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "") -> T:
         InputError: a setting is unknown (the nearest right name is said), missing, of another type or out of bounds.
     """
     try:
-        return _adapter(cls).validate_json(json.dumps(values))  # as JSON: there a list is a tuple, too
-    except pydantic.ValidationError as error:
-        raise InputError(_sentence(cls, error, where)) from None
+        text = json.dumps(values)  # as JSON: there a list is a tuple, too
     except (TypeError, RecursionError):
         raise InputError(f"{where or 'The settings'} can hold numbers, texts, lists and tables only.") from None
+    try:
+        return _adapter(cls).validate_json(text)
+    except pydantic.ValidationError as error:
+        raise InputError(_sentence(cls, error, where)) from None
 
 
 def check_weights(count: int) -> None:
