@@ -92,8 +92,8 @@ class JointDenoiser:
 
     def _kept_tokens(self, stream: Stream, source: EditSource) -> Tensor:
         """(tokens,) bool, True where all positions of a token are kept."""
-        mask = torch.zeros(tuple(stream.shape), dtype=torch.bool) if source.mask is None else source.mask
-        return to_tokens(mask[None, None], stream)[0].all(1).to(self.one.device)
+        mask = torch.zeros(source.latent.shape[2:], dtype=torch.bool) if source.mask is None else source.mask
+        return to_tokens(mask[None, None], stream, fill=True)[0].all(1).to(self.one.device)
 
     def _as_seen(self, name: str, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """A wanted stream (n, D, *shape) at times (n,) as the network sees it: kept tokens clean, and t per token."""
@@ -101,7 +101,7 @@ class JointDenoiser:
         if kept is None or not kept.any():
             return x, t
         stream = next(s for s in self.network.config.streams if s.name == name)
-        positions = from_tokens(kept[None, :, None].expand(1, -1, math.prod(stream.patches)), stream)[0, 0]
+        positions = from_tokens(kept[None, :, None].expand(1, -1, math.prod(stream.patches)), stream, x.shape[2])[0, 0]
         return torch.where(positions, self.sources[name].latent, x), torch.where(kept, 0.0, t[:, None])
 
     def _packed_sources(self) -> tuple[Tensor, Tensor]:

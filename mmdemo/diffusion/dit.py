@@ -3,18 +3,23 @@
 Peebles & Xie 2023 (adaLN-Zero), with one shared modulation MLP and a small table per block (PixArt-alpha, Chen et
 al. 2023), QK-norm, and rotary position embedding: axial for images, 1-D for sound and text. Each modality carries its
 own time step, so that clean modalities condition noisy ones (UniDiffuser, Bao et al. 2023).
+
+Shapes: B samples, N tokens, R runs of tokens that share a time step, C the width, D the channels of a latent.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import field
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import Depth, Expansion, Name, Positive, Width, check_weights, settings
+from . import functional as fn
 
 MAX_POSITIONS = 65_536  # of one stream: what attends to everything grows with its square
 
@@ -25,14 +30,18 @@ class Stream:
 
     name: Name  # "image", "audio", "text"
     dim: Width  # channels of its latent
-    shape: list[Positive]  # latent positions per axis
+    shape: list[Positive]  # latent positions per axis; of a single axis, the most that there may be
     # neighbouring positions put into one token: along the last axis, or along each axis
     patch: Positive | list[Positive] = 1
+    # Another stream on the same axis of time, token by token: their tokens are added up to one (see `DiT`).
+    aligned: str = ""
 
     def __post_init__(self) -> None:
         even = len(self.patches) == len(self.shape) and not any(n % p for n, p in zip(self.shape, self.patches))
         if not 1 <= len(self.shape) <= 2 or math.prod(self.shape) > MAX_POSITIONS or not even:
             raise ValueError(f"A stream cannot have the shape {self.shape} in patches of {self.patch}.")
+        if self.aligned and len(self.shape) > 1:
+            raise ValueError(f"The stream {self.name!r} has no axis of time, and cannot be aligned to another.")
 
     @property
     def patches(self) -> list[int]:
@@ -73,47 +82,75 @@ class DiTConfig:
     depth: Depth = 8
     heads: Positive = 4
     expansion: Expansion = 4
-    summaries: bool = False  # one more token a stream, made of its whole latent at once (see `DiT`)
+    global_tokens: bool = False  # one more token a stream, made of its whole latent at once (see `DiT`)
 
     def __post_init__(self) -> None:
         if not self.streams:
             raise ValueError("A diffusion transformer needs a stream at least.")
         if self.width % (2 * self.heads):
             raise ValueError(f"A width of {self.width} has no equal, even share for each of {self.heads} heads.")
-        whole = sum(math.prod(s.shape) * s.dim for s in self.streams) if self.summaries else 0
-        streams = sum(2 * s.token_dim for s in self.streams) + len(self.styles)
+        leaders = {s.name: s.tokens for s in self.streams if not s.aligned}
+        for s in self.streams:
+            if s.aligned and leaders.get(s.aligned) != s.tokens:
+                raise ValueError(f"The stream {s.name!r} cannot be aligned to {s.aligned!r}: it needs equal tokens.")
+        whole = sum(math.prod(s.shape) * s.dim for s in self.streams) if self.global_tokens else 0
+        streams = sum(2 * s.token_dim for s in self.streams) + len(self.styles) + sum(c.dim for c in self.conditions)
         check_weights(self.depth * (4 + 2 * self.expansion) * self.width**2 + (whole + streams) * self.width)
 
+    @property
+    def leaders(self) -> list[Stream]:
+        """Streams with tokens of their own, in their order; the others are aligned to one of them."""
+        return [s for s in self.streams if not s.aligned]
 
-# ------------------------------------------------------------------------------------------ parts
+    def aligned_to(self, leader: Stream) -> list[Stream]:
+        return [s for s in self.streams if s.aligned == leader.name]
 
 
-def rotary(config: DiTConfig) -> Tensor:
-    """Rotation angles of every token, (N, head_dim / 2); summaries and the style token, last, do not rotate."""
+# ------------------------------------------------------------------------------------------ embeddings
+
+
+def rotary_angles(config: DiTConfig) -> Tensor:
+    """Rotation angles of every token, (N, head_dim / 2); global tokens and the style token, last, do not rotate."""
     half = config.width // config.heads // 2
     rows = []
-    for stream in config.streams:
+    for stream in config.leaders:
         axes = len(stream.shape)
         per_axis = half // axes
         frequency = 1.0 / (100.0 ** (torch.arange(per_axis) / per_axis))  # (per_axis,); short sequences: base 100
-        grid = torch.cartesian_prod(*[torch.arange(n).float() for n in stream.grid]).reshape(-1, axes)  # (N, axes)
+        grid = torch.cartesian_prod(*[torch.arange(n).float() for n in stream.grid]).reshape(-1, axes)  # (n, axes)
         angles = (grid[:, :, None] * frequency).reshape(len(grid), -1)
         rows.append(F.pad(angles, (0, half - angles.shape[1])))
-    still = len(config.streams) * config.summaries + bool(config.styles)
+    still = len(config.streams) * config.global_tokens + bool(config.styles)
     return torch.cat([*rows, torch.zeros(still, half)])
 
 
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate pairs of channels: x (B, heads, N, head_dim), cos and sin (N, head_dim / 2)."""
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
-
-
-def time_features(t: Tensor, width: int) -> Tensor:
+def timestep_embedding(t: Tensor, width: int) -> Tensor:
     """Sinusoids of t in [0, 1]: (...,) -> (..., width)"""
     frequency = torch.exp(-math.log(1000.0) * torch.arange(width // 2, device=t.device) / (width // 2))
     angle = 1000 * t[..., None] * frequency
     return torch.cat([angle.cos(), angle.sin()], dim=-1)
+
+
+def timestep_embedder(width: int) -> nn.Sequential:
+    """(..., C) -> (..., C)"""
+    return nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+
+
+class TokenSequence(NamedTuple):
+    """What all blocks need to know of the token sequence of a batch.
+
+    Attributes:
+        runs: tokens of each stream, then 1 for each global token and for the style. cos, sin: (N, head_dim / 2).
+        mask: (B, 1, 1, N) bool, False on padding (None: there is none).
+    """
+
+    runs: list[int]
+    cos: Tensor
+    sin: Tensor
+    mask: Tensor | None
+
+
+# ------------------------------------------------------------------------------------------ block
 
 
 class Attention(nn.Module):
@@ -121,25 +158,30 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads = heads
         self.qkv = nn.Linear(width, 3 * width)
-        self.q_norm = nn.RMSNorm(width // heads, eps=1e-6)
-        self.k_norm = nn.RMSNorm(width // heads, eps=1e-6)
-        self.out = nn.Linear(width, width)
+        self.q_norm = nn.RMSNorm(width // heads, eps=fn.EPS)
+        self.k_norm = nn.RMSNorm(width // heads, eps=fn.EPS)
+        self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, seq: TokenSequence) -> Tensor:
         """(B, N, C) -> (B, N, C)"""
-        batch, n, width = x.shape
-        q, k, v = self.qkv(x).reshape(batch, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # (B, heads, N, C/heads)
-        # The norms in full precision, also under autocast: mixed types take their slow path.
-        q, k = (rotate(norm(h.float()), cos, sin).to(v) for norm, h in ((self.q_norm, q), (self.k_norm, k)))
-        if self.training and x.device.type == "cpu":
-            # For short sequences the fused kernel's backward takes a third of the step on CPUs; this does not.
-            weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(-1)
-            y = weights @ v
-        else:
-            y = F.scaled_dot_product_attention(q, k, v)
-        return self.out(y.transpose(1, 2).reshape(batch, n, width))
+        qkv = self.qkv(x)  # (B, N, 3C)
+        q, k, v = fn.qk_norm_rotary(qkv, self.q_norm.weight, self.k_norm.weight, seq.cos, seq.sin)
+        y = fn.attention(q, k, v, seq.mask, self.training)  # (B, heads, N, head_dim)
+        return self.proj(y.transpose(1, 2).flatten(2))
+
+
+class Mlp(nn.Module):
+    """Two layers, with a GELU between them."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, hidden)
+        self.fc2 = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, C) -> (B, N, C)"""
+        return self.fc2(fn.gelu(self.fc1(x)))
 
 
 class Block(nn.Module):
@@ -148,34 +190,19 @@ class Block(nn.Module):
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
         width = config.width
-        self.attention = Attention(width, config.heads)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, config.expansion * width),
-            nn.GELU("tanh"),
-            nn.Linear(config.expansion * width, width),
-        )
-        self.table = nn.Parameter(torch.randn(6, width) / width**0.5)  # this block's offset to the shared modulation
+        self.attn = Attention(width, config.heads)
+        self.mlp = Mlp(width, config.expansion * width)
+        # This block's offset to the modulation that all share.
+        self.scale_shift_table = nn.Parameter(torch.randn(6, width) / width**0.5)
 
-    def forward(self, x: Tensor, modulation: Tensor, cos: Tensor, sin: Tensor, runs: list[int]) -> Tensor:
-        """x (B, N, C), modulation (B, N or runs, 6, C): a row for each token, or each run of tokens -> (B, N, C)"""
-        shift1, scale1, gate1, shift2, scale2, gate2 = (modulation + self.table).unbind(2)
-        h = modulated(F.layer_norm(x, x.shape[-1:]), 1 + scale1, shift1, runs)
-        x = modulated(self.attention(h, cos, sin), gate1, x, runs)
-        h = modulated(F.layer_norm(x, x.shape[-1:]), 1 + scale2, shift2, runs)
-        return modulated(self.mlp(h), gate2, x, runs)
-
-
-def modulated(x: Tensor, scale: Tensor, shift: Tensor, runs: list[int]) -> Tensor:
-    """``x * scale + shift``: x (B, N, C), the others with a row for each token, or one for each run of tokens.
-
-    Run by run, so that what all tokens of a stream share is never spread over them: a sixth of a training step.
-    """
-    rows, n = x.to(scale.dtype), x.shape[1]
-    if scale.shape[1] == n:
-        return torch.addcmul(shift, rows, scale)
-    shifts = shift.split(runs if shift.shape[1] == n else 1, dim=1)
-    parts = zip(shifts, rows.split(runs, dim=1), scale.split(1, dim=1), strict=True)
-    return torch.cat([torch.addcmul(*part) for part in parts], dim=1)
+    def forward(self, x: Tensor, modulation: Tensor, seq: TokenSequence) -> Tensor:
+        """x (B, N, C), modulation (B, R or N, 6, C): a row for each run of tokens, or each token -> (B, N, C)"""
+        m = modulation + self.scale_shift_table
+        shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp = m.unbind(2)  # (B, R or N, C) each
+        h = fn.modulate(fn.layer_norm(x), 1 + scale_msa, shift_msa, seq.runs)  # (B, N, C)
+        x = fn.modulate(self.attn(h, seq), gate_msa, x, seq.runs)  # x + gate * attn(h)
+        h = fn.modulate(fn.layer_norm(x), 1 + scale_mlp, shift_mlp, seq.runs)
+        return fn.modulate(self.mlp(h), gate_mlp, x, seq.runs)
 
 
 # ------------------------------------------------------------------------------------------ model
@@ -184,145 +211,258 @@ def modulated(x: Tensor, scale: Tensor, shift: Tensor, runs: list[int]) -> Tenso
 class DiT(nn.Module):
     """Noisy latents and a time step per modality -> predicted velocity per modality.
 
-    Tokens in their order: those of each stream; a summary of each stream, if there are any; the style. A summary is a
-    linear map of all of a stream's latent: the first layer of a perceptron, from which a digit is read sooner than
-    from tokens that see 8 x 8 pixels each. Nothing is predicted from it.
+    Tokens in their order: those of each stream; a global token of each stream, if there are any; the style. A global
+    token is a linear map of all of a stream's latent: the first layer of a perceptron, from which a digit is read
+    sooner than from tokens that see 8 x 8 pixels each. Nothing is predicted from it.
+
+    A stream that is `aligned` to another has no tokens of its own: what both say of a moment is added up to one token,
+    from which both are predicted (as text is added to the frames of speech in Voicebox, Le et al. 2023, and F5-TTS,
+    Chen et al. 2024). That takes half the tokens of two streams side by side, and they cannot drift apart. Each still
+    has a time step of its own; what is made of both modulates the token.
     """
+
+    cos: Tensor
+    sin: Tensor
+    modality: Tensor
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
         self.config = config
-        width = config.width
-        self.inputs = nn.ModuleDict({s.name: nn.Linear(s.token_dim, width) for s in config.streams})
-        self.outputs = nn.ModuleDict({s.name: nn.Linear(width, s.token_dim) for s in config.streams})
-        summarised = config.streams if config.summaries else []
-        self.whole = nn.ModuleDict({s.name: nn.Linear(s.dim * math.prod(s.shape), width) for s in summarised})
-        k = len(config.streams)
-        self.kind = nn.Embedding(k + 1 + len(summarised), width)  # modality of a token; then style, and summaries
-        self.style = nn.Embedding(len(config.styles) + 1, width)  # the last entry means "any"
+        width, k = config.width, len(config.streams)
+        self.x_embedders = nn.ModuleDict({s.name: nn.Linear(s.token_dim, width) for s in config.streams})
+        self.final_layers = nn.ModuleDict({s.name: nn.Linear(width, s.token_dim) for s in config.streams})
+        summarised = config.streams if config.global_tokens else []
+        self.summary_proj = nn.ModuleDict({s.name: nn.Linear(s.dim * math.prod(s.shape), width) for s in summarised})
+        self.modality_embedding = nn.Embedding(k + 1 + len(summarised), width)  # streams; style; global tokens
+        self.style_embedding = nn.Embedding(len(config.styles) + 1, width)  # the last entry means "any"
         # What a vector says, and what stands for it where it is not given; both start at nothing.
-        self.vectors = nn.ModuleDict({c.name: nn.Linear(c.dim, width) for c in config.conditions})
-        self.no_vector = nn.ParameterDict({c.name: nn.Parameter(torch.zeros(width)) for c in config.conditions})
-        self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        self.modulate = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
+        self.vector_embedders = nn.ModuleDict({c.name: nn.Linear(c.dim, width) for c in config.conditions})
+        self.null_vectors = nn.ParameterDict({c.name: nn.Parameter(torch.zeros(width)) for c in config.conditions})
+        self.t_embedder = timestep_embedder(width)
+        self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.depth)])
-        self.final = nn.Parameter(torch.zeros(2, width))
-        angles = rotary(config)
+        self.final_scale_shift_table = nn.Parameter(torch.zeros(2, width))
+        self.aligned_t_embedders = nn.ModuleDict(
+            {s.name: timestep_embedder(width) for s in config.streams if s.aligned}
+        )
+        angles = rotary_angles(config)
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
-        owner = [i for i, s in enumerate(config.streams) for _ in range(s.tokens)]
-        owner += range(k + 1, k + 1 + len(summarised))
-        owner += [k] if config.styles else []
-        self.register_buffer("owner", torch.tensor(owner), persistent=False)  # (N,) kind of each token
-        self._initialise()
+        modality = [i for i, s in enumerate(config.streams) if not s.aligned for _ in range(s.tokens)]
+        modality += range(k + 1, k + 1 + len(summarised))
+        modality += [k] if config.styles else []
+        self.register_buffer("modality", torch.tensor(modality), persistent=False)  # (N,)
+        self._initialize_weights()
 
     @property
     def any_style(self) -> int:
         """Style index that means "not given"."""
         return len(self.config.styles)
 
-    def _initialise(self) -> None:
+    def _initialize_weights(self) -> None:
         for m in self.modules():
             if isinstance(m, nn.Linear):
                 nn.init.xavier_uniform_(m.weight)
                 nn.init.zeros_(m.bias)
         # adaLN-Zero: gates start near 0, so every block starts as the identity, and the output starts at 0.
-        nn.init.zeros_(self.modulate[-1].get_parameter("weight"))
+        nn.init.zeros_(self.modulation[-1].get_parameter("weight"))
         for block in self.blocks:
             with torch.no_grad():
-                block.get_parameter("table")[[2, 5]] = 0
-        for out in self.outputs.values():
+                block.get_parameter("scale_shift_table")[[2, 5]] = 0
+        for out in self.final_layers.values():
             nn.init.zeros_(out.get_parameter("weight"))
-        nn.init.normal_(self.kind.weight, std=0.02)
-        nn.init.normal_(self.style.weight, std=0.02)
+        nn.init.normal_(self.modality_embedding.weight, std=0.02)
+        nn.init.normal_(self.style_embedding.weight, std=0.02)
 
     def forward(
         self,
-        x: dict[str, Tensor],
-        t: dict[str, Tensor],
+        x: Mapping[str, Tensor],
+        t: Mapping[str, Tensor],
         style: Tensor | None = None,
         hidden: list[Tensor] | None = None,
-        vectors: dict[str, Tensor] | None = None,
-        known: dict[str, Tensor] | None = None,
+        vectors: Mapping[str, Tensor] | None = None,
+        known: Mapping[str, Tensor] | None = None,
+        mask: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """One network evaluation.
 
         Args:
-            x: per stream (B, D, *shape), scaled to unit variance. t: per stream (B,) in [0, 1], or (B, tokens) where
-                the tokens of a stream differ (parts of it are kept clean while the rest is made).
+            x: per stream (B, D, *shape), scaled to unit variance; a stream of one axis may be shorter than its shape.
+            t: per stream (B,) in [0, 1], or (B, tokens) where the tokens of a stream differ (parts of it are kept
+                clean while the rest is made).
             style: (B,) int64, `any_style` where not given (None: nowhere given).
-            hidden: if given, each stream's summary (without them, its mean token) after the last block is appended,
-                (B, C) each: what the network has understood, for auxiliary losses.
+            hidden: if given, each stream's global token (without them, its mean token) after the last block is
+                appended, (B, C) each: what the network has understood, for auxiliary losses.
             vectors: condition -> (B, dim) (absent: not given). known: condition -> (B,) bool, False where a row has
                 none (absent: all have).
+            mask: stream -> (B, *shape) bool, False on padding, for rows of different lengths in one batch (absent: no
+                padding). Nothing is read from padding, and the velocity there is 0. A row that is nothing but padding
+                is a stream that is absent, and is seen as it is: pure noise.
 
         Returns:
-            per stream (B, D, *shape): the velocity (see `schedule.Process.target`).
+            per stream (B, D, *shape): the velocity (see `NoiseSchedule.target`).
         """
+        real = {k: m | ~m.flatten(1).any(1).reshape(-1, *[1] * (m.ndim - 1)) for k, m in (mask or {}).items()}
+        h, seq = self.embed(x, style, real)  # (B, N, C)
+        c = self.embed_timesteps(t, seq.runs)  # (B, R or N, C)
+        c = c + self.embed_vectors(len(h), vectors or {}, known or {})
+        modulation = self.modulation(c).unflatten(-1, (6, -1))  # (B, R or N, 6, C)
+        for block in self.blocks:
+            h = block(h, modulation, seq)  # (B, N, C)
+        if hidden is not None:
+            hidden += self.features(h, seq)  # (B, C) each
+        lengths = {k: z.shape[2] for k, z in x.items()}
+        return self.unembed(h, seq.runs, lengths, real)
+
+    # ------------------------------------------------------------------------------ its parts
+
+    def embed(
+        self, x: Mapping[str, Tensor], style: Tensor | None, real: Mapping[str, Tensor]
+    ) -> tuple[Tensor, TokenSequence]:
+        """Latents and style -> tokens (B, N, C). ``real``: stream -> (B, *shape) bool, False on padding."""
         config = self.config
-        tokens = [self.inputs[s.name](to_tokens(x[s.name], s)) for s in config.streams]  # (B, N_s, C)
-        own = any(v.ndim == 2 for v in t.values())  # times per token instead of per stream
-        # (B, streams), or (B, N); summaries and style are added below
-        when = _per_token(t, config.streams) if own else torch.stack([t[s.name] for s in config.streams], dim=1)
-        tokens += [layer(x[name].flatten(1))[:, None] for name, layer in self.whole.items()]
-        if self.whole:
-            means = [v.mean(1) if v.ndim == 2 else v for v in (t[s.name] for s in config.streams)]
-            when = torch.cat([when, torch.stack(means, dim=1)], dim=1)
+        x = _without_padding(x, real)
+        tokens = []
+        for s in config.leaders:
+            parts = [self.x_embedders[p.name](to_tokens(x[p.name], p)) for p in (s, *config.aligned_to(s))]
+            tokens.append(sum(parts[1:], parts[0]))  # (B, tokens, C)
+        lengths = [part.shape[1] for part in tokens]
+        tokens += [
+            proj(F.pad(x[name], _missing(x[name], self._stream(name))).flatten(1))[:, None]
+            for name, proj in self.summary_proj.items()
+        ]
+        batch = len(tokens[0])
         if config.styles:
             if style is None:
-                style = torch.full((len(when),), self.any_style, device=when.device)
-            tokens.append(self.style(style)[:, None])
-            when = F.pad(when, (0, 1))  # the style token is always clean: t = 0
-        h = torch.cat(tokens, dim=1) + self.kind(self.owner)  # (B, N, C)
-        state = self.time(time_features(when, config.width)) + self._said(len(h), vectors or {}, known or {})
-        modulation = self.modulate(state)  # (B, runs or N, 6C)
-        modulation = modulation.unflatten(-1, (6, -1))  # (B, runs or N, 6, C)
-        runs = [s.tokens for s in config.streams] + [1] * (len(self.whole) + bool(config.styles))
-        for block in self.blocks:
-            h = block(h, modulation, self.cos, self.sin, runs)
-        if hidden is not None:
-            first = len(config.streams) if self.whole else 0
-            hidden += [part.mean(1) for part in h.split(runs, dim=1)[first : first + len(config.streams)]]
-        shift, scale = self.final
-        h = F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift
-        parts = h.split(runs, dim=1)
-        return {
-            s.name: from_tokens(self.outputs[s.name](part), s) for s, part in zip(config.streams, parts, strict=False)
-        }
+                style = torch.full((batch,), self.any_style, device=tokens[0].device)
+            tokens.append(self.style_embedding(style)[:, None])
+        runs = lengths + [1] * (len(tokens) - len(lengths))
+        cos, sin, modality = (self._rows(table, lengths) for table in (self.cos, self.sin, self.modality))
+        h = torch.cat(tokens, dim=1) + self.modality_embedding(modality)
+        return h, TokenSequence(runs, cos, sin, self._attention_mask(real, runs, batch))
 
-    def _said(self, batch: int, vectors: dict[str, Tensor], known: dict[str, Tensor]) -> Tensor | float:
+    def embed_timesteps(self, t: Mapping[str, Tensor], runs: list[int]) -> Tensor:
+        """Time steps -> (B, R, C), or (B, N, C) where some are given per token."""
+        config = self.config
+        per_token = any(steps.ndim == 2 for steps in t.values())
+
+        def rows(s: Stream, run: int) -> Tensor:
+            """(B, 1), or (B, tokens)"""
+            steps = t[s.name] if t[s.name].ndim == 2 else t[s.name][:, None]
+            return steps.expand(-1, runs[run]) if per_token else steps
+
+        timesteps = [rows(s, i) for i, s in enumerate(config.leaders)]
+        summarised = config.streams if config.global_tokens else []
+        timesteps += [t[s.name].reshape(len(t[s.name]), -1).mean(1, keepdim=True) for s in summarised]
+        c = F.pad(torch.cat(timesteps, dim=1), (0, bool(config.styles)))  # the style token is always clean: t = 0
+        c = self.t_embedder(timestep_embedding(c, config.width))
+        for i, leader in enumerate(config.leaders):
+            before = sum(runs[:i]) if per_token else i
+            for s in config.aligned_to(leader):
+                own = self.aligned_t_embedders[s.name](timestep_embedding(rows(s, i), config.width))
+                c = c + F.pad(own, (0, 0, before, c.shape[1] - before - own.shape[1]))
+        return c
+
+    def embed_vectors(self, batch: int, vectors: Mapping[str, Tensor], known: Mapping[str, Tensor]) -> Tensor | float:
         """Sum of the vector conditions, (B, 1, C)."""
         total: Tensor | float = 0.0
-        for name, layer in self.vectors.items():
-            absent = self.no_vector[name].expand(batch, -1)
-            row = absent
+        for name, embedder in self.vector_embedders.items():
+            null = self.null_vectors[name].expand(batch, -1)
+            row = null
             if name in vectors:
-                row = layer(vectors[name])
-                row = torch.where(known[name][:, None], row, absent) if name in known else row
+                row = embedder(vectors[name])
+                row = torch.where(known[name][:, None], row, null) if name in known else row
             total = total + row[:, None]
         return total
 
+    def features(self, h: Tensor, seq: TokenSequence) -> list[Tensor]:
+        """Each stream's global token, or the mean of its tokens that are no padding: (B, C) each."""
+        config = self.config
+        parts = h.split(seq.runs, dim=1)
+        if config.global_tokens:
+            first = len(config.leaders)
+            return [part[:, 0] for part in parts[first : first + len(config.streams)]]
+        weights = torch.ones_like(h[..., :1]) if seq.mask is None else seq.mask[:, 0, 0, :, None].to(h)  # (B, N, 1)
+        pairs = zip(parts, weights.split(seq.runs, dim=1), strict=True)
+        means = [(part * w).sum(1) / w.sum(1) for part, w in pairs]
+        at = {s.name: i for i, s in enumerate(config.leaders)}
+        return [means[at[s.aligned or s.name]] for s in config.streams]
 
-def _per_token(t: dict[str, Tensor], streams: list[Stream]) -> Tensor:
-    """Times per stream, (B,) or (B, tokens) each -> (B, N)"""
-    wide = [t[s.name] if t[s.name].ndim == 2 else t[s.name][:, None].expand(-1, s.tokens) for s in streams]
-    return torch.cat(wide, dim=1)
+    def unembed(
+        self, h: Tensor, runs: list[int], lengths: Mapping[str, int], real: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Tokens (B, N, C) -> per stream (B, D, *shape). ``lengths``: stream -> positions along its first axis."""
+        shift, scale = self.final_scale_shift_table
+        h = fn.layer_norm(h) * (1 + scale) + shift
+        parts = dict(zip([s.name for s in self.config.leaders], h.split(runs, dim=1), strict=False))
+        out = {}
+        for s in self.config.streams:
+            y = self.final_layers[s.name](parts[s.aligned or s.name])  # (B, tokens, positions of a token * D)
+            out[s.name] = from_tokens(y, s, lengths[s.name])
+        return _without_padding(out, real)
+
+    def _stream(self, name: str) -> Stream:
+        return next(s for s in self.config.streams if s.name == name)
+
+    def _rows(self, table: Tensor, lengths: list[int]) -> Tensor:
+        """A table's rows of the tokens that there are: of a shorter stream, the first."""
+        full = [s.tokens for s in self.config.leaders]
+        if lengths == full:
+            return table
+        rest = table[sum(full) :]
+        parts = table[: sum(full)].split(full)
+        return torch.cat([*(part[:n] for part, n in zip(parts, lengths, strict=True)), rest])
+
+    def _attention_mask(self, real: Mapping[str, Tensor], runs: list[int], batch: int) -> Tensor | None:
+        """(B, 1, 1, N) bool. A token is there if any of its positions is, in any stream that is aligned to it."""
+        if not real:
+            return None
+        there = [torch.ones(batch, n, dtype=torch.bool, device=self.cos.device) for n in runs]
+        for i, leader in enumerate(self.config.leaders):
+            group = (leader, *self.config.aligned_to(leader))
+            if all(s.name in real for s in group):
+                there[i] = torch.stack([to_tokens(real[s.name][:, None], s).any(2) for s in group]).any(0)
+        return torch.cat(there, dim=1)[:, None, None]
 
 
-def to_tokens(x: Tensor, stream: Stream) -> Tensor:
-    """(B, D, *shape) of any D -> (B, N, positions of a token * D)"""
+# ------------------------------------------------------------------------------------------ tokens of a latent
+
+
+def _without_padding(x: Mapping[str, Tensor], real: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Streams (B, D, *shape) with zeros where ``real`` (B, *shape) is False."""
+    return {k: z.masked_fill(~real[k][:, None], 0) if k in real else z for k, z in x.items()}
+
+
+def _missing(x: Tensor, stream: Stream) -> tuple[int, int]:
+    """Padding, for `F.pad`, of a stream that is shorter than its shape."""
+    return 0, stream.shape[-1] - x.shape[-1]
+
+
+def to_tokens(x: Tensor, stream: Stream, fill: float = 0) -> Tensor:
+    """(B, D, *shape) of any D -> (B, N, positions of a token * D)
+
+    Args:
+        fill: what a stream of one axis that ends within a token is filled up with.
+
+    Raises:
+        ValueError: a stream of one axis has more positions than its shape.
+    """
     batch, dim = x.shape[:2]
     if len(stream.shape) == 1:
-        return x.transpose(1, 2).reshape(batch, stream.tokens, -1)
+        (patch,), length = stream.patches, x.shape[2]
+        if length > stream.shape[0]:
+            raise ValueError(f"{stream.name} has {length} positions; the transformer takes up to {stream.shape[0]}.")
+        x = F.pad(x, (0, -length % patch), value=fill)
+        return x.transpose(1, 2).reshape(batch, -1, patch * dim)
     (rows, columns), (p, q) = stream.grid, stream.patches
     return x.reshape(batch, dim, rows, p, columns, q).permute(0, 2, 4, 3, 5, 1).reshape(batch, stream.tokens, -1)
 
 
-def from_tokens(h: Tensor, stream: Stream) -> Tensor:
-    """(B, N, positions of a token * D) -> (B, D, *shape)"""
+def from_tokens(h: Tensor, stream: Stream, length: int | None = None) -> Tensor:
+    """(B, N, positions of a token * D) -> (B, D, *shape). ``length``: of a stream of one axis, if not all of it."""
     batch, dim = len(h), h.shape[2] * stream.tokens // math.prod(stream.shape)
     if len(stream.shape) == 1:
-        return h.reshape(batch, -1, dim).transpose(1, 2)
+        return h.reshape(batch, -1, dim).transpose(1, 2)[..., :length]
     (rows, columns), (p, q) = stream.grid, stream.patches
     split = h.reshape(batch, rows, columns, p, q, dim)
     return split.permute(0, 5, 1, 3, 2, 4).reshape(batch, dim, *stream.shape)

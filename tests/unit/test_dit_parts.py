@@ -75,9 +75,131 @@ def test_one_scale_for_all_channels_keeps_their_relative_sizes():
     assert torch.allclose(normalizer.restore("image", scaled), z, atol=1e-4)
 
 
+<<<<<<< HEAD
 def test_sizes_of_streams_in_patches_of_two_axes_are_bounded_too():
     from mmdemo.config import from_dict
 
     streams = [{"name": "image", "dim": 8000, "shape": [64, 64], "patch": [64, 64]}]
     with pytest.raises(ValueError, match="weights"):
         from_dict(DiTConfig, {"streams": streams, "width": 8192})
+=======
+# ------------------------------------------------------------------------------ rows of different lengths
+
+
+def speech(aligned=False, **kwargs) -> DiT:
+    """A picture, a sound of at most twelve positions, and a text: after the sound, or frame by frame beside it."""
+    text = Stream("text", 4, [12], patch=4, aligned="audio") if aligned else Stream("text", 4, [6], patch=2)
+    torch.manual_seed(0)
+    model = DiT(DiTConfig([PICTURE, SOUND, text], ["ann"], width=32, depth=2, heads=2, **kwargs)).eval()
+    for p in model.parameters():
+        torch.nn.init.normal_(p, std=0.1)
+    return model
+
+
+def batch_of(model, batch=2, length=None):
+    g = torch.Generator().manual_seed(1)
+    x = {s.name: torch.randn(batch, s.dim, *s.shape, generator=g) for s in model.config.streams}
+    t = {name: torch.rand(batch, generator=g) for name in x}
+    return {k: z[..., :length] if k != "image" else z for k, z in x.items()}, t
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("aligned", [False, True])
+@pytest.mark.parametrize("global_tokens", [False, True])
+def test_padding_is_as_if_it_were_not_there(aligned, global_tokens):
+    """The second row's sound has eight positions: what follows, even no numbers, changes nothing and gets nothing."""
+    model = speech(aligned, global_tokens=global_tokens)
+    x, t = batch_of(model)
+    padded = ["audio", "text"] if aligned else ["audio"]
+    mask = torch.ones(2, 12, dtype=torch.bool)
+    mask[1, 8:] = False
+    for name in padded:
+        x[name][1, :, 8:] = torch.nan
+    features = []
+    out = model(x, t, mask=dict.fromkeys(padded, mask), hidden=features)
+    short = {k: z[1:, :, :8] if k in padded else z[1:] for k, z in x.items()}
+    alone_features = []
+    alone = model(short, {k: v[1:] for k, v in t.items()}, hidden=alone_features)
+    for name in x:
+        real = out[name][1:, :, :8] if name in padded else out[name][1:]
+        assert torch.allclose(real, alone[name], atol=1e-5)
+    assert all((out[name][1, :, 8:] == 0).all() for name in padded)
+    for a, b in zip(features, alone_features, strict=True):
+        assert torch.allclose(a[1:], b, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_row_of_nothing_but_padding_is_an_absent_stream():
+    """At sampling, what is absent is pure noise; in training, a row that lacks a stream must look the same."""
+    model = speech()
+    x, t = batch_of(model)
+    mask = torch.tensor([[True] * 12, [False] * 12])
+    out, plain = model(x, t, mask={"audio": mask}), model(x, t)
+    assert all(torch.allclose(out[k], plain[k], atol=1e-5) for k in x)
+
+
+@torch.no_grad()
+def test_a_stream_may_end_within_a_token():
+    """As when the rest of that token is padding."""
+    model = speech()
+    x, t = batch_of(model)
+    mask = torch.ones(2, 12, dtype=torch.bool)
+    mask[:, 10:] = False
+    padded, short = model(x, t, mask={"audio": mask}), model({**x, "audio": x["audio"][..., :10]}, t)
+    assert short["audio"].shape == (2, 5, 10)
+    assert torch.allclose(padded["audio"][..., :10], short["audio"], atol=1e-5)
+    assert torch.allclose(padded["image"], short["image"], atol=1e-5)
+
+
+def test_a_stream_that_is_too_long_is_refused():
+    model = speech()
+    x, t = batch_of(model)
+    with pytest.raises(ValueError, match="audio has 13 positions; the transformer takes up to 12"):
+        model({**x, "audio": torch.zeros(2, 5, 13)}, t)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("per_token", [False, True])
+def test_an_aligned_stream_shares_tokens_and_keeps_its_own_time(per_token):
+    model = speech(aligned=True)
+    x, t = batch_of(model)
+    if per_token:
+        t["audio"] = t["audio"][:, None].expand(-1, 3)
+    assert len(model.modality) == PICTURE.tokens + SOUND.tokens + 1  # and the style
+    out = model(x, t)
+    assert {k: v.shape for k, v in out.items()} == {k: v.shape for k, v in x.items()}
+    for source in ("audio", "text"):
+        moved = model({**x, source: x[source] + 1}, t)
+        later = model(x, {**t, source: t[source] * 0.5})
+        for target in x:
+            assert not torch.allclose(moved[target], out[target], atol=1e-4)
+            assert not torch.allclose(later[target], out[target], atol=1e-4)
+
+
+@torch.no_grad()
+def test_times_per_token_that_are_equal_are_one_time_also_of_an_aligned_stream():
+    model = speech(aligned=True, global_tokens=True)
+    x, t = batch_of(model)
+    tokens = {"image": PICTURE.tokens, "audio": 3, "text": 3}
+    wide = {k: v[:, None].expand(-1, tokens[k]) for k, v in t.items()}
+    for names in (["text"], ["audio"], list(x)):
+        some = model(x, {**t, **{k: wide[k] for k in names}})
+        assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(some.values(), model(x, t).values(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "stream, reason",
+    [
+        (Stream("text", 4, [8], patch=4, aligned="audio"), "needs equal tokens"),
+        (Stream("text", 4, [3], aligned="video"), "cannot be aligned to 'video'"),
+    ],
+)
+def test_streams_that_cannot_be_aligned_are_refused(stream, reason):
+    with pytest.raises(ValueError, match=reason):
+        DiTConfig([SOUND, stream])
+
+
+def test_a_picture_is_on_no_axis_of_time():
+    with pytest.raises(ValueError, match="no axis of time"):
+        Stream("image", 3, [2, 2], aligned="audio")
+>>>>>>> 6269947 (DiT: rows of different lengths, streams aligned to another's time, and the field's names; written for speed on CPUs)

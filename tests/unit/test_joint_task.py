@@ -74,7 +74,7 @@ def test_scales_are_those_of_the_tokenizers_at_hand_not_of_the_start(task, tmp_p
     start.export(tmp_path / "start", {})
     warm_start(begun.exported, tmp_path / "start", begun.measured)
     assert torch.equal(begun.latents.image.mean, scale)
-    assert torch.allclose(begun.network.kind.weight, start.network.kind.weight, atol=1e-3)
+    assert torch.allclose(begun.network.modality_embedding.weight, start.network.modality_embedding.weight, atol=1e-3)
 
 
 def dit(**kwargs) -> DiT:
@@ -92,7 +92,7 @@ def noisy(network: DiT) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor
 
 @pytest.mark.parametrize("summaries", [False, True])
 def test_what_is_hidden_is_what_the_outputs_are_made_of(summaries):
-    network = dit(summaries=summaries)
+    network = dit(global_tokens=summaries)
     last = []
     network.blocks[-1].register_forward_hook(lambda module, args, out: last.append(out))
     hidden: list[torch.Tensor] = []
@@ -103,7 +103,7 @@ def test_what_is_hidden_is_what_the_outputs_are_made_of(summaries):
 
 
 def test_times_may_be_given_for_each_token_also_where_there_are_summaries():
-    network = dit(summaries=True)
+    network = dit(global_tokens=True)
     x, t = noisy(network)
     each = {s.name: t[s.name][:, None].expand(-1, s.tokens) for s in network.config.streams}
     whole, single = network(x, t), network(x, each)
@@ -111,12 +111,17 @@ def test_times_may_be_given_for_each_token_also_where_there_are_summaries():
 
 
 def test_a_model_with_summaries_starts_from_one_without(tmp_path):
-    small, large = dit(), dit(summaries=True)
+    small, large = dit(), dit(global_tokens=True)
     checkpoints.save(tmp_path, small, {"kind": "joint"})
     new = warm_start(large, tmp_path)
-    assert set(new) == {"kind.weight", *(f"whole.{s['name']}.{p}" for s in STREAMS for p in ("weight", "bias"))}
-    assert torch.allclose(large.kind.weight[:4], small.kind.weight, atol=1e-2)  # files hold half precision
-    assert torch.allclose(large.blocks[1].mlp[0].weight, small.blocks[1].mlp[0].weight, atol=1e-2)
+    assert set(new) == {
+        "modality_embedding.weight",
+        *(f"summary_proj.{s['name']}.{p}" for s in STREAMS for p in ("weight", "bias")),
+    }
+    assert torch.allclose(
+        large.modality_embedding.weight[:4], small.modality_embedding.weight, atol=1e-2
+    )  # files hold half precision
+    assert torch.allclose(large.blocks[1].mlp.fc1.weight, small.blocks[1].mlp.fc1.weight, atol=1e-2)
     with pytest.raises(InputError, match="architecture"):  # but not the other way round
         checkpoints.save(tmp_path, large, {"kind": "joint"})
         warm_start(small, tmp_path)
@@ -181,7 +186,9 @@ def test_unpaired_rows_train_what_they_have(task):
     assert torch.isfinite(loss) and set(shown) == {"image", "audio", "text", "digit"}
     only = JointTask(recipe(0.0), torch.device("cpu"), Mixture([pictures, points()], [1, 1e-9]))
     only.loss(only.batch(torch.Generator().manual_seed(1)), 0)[0].backward()
-    assert not only.network.outputs["text"].weight.grad.any() and only.network.outputs["image"].weight.grad.any()
+    assert (
+        not only.network.final_layers["text"].weight.grad.any() and only.network.final_layers["image"].weight.grad.any()
+    )
 
 
 def test_a_style_that_a_row_has_is_dropped_as_often_as_asked(task):
@@ -236,7 +243,7 @@ def test_a_vector_of_a_text_is_never_known_where_the_text_is_made():
     assert torch.equal(batch["vector.prompt"][:, 0].long() // 20, batch["label.digit"])  # of the very word
     loss, _ = trained.loss({k: v[:16] for k, v in batch.items()}, 0)
     loss.backward()
-    assert trained.network.vectors["prompt"].weight.grad is not None
+    assert trained.network.vector_embedders["prompt"].weight.grad is not None
     # Data that know no vector train the same model.
     trained.train = points()
     assert not trained.batch(torch.Generator().manual_seed(0))["known.prompt"].any()
