@@ -75,14 +75,14 @@ def test_one_scale_for_all_channels_keeps_their_relative_sizes():
     assert torch.allclose(normalizer.restore("image", scaled), z, atol=1e-4)
 
 
-<<<<<<< HEAD
 def test_sizes_of_streams_in_patches_of_two_axes_are_bounded_too():
     from mmdemo.config import from_dict
 
     streams = [{"name": "image", "dim": 8000, "shape": [64, 64], "patch": [64, 64]}]
     with pytest.raises(ValueError, match="weights"):
         from_dict(DiTConfig, {"streams": streams, "width": 8192})
-=======
+
+
 # ------------------------------------------------------------------------------ rows of different lengths
 
 
@@ -202,4 +202,3 @@ def test_streams_that_cannot_be_aligned_are_refused(stream, reason):
 def test_a_picture_is_on_no_axis_of_time():
     with pytest.raises(ValueError, match="no axis of time"):
         Stream("image", 3, [2, 2], aligned="audio")
->>>>>>> 6269947 (DiT: rows of different lengths, streams aligned to another's time, and the field's names; written for speed on CPUs)
