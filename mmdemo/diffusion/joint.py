@@ -7,7 +7,7 @@ see `editing`. What the streams are, and how inputs reach them, the checkpoint s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from .. import checkpoints
-from ..checks import check_int
 from ..codec import Codec
 from ..config import from_dict
 from ..errors import InputError
@@ -29,12 +28,14 @@ from .editing import EditSource, slerp
 from .frames import TextFrame
 from .interface import JointInterface
 from .latents import LatentNormalizer
+from .request import check_edit, lengths_of, shares_of
 from .run import JointRun
 from .samplers import SAMPLERS
 from .schedule import Process
 from .seeds import sample_generator
 from .settings import SamplingSettings
 from .step import SamplingStep
+from .text_conditions import TextConditions
 
 
 class JointDiffusion:
@@ -65,7 +66,8 @@ class JointDiffusion:
         self.name, self.network, self.latents = name, network, latents
         self.interface, self.process = interface or JointInterface(), process or Process()
         self.codecs, self.streams = dict(codecs), {s.name: s for s in network.config.streams}
-        self.conditions = dict(self.interface.condition_encoders(network.config) if conditions is None else conditions)
+        encoders = self.interface.condition_encoders(network.config) if conditions is None else conditions
+        self.texts = TextConditions(self.interface.conditions, encoders, tuple(self.streams), self.device)
         self.frames = {
             k: self.interface.frame(s, codecs[k].modality, codecs[k].tokenizer.stride) for k, s in self.streams.items()
         }
@@ -162,27 +164,6 @@ class JointDiffusion:
 
     # ------------------------------------------------------------------------------ conditions
 
-    def read_by(self, stream: str) -> list[str]:
-        """Vector conditions that are worked out from this stream's text."""
-        return [name for name, c in self.interface.conditions.items() if c.stream == stream]
-
-    def read_streams(self, vectors: Iterable[str]) -> list[str]:
-        """The reverse: streams (or texts that are none) from which these vectors are worked out."""
-        return [self.interface.conditions[name].stream for name in vectors]
-
-    def _instead(self, stream: str) -> bool:
-        """Whether a text that is given is read as a vector alone."""
-        return stream not in self.streams or any(self.interface.conditions[k].alone for k in self.read_by(stream))
-
-    @torch.inference_mode()
-    def vectors_of(self, texts: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:
-        """Stream -> n strings -> vector conditions (n, dim)."""
-        return {
-            name: self.conditions[name](list(rows)).float().to(self.device)
-            for stream, rows in texts.items()
-            for name in self.read_by(stream)
-        }
-
     def style_index(self, style: str | None, n: int) -> Tensor:
         """A style's name (None: any) -> (n,) for the network."""
         return torch.full((n,), self.styles.index(style) if style else self.network.any_style, device=self.device)
@@ -194,9 +175,9 @@ class JointDiffusion:
         """
         n, clean, texts = settings.n, {}, {}
         for name, source in given.items():
-            if reads := self.read_by(name):
+            if reads := self.texts.read_by(name):
                 texts[name] = [self.text_of(name, source)] * n
-            if self._instead(name):
+            if self.texts.alone(name):
                 continue
             try:
                 latent = self.encode(name, source)
@@ -205,7 +186,7 @@ class JointDiffusion:
                     raise
                 continue
             clean[name] = latent.expand(n, *latent.shape[1:])
-        return Conditions(self.style_index(settings.style, n), clean, self.vectors_of(texts))
+        return Conditions(self.style_index(settings.style, n), clean, self.texts.vectors(texts))
 
     # ------------------------------------------------------------------------------ noise
 
@@ -273,11 +254,11 @@ class JointDiffusion:
         self.check(given, want, settings)
         for other, _ in compose:
             self.check(other, want, settings)
-        _check_edit(given, want, edit, keep, settings.strength)
+        check_edit(given, want, edit, keep, settings.strength)
         n, seed = settings.n, settings.seed
         conditions = [self.conditions_of(given, settings)]
         if compose:
-            others = [_shares(share, n, self.device) for _, share in compose]
+            others = [shares_of(share, n, self.device) for _, share in compose]
             left = 1 - torch.stack(others).sum(0)
             if float(left.min()) < -1e-6:
                 raise InputError("The shares of what is composed are more than 1 together.")
@@ -286,30 +267,13 @@ class JointDiffusion:
                 for part, share in zip([given, *(part for part, _ in compose)], [left, *others], strict=True)
             ]
         sources = {k: self.edit_source(k, v, keep.get(k)) for k, v in edit.items()}
-        lengths = self._lengths(conditions, sources, lengths or {})
+        lengths = lengths_of(self.frames, conditions, sources, lengths or {})
         noise = self.start_noise(n, seed, lengths=lengths)
         way = [sample_generator(seed, i, purpose="way") for i in range(n)]
         if settings.to_seed is not None:
             noise = self.noise_between(n, seed, settings.to_seed, lengths)
             way = [sample_generator(seed, purpose="way") for _ in range(n)]  # what is added is the same for all
         yield from self.run(conditions, want, noise, way, settings, sources)
-
-    def _lengths(
-        self, conditions: Sequence[Conditions], sources: Mapping[str, EditSource], asked: Mapping[str, int]
-    ) -> dict[str, int]:
-        """Positions of the streams of variable length. Raises InputError for a length that cannot be."""
-        inputs = [(k, z) for c in conditions for k, z in c.clean.items()] + [(k, s.latent) for k, s in sources.items()]
-        found: dict[str, int] = {}
-        for name, z in inputs:
-            if self.frames[name].variable and found.setdefault(name, z.shape[2]) != z.shape[2]:
-                raise InputError(f"What is composed of {name!r} has to be of one length.")
-        for name, length in asked.items():
-            if name not in self.frames or not self.frames[name].variable:
-                raise InputError(f"The model {self.name!r} has no stream {name!r} of variable length.")
-            most = self.frames[name].shape[0]
-            if check_int(f"length of {name!r}", length, 1, most) != found.get(name, length):
-                raise InputError(f"What is given of {name!r} has {found[name]} positions, not {length}.")
-        return {**found, **asked}
 
     def sample_batch(self, framed: Mapping[str, Tensor], want: Sequence[str], **changes: Any) -> Iterator[SamplingStep]:
         """As `sample`, for many different inputs at once that are in the model's frame already.
@@ -319,9 +283,9 @@ class JointDiffusion:
         """
         n = len(next(iter(framed.values())))
         settings = SamplingSettings.of(self.interface.style, **changes)
-        texts = {k: [TextFrame.read(row) for row in x] for k, x in framed.items() if self.read_by(k)}
-        clean = {k: self.encode_batch(k, v) for k, v in framed.items() if not self._instead(k)}
-        conditions = [Conditions(self.style_index(settings.style, n), clean, self.vectors_of(texts))]
+        strings = {k: [TextFrame.read(row) for row in x] for k, x in framed.items() if self.texts.read_by(k)}
+        clean = {k: self.encode_batch(k, v) for k, v in framed.items() if not self.texts.alone(k)}
+        conditions = [Conditions(self.style_index(settings.style, n), clean, self.texts.vectors(strings))]
         way = [sample_generator(settings.seed, i, purpose="way") for i in range(n)]
         yield from self.run(conditions, want, self.start_noise(n, settings.seed), way, settings)
 
@@ -347,7 +311,7 @@ class JointDiffusion:
         """Raise InputError, with the reason, for a request that this model cannot meet."""
         known = ", ".join(self.streams)
         for name in [*given, *want]:
-            if name not in self.streams and not (name in given and self.read_by(name)):
+            if name not in self.streams and not (name in given and self.texts.read_by(name)):
                 raise InputError(f"The model {self.name!r} has no {name!r}; it knows {known}.")
         if not want:
             raise InputError(f"Say what to make: one or more of {known}.")
@@ -356,34 +320,6 @@ class JointDiffusion:
         if settings.style is not None and settings.style not in self.styles:
             kind, styles = self.interface.style, ", ".join(self.styles)
             raise InputError(f"There is no {kind} {settings.style!r}; choose one of {styles}.")
-
-
-def _check_edit(
-    given: Mapping[str, Any], want: Sequence[str], edit: Mapping[str, Any], keep: Mapping[str, Any], strength: float
-) -> None:
-    """The same for what is edited and kept."""
-    for name in edit:
-        if name in given:
-            raise InputError(f"{name!r} is both given and edited: choose one.")
-        if name not in want:
-            raise InputError(f"{name!r} is edited but not wanted: add it to what is made.")
-    for name in keep:
-        if name not in edit:
-            raise InputError(f"A part of {name!r} is to be kept, but there is no {name} to edit.")
-    without = [name for name in want if name not in edit]
-    if strength < 1 and without:
-        raise InputError(f"A variation starts from an input of each thing made, and there is no {without[0]}.")
-
-
-def _shares(share: float | Sequence[float], n: int, device: torch.device) -> Tensor:
-    """Shares of the guidance as (n,). Raises InputError unless it is one from 0 to 1, or one a sample."""
-    try:
-        values = torch.as_tensor(share, dtype=torch.float32, device=device)
-    except (TypeError, ValueError, RuntimeError):
-        values = torch.tensor(torch.nan)
-    if values.shape not in ((), (n,)) or not bool(((values >= 0) & (values <= 1)).all()):
-        raise InputError("The share of what is composed is a number from 0 to 1, or one for each sample.")
-    return values.expand(n)
 
 
 def _tokenizer(config: dict[str, Any], folder: Path, stream: str, device: torch.device) -> Codec:

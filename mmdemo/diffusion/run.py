@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from .samplers import SAMPLERS, Sampler, State, resampled
 from .schedule import Process, times
 from .settings import SamplingSettings
 from .step import SamplingStep
+from .text_conditions import TextConditions
 
 
 class SampledModel(Protocol):
@@ -28,18 +29,7 @@ class SampledModel(Protocol):
     decoder: LatentDecoder
     interface: JointInterface
     streams: dict[str, Stream]
-
-    def read_by(self, stream: str) -> list[str]:
-        """Vector conditions that are worked out from this stream's text."""
-        ...
-
-    def read_streams(self, vectors: Iterable[str]) -> list[str]:
-        """The reverse."""
-        ...
-
-    def vectors_of(self, texts: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:
-        """Stream -> n strings -> vector conditions (n, dim)."""
-        ...
+    texts: TextConditions
 
 
 @dataclass(frozen=True)
@@ -88,7 +78,7 @@ class JointRun:
         without.
         """
         anchor, steps = self.model.interface.anchor, self.settings.steps
-        given = {name for c in self.conditions for name in (*c.clean, *self.model.read_streams(c.vectors))}
+        given = {name for c in self.conditions for name in (*c.clean, *self.model.texts.texts_of(c.vectors))}
         rest = tuple(k for k in self.want if k != anchor)
         between = anchor in self.model.streams and given and anchor not in given and not self.sources
         if (anchor in self.want or between) and rest and self.settings.strength == 1 and steps > 1:
@@ -177,7 +167,7 @@ class JointRun:
             self.made[k] = last.quantized_x0(k)
             everywhere = torch.ones_like(self.made[k][0, 0], dtype=torch.bool)
             self.sources[k] = EditSource(self.made[k], last.codes(k), everywhere)
-            vectors = self.model.vectors_of({k: last.preview(k)}) if self.model.read_by(k) else {}
+            vectors = self.model.texts.vectors({k: last.preview(k)}) if self.model.texts.read_by(k) else {}
             self.conditions = [
                 replace(c, clean={**c.clean, k: self.made[k]}, vectors={**c.vectors, **vectors})
                 for c in self.conditions
