@@ -301,6 +301,15 @@ def _misfits(folder: Path) -> Iterator[None]:
         raise InputError(f"The weights of checkpoint {shown(folder)} do not fit its config.json.") from error
 
 
+def digest(folder: Path) -> str:
+    """8 hex digits of the files of a checkpoint's weights, whatever they hold."""
+    whole = hashlib.sha256()
+    for file in sorted(_weight_files(folder)):
+        with suppress(OSError):
+            whole.update(file.read_bytes())
+    return whole.hexdigest()[:8]
+
+
 def kind(name: str) -> str:
     """What a checkpoint is: "tokenizer", "joint", "judge" or "prior"."""
     return str(read_config(find(name)).get("kind"))

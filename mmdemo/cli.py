@@ -11,7 +11,6 @@ import typer
 from . import __version__, console
 from .batch import Codecs, run
 from .diffusion.settings import SamplingSettings
-from .files import check_folder
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -212,8 +211,19 @@ def train(
     data_dir: Annotated[Path, typer.Option(help="Folder with the data sets.")] = Path("data"),
     out: Annotated[Path | None, typer.Option(help="Folder for the checkpoint (default: runs/RECIPE).")] = None,
     resume: Annotated[bool, typer.Option(help="Continue the run in --out.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the run that is in --out.")] = False,
     init: Annotated[str | None, typer.Option(help="Start from this checkpoint's weights.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Train this long instead of the recipe's steps.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting instead of the recipe's, such as data.crop=96."),
+    ] = None,
+    validate_every: Annotated[
+        int | None, typer.Option(help="Steps between looks at held-out data, of which the best is kept; 0: none.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="End after so many looks without a better one (default: never).")
+    ] = None,
     device: Device = "auto",
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the network: the digits' steps take a third less time.")
@@ -222,16 +232,28 @@ def train(
         bool, typer.Option("--evaluate/--no-evaluate", help="Measure the result at the end.")
     ] = True,
 ) -> None:
-    """Train a recipe and write its checkpoint."""
+    """Train a recipe and write its checkpoint; image, audio and text also take any folder of files as --data-dir."""
     from . import training
     from .evaluation import report
 
     folder = out or Path("runs") / Path(recipe).stem
-    check_folder(folder)
+    settings = {"validate_every": validate_every, "patience": patience}
     training.train(
-        recipe, data_dir, folder, resume=resume, init=init, minutes=minutes, device=device, compiled=compiled
+        recipe,
+        data_dir,
+        folder,
+        resume=resume,
+        force=force,
+        init=init,
+        minutes=minutes,
+        changes=[*(changes or []), *(f"{k}={v}" for k, v in settings.items() if v is not None)],
+        device=device,
+        compiled=compiled,
     )
-    if evaluate_after and (folder / "config.json").is_file():  # the comparison prints its own table
+    if not (folder / "config.json").is_file():  # the comparison prints its own table
+        return
+    console.say(f"The model is in {folder}.")
+    if evaluate_after:
         console.say(report.text(report.evaluate(folder, data_dir, device=device)))
 
 

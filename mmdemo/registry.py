@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import operator
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -30,7 +31,7 @@ class Registry(Mapping[str, Any]):
         part = self._parts[name]
         if isinstance(part, str):
             module, _, attribute = part.partition(":")
-            part = self._parts[name] = getattr(importlib.import_module(module), attribute)
+            part = self._parts[name] = operator.attrgetter(attribute)(importlib.import_module(module))
         return part
 
     def make(self, name: str, *arguments: Any, **options: Any) -> Any:

@@ -27,7 +27,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..digits.words import WORDS
 from . import debian_texts
 from .place import need
 
@@ -102,11 +101,6 @@ def label_like(words: list[str], phrases: list[str], count: int = 40_000) -> lis
             rng.choice((english, chinese, chinese, pictograph, f"{pictograph} {english} {chinese}", written))
         )
     return _byte_strings(strings)
-
-
-def digit_words() -> list[Tensor]:
-    """The words for the ten digits, which the joint model writes: these must come back exactly."""
-    return _byte_strings([w for words in WORDS for w in words])
 
 
 def _byte_strings(strings: list[str]) -> list[Tensor]:

@@ -1,53 +1,44 @@
-"""Training: recipes (one TOML file makes one checkpoint), tasks, losses and the loop."""
+"""Training: recipes (TOML files), tasks (data and loss of each kind of model), and the loop."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import checkpoints
 from ..errors import InputError
+from ..files import check_folder
 from ..quantizers import REGISTRY as QUANTIZERS
-from .loop import Task, Trainer
-from .recipe import Recipe, read_recipe
+from ..registry import Registry
+from .card import write_card
+from .loop import Trainer
+from .own_files import on_own_files
+from .recipe import Recipe, changed, read_recipe, shipped_recipes
+from .stages import earlier_stages, new_stage
+from .task import Task
+from .tokenizer_task import TokenizerTask
 from .warm_start import warm_start
+
+__all__ = ["Recipe", "Task", "Trainer", "make_task", "read_recipe", "train", "warm_start"]
+
+TASKS = Registry(
+    "task",
+    {
+        "image": "mmdemo.training.image_task:ImageTask",
+        "audio": "mmdemo.training.audio_task:AudioTask",
+        "text": "mmdemo.training.text_task:TextTask",
+        "joint": "mmdemo.training.joint_task:JointTask.from_recipe",
+        "judge": "mmdemo.training.judge_task:JudgeTask",
+        "matching": "mmdemo.training.matching_task:MatchingTask",
+        "prior": "mmdemo.training.prior_task:PriorTask",
+        "prompt": "mmdemo.training.prompt_task:PromptTask",
+    },
+)
 
 
 def make_task(recipe: Recipe, data_dir: Path, device: str = "auto") -> Task:
     """The task a recipe names, with its data loaded. Raises InputError for an unknown task or missing data."""
-    where = checkpoints.auto_device(device)
-    if recipe.task == "image":
-        from .image_task import ImageTask
-
-        return ImageTask(recipe, where, data_dir)
-    if recipe.task == "audio":
-        from .audio_task import AudioTask
-
-        return AudioTask(recipe, where, data_dir)
-    if recipe.task == "text":
-        from .text_task import TextTask
-
-        return TextTask(recipe, where, data_dir)
-    if recipe.task == "joint":
-        from .joint_task import JointTask
-
-        return JointTask.from_recipe(recipe, where, data_dir)
-    if recipe.task == "judge":
-        from .judge_task import JudgeTask
-
-        return JudgeTask(recipe, where, data_dir)
-    if recipe.task == "matching":
-        from .matching_task import MatchingTask
-
-        return MatchingTask(recipe, where, data_dir)
-    if recipe.task == "prompt":
-        from .prompt_task import PromptTask
-
-        return PromptTask(recipe, where, data_dir)
-    if recipe.task == "prior":
-        from .prior_task import PriorTask
-
-        return PriorTask(recipe, where, data_dir)
-    raise InputError(f"The recipe {recipe.name!r} has an unknown task {recipe.task!r}.")
+    return TASKS[recipe.task](recipe, checkpoints.auto_device(device), data_dir)
 
 
 def train(
@@ -56,8 +47,10 @@ def train(
     out: Path,
     *,
     resume: bool = False,
+    force: bool = False,
     init: str | None = None,
     minutes: float | None = None,
+    changes: Sequence[str] = (),
     device: str = "auto",
     quiet: bool = False,
     compiled: bool = False,
@@ -66,25 +59,62 @@ def train(
 
     Args:
         name: a shipped recipe, or a TOML file.
+        data_dir: data sets that the recipe names; or for the shipped tokenizers' recipes any folder of files.
+        force: replace a run that is in ``out``.
         init: a checkpoint to start from (a warm start: weights only, the schedule begins anew); it may be narrower.
         minutes: train this long instead of ``steps`` (the learning-rate schedule then follows the clock).
+        changes: settings instead of the recipe's, as "data.crop=96".
         compiled: see `Task.compile`.
+
+    Raises:
+        InputError: something of this cannot be done; nothing is written then.
+        Interrupted: Ctrl-C or SIGTERM, after saving.
     """
-    recipe = read_recipe(name)
+    recipe = changed(read_recipe(name), changes)
     if recipe.quantizer not in QUANTIZERS:
         raise InputError(f"There is no quantizer {recipe.quantizer!r}; choose one of {', '.join(QUANTIZERS)}.")
+    _check_out(out, resume, force)
     if recipe.task == "compare":
         from .compare import compare, table
 
-        print(table(compare(recipe, data_dir, out, device, quiet)))
+        if resume or init:
+            raise InputError("A comparison trains every model from the start: leave --resume and --init out.")
+        print(table(compare(recipe, data_dir, out, device, quiet, minutes)))
         return out
+    if name in shipped_recipes():
+        recipe = on_own_files(recipe, data_dir)
     task = make_task(recipe, data_dir, device)
+    if not quiet and isinstance(task, TokenizerTask):
+        print("\n".join(filter(None, [*task.notes, f"Data: {_listed(task.data_summary)}"])))
+    stages, start = [], ""
     if init:
-        warm_start(task.exported, checkpoints.find(init), [*recipe.fresh, *task.measured])
+        folder = checkpoints.find(init)
+        stages, start = earlier_stages(folder), f"{init} {checkpoints.digest(folder)}".strip()
+        warm_start(task.inference_module, folder, [*recipe.fresh, *task.data_statistics])
     if compiled:
         task.compile()
-    trainer = Trainer(task, out, minutes, quiet)
+    stage = new_stage(recipe, name, getattr(task, "data_summary", {}), start or None, minutes)
+    trainer = Trainer(task, out, minutes, quiet, [*stages, stage])
     if resume:
         trainer.resume()
+    elif force:
+        (out / "resume" / "state.safetensors").unlink(missing_ok=True)
     trainer.run()
+    write_card(out)
     return out
+
+
+def _check_out(out: Path, resume: bool, force: bool) -> None:
+    """A run never takes another's place unasked, and finds out first that it cannot be written."""
+    there = [out / "config.json", out / "resume" / "state.safetensors", out / "results.json"]
+    if not (resume or force) and any(path.exists() for path in there):
+        raise InputError(
+            f"There is a run in {out} already: --resume goes on with it, --force replaces it, or name another --out."
+        )
+    check_folder(out)
+
+
+def _listed(summary: dict[str, object]) -> str:
+    return ", ".join(
+        f"{value:,} {name}" if isinstance(value, int) else f"{value} {name}" for name, value in summary.items() if value
+    )

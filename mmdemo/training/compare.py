@@ -15,10 +15,14 @@ import torch
 
 from .. import checkpoints, metrics
 from ..datasets.mnist import read_mnist
+from ..errors import InputError
+from ..files import write_bytes
+from ..quantizers import REGISTRY as QUANTIZERS
 from ..quantizers.gaussian import Gaussian
 from .image_task import ImageTask
 from .loop import Trainer
 from .recipe import Recipe
+from .stages import new_stage
 
 
 @dataclass
@@ -33,17 +37,34 @@ class Row:
     seconds: float
 
 
-def compare(recipe: Recipe, data_dir: Path, out: Path, device: str = "auto", quiet: bool = False) -> list[Row]:
-    """Train every bottleneck of ``recipe.data["quantizers"]`` alike, measure each, and write results.json."""
-    rows = []
-    for kind in recipe.data["quantizers"]:
-        part = replace(recipe, name=f"mnist-{kind}", task="image", quantizer=kind)
+def compare(
+    recipe: Recipe,
+    data_dir: Path,
+    out: Path,
+    device: str = "auto",
+    quiet: bool = False,
+    minutes: float | None = None,
+) -> list[Row]:
+    """Train every bottleneck of ``[data].quantizers`` alike, measure each, and write results.json.
+
+    Args:
+        minutes: for all together, instead of the recipe's steps each.
+
+    Raises:
+        InputError: the recipe names no or unknown quantizers, or data that is not here.
+    """
+    rows, data = [], dict(recipe.data)
+    kinds = data.pop("quantizers", [])
+    if not isinstance(kinds, list) or not kinds or not set(map(str, kinds)) <= set(QUANTIZERS):
+        raise InputError(f"[data].quantizers names what to compare, of {', '.join(QUANTIZERS)}.")
+    for kind in kinds:
+        part = replace(recipe, name=f"mnist-{kind}", task="image", quantizer=kind, data=data)
         task = ImageTask(part, checkpoints.auto_device(device), data_dir)
-        start = time.monotonic()
-        Trainer(task, out / kind, quiet=quiet).run()
+        start, share = time.monotonic(), minutes and minutes / len(kinds)
+        stage = new_stage(part, recipe.name, task.data_summary, None, share)
+        Trainer(task, out / kind, share, quiet, [stage]).run()
         rows.append(_measure(task, kind, data_dir, time.monotonic() - start))
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_text(json.dumps([vars(r) for r in rows], indent=2) + "\n", "utf-8")
+    write_bytes(out / "results.json", (json.dumps([vars(r) for r in rows], indent=2) + "\n").encode())
     return rows
 
 

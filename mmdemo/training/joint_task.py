@@ -22,8 +22,8 @@ from ..diffusion.interface import JointInterface, check_names
 from ..diffusion.latents import LatentNormalizer
 from ..diffusion.schedule import Process
 from ..errors import InputError
-from .loop import Task
 from .recipe import Recipe
+from .task import Task
 
 UNIFORM = 0.3  # share of times drawn uniformly: the ends need visits too
 VALIDATION_BATCHES = 8
@@ -69,7 +69,7 @@ class JointTask(Task):
     """Rows of a paired data set; each stream at its own time step."""
 
     # The scales of the tokenizers at hand, and the conditions the data was encoded with: not those of a warm start.
-    measured = ("latents", "conditions")
+    data_statistics = ("latents", "conditions")
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class JointTask(Task):
         return {"network": self.network, "latents": self.latents, "conditions": self.conditions}
 
     @property
-    def exported(self) -> nn.Module:
+    def inference_module(self) -> nn.Module:
         return nn.ModuleDict(self._exported_parts())  # the auxiliary heads only serve training
 
     # ------------------------------------------------------------------------------ batches
@@ -296,7 +296,7 @@ class JointTask(Task):
             "model": to_dict(self.network.config),
             "training": notes,
         }
-        checkpoints.save(folder, self.exported, config)
+        checkpoints.save(folder, self.inference_module, config)
 
 
 def _readers(config: DiTConfig, classes: int) -> nn.ModuleList:

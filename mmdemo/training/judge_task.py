@@ -14,8 +14,8 @@ from ..datasets.mnist import read_mnist
 from ..datasets.speech import fsdd_files, fsdd_labels, read_clips
 from ..digits.classifier import Judge, JudgeConfig, augment_wave
 from ..digits.frames import frame_sound
-from .loop import Task
 from .recipe import Recipe
+from .task import Task
 
 SAMPLES = 12_800  # 0.8 s at 16 kHz, the joint model's frame
 

@@ -1,4 +1,4 @@
-"""Reconstruction losses of the three tokenizers, and the adversarial losses that refine a decoder."""
+"""Reconstruction losses of the three tokenizers."""
 
 from __future__ import annotations
 
@@ -106,29 +106,3 @@ def byte_loss(logits: Tensor, x: Tensor, mask: Tensor) -> Tensor:
     """Cross-entropy per real byte. logits (B, 256, T), x (B, T) int64, mask (B, T) bool."""
     each = F.cross_entropy(logits.float(), x, reduction="none")  # (B, T)
     return (each * mask).sum() / mask.sum().clamp(min=1)
-
-
-# -------------------------------------------------------------------------------------------- adversarial
-
-Verdict = list[list[Tensor]]  # per discriminator: features of its layers, the last being the logits
-
-
-def discriminator_loss(real: Verdict, fake: Verdict) -> Tensor:
-    """Hinge loss of the discriminators: logits above 1 for what is real, below -1 for what is not."""
-    pairs = [F.relu(1 - r[-1].float()).mean() + F.relu(1 + f[-1].float()).mean() for r, f in zip(real, fake)]
-    return torch.stack(pairs).mean()
-
-
-def adversarial_loss(fake: Verdict) -> Tensor:
-    """Hinge loss of the decoder: logits above 1. Beyond that there is nothing to gain, so it cannot run away."""
-    return torch.stack([F.relu(1 - f[-1].float()).mean() for f in fake]).mean()
-
-
-def feature_loss(real: Verdict, fake: Verdict) -> Tensor:
-    """Feature matching: L1 of the hidden features, relative to the real ones' size, mean over layers and scales."""
-    each = [
-        F.l1_loss(f.float(), r.float()) / r.float().abs().mean().clamp(min=1e-4)
-        for real_part, fake_part in zip(real, fake)
-        for r, f in zip(real_part[:-1], fake_part[:-1])
-    ]
-    return torch.stack(each).mean()

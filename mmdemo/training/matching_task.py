@@ -14,9 +14,9 @@ from ..datasets.emoji import pictures, pixels, read_annotations
 from ..datasets.encoders import cache_folder
 from ..datasets.teacher import meanings
 from ..emoji.matching import MatchingJudge, MatchingJudgeConfig
-from .loop import Task
 from .prompt_task import principal
 from .recipe import Recipe
+from .task import Task
 
 STYLE_WEIGHT = 0.3
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import field
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from .. import checkpoints
 from ..codec import Codec, tiling
-from ..config import from_dict, to_dict
+from ..config import Name, Positive, Weight, settings, to_dict
 from ..datasets import corpora
 from ..datasets.emoji import drawings
 from ..datasets.mnist import read_mnist
@@ -21,8 +24,22 @@ from ..entropy.layout import Layout
 from ..entropy.prior import CodePrior, PriorConfig
 from ..errors import InputError
 from .draws import random_crop
-from .loop import Task
 from .recipe import Recipe
+from .task import Task
+
+EVERY = 20
+VALIDATION_BATCHES = 16
+
+
+@settings
+class PriorData:
+    """The table ``[data]`` of a prior's recipe."""
+
+    crop: Annotated[int, Field(ge=1, le=65_536)]  # positions of a crop along each axis
+    shares: dict[str, Weight]  # how often each source is drawn; see `grids`
+    tokenizer: Name = ""  # whose codes; empty: the bytes of texts
+    photographs: list[str] = field(default_factory=list)  # folders in --data-dir
+    symbols: Positive = 4096  # of a batch
 
 
 class PriorTask(Task):
@@ -35,31 +52,39 @@ class PriorTask(Task):
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
         self.recipe, self.device = recipe, device
         torch.manual_seed(recipe.seed)
-        name = str(recipe.data.get("tokenizer", ""))
+        wanted = recipe.section(PriorData, "data")
+        name = wanted.tokenizer
         codec = Codec(checkpoints.find(name, hub=False), device) if name else None
         known = {"tokenizer": name, "fingerprint": "", "levels": 1, "codebook_size": 256}
         if codec:
             known |= {"fingerprint": codec.fingerprint, "levels": codec.levels, "codebook_size": codec.codebook_size}
             known["dim"] = codec.tokenizer.dim
-        config = from_dict(PriorConfig, {**known, **recipe.model})
+        config = recipe.section(PriorConfig, "model", **{k: v for k, v in known.items() if k not in recipe.model})
         self.model: CodePrior = CodePrior(config).to(device)
         if codec:
             self.model.use_codebooks(codec.codebooks)
-        self.crop, self.symbols = int(recipe.data["crop"]), int(recipe.data.get("symbols", 4096))
-        shares = {k: float(v) for k, v in recipe.data["shares"].items()}
-        self.sources = {k: list(grids(k, codec, recipe, data_dir)) for k in shares}
+        self.crop, self.symbols, shares = wanted.crop, wanted.symbols, wanted.shares
+        split = {k: _held_out(list(grids(k, codec, wanted, data_dir))) for k in shares}
+        self.sources = {k: train for k, (train, _) in split.items()}
+        self.held_out = {k: held for k, (_, held) in split.items() if held}
         empty = [k for k, v in self.sources.items() if not v]
         if empty:
             raise InputError(f"There is no training data for {', '.join(empty)}.")
         self.names = list(shares)
         self.shares = torch.tensor(list(shares.values()))
-        self.sizes = {k: torch.tensor([float(g[0].numel()) for g in v]).sqrt() for k, v in self.sources.items()}
+        self.data_summary = {f"codes of {k}": sum(g[0].numel() for g in v) for k, v in self.sources.items()}
         self._layouts: dict[tuple[int, ...], Layout] = {}
         self._shown = ""
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
-        name = self.names[int(torch.multinomial(self.shares, 1, generator=generator))]
-        source, sizes = self.sources[name], self.sizes[name]
+        return {"codes": self._crops(self.sources[self._name(generator)], generator)}
+
+    def _name(self, generator: torch.Generator) -> str:
+        return self.names[int(torch.multinomial(self.shares, 1, generator=generator))]
+
+    def _crops(self, source: list[Tensor], generator: torch.Generator) -> Tensor:
+        """(B, L, *shape) from the grids of one source."""
+        sizes = torch.tensor([float(g[0].numel()) for g in source]).sqrt()
         first = source[int(torch.multinomial(sizes, 1, generator=generator))]
         shape = tuple(min(self.crop, n) for n in first.shape[1:])
         crops: list[Tensor] = []
@@ -68,16 +93,30 @@ class PriorTask(Task):
             if any(n < m for n, m in zip(grid.shape[1:], shape)):
                 grid = first
             crops.append(random_crop(grid, shape, generator))
-        return {"codes": torch.stack(crops).long()}  # (B, L, *shape)
+        return torch.stack(crops).long()
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
-        codes = batch["codes"]
+        bits = self._bits(batch["codes"])
+        self._shown = "bits " + " ".join(f"{b:.2f}" for b in bits.tolist())
+        return bits.mean(), {}
+
+    def _bits(self, codes: Tensor) -> Tensor:
+        """Bits a code of each level, (L,), of codes (B, L, *shape)."""
         shape = tuple(codes.shape[2:])
         if shape not in self._layouts:
             self._layouts[shape] = self.model.layout(shape)
-        bits = self.model.bits(codes.flatten(2), self._layouts[shape])  # (L,)
-        self._shown = "bits " + " ".join(f"{b:.2f}" for b in bits.tolist())
-        return bits.mean(), {}
+        return self.model.bits(codes.flatten(2), self._layouts[shape])
+
+    def validate(self) -> dict[str, float]:
+        """Bits a code of held-out grids, each source with its share; sources of which none is held out are left out."""
+        generator = torch.Generator().manual_seed(self.recipe.seed + 11)
+        names = [self._name(generator) for _ in range(VALIDATION_BATCHES)]
+        bits = [
+            self._bits(self._crops(self.held_out[name], generator).to(self.device)).mean().item()
+            for name in names
+            if name in self.held_out
+        ]
+        return {"loss": sum(bits) / len(bits)} if bits else {}
 
     def status(self) -> str:
         return self._shown
@@ -87,11 +126,20 @@ class PriorTask(Task):
         checkpoints.save(folder, self.model, config)
 
 
-def grids(name: str, codec: Codec | None, recipe: Recipe, data_dir: Path) -> Iterator[Tensor]:
+def _held_out(grids: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Grids to train on and grids held out: one of `EVERY`, or of a single long one its end."""
+    if len(grids) == 1:
+        cut = grids[0].shape[-1] - grids[0].shape[-1] // EVERY
+        return [grids[0][..., :cut]], [grids[0][..., cut:]] if cut < grids[0].shape[-1] else []
+    held = grids[EVERY - 1 :: EVERY]
+    return [g for i, g in enumerate(grids) if i % EVERY != EVERY - 1], held
+
+
+def grids(name: str, codec: Codec | None, wanted: PriorData, data_dir: Path) -> Iterator[Tensor]:
     """One source's training material as code grids (levels, *positions), int16 to save memory."""
     if name == "photographs" and codec:
-        folders = [need(data_dir / f, f) for f in recipe.data["photographs"]]
-        for picture in read_photographs(folders):
+        folders = [need(data_dir / f, f) for f in wanted.photographs]
+        for picture in (p for scaled in read_photographs(folders).items.values() for p in scaled):
             yield _codes(codec, picture.float() / 255)
             yield _codes(codec, picture[:, 3:, 5:].flip(-1).float() / 255)  # mirrored, and off the 8 x 8 raster
     elif name == "emoji" and codec:

@@ -15,8 +15,8 @@ from ..datasets.emoji import read_annotations
 from ..datasets.encoders import cache_folder
 from ..datasets.teacher import meanings
 from ..prompts.encoder import PromptEncoder, PromptEncoderConfig, rows
-from .loop import Task
 from .recipe import Recipe
+from .task import Task
 
 MAX_PARTS = 64  # of a text in training: the longest lists of keywords are cut
 

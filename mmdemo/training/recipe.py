@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
-from ..config import Name, Natural, Positive, Share, from_dict, settings
+from ..config import Name, Natural, Positive, Share, from_dict, settings, to_dict
 from ..errors import InputError
 
 if sys.version_info >= (3, 11):
@@ -42,12 +43,13 @@ class Recipe:
     betas: tuple[Share, Share] = (0.9, 0.99)
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay of averaged weights; 0: none
+    validate_every: Natural = 250  # steps between validations on held-out data, of which the best is kept; 0: none
+    patience: Natural = 0  # validations without a better one after which the training ends; 0: it goes on
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     model: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=dict)
     interface: dict[str, Any] = field(default_factory=dict)  # joint models: see `diffusion.interface`
-    critic: dict[str, Any] = field(default_factory=dict)  # adversarial refinement; empty: none
 
     def section(self, cls: type[T], name: str, **more: Any) -> T:
         """The table [model], [data] or [loss] as the dataclass ``cls``.
@@ -75,6 +77,31 @@ def read_recipe(name: str | Path) -> Recipe:
         return from_dict(Recipe, tomllib.loads(path.read_text("utf-8-sig")))  # some editors write a byte order mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, InputError) as error:
         raise InputError(f"The recipe {path.name} cannot be used: {error}") from error
+
+
+def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """A recipe with other settings, each as "steps=200" or "model.bottleneck.levels=4"; values are written as in TOML.
+
+    Raises:
+        InputError: there is no such setting, or it cannot have that value.
+    """
+    table = to_dict(recipe)
+    for change in changes:
+        name, equals, text = change.partition("=")
+        *parents, last = name.strip().split(".")
+        if not equals or not last:
+            raise InputError(f"A setting is changed by NAME=VALUE, such as data.crop=96, not {change!r}.")
+        try:
+            value = tomllib.loads(f"value = {text.strip()}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text.strip()  # a word without its quotation marks
+        inner = table
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+            if not isinstance(inner, dict):
+                raise InputError(f"{parent} has no settings, so there is no {name.strip()}.")
+        inner[last] = value
+    return from_dict(Recipe, table) if changes else recipe
 
 
 def shipped_recipes() -> list[str]:

@@ -3,24 +3,58 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import field
 from pathlib import Path
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
+from ..config import Share, Weight, settings
 from ..datasets import corpora
+from ..datasets.folder import read_folder
+from ..datasets.place import need
+from ..digits.words import WORDS
+from ..errors import InputError, MissingError
 from ..tokenizers import fallback
 from ..tokenizers.text import TextTokenizer
 from .alphabet import alphabet
 from .draws import draw_int
 from .losses import byte_loss
 from .recipe import Recipe
-from .tokenizer_task import TokenizerTask
+from .tokenizer_task import HELD_OUT, TokenizerLoss, TokenizerTask
 
 START_VECTORS = 100_000  # at most, for the k-means of each level where the encoder spells
 RIGHT_KEPT = 0.2  # share of the spans spelt right already that a level after the first still starts from
+STRINGS = ("labels", "like_labels", "digits")
+MOST_HELD_OUT = 200_000  # bytes of one corpus
 PAD = 4  # NUL bytes after a short string that count in the loss: the decoder must learn where a string ends
+
+
+@settings
+class TextData:
+    """The table ``[data]`` of a text tokenizer's recipe."""
+
+    shares: dict[
+        str, Weight
+    ]  # how often each source is drawn: corpora, "files", "labels", "like_labels", "digits", "random"
+    window: Annotated[int, Field(ge=8, le=65_536, multiple_of=4)] = 256  # bytes of a row
+    noise: Share = 0.03  # of the bytes of a row, at most, that are replaced at the input
+    short: Share = 0.15  # of batches with a window as short as a word
+    corpora: list[str] = field(default_factory=list)  # see `datasets.corpora`
+    folders: list[str] = field(default_factory=list)  # in --data-dir, with texts: the source "files"
+    codebook_shares: list[dict[str, Weight]] = field(default_factory=list)  # what each level's k-means sees
+    fallback_shares: dict[str, Weight] = field(default_factory=dict)  # what templates are chosen for
+
+    def __post_init__(self) -> None:
+        known = {*self.corpora, *(["files"] if self.folders else []), *STRINGS, "random"}
+        for shares in (self.shares, self.fallback_shares, *self.codebook_shares):
+            for name in shares:
+                if name not in known:
+                    raise ValueError(f"[data] has a share of {name!r}, and no such corpus.")
 
 
 class TextTask(TokenizerTask):
@@ -29,54 +63,93 @@ class TextTask(TokenizerTask):
     modality = "text"
     model: TextTokenizer
 
+    settings: TokenizerLoss
+
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+        data = recipe.section(TextData, "data")
         super().__init__(recipe, device)
-        settings = recipe.data
-        self.window = int(settings.get("window", 256))
-        self.noise = float(settings.get("noise", 0.03))
-        self.short = float(settings.get("short", 0.15))  # share of batches with a window as short as a word
-        self.corpora = corpora.gather(data_dir, list(settings.get("corpora", [])))
-        self.strings = {"labels": corpora.labels(data_dir), "digits": corpora.digit_words()}
-        if "like_labels" in settings["shares"] and "chinese" in self.corpora:  # not every machine has Chinese text
-            self.strings["like_labels"] = corpora.label_like(
-                re.findall(r"[a-z]{2,}", _decoded(self.corpora["prose"])),
-                re.findall(r"[\u4e00-\u9fff]{2,}", _decoded(self.corpora["chinese"]))
-                + corpora.common_words("CJK", 60_000),
-            )
+        self.data = data
+        texts = corpora.gather(data_dir, data.corpora)
+        if data.folders:
+            texts |= self._own(data, data_dir)
+        self.corpora = {k: text[: len(text) - _held_out(text)] for k, text in texts.items()}
+        self.strings = self._strings(data_dir)
         there = (*self.corpora, *self.strings, "random")
-        shares = {k: float(v) for k, v in settings["shares"].items() if k in there}
+        shares = {k: v for k, v in data.shares.items() if k in there}
+        if not any(shares.values()):
+            raise MissingError(
+                f"There is no text to train on: none of {', '.join(data.shares) or 'any share'} is here."
+            )
         self.names = list(shares)
         self.weights = torch.tensor(list(shares.values()))
         # For each level, the sources that its codebook is to serve best.
-        levels = settings.get("codebook_shares") or [shares] * self.model.levels
-        self.start_shares = [{k: float(v) for k, v in level.items() if k in there} for level in levels]
+        levels = data.codebook_shares or [shares] * self.model.levels
+        self.start_shares = [{k: v for k, v in level.items() if k in there} for level in levels]
         self.templates_chosen = False
-        self.fallback_shares = {k: float(v) for k, v in settings.get("fallback_shares", shares).items() if k in there}
+        self.fallback_shares = {k: v for k, v in (data.fallback_shares or shares).items() if k in there}
+        self.held_out = {k: text[len(text) - _held_out(text) :] for k, text in texts.items() if k in shares}
+        self.held_out = {k: text for k, text in self.held_out.items() if len(text) >= data.window}
+        self.data_summary |= {f"bytes of {k}": len(text) for k, text in self.corpora.items() if k in shares}
         if self.model.spells:
             counts = torch.bincount(self._spans(shares).flatten(), minlength=256)
             self.model.embed.weight.data.copy_(alphabet(counts, self.model.embed.embedding_dim))
 
+    def _own(self, data: TextData, data_dir: Path) -> dict[str, Tensor]:
+        """Texts of any folder, one after the other, as the corpus "files"."""
+        files = read_folder([need(data_dir / f, f) for f in data.folders], "text", lambda text: text)
+        self.notes.append(files.note())
+        whole = torch.cat(list(files.items.values()))
+        if len(whole) < 20 * data.window:
+            raise InputError(f"There are {len(whole)} bytes of text, where {20 * data.window} are needed at least.")
+        self.data_summary |= {"texts": len(files.items)}
+        self.data_summary |= {"texts left out": len(files.left_out)} if files.left_out else {}
+        return {"files": whole}
+
+    def _strings(self, data_dir: Path) -> dict[str, list[Tensor]]:
+        strings = {"digits": _byte_strings(w for words in WORDS for w in words)}
+        wanted = {k for shares in (self.data.shares, self.data.fallback_shares) for k in shares}
+        if wanted & {"labels", "like_labels"}:
+            strings["labels"] = corpora.labels(data_dir)
+        if "like_labels" in wanted and "chinese" in self.corpora:  # not every machine has Chinese text
+            strings["like_labels"] = corpora.label_like(
+                re.findall(r"[a-z]{2,}", _decoded(self.corpora["prose"])),
+                re.findall(r"[\u4e00-\u9fff]{2,}", _decoded(self.corpora["chinese"]))
+                + corpora.common_words("CJK", 60_000),
+            )
+        return strings
+
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         picks = torch.multinomial(self.weights, self.recipe.batch_size, True, generator=generator)
         # A word alone ends where the convolutions see nothing, not NUL bytes: that must have been seen in training.
-        window = 4 * (1 + draw_int(8, generator)) if torch.rand((), generator=generator) < self.short else self.window
+        short = torch.rand((), generator=generator) < self.data.short
+        window = 4 * (1 + draw_int(8, generator)) if short else self.data.window
         target = torch.zeros(len(picks), window, dtype=torch.long)
         mask = torch.ones(len(picks), window, dtype=torch.bool)
         for row, pick in enumerate(picks.tolist()):
             text = self._text(self.names[pick], generator)[:window]
             target[row, : len(text)] = text
             mask[row, len(text) + PAD :] = False
-        noisy = torch.rand(target.shape, generator=generator) < self.noise * torch.rand(
-            len(picks), 1, generator=generator
-        )
+        noise = self.data.noise * torch.rand(len(picks), 1, generator=generator)
+        noisy = torch.rand(target.shape, generator=generator) < noise
         x = torch.where(noisy, torch.randint(256, target.shape, generator=generator), target)
         return {"x": x, "target": target, "mask": mask}
 
-    def before_step(self, step: int) -> None:
-        super().before_step(step)
-        if self.model.fallback is None or self.templates_chosen or self.recipe.freeze:
-            return
-        if not self.model.bottleneck.initialized:
+    def held_out_batch(self, generator: torch.Generator) -> dict[str, Tensor] | None:
+        if not self.held_out:
+            return None
+        names = list(self.held_out)
+        weights = torch.tensor([self.data.shares[k] for k in names])
+        rows = []
+        for pick in torch.multinomial(weights, self.recipe.batch_size, True, generator=generator).tolist():
+            text = self.held_out[names[pick]]
+            start = draw_int(len(text) - self.data.window + 1, generator)
+            rows.append(text[start : start + self.data.window])
+        x = torch.stack(rows).long()
+        return {"x": x, "target": x, "mask": torch.ones_like(x, dtype=torch.bool)}
+
+    def before_step(self, step: int, progress: float) -> None:
+        super().before_step(step, progress)
+        if self.model.fallback is None or self.unfinished or self.templates_chosen or self.recipe.freeze:
             return
         self.templates_chosen = True
         more = self.model.config.fallback - int(self.model.fallback.taken.sum())
@@ -120,7 +193,7 @@ class TextTask(TokenizerTask):
 
     def _padded(self, number: int = START_VECTORS // 2) -> Tensor:
         """(number, 4) bytes that make a position of short strings, which begin one and end with NUL bytes."""
-        strings = self.strings.get("like_labels", self.strings["labels"])
+        strings = next(self.strings[k] for k in ("like_labels", "labels", "digits") if k in self.strings)
         rows = torch.cat([F.pad(s, (0, -len(s) % self.model.stride)) for s in strings]).view(-1, self.model.stride)
         generator = torch.Generator().manual_seed(self.recipe.seed + 4)
         return rows[torch.randint(len(rows), (number,), generator=generator)].long()
@@ -169,13 +242,13 @@ class TextTask(TokenizerTask):
         """Up to ``window`` bytes from one source."""
         if name in self.strings:
             strings = self.strings[name]
-            return strings[draw_int(len(strings), generator)][: self.window]
+            return strings[draw_int(len(strings), generator)][: self.data.window]
         if name == "random":
             low, high = ((0, 256), (32, 127))[draw_int(2, generator)]
-            return torch.randint(low, high, (self.window,), generator=generator)
+            return torch.randint(low, high, (self.data.window,), generator=generator)
         text = self.corpora[name]
-        start = draw_int(len(text) - self.window + 1, generator)
-        piece = text[start : start + self.window]
+        start = draw_int(len(text) - self.data.window + 1, generator)
+        piece = text[start : start + self.data.window]
         # Short strings, which end inside the window, are what people type.
         return piece if draw_int(5, generator) else piece[: 1 + draw_int(64, generator)]
 
@@ -186,3 +259,12 @@ class TextTask(TokenizerTask):
 
 def _decoded(text: Tensor) -> str:
     return bytes(text.numpy()).decode("utf-8", "ignore")
+
+
+def _held_out(text: Tensor) -> int:
+    """Bytes at the end of a corpus that are for validation."""
+    return min(MOST_HELD_OUT, int(HELD_OUT * len(text)))
+
+
+def _byte_strings(strings: Iterable[str]) -> list[Tensor]:
+    return [torch.tensor(list(s.encode()), dtype=torch.uint8) for s in strings if s]

@@ -1,45 +1,66 @@
 """Training of the tokenizers: unquantised warm-up, k-means start, then residual VQ with quantizer dropout.
 
-A later stage may freeze the encoder and its codebooks and refine the decoder alone, also against discriminators:
-codes keep their meaning, so files made before stay readable and a diffusion model on the latents stays valid.
+A later stage may freeze the encoder and its codebooks and refine the decoder alone: codes keep their meaning, so files
+made before stay readable and a diffusion model on the latents stays valid.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .. import checkpoints
-from ..config import to_dict
+from ..config import Natural, Share, Weight, settings, to_dict
 from ..errors import InputError
 from ..quantizers.residual import dropout_levels
-from ..tokenizers import Autoencoder, AutoencoderOutput, build_tokenizer
+from ..tokenizers import REGISTRY, Autoencoder, AutoencoderOutput
 from ..tokenizers.autoencoder import ENCODER_PARTS
-from .discriminators import Critic
-from .loop import Task
-from .losses import adversarial_loss, discriminator_loss, feature_loss
 from .recipe import Recipe
+from .task import Task
 
 KMEANS_VECTORS = 24_000
+LATEST_START = 1 / 3  # of a training: by then codebooks begin, however many unquantised steps were asked for
+HELD_OUT = 0.05  # share of the data kept for validation
+VALIDATION_BATCHES = 4
+
+
+@settings
+class TokenizerLoss:
+    """The table ``[loss]`` of a tokenizer's recipe: what all three have in common."""
+
+    unquantised_steps: Natural = 300  # before the codebooks begin
+    quantizer_dropout: Share = 0.5  # share of rows with fewer levels than all
+    level_shares: list[Weight] | None = None  # of these rows, how many have each number of levels; None: all alike
 
 
 class TokenizerTask(Task):
-    """Shared by the three tokenizers; subclasses give batches and a reconstruction loss."""
+    """Shared by the three tokenizers; subclasses give batches and a reconstruction loss.
+
+    Attributes:
+        notes: sentences about the data that a person should know (files left out).
+    """
 
     modality: str
-    critic: Critic | None = None
+    settings: TokenizerLoss
+    model: Autoencoder
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, device: torch.device, loss: type[TokenizerLoss] = TokenizerLoss) -> None:
         self.recipe, self.device = recipe, device
+        self.settings = recipe.section(loss, "loss")
+        self.data_summary: dict[str, object] = {}
+        self.notes: list[str] = []
         torch.manual_seed(recipe.seed)
-        bottleneck = {**recipe.model.get("bottleneck", {}), "kind": recipe.quantizer}
-        settings = {**recipe.model, "bottleneck": bottleneck}
-        self.model: Autoencoder = build_tokenizer(self.modality, settings).to(device)
-        self.free_steps = int(recipe.loss.get("unquantised_steps", 300))
-        self.dropout = float(recipe.loss.get("quantizer_dropout", 0.5))
-        self.level_shares = recipe.loss.get("level_shares")  # of the rows that dropout falls on; None: all alike
+        tokenizer, config = REGISTRY[self.modality]
+        bottleneck = recipe.model.get("bottleneck", {})
+        if isinstance(bottleneck, dict):
+            bottleneck = {**bottleneck, "kind": recipe.quantizer}
+        self.model = tokenizer(recipe.section(config, "model", bottleneck=bottleneck)).to(device)
+        shares = self.settings.level_shares
+        if shares is not None and (len(shares) != self.model.levels or not sum(shares)):
+            raise InputError(f"[loss].level_shares has {len(shares)} shares for {self.model.levels} levels.")
         if recipe.freeze not in ("", "encoder"):
             raise InputError(f'A tokenizer cannot freeze {recipe.freeze!r}: only "encoder", or nothing.')
         parts = [module for name, module in self.model.named_children() if name in ENCODER_PARTS]
@@ -48,23 +69,27 @@ class TokenizerTask(Task):
                 module.requires_grad_(False)
         # Also where the encoder has nothing to learn: its codebooks are k-means and stay so.
         self.frozen = not any(p.requires_grad for module in parts for p in module.parameters())
-        if recipe.critic:
-            self.critic = self.make_critic(recipe.critic).to(device)
-
-    def make_critic(self, settings: dict[str, object]) -> Critic:
-        """Discriminators from a recipe's ``[critic]`` table, for modalities that have any."""
-        raise InputError(f"There are no discriminators for {self.modality}: leave [critic] out of the recipe.")
 
     def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         """Loss of one reconstruction and the figures to show."""
         raise NotImplementedError
 
-    def before_step(self, step: int) -> None:
-        if self.model.bottleneck.initialized:
+    def held_out_batch(self, generator: torch.Generator) -> dict[str, Tensor] | None:
+        """As `batch`, of data that is never trained on; None where there is none."""
+        return None
+
+    # ------------------------------------------------------------------------------ codebooks
+
+    @property
+    def unfinished(self) -> str:
+        return "" if self.model.bottleneck.initialized else "its codebooks have not begun"
+
+    def before_step(self, step: int, progress: float) -> None:
+        if not self.unfinished:
             return
         if self.recipe.freeze == "encoder":
             raise InputError("A frozen encoder must be a trained one: start from a checkpoint with --init.")
-        if step >= self.free_steps:
+        if step >= self.settings.unquantised_steps or progress >= LATEST_START:
             self.start_codebooks()
 
     def start_codebooks(self) -> None:
@@ -83,77 +108,74 @@ class TokenizerTask(Task):
             found.append(z.movedim(1, -1).reshape(-1, z.shape[1]).float())
         return torch.cat(found)
 
+    # ------------------------------------------------------------------------------ loss
+
     def output(self, batch: dict[str, Tensor], step: int) -> AutoencoderOutput:
         """The autoencoder on a batch, each row with its own number of levels (quantizer dropout)."""
         num_levels = None
         if self.model.levels:
             generator = torch.Generator().manual_seed(self.recipe.seed * 7 + step)
             size, levels = len(batch["x"]), self.model.levels
-            num_levels = dropout_levels(size, levels, self.dropout, generator, self.level_shares).to(self.device)
-        if not self.frozen:
-            return self.model(batch["x"], num_levels)
-        # In full precision and by the same search as when the tokenizer is used: the decoder gets what it will get.
+            dropout, shares = self.settings.quantizer_dropout, self.settings.level_shares
+            num_levels = dropout_levels(size, levels, dropout, generator, shares).to(self.device)
+        return self._as_used(batch["x"], num_levels) if self.frozen else self.model(batch["x"], num_levels)
+
+    def _as_used(self, x: Tensor, num_levels: Tensor | None) -> AutoencoderOutput:
+        """In full precision and by the same search as when the tokenizer is used: the decoder gets what it will get."""
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            z = self.model.to_latent(batch["x"])
+            z = self.model.to_latent(x)
             quantized = self.model.bottleneck(z) if num_levels is None else self.model.quantize_eval(z, num_levels)
         return AutoencoderOutput(self.model.from_latent(quantized.z, quantized.num_levels, quantized.codes), quantized)
 
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
         out = self.output(batch, step)
         loss, shown = self.reconstruction(out.y, batch)
-        if self.critic is not None:
-            batch["y"] = out.y.detach()  # the critic's turn comes next
-            more, figures = self._adversarial(out.y, batch["x"])
-            loss, shown = loss + more, {**shown, **figures}
         return loss + out.quantized.loss, {**shown, "aux": out.quantized.loss.item()}
 
-    # ------------------------------------------------------------------------------ adversarial
-
-    def critic_settings(self) -> tuple[float, tuple[float, float]]:
-        assert self.critic is not None
-        config = self.critic.config
-        return config.learning_rate, (config.betas[0], config.betas[1])
-
-    def critic_alone(self, step: int) -> bool:
-        return self.critic is not None and step < self.critic.config.alone_steps
-
-    def _adversarial(self, y: Tensor, x: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """What the decoder pays for rows that the discriminators can tell from real ones."""
-        assert self.critic is not None
-        config = self.critic.config
-        self.critic.requires_grad_(False)  # no gradients for the critic's own weights: a third of the cost
-        with torch.no_grad():
-            real = self.critic(x[: config.rows])
-        fake = self.critic(y[: config.rows])
-        self.critic.requires_grad_(True)
-        adversarial, features = adversarial_loss(fake), feature_loss(real, fake)
-        shown = {"adv": adversarial.item(), "feat": features.item()}
-        return config.adversarial * adversarial + config.features * features, shown
-
-    def critic_loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
-        assert self.critic is not None
-        rows = self.critic.config.rows
-        if "y" not in batch:  # the critic is alone: nobody has made a reconstruction yet
-            with torch.no_grad():
-                batch["y"] = self.output({k: v[:rows] for k, v in batch.items()}, step).y
-        loss = discriminator_loss(self.critic(batch["x"][:rows]), self.critic(batch["y"][:rows]))
-        return loss, {"critic": loss.item()}
+    def validate(self) -> dict[str, float]:
+        """The reconstruction with all levels, as when the tokenizer is used."""
+        generator = torch.Generator().manual_seed(self.recipe.seed + 11)
+        sums: dict[str, float] = {}
+        for _ in range(VALIDATION_BATCHES):
+            batch = self.held_out_batch(generator)
+            if batch is None:
+                return {}
+            batch = {k: v.to(self.device) for k, v in batch.items()}
+            num_levels = (
+                torch.full((len(batch["x"]),), self.model.levels, device=self.device) if self.model.levels else None
+            )
+            loss, shown = self.reconstruction(self._as_used(batch["x"], num_levels).y, batch)
+            for name, value in {"loss": loss.item(), **shown}.items():
+                sums[name] = sums.get(name, 0.0) + value / VALIDATION_BATCHES
+        return sums
 
     # ------------------------------------------------------------------------------ status and files
 
-    def status(self) -> str:
-        if self.frozen or not self.model.levels or not self.model.bottleneck.initialized:
-            return ""
-        used, perplexity = self.model.bottleneck.usage()
-        pairs = (f"{100 * u:.0f}%/{p:.0f}" for u, p in zip(used, perplexity, strict=True))
-        return "codes " + " ".join(pairs)  # a collapse must be visible at once
+    def _usage(self) -> list[tuple[float, float]]:
+        """Share of codes in use and perplexity of each level; a collapse must be visible at once."""
+        if self.frozen or not self.model.levels or self.unfinished:
+            return []
+        return list(zip(*self.model.bottleneck.usage(), strict=True))
 
-    def export(self, folder: Path, notes: dict[str, object]) -> None:
+    def status(self) -> str:
+        pairs = [f"{100 * used:.0f}%/{perplexity:.0f}" for used, perplexity in self._usage()]
+        return " ".join(["codes", *pairs]) if pairs else ""
+
+    def statistics(self) -> dict[str, float]:
+        found = {}
+        for level, (used, perplexity) in enumerate(self._usage(), start=1):
+            found |= {
+                f"codes in use, level {level}": round(used, 4),
+                f"perplexity, level {level}": round(perplexity, 2),
+            }
+        return found
+
+    def export(self, folder: Path, notes: dict[str, Any]) -> None:
         config = {
             "kind": "tokenizer",
             "name": self.recipe.name,
             "modality": self.modality,
             "model": to_dict(self.model.config),
-            "training": {**notes, "frozen": self.recipe.freeze} if self.recipe.freeze else notes,
+            "training": notes,
         }
         checkpoints.save(folder, self.model, config)

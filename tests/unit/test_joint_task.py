@@ -62,7 +62,7 @@ def test_labels_are_read_and_what_reads_them_is_not_shipped(task, tmp_path):
     # A training without them, or with them, starts from it all the same.
     for aux in (0.0, 0.5):
         other = task(aux)
-        assert warm_start(other.exported, tmp_path / "run") == []
+        assert warm_start(other.inference_module, tmp_path / "run") == []
         pairs = zip(other.network.parameters(), trained.network.parameters(), strict=True)
         assert all(torch.allclose(a, b, atol=1e-3, rtol=1e-2) for a, b in pairs)  # files hold half precision
 
@@ -72,7 +72,7 @@ def test_scales_are_those_of_the_tokenizers_at_hand_not_of_the_start(task, tmp_p
     start.latents.measure("image", 5 + 3 * start.train.latents("image"))  # as an earlier tokenizer's latents were
     scale = begun.latents.image.mean.clone()
     start.export(tmp_path / "start", {})
-    warm_start(begun.exported, tmp_path / "start", begun.measured)
+    warm_start(begun.inference_module, tmp_path / "start", begun.data_statistics)
     assert torch.equal(begun.latents.image.mean, scale)
     assert torch.allclose(begun.network.modality_embedding.weight, start.network.modality_embedding.weight, atol=1e-3)
 

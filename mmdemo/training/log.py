@@ -1,0 +1,75 @@
+"""What a training leaves behind of its way: ``log.jsonl``, TensorBoard events where it is installed, a progress bar."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tqdm import tqdm
+
+FILE = "log.jsonl"
+
+
+class RunLog:
+    """One line of JSON an event: {"event": "step" | "validation" | …, "step", …figures}.
+
+    Args:
+        folder: of the run. step: where it goes on; lines of later steps, which a resumed run takes again, are dropped.
+        total: steps in all, for the bar; None where the clock decides. quiet: no bar.
+    """
+
+    def __init__(self, folder: Path, step: int = 0, total: int | None = None, quiet: bool = False) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = [line for line in read_log(folder) if line.get("step", 0) <= step] if step else []
+        self._file = (folder / FILE).open("w", encoding="utf-8")
+        for line in kept:
+            self._file.write(json.dumps(line) + "\n")
+        self._events = _tensorboard(folder, step)
+        self.bar = tqdm(total=total, initial=step, disable=quiet, mininterval=2, dynamic_ncols=True)
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.close()
+        self._file.close()
+        if self._events:
+            self._events.close()
+
+    def write(self, event: str, step: int, **figures: Any) -> None:
+        """Add an event; numbers among its figures also go to TensorBoard as ``event/name``."""
+        self._file.write(json.dumps({"event": event, "step": step, **figures}, ensure_ascii=False) + "\n")
+        self._file.flush()
+        if self._events:
+            for name, value in figures.items():
+                if isinstance(value, (int, float)):
+                    self._events.add_scalar(f"{event}/{name}", value, step)
+
+    def say(self, sentence: str) -> None:
+        """A sentence above the bar."""
+        if not self.bar.disable:
+            self.bar.write(sentence)
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Events of a run, without a last line that was cut."""
+    path, events = folder / FILE, []
+    if path.is_file():
+        for line in path.read_text("utf-8", "replace").splitlines():
+            try:
+                events.append(json.loads(line))
+            except ValueError:
+                continue
+    return [e for e in events if isinstance(e, dict)]
+
+
+def _tensorboard(folder: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=step)

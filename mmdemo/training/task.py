@@ -1,0 +1,71 @@
+"""What the training loop asks of a model: its data, its loss, and how to export it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .recipe import Recipe
+
+
+class Task(ABC):
+    """One model's part of training.
+
+    Attributes:
+        data_statistics: parts of `inference_module` that are measured from the data at hand: a checkpoint that the
+            training starts from may have measured them from other data, and does not replace them.
+        data_summary: what there is to train on, for the card: {"pictures": 300, …}.
+    """
+
+    model: nn.Module
+    recipe: Recipe
+    device: torch.device
+    data_statistics: tuple[str, ...] = ()
+    data_summary: dict[str, object]
+
+    @property
+    def inference_module(self) -> nn.Module:
+        """What a checkpoint holds, and a training can start from: the model, without what only serves training."""
+        return self.model
+
+    @property
+    def unfinished(self) -> str:
+        """Why the model cannot be used yet, as the end of a sentence; empty when it can."""
+        return ""
+
+    @abstractmethod
+    def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """A training batch, drawn only with ``generator`` so that step k is the same after a resume."""
+
+    @abstractmethod
+    def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+        """Scalar loss and figures to show."""
+
+    @abstractmethod
+    def export(self, folder: Path, notes: dict[str, object]) -> None:
+        """Write a checkpoint others can load, with ``notes`` as its "training"."""
+
+    def validate(self) -> dict[str, float]:
+        """Figures on held-out data, the same data every time; "loss" is what decides. Empty where none is held out.
+
+        Called in eval mode, without gradients, on the weights that would be exported.
+        """
+        return {}
+
+    def before_step(self, step: int, progress: float) -> None:  # noqa: B027 - a hook, empty by default
+        """Called before each step (the codebooks' k-means start hangs here); ``progress`` goes from 0 to 1."""
+
+    def compile(self) -> None:
+        """Compile what each step runs (`torch.compile`): needs a C++ compiler, and a minute at the start."""
+        self.model.compile()
+
+    def statistics(self) -> dict[str, float]:
+        """More for the log (codebook usage and perplexity)."""
+        return {}
+
+    def status(self) -> str:
+        """The same for the progress bar, in short."""
+        return ""
