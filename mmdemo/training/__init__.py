@@ -70,7 +70,10 @@ def train(
         InputError: something of this cannot be done; nothing is written then.
         Interrupted: Ctrl-C or SIGTERM, after saving.
     """
-    recipe = changed(read_recipe(name), changes)
+    recipe = read_recipe(name)
+    if name in shipped_recipes():
+        recipe = on_own_files(recipe, data_dir, out.resolve().name)
+    recipe = changed(recipe, changes)
     if recipe.quantizer not in QUANTIZERS:
         raise InputError(f"There is no quantizer {recipe.quantizer!r}; choose one of {', '.join(QUANTIZERS)}.")
     _check_out(out, resume, force)
@@ -81,11 +84,13 @@ def train(
             raise InputError("A comparison trains every model from the start: leave --resume and --init out.")
         print(table(compare(recipe, data_dir, out, device, quiet, minutes)))
         return out
-    if name in shipped_recipes():
-        recipe = on_own_files(recipe, data_dir)
     task = make_task(recipe, data_dir, device)
     if not quiet and isinstance(task, TokenizerTask):
-        print("\n".join(filter(None, [*task.notes, f"Data: {_listed(task.data_summary)}"])))
+        print(
+            "\n".join(
+                filter(None, [*task.notes, f"Data: {_listed({k: v for k, v in task.data_summary.items() if v})}"])
+            )
+        )
     stages, start = [], ""
     if init:
         folder = checkpoints.find(init)
@@ -93,7 +98,8 @@ def train(
         warm_start(task.inference_module, folder, [*recipe.fresh, *task.data_statistics])
     if compiled:
         task.compile()
-    stage = new_stage(recipe, name, getattr(task, "data_summary", {}), start or None, minutes)
+    summary = {k: v for k, v in getattr(task, "data_summary", {}).items() if v}
+    stage = new_stage(recipe, name, summary, start or None, minutes)
     trainer = Trainer(task, out, minutes, quiet, [*stages, stage])
     if resume:
         trainer.resume()
@@ -115,6 +121,5 @@ def _check_out(out: Path, resume: bool, force: bool) -> None:
 
 
 def _listed(summary: dict[str, object]) -> str:
-    return ", ".join(
-        f"{value:,} {name}" if isinstance(value, int) else f"{value} {name}" for name, value in summary.items() if value
-    )
+    shown = {k: f"{v:,}" if isinstance(v, int) else v for k, v in summary.items() if v}
+    return ", ".join(f"{name} {value}" for name, value in shown.items())

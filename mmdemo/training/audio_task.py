@@ -128,6 +128,7 @@ class AudioTask(TokenizerTask):
         return {"x": self.held_out.draw(self.recipe.batch_size, generator)} if self.held_out else None
 
     def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        y = y[..., : batch["x"].shape[-1]]  # of a segment that is not whole frames
         with torch.autocast(self.device.type, enabled=False):
             # Some of the windows: the gradient is right on average, and their transforms are half of a step.
             some = batch["windows"][:WINDOWS].tolist() if "windows" in batch else None

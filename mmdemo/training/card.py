@@ -30,7 +30,7 @@ def card(config: dict[str, Any]) -> str:
         "",
         MARK,
         "",
-        f"A {what} made with mmdemo. Say here whose data it was trained on, and under which licence.",
+        f"This {what} was made with mmdemo. Say here whose data it was trained on, and under which licence.",
         "",
         "## How it was made",
         "",
@@ -49,23 +49,22 @@ def card(config: dict[str, Any]) -> str:
 
 
 def _command(stage: dict[str, Any], name: str, index: int) -> str:
-    parts = ["mmdemo", "train", str(stage.get("recipe", "RECIPE"))]
+    recipe = str(stage.get("recipe", "RECIPE"))
+    parts = ["mmdemo", "train", recipe]
     if index or stage.get("init"):
         parts += ["--init", str(stage.get("init", "")).split(" ")[0] or f"runs/{name}-{index}"]
     budget, _, unit = str(stage.get("budget", "")).partition(" ")
     parts += ["--minutes", budget] if unit == "minutes" else []
-    if not str(stage.get("recipe", "")).endswith(".toml"):
-        for key, value in stage.get("changes", {}).items():
-            parts += (
-                ["--set", f"{key}={_toml(value)}"]
-                if not key.startswith("data.") or not isinstance(value, (list, dict))
-                else []
-            )
+    changes = {} if recipe.endswith(".toml") else stage.get("changes", {})
+    for key, value in changes.items():
+        # What is gone, and the name, follow from the folder of data; the rest was asked for.
+        if value is not None and key != "name" and not (isinstance(value, list) and key.startswith("data.")):
+            parts += ["--set", f"{key}={_toml(value)}"]
     return " ".join([*map(shlex.quote, parts), "--data-dir", "DIR"])
 
 
 def _row(number: int, stage: dict[str, Any]) -> str:
-    data = ", ".join(f"{v} {k}" for k, v in stage.get("data", {}).items())
+    data = ", ".join(f"{k} {v}" for k, v in stage.get("data", {}).items())
     loss = stage.get("validation", {}).get("loss", "")
     version = f"{stage.get('version', '')} {stage.get('commit', '')}".strip()
     cells = (

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .. import checkpoints
 from ..errors import MissingError
 from .recipe import Recipe
 
@@ -34,8 +35,11 @@ OWN: dict[str, tuple[Callable[[dict[str, Any]], list[str]], Callable[[dict[str, 
 }
 
 
-def on_own_files(recipe: Recipe, data_dir: Path) -> Recipe:
+def on_own_files(recipe: Recipe, data_dir: Path, name: str) -> Recipe:
     """The recipe as it is where ``data_dir`` holds one of its data sets; else with all files of that folder.
+
+    Args:
+        name: of the model then; a shipped one's gets "my-" before it, so that files say who made them.
 
     Raises:
         MissingError: there is no such folder.
@@ -45,6 +49,7 @@ def on_own_files(recipe: Recipe, data_dir: Path) -> Recipe:
     if not data_dir.is_dir():
         raise MissingError(f"There is no folder {data_dir}: name another --data-dir.")
     sets, table = OWN[recipe.task]
-    if any((data_dir / name).exists() for name in sets(recipe.data)):
+    if any((data_dir / s).exists() for s in sets(recipe.data)):
         return recipe
-    return replace(recipe, data=table(recipe.data))
+    name = f"my-{name}" if name in checkpoints.list_checkpoints() else name
+    return replace(recipe, name=name, data=table(recipe.data))
