@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmdemo.ui.audio.tab import AudioTab
+from mmdemo.ui.audio.handlers import AudioHandlers
 from mmdemo.ui.shared.i18n import LANGUAGES
 from mmdemo.ui.shared.state import Context
-from mmdemo.ui.text.tab import TextTab
+from mmdemo.ui.text.handlers import TextHandlers
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def test_text_and_sound_are_remembered_per_visitor(request_of, tmp_path):
     import soundfile
 
     ctx = Context("cpu")
-    TextTab(ctx).typed("a sentence", None, 3, False, request_of("ann"))
+    TextHandlers(ctx).typed("a sentence", None, 3, False, request_of("ann"))
     wave = tmp_path / "tone.wav"
     soundfile.write(wave, 0.3 * np.sin(np.arange(8000) / 9), 16_000)
-    AudioTab(ctx).opened(str(wave), 2, request_of("ann"))
+    AudioHandlers(ctx).opened(str(wave), 2, request_of("ann"))
     assert ctx.recall(request_of("ann"), "text").positions == (3,)  # ten bytes, four a position
     assert ctx.recall(request_of("ann"), "audio").positions == (25,)  # half a second at 50 frames a second
     assert ctx.recall(request_of("bob"), "text") is None

@@ -18,11 +18,12 @@ from generate_model import RandomContext, served
 from gradio_client import Client, handle_file
 
 from mmdemo.errors import InputError
+from mmdemo.ui.generate.api import ORDER
 from mmdemo.ui.generate.form import Form, given_js
+from mmdemo.ui.generate.handlers import GenerateHandlers, kept_html
 from mmdemo.ui.generate.inputs import example_picture, pack_picture, pack_sound, picture_uri
 from mmdemo.ui.generate.run import native_inputs
 from mmdemo.ui.generate.settings import Settings
-from mmdemo.ui.generate.tab import ORDER, GenerateTab, kept_html
 
 RUN: dict[str, Any] = {
     "text": "seven", "want": ["image"], "image": "", "steps": 3, "sampler": "euler", "guidance": 2.0,
@@ -171,8 +172,8 @@ def request(**params: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def tab(context) -> GenerateTab:
-    return GenerateTab(context)
+def tab(context) -> GenerateHandlers:
+    return GenerateHandlers(context)
 
 
 def form() -> Form:

@@ -17,12 +17,14 @@ from PIL import Image
 
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
-from mmdemo.ui.codebook.tab import Actions as CodebookActions
+from mmdemo.ui.codebook.handlers import CodebookHandlers
 from mmdemo.ui.codebook.view import level_view, pca
 from mmdemo.ui.image.baselines import rate_stages, size_stages
-from mmdemo.ui.image.handlers import Actions
-from mmdemo.ui.image.session import MAX_RATIO, Picture, encode_picture, load_picture, pack_codes, said
+from mmdemo.ui.image.handlers import ImageHandlers
+from mmdemo.ui.image.session import MAX_RATIO, Picture, encode_picture, load_picture
 from mmdemo.ui.shared import gallery, i18n, state
+from mmdemo.ui.shared.common import said
+from mmdemo.ui.shared.payload import pack_codes
 from mmdemo.ui.shared.state import Context, Latest, friendly, whole
 
 UI = Path(i18n.__file__).parents[1]
@@ -208,7 +210,7 @@ def test_files_are_made_once_and_what_is_looked_at_comes_first(
     top = picture.tokens.levels
     run = picture.stages(top)
     assert list(next(run)["recon"]) == [str(top)]
-    Actions(context, [], Latest()).want(picture, gr.EventData(None, {"levels": 2}))
+    ImageHandlers(context, [], Latest()).want(picture, gr.EventData(None, {"levels": 2}))
     assert list(next(run)["recon"]) == [str(top), "2"]
     list(run)
     assert made == []
@@ -222,17 +224,17 @@ def test_transparent_parts_on_white_or_checker(context: Context, tmp_path: Path)
     array = np.zeros((48, 64, 4), np.uint8)
     array[:, :32] = 200, 30, 40, 255
     Image.fromarray(array).save(path)
-    actions = Actions(context, [], Latest())
-    *_, (view, picture) = actions.picture(str(path), None, request())
+    handlers = ImageHandlers(context, [], Latest())
+    *_, (view, picture) = handlers.picture(str(path), None, request())
     assert view["background"] == "white" and picture.original[:, :, 32:].min() == 255
-    *_, (view, other) = actions.background(picture, {"background": "checker", "levels": 2}, request())
+    *_, (view, other) = handlers.background(picture, {"background": "checker", "levels": 2}, request())
     assert view["background"] == "checker" and view["start"] == 2
     assert sorted(other.original[:, :, 32:].unique().tolist()) == [204, 255]
     assert "checkerboard" in view["notes"][0]["en"] and "棋盘格" in view["notes"][0]["zh"]
-    assert list(actions.background(picture, {"background": "pink"}, request())) == []
+    assert list(handlers.background(picture, {"background": "pink"}, request())) == []
     array[:, :32] = 255
     Image.fromarray(array).save(path)
-    *_, (view, logo) = actions.picture(str(path), None, request())
+    *_, (view, logo) = handlers.picture(str(path), None, request())
     assert view["background"] == "black" and logo.original[:, :, 32:].max() == 0  # seen, unlike on white
 
 
@@ -246,8 +248,8 @@ def test_notes_are_said_in_both_languages(context: Context):
     frames = [Image.new("L", (40, 30), shade) for shade in (0, 90, 200)]
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
     (note,) = load_picture(context.codec("image"), buffer.getvalue(), "en").notes
-    assert isinstance(note, Note) and said(note, "en") == note == "First of 3 frames."
-    assert "3" in said(note, "zh") and said(note, "zh") != note
+    assert isinstance(note, Note) and said(note, "image.note_", "en") == note == "First of 3 frames."
+    assert "3" in said(note, "image.note_", "zh") and said(note, "image.note_", "zh") != note
     source = "".join((UI.parent / "modalities" / name).read_text("utf-8") for name in PICTURE_FILES)
     keys = set(re.findall(r'Note\("(\w+)"', source)) | {"on_white", "on_black", "on_checker"}
     keys |= {f"{what}_{which}" for what in ("frame", "page") for which in ("first", "at")}
@@ -275,36 +277,36 @@ def test_large_pictures_are_shrunk_and_say_so(context: Context):
 
 
 def test_swap_and_undo(context: Context, picture_file: Path):
-    actions = Actions(context, [], Latest())
-    *_, (view, picture) = actions.picture(str(picture_file), None, request())
+    handlers = ImageHandlers(context, [], Latest())
+    *_, (view, picture) = handlers.picture(str(picture_file), None, request())
     code = int(picture.tokens.codes[0, 1, 1])
     other = (code + 1) % picture.tokens.codebook_size
     asked = {"level": 0, "row": 1, "column": 1, "code": other, "levels": 1}
-    *_, (view, changed) = actions.swap(picture, asked, request())
+    *_, (view, changed) = handlers.swap(picture, asked, request())
     assert view["changed"] and int(changed.tokens.codes[0, 1, 1]) == other
     assert changed.shown[1] != picture.shown[1]
-    *_, (view, back) = actions.undo(changed, {}, request())
+    *_, (view, back) = handlers.undo(changed, {}, request())
     assert not view["changed"] and back.shown == picture.shown
     with pytest.raises(gr.Error):
-        list(actions.swap(picture, {**asked, "row": 10_000}, request()))
+        list(handlers.swap(picture, {**asked, "row": 10_000}, request()))
 
 
-def test_a_newer_wish_stops_an_older_run(context: Context, picture_file: Path):
+def test_a_newer_request_stops_an_older_run(context: Context, picture_file: Path):
     latest = Latest()
-    actions = Actions(context, [], latest)
-    run = actions.picture(str(picture_file), None, request())
+    handlers = ImageHandlers(context, [], latest)
+    run = handlers.picture(str(picture_file), None, request())
     assert next(run)[0]["waiting"]  # the original comes before anything is encoded
     assert next(run)[0]["recon"]
-    wish = latest.bump(request())
+    newest = latest.bump(request())
     assert len(list(run)) == 0
-    assert list(actions.picture(str(picture_file), {"wish": wish - 1}, request())) == []
-    assert next(actions.picture(str(picture_file), {"wish": wish}, request()))
+    assert list(handlers.picture(str(picture_file), {"request_id": newest - 1}, request())) == []
+    assert next(handlers.picture(str(picture_file), {"request_id": newest}, request()))
 
 
 def test_an_example_is_encoded_once(context: Context, picture_file: Path):
-    actions = Actions(context, [picture_file], Latest())
-    first = list(actions.example(None, request("a")))
-    again = list(actions.example({"index": 0}, request("b")))
+    handlers = ImageHandlers(context, [picture_file], Latest())
+    first = list(handlers.example(None, request("a")))
+    again = list(handlers.example({"index": 0}, request("b")))
     assert first[0][0]["waiting"] and len(again) == 1
     assert again[0][0]["recon"] == first[-1][0]["recon"]
 
@@ -313,13 +315,13 @@ def test_tokens_file_goes_round(context: Context, picture_file: Path, tmp_path: 
     codec = context.codec("image")
     tokens = codec.encode(picture_file)
     path = tokens.save(tmp_path / "ramp.mmt")
-    actions = Actions(context, [], Latest())
-    *_, (view, picture) = actions.tokens_file(str(path), None, request())
+    handlers = ImageHandlers(context, [], Latest())
+    *_, (view, picture) = handlers.tokens_file(str(path), None, request())
     assert not view["has_original"] and view["figures"]["1"]["psnr"] is None
     assert list(rate_stages(picture)) == []
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(gr.Error, match="damaged"):
-        list(actions.tokens_file(str(path), None, request()))
+        list(handlers.tokens_file(str(path), None, request()))
 
 
 def test_a_huge_tokens_file_is_refused_by_its_header(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -331,7 +333,7 @@ def test_a_huge_tokens_file_is_refused_by_its_header(context: Context, tmp_path:
     path = Tokens(codes, "image", "image", 256, "0" * 8, meta).save(tmp_path / "huge.mmt")
     monkeypatch.setattr(Tokens, "from_bytes", lambda data: pytest.fail("it was decoded"))
     with pytest.raises(gr.Error, match="2048 pixels"):
-        list(Actions(context, [], Latest()).tokens_file(str(path), None, request()))
+        list(ImageHandlers(context, [], Latest()).tokens_file(str(path), None, request()))
 
 
 def test_rates_compare_with_classical_codecs(context: Context, picture_file: Path):
@@ -339,15 +341,15 @@ def test_rates_compare_with_classical_codecs(context: Context, picture_file: Pat
     list(picture.stages(1)), list(size_stages(picture))
     *_, last = rate_stages(picture)
     assert last["done"] and "JPEG" in last["curves"]
-    assert len(last["ours"]) == picture.tokens.levels == len(last["rivals"]["JPEG"])
+    assert len(last["ours"]) == picture.tokens.levels == len(last["baselines"]["JPEG"])
 
 
 def test_formulas_hold_the_numbers_of_the_picture(context: Context, picture_file: Path):
-    actions = Actions(context, [], Latest())
-    *_, (_, picture) = actions.picture(str(picture_file), None, request())
-    list(actions.sizes(picture, request()))
+    handlers = ImageHandlers(context, [], Latest())
+    *_, (_, picture) = handlers.picture(str(picture_file), None, request())
+    list(handlers.sizes(picture, request()))
     for lang in i18n.LANGUAGES:
-        text = actions.formulas(picture, request(**{"accept-language": lang}))
+        text = handlers.formulas(picture, request(**{"accept-language": lang}))
         assert "120 × 96" in text and f"{picture.tokens.count:,}" in text
 
 
@@ -372,17 +374,17 @@ def test_pca_is_bounded_and_keeps_variance_order():
 def test_codebook_shows_the_newest_input(context: Context, picture_file: Path):
     tokens = context.codec("image").encode(picture_file)
     context.remember(request(), tokens)
-    view, _ = CodebookActions(context).choose({"model": "image", "level": 1}, request())
+    view, _ = CodebookHandlers(context).choose({"model": "image", "level": 1}, request())
     assert sum(view["uses"]) == tokens.codes[1].numel()
     assert len(view["map"]) == len(view["nearest"]) == context.codec("image").codebook_size
     assert all(code not in row for code, row in enumerate(view["nearest"]))
     with pytest.raises(gr.Error):
-        CodebookActions(context).choose({"model": "../secret", "level": 0}, request())
+        CodebookHandlers(context).choose({"model": "../secret", "level": 0}, request())
 
 
 def test_codebook_without_an_input(context: Context):
     view = level_view(context.codec("image"), None, 0, "")
-    assert view["uses"] == [] and view["chart"]["src"].startswith("data:image/png")
+    assert view["uses"] == [] and view["count"] == len(view["norms"]) == 256
 
 
 # ---------------------------------------------------------------- the endpoint

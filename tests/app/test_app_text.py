@@ -22,15 +22,15 @@ from mmdemo.tokens import Tokens
 from mmdemo.ui.shared import state
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.state import Context
-from mmdemo.ui.text import compare
-from mmdemo.ui.text import view as text_view
+from mmdemo.ui.text import compare, view
+from mmdemo.ui.text.handlers import OUTPUTS, PICKER, TextHandlers
+from mmdemo.ui.text.session import MAX_EXACT_BYTES, decoded_bytes, keep_bytes
 from mmdemo.ui.text.spans import characters, direction, spans, visible
-from mmdemo.ui.text.tab import OUTPUTS, PICKER, TextTab
 
 
 @pytest.fixture(scope="module")
-def tab() -> TextTab:
-    return TextTab(Context("cpu"))
+def tab() -> TextHandlers:
+    return TextHandlers(Context("cpu"))
 
 
 def request(**headers: str) -> Any:
@@ -102,16 +102,16 @@ def test_controls_reach_the_page_as_pictures():
     assert compare.marked("a\0b", "a\0b", character_diff("a\0b", "a\0b"), "", "") == "a␀b"
 
 
-def test_wrong_characters_are_never_more_than_there_are(tab: TextTab):
+def test_wrong_characters_are_never_more_than_there_are(tab: TextHandlers):
     session = tab.start("abcd", "en")
-    assert ">exact<" in text_view.reconstruction_html(session, b"abcd", "en")
-    assert "4 wrong of 4" in text_view.reconstruction_html(session, b"\xff\xfe\xff\xfe!!!!!!", "en")
-    assert "1 wrong of 4" in text_view.reconstruction_html(session, b"abXd", "en")
+    assert ">exact<" in view.reconstruction_html(session, b"abcd", "en")
+    assert "4 wrong of 4" in view.reconstruction_html(session, b"\xff\xfe\xff\xfe!!!!!!", "en")
+    assert "1 wrong of 4" in view.reconstruction_html(session, b"abXd", "en")
 
 
-def test_bars_hold_every_compressor_and_our_codes(tab: TextTab):
+def test_bars_hold_every_compressor_and_our_codes(tab: TextHandlers):
     session = tab.start("to be or not to be, that is the question", "en")
-    chart = text_of(text_view.bars_html(session, session.original or b"", session.tokens.truncate(2), "en"))
+    chart = text_of(view.bars_html(session, session.original or b"", session.tokens.truncate(2), "en"))
     for name in ("UTF-8", "gzip", "zstd", "brotli", "Codes, 2 levels"):
         assert name in chart
     ours = session.tokens.truncate(2).payload_bits // 8
@@ -121,27 +121,27 @@ def test_bars_hold_every_compressor_and_our_codes(tab: TextTab):
 # ---------------------------------------------------------------- handlers
 
 
-def test_typing_shows_text_tiles_chips_and_mathematics(tab: TextTab):
+def test_typing_shows_text_tiles_chips_and_mathematics(tab: TextHandlers):
     values = tab.typed("Héllo 你好\n🦊", None, 1, False, request())
     assert len(values) == OUTPUTS
     session, _, tiles, chips, picker, _, maths, save = values
-    data = json.loads(chips)
+    data = chips
     assert len(data["chips"]) == session.tokens.positions[0]
     assert data["says"]
     for says, row in zip(data["says"], data["codes"], strict=False):
         alone = {key for key in says if "." not in key}  # the others are what codes say beside a template
         assert alone == {str(code) for code in row} and all(says.values())
     assert data["active"] == 1 and len(data["codes"]) == tab.codec.levels
-    assert picker == ""
+    assert picker is None
     assert "Characters10" in text_of(tiles) and "Bytes18" in text_of(tiles)
     assert "{" not in re.sub(r"\$\$.*?\$\$|\$.*?\$|`.*?`", "", maths, flags=re.S)  # every number is filled in
     assert "best 4 ways" in maths  # this codec searches its codes with a beam of 4
-    assert [name for _, name, _ in json.loads(save)] == ["text.mmt", "text.txt"]
+    assert [name for _, name, _ in save] == ["text.mmt", "text.txt"]
 
 
-def test_what_falls_back_on_bytes_says_which_bytes(tab: TextTab):
+def test_what_falls_back_on_bytes_says_which_bytes(tab: TextHandlers):
     values = tab.typed("권리", None, 3, False, request())  # EA B6 8C EB | A6 AC, padding
-    data, maths = json.loads(values[3]), values[6]
+    data, maths = values[3], values[6]
     column = [row[0] for row in data["codes"]]
     assert tab.codec.tokenizer.fallback.taken[column[0]]
     said = [data["says"][level][".".join(map(str, column[: level + 1]))] for level in range(3)]
@@ -153,43 +153,43 @@ def test_what_falls_back_on_bytes_says_which_bytes(tab: TextTab):
     assert r"\bar v_{\mathrm{80-BF}}" in coarse
 
 
-def test_both_languages_are_complete(tab: TextTab):
+def test_both_languages_are_complete(tab: TextHandlers):
     english = tab.typed("one", None, 1, False, request())
     chinese = tab.typed("one", None, 1, False, request(**{"accept-language": "zh-CN"}))
     assert "字符数" in chinese[2] and "Characters" in english[2]
 
 
-def test_the_same_text_again_changes_nothing(tab: TextTab):
+def test_the_same_text_again_changes_nothing(tab: TextHandlers):
     session = tab.typed("one", None, 3, False, request())[0]
     again = tab.typed("one", session, 3, False, request())
     assert all(value == gr.skip() for value in again)
 
 
-def test_no_text_empties_the_page(tab: TextTab):
+def test_no_text_empties_the_page(tab: TextHandlers):
     values = tab.typed("", None, 3, False, request())
     assert values[0] is None and len(values) == OUTPUTS
     assert "appears here" in values[1]
 
 
 @pytest.mark.parametrize("text", [" ", "\n", "\0", "\0a\0", "\u200b", "🦊", "\ufeff", "a" * 5000])
-def test_odd_texts_are_shown(tab: TextTab, text: str):
+def test_odd_texts_are_shown(tab: TextHandlers, text: str):
     values = tab.typed(text, None, 2, False, request())
     assert values[0].original == text.encode()
 
 
-def test_a_lone_surrogate_is_replaced_and_said(tab: TextTab):
+def test_a_lone_surrogate_is_replaced_and_said(tab: TextHandlers):
     values = tab.typed("a\ud800b", None, 2, False, request())
     assert "surrogate" in values[2]
     json.dumps(values[1:], ensure_ascii=False).encode()  # nothing that a page cannot take is sent back
 
 
-def test_long_texts_are_cut_between_characters_and_said(tab: TextTab):
+def test_long_texts_are_cut_between_characters_and_said(tab: TextHandlers):
     values = tab.typed("你" * state.MAX_TEXT_BYTES, None, 1, False, request())
     assert len(values[0].original) == state.MAX_TEXT_BYTES // 3 * 3
     assert f"{state.MAX_TEXT_BYTES:,}" in values[2]
 
 
-def test_levels_outside_the_model_are_refused_or_reduced(tab: TextTab):
+def test_levels_outside_the_model_are_refused_or_reduced(tab: TextHandlers):
     session = tab.typed("one two", None, 1, False, request())[0]
     assert len(tab.relevelled(session, 60, False, request())) == OUTPUTS
     for wrong in (0, -1, 1.5, "2", None, True, float("nan")):
@@ -200,35 +200,35 @@ def test_levels_outside_the_model_are_refused_or_reduced(tab: TextTab):
 # ---------------------------------------------------------------- codes
 
 
-def test_picking_offers_the_nearest_codes_of_levels_in_use(tab: TextTab):
+def test_picking_offers_the_nearest_codes_of_levels_in_use(tab: TextHandlers):
     session = tab.typed("one two three four", None, 2, False, request())[0]
-    data = json.loads(tab.picked(session, 2, event(position=1), request()))
+    data = tab.picked(session, 2, event(position=1), request())
     assert data["says"] and data["position"] == 1
     counts = [len(level["options"]) for level in data["levels"]]
-    assert counts == [text_view.NEIGHBOURS] * 2 + [0] * (tab.codec.levels - 2)
+    assert counts == [view.NEIGHBOURS] * 2 + [0] * (tab.codec.levels - 2)
     codes = [code for code, _ in data["levels"][0]["options"]]
     assert len(set(codes)) == len(codes) and data["levels"][0]["code"] not in codes
 
 
-def test_an_offered_text_is_what_the_swap_gives(tab: TextTab):
+def test_an_offered_text_is_what_the_swap_gives(tab: TextHandlers):
     session = tab.typed("one two three four five six", None, 1, False, request())[0]
-    code, says = text_view.alternatives(tab.codec, session, 3, 1)[0][2]
+    code, says = view.alternatives(tab.codec, session, 3, 1)[0][2]
     values = tab.swapped(session, 1, event(position=3, level=0, code=code), request())[1:]
-    assert json.loads(values[PICKER])["says"] == says
+    assert values[PICKER]["says"] == says
 
 
-def test_swapping_marks_the_chip_and_undo_takes_it_back(tab: TextTab):
+def test_swapping_marks_the_chip_and_undo_takes_it_back(tab: TextHandlers):
     session = tab.typed("one two three", None, 3, False, request())[0]
     old = int(session.tokens.codes[0, 2])
     values = tab.swapped(session, 3, event(position=2, level=0, code=(old + 1) % tab.codec.codebook_size), request())
     assert values.pop(0) is False  # a swapped text is no longer lossless
     changed = values[0]
     assert changed.edited == {2}
-    assert [i for i, chip in enumerate(json.loads(values[3])["chips"]) if chip[2] & 16] == [2]
-    assert json.loads(values[PICKER])["edited"]
+    assert [i for i, chip in enumerate(values[3]["chips"]) if chip[2] & 16] == [2]
+    assert values[PICKER]["edited"]
     restored = tab.undone(changed, 3, request())[0]
     assert restored.edited == set()
-    assert not json.loads(tab.undone(changed, 3, request())[PICKER])["edited"]
+    assert not tab.undone(changed, 3, request())[PICKER]["edited"]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_swapping_marks_the_chip_and_undo_takes_it_back(tab: TextTab):
         {"position": -1, "level": 0, "code": 0},
     ],
 )
-def test_impossible_swaps_are_one_sentence(tab: TextTab, data: dict[str, Any]):
+def test_impossible_swaps_are_one_sentence(tab: TextHandlers, data: dict[str, Any]):
     session = tab.typed("one", None, 3, False, request())[0]
     with pytest.raises(gr.Error) as caught:
         tab.swapped(session, 3, event(**data), request())
@@ -252,18 +252,18 @@ def test_impossible_swaps_are_one_sentence(tab: TextTab, data: dict[str, Any]):
 # ---------------------------------------------------------------- files
 
 
-def test_tokens_saved_and_opened_again_say_the_same(tab: TextTab):
+def test_tokens_saved_and_opened_again_say_the_same(tab: TextHandlers):
     values = tab.typed("A round trip ✓", None, 2, False, request())
-    _, name, data = json.loads(values[7])[0]
+    _, name, data = values[7][0]
     text, lossless, session, output, tiles, *_ = tab.opened(2, False, event(name=name, data=data), request())
     assert text == "" and session.original is None and not lossless
     assert session.tokens.levels == 2
-    decoded = text_view.decoded_bytes(tab.codec, session.tokens).decode("utf-8", "replace")
+    decoded = decoded_bytes(tab.codec, session.tokens).decode("utf-8", "replace")
     assert decoded.translate(compare._PICTURES) in text_of(output)
     assert "no original" in tiles
 
 
-def test_text_files_fill_the_box(tab: TextTab):
+def test_text_files_fill_the_box(tab: TextHandlers):
     assert tab.opened(1, False, dropped("a.txt", "naïve €".encode()), request())[0] == "naïve €"
     assert tab.opened(1, False, dropped("a.txt", "naïve €".encode("utf-16")), request())[0] == "naïve €"
     values = tab.opened(1, False, dropped("a.txt", b"abc \xff def"), request())
@@ -280,13 +280,13 @@ def test_text_files_fill_the_box(tab: TextTab):
         ("a.mmt", b"MMT\x01" + b"\0" * 40),
     ],
 )
-def test_unusable_files_are_one_sentence(tab: TextTab, name: str, data: bytes):
+def test_unusable_files_are_one_sentence(tab: TextHandlers, name: str, data: bytes):
     with pytest.raises(gr.Error) as caught:
         tab.opened(1, False, dropped(name, data), request())
     assert str(caught.value).strip("'\"").endswith(".")
 
 
-def test_tokens_of_another_modality_or_model_are_refused(tab: TextTab):
+def test_tokens_of_another_modality_or_model_are_refused(tab: TextHandlers):
     session = tab.start("one", "en")
     codes = session.tokens.codes
     audio = Tokens(codes, "audio", "audio", 512, "00000000", {"samples": 960, "sample_rate": 16000, "channels": 1})
@@ -307,10 +307,10 @@ def test_dropped_files_are_checked():
 # ---------------------------------------------------------------- lossless
 
 
-def test_a_lossless_file_brings_every_byte_back(tab: TextTab):
+def test_a_lossless_file_brings_every_byte_back(tab: TextHandlers):
     source = "Zwölf Boxkämpfer 你好 \0 ⟨end⟩"
     values = tab.typed(source, None, 1, True, request())
-    label, name, data = json.loads(values[7])[0]
+    label, name, data = values[7][0]
     assert label == "Save lossless (.mmt)"
     file = base64.b64decode(data)
     assert Tokens.from_bytes(file).exact == source.encode()
@@ -321,7 +321,7 @@ def test_a_lossless_file_brings_every_byte_back(tab: TextTab):
     assert session.tokens.levels == tab.codec.levels and not session.tokens.exact  # chips show its codes
 
 
-def test_the_switch_changes_the_file_and_back(tab: TextTab):
+def test_the_switch_changes_the_file_and_back(tab: TextHandlers):
     session = tab.typed("one two three", None, 2, False, request())[0]
     kept = tab.relevelled(session, 2, True, request())
     assert kept[0].lossless.exact == b"one two three" and "Lossless .mmt file" in kept[5]
@@ -329,22 +329,22 @@ def test_the_switch_changes_the_file_and_back(tab: TextTab):
     assert back[0].lossless is None and "Lossless .mmt file" not in back[5]
 
 
-def test_a_swap_ends_lossless(tab: TextTab):
+def test_a_swap_ends_lossless(tab: TextHandlers):
     session = tab.typed("one two three", None, 3, True, request())[0]
     code = (int(session.tokens.codes[0, 0]) + 1) % tab.codec.codebook_size
     switch, changed, *_ = tab.swapped(session, 3, event(position=0, level=0, code=code), request())
     assert switch is False and changed.lossless is None
 
 
-def test_why_there_is_no_lossless_file(tab: TextTab):
-    long = tab.typed("a" * (text_view.MAX_EXACT_BYTES + 1), None, 1, True, request())
-    assert long[0].lossless is None and f"{text_view.MAX_EXACT_BYTES:,} bytes" in long[2]
+def test_why_there_is_no_lossless_file(tab: TextHandlers):
+    long = tab.typed("a" * (MAX_EXACT_BYTES + 1), None, 1, True, request())
+    assert long[0].lossless is None and f"{MAX_EXACT_BYTES:,} bytes" in long[2]
     session = tab.start("one", "en")
     lossy = tab.open_tokens(session.tokens.to_bytes(), "en")
     assert "nothing to keep" in tab.relevelled(lossy, 3, True, request())[2]
 
 
-def test_a_file_that_announces_too_much_is_not_decoded(tab: TextTab, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_that_announces_too_much_is_not_decoded(tab: TextHandlers, monkeypatch: pytest.MonkeyPatch):
     data = tab.codec.encode("a" * 300, lossless=True).to_bytes()
     monkeypatch.setattr(state, "MAX_TEXT_BYTES", 60)
     monkeypatch.setattr(Tokens, "from_bytes", None)  # must not be reached
@@ -355,7 +355,7 @@ def test_a_file_that_announces_too_much_is_not_decoded(tab: TextTab, monkeypatch
 # ---------------------------------------------------------------- endpoint
 
 
-def test_endpoint(app_url: str, tab: TextTab):
+def test_endpoint(app_url: str, tab: TextHandlers):
     from gradio_client import Client
 
     client = Client(app_url, verbose=False)
@@ -373,9 +373,9 @@ def test_endpoint(app_url: str, tab: TextTab):
         client.predict("a" * (state.MAX_TEXT_BYTES + 1), 0, api_name="/reconstruct_text")
 
 
-def test_the_bytes_of_an_uploaded_file_are_kept_without_loss(tab: TextTab):
+def test_the_bytes_of_an_uploaded_file_are_kept_without_loss(tab: TextHandlers):
     for raw in ("这是一封信。今天天气很好。".encode("gbk"), b"\xef\xbb\xbfDear reader\r\n"):
-        session = text_view.keep_bytes(tab.start(io.BytesIO(raw), "en"), True)
+        session = keep_bytes(tab.start(io.BytesIO(raw), "en"), True)
         assert session.lossless.raw == raw
         back = tab.open_tokens(session.lossless.to_bytes(), "en")
         assert back.raw == raw and back.original == session.original and back.original.decode()

@@ -13,8 +13,7 @@ from generate_model import RandomContext, served
 from PIL import Image
 
 from mmdemo.diffusion.previews import PreviewBudget
-from mmdemo.ui.generate import messages as trajectory
-from mmdemo.ui.generate import tab as tab_generate
+from mmdemo.ui.generate import handlers, messages
 
 pytestmark = pytest.mark.browser
 WAIT = 90_000
@@ -142,13 +141,13 @@ def test_slider_is_live_during_the_run_and_after(opened: Any, gate: Gate):
 
 
 def test_steps_without_time_are_decoded_after_the_run_and_when_looked_at(opened: Any, gate: Gate, monkeypatch: Any):
-    monkeypatch.setattr(trajectory, "PreviewBudget", lambda clock: PreviewBudget(0.0, clock))
+    monkeypatch.setattr(messages, "PreviewBudget", lambda clock: PreviewBudget(0.0, clock))
     page = opened("?tab=generate&want=image,audio,text&text=&steps=16&n=2&sampler=euler")
     gate.hold(6)
     page.click("#mm-generate")
-    until(page, "+d.frames >= 6 && d.late === '5'")
+    until(page, "+d.frames >= 6 && d.undecoded === '5'")
     drag(page, 0.2)
-    until(page, "d.follow === '0' && d.step === '4' && d.pending === '0' && d.state === 'running' && +d.late < 5")
+    until(page, "d.follow === '0' && d.step === '4' && d.pending === '0' && d.state === 'running' && +d.undecoded < 5")
     looked_at = page.evaluate(SHOWN)
     gate.hold(9)
     until(page, "+d.frames >= 9")
@@ -157,13 +156,13 @@ def test_steps_without_time_are_decoded_after_the_run_and_when_looked_at(opened:
         page.click("[data-save=json]")
     steps = json.loads(saved.value.path().read_text())["runs"][0]["steps"]
     assert len({step["code_distance"]["image"] for step in steps}) == len(steps) == 9
-    assert state(page)["state"] == "running" and state(page)["late"] == "0"
+    assert state(page)["state"] == "running" and state(page)["undecoded"] == "0"
     page.click("#mm-stop")
-    until(page, "d.state === 'stopped' && d.late === '0'")
+    until(page, "d.state === 'stopped' && d.undecoded === '0'")
     gate.release()
     assert page.evaluate(SHOWN) == looked_at
     page.click("#mm-generate")
-    until(page, "d.state === 'done' && d.late === '0'")
+    until(page, "d.state === 'done' && d.undecoded === '0'")
     pictures = []
     for step in range(16):
         drag(page, step / 15)
@@ -177,7 +176,7 @@ def test_steps_without_time_are_decoded_after_the_run_and_when_looked_at(opened:
     assert all(step["code_distance"]["audio"] > 0 for step in steps[:-1])
     before = state(page)["run"]  # saved when nothing was late; the next run's late steps are decoded all the same
     page.click("#mm-generate")
-    until(page, f"d.run !== '{before}' && d.state === 'done' && d.late === '0'")
+    until(page, f"d.run !== '{before}' && d.state === 'done' && d.undecoded === '0'")
 
 
 def test_stop_keeps_what_there_is_and_harms_nobody_else(opened: Any, gate: Gate):
@@ -217,8 +216,8 @@ def test_a_link_makes_the_same_picture_again(opened: Any):
 
 
 def test_a_click_before_a_link_is_read_waits_for_its_settings(opened: Any, monkeypatch: Any):
-    read = tab_generate.from_query
-    monkeypatch.setattr(tab_generate, "from_query", lambda *given: (time.sleep(2), read(*given))[1])
+    read = handlers.from_query
+    monkeypatch.setattr(handlers, "from_query", lambda *given: (time.sleep(2), read(*given))[1])
     page = opened("?tab=generate&want=image&text=three&steps=7&n=1&sampler=euler")
     page.click("#mm-generate")
     until(page, "d.state === 'done'")
@@ -280,7 +279,7 @@ def test_preset_keys_views_and_layouts(opened: Any):
     page.click("[data-layout=one]")
     assert page.locator(".mp-card:visible").count() == 1
     page.locator(".mp-card:visible .mp-sound").click()
-    assert page.locator(".mp-sounding").count() == 1
+    assert page.locator(".mm-sounding").count() == 1
     page.locator(".mp-card:visible .mp-picture").click()
     assert page.locator(".mp-card:visible").count() == 4
     assert page.locator(".mp-text span").count() > 4
@@ -411,7 +410,7 @@ def test_a_number_grows_digit_by_digit(opened: Any):
     page.wait_for_function(f"clean => JSON.stringify({SHOWN}) !== JSON.stringify(clean)", arg=clean)
     assert page.evaluate(size) == [96, 32]
     page.locator(".mp-card .mp-sound").click()
-    assert page.locator(".mp-sounding").count() == 1
+    assert page.locator(".mm-sounding").count() == 1
     page.click(".mp-save summary")
     with page.expect_download() as saved:
         page.click("[data-save=wav]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ def test_tokens_hover_pick_and_swap(page: Any):
     stage.click(position={"x": 60, "y": 60})
     page.wait_for_selector(".mm-code", timeout=WAIT)
     before = shown_source(page)
-    chart = page.locator(".mm-chart")
+    chart = page.locator(".mm-swap .mm-board")
     box = chart.bounding_box()
     now = page.locator(".mm-swap .mm-hint").nth(1).inner_text()
     spots = [{"x": box["width"] * 0.9, "y": box["height"] * 0.9}, {"x": 4, "y": 4}]
@@ -108,12 +109,12 @@ def test_tokens_hover_pick_and_swap(page: Any):
     page.locator(".mm-link").wait_for(state="hidden", timeout=WAIT)
 
 
-def test_difference_and_rival(page: Any):
+def test_difference_and_the_same_bytes(page: Any):
     page.click("button[data-mode=difference]")
     page.wait_for_function("document.querySelector('.mm-canvas').width > 1")
     page.wait_for_selector(".mm-rate[data-ready]:not([data-ready=''])", timeout=WAIT)
     assert page.locator(".mm-plot").count() == 2
-    page.click("button[data-mode=rival]")
+    page.click("button[data-mode=baseline]")
     assert "JPEG" in page.locator(".mm-tag-left").inner_text()
 
 
@@ -218,20 +219,61 @@ def test_downloads(page: Any, tmp_path: Path):
     assert figure(page, "psnr") == "–"
 
 
+def click_code(page: Any, code: int) -> None:
+    """Click on a code in the sheet of all codes."""
+    board = page.locator(".mm-codebook .mm-board")
+    count, box = int(board.get_attribute("data-count")), board.bounding_box()
+    columns = math.ceil(math.sqrt(count))
+    side = box["width"] / columns
+    board.click(position={"x": (code % columns + 0.5) * side, "y": (code // columns + 0.5) * side})
+
+
 def test_codebook_follows_the_picture(page: Any):
     page.get_by_role("tab", name="Codebook").click()
     page.wait_for_selector(".mm-codebook[data-ready]", timeout=WAIT)
-    page.locator(".mm-cells [data-code='3']").click()
+    click_code(page, 3)
     assert page.locator(".mm-detail h3").inner_text() == "Code 3"
+    page.locator(".mm-codebook .mm-board").press("ArrowRight")
+    assert page.locator(".mm-detail h3").inner_text() == "Code 4"
+    assert page.locator(".mm-codebook .mm-board [role=option]").inner_text() == "Code 4"
     page.locator(".mm-near button").first.click()
-    assert page.locator(".mm-detail h3").inner_text() != "Code 3"
+    assert page.locator(".mm-detail h3").inner_text() != "Code 4"
     page.locator(".mm-codebook .mm-chip").nth(1).click()
     page.wait_for_selector(".mm-codebook[data-ready$='-1']", timeout=WAIT)
-    for model in ("text", "image"):  # their codebooks differ in size: the last code of the larger is in no other
-        page.click(f"[data-model={model}]")
-        page.wait_for_selector(f".mm-codebook[data-ready^='{model}-']", timeout=WAIT)
-        page.locator(".mm-cells > :last-child").click()
-        assert page.locator(".mm-near button").count() == 8
+    page.click("[data-model=text]")  # codebooks differ in size: the last code of the larger is in no other
+    page.wait_for_selector(".mm-codebook[data-ready^='text-']", timeout=WAIT)
+    page.locator(".mm-cells > :last-child").click()
+    assert page.locator(".mm-near button").count() == 8
+    page.click("[data-model=image]")
+    page.wait_for_selector(".mm-codebook[data-ready^='image-']", timeout=WAIT)
+    assert page.locator(".mm-near button").count() == 8
+
+
+def test_codebook_of_sounds_is_one_picture(page: Any):
+    """A sheet of spectra was once put into the style of every cell, and froze the browser for most of a minute."""
+    page.get_by_role("tab", name="Codebook").click()
+    page.wait_for_selector(".mm-codebook[data-ready]", timeout=WAIT)
+    page.click("[data-model=audio]")
+    page.wait_for_selector(".mm-codebook[data-ready^='audio-']", timeout=WAIT)
+    assert page.evaluate("document.querySelector('.mm-codebook').outerHTML.length") < 50_000
+    board = page.locator(".mm-codebook .mm-board")
+    assert int(board.get_attribute("data-count")) >= 256
+    painted = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size > 50"
+    assert board.locator("canvas").evaluate(painted)
+    slowest = page.evaluate(
+        """async () => {
+          const canvas = document.querySelector(".mm-codebook .mm-board canvas"), box = canvas.getBoundingClientRect();
+          let slowest = 0;
+          for (let i = 0; i < 20; i++) {
+            const start = performance.now(), at = (20 + i * 11) % (box.width - 20);
+            const place = { clientX: box.x + at, clientY: box.y + at, bubbles: true };
+            canvas.dispatchEvent(new PointerEvent("pointermove", place));
+            slowest = Math.max(slowest, performance.now() - start);
+          }
+          return slowest;
+        }"""
+    )
+    assert slowest < 100  # ms; a few on an idle machine
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])

@@ -16,11 +16,10 @@ from PIL import Image
 
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.errors import InputError
-from mmdemo.ui.generate import export
-from mmdemo.ui.generate import mask as generate_edit
-from mmdemo.ui.generate import noise_panel as noise
+from mmdemo.ui.generate import export, noise_panel
+from mmdemo.ui.generate import mask as mask_text
 from mmdemo.ui.generate.inputs import example_picture, pack_picture, pack_sound, picture_uri
-from mmdemo.ui.generate.mask_editor import Keep
+from mmdemo.ui.generate.mask_editor import MaskEditor
 from mmdemo.ui.generate.maths import explain
 from mmdemo.ui.generate.run import as_the_model_sees, choices_of, reused, run
 from mmdemo.ui.generate.settings import Choices, Settings, from_query
@@ -60,14 +59,14 @@ def test_masks_come_back_from_their_text(bits):
         flat = np.array([value >> i & 1 for i in range(int(np.prod(SHAPES[name])))], bool)
         if flat.any():
             masks[name] = flat.reshape(SHAPES[name])
-    again = generate_edit.parse(generate_edit.written(masks), SHAPES)
+    again = mask_text.parse(mask_text.written(masks), SHAPES)
     assert set(again) == set(masks) and all(np.array_equal(again[name], masks[name]) for name in masks)
 
 
 def test_a_mask_names_positions_row_by_row():
-    masks = generate_edit.parse("image:8001,text:", SHAPES)
+    masks = mask_text.parse("image:8001,text:", SHAPES)
     assert masks["image"].nonzero()[0].tolist() == [0, 3] and masks["image"].nonzero()[1].tolist() == [0, 3]
-    assert masks["text"].all() and generate_edit.written(masks) == "image:8001,text:"
+    assert masks["text"].all() and mask_text.written(masks) == "image:8001,text:"
 
 
 @pytest.mark.parametrize(
@@ -76,16 +75,16 @@ def test_a_mask_names_positions_row_by_row():
 )
 def test_what_is_no_mask_is_refused(text):
     with pytest.raises(InputError):
-        generate_edit.parse(text, SHAPES)
+        mask_text.parse(text, SHAPES)
 
 
 def test_the_page_hands_back_the_text_of_the_marks():
-    keep = Keep(SHAPES, 16)
-    assert keep.preprocess('{"edit": "image:00ff", "shown": {}}') == keep.preprocess("image:00ff") == "image:00ff"
-    assert keep.preprocess(None) == keep.preprocess('{"edit": null}') == ""
-    assert json.loads(keep.postprocess("text:8")) == {"edit": "text:8"}
+    editor = MaskEditor(SHAPES, 16)
+    assert editor.preprocess('{"edit": "image:00ff", "shown": {}}') == editor.preprocess("image:00ff") == "image:00ff"
+    assert editor.preprocess(None) == editor.preprocess('{"edit": null}') == ""
+    assert json.loads(editor.postprocess("text:8")) == {"edit": "text:8"}
     with pytest.raises(InputError):
-        generate_edit.parse(keep.preprocess("{broken"), SHAPES)
+        mask_text.parse(editor.preprocess("{broken"), SHAPES)
 
 
 # ------------------------------------------------------------------ settings
@@ -133,7 +132,7 @@ def test_wrong_edits_and_numbers_are_refused_in_one_sentence(changed):
 def test_what_is_not_marked_stays_token_by_token(model):
     anew = np.zeros((4, 4), bool)
     anew[2:] = True
-    edit = generate_edit.written({"image": anew})
+    edit = mask_text.written({"image": anew})
     _, last = frames_of(model, image=DRAWN, text="eight", want=("image",), edit=edit, n=2, steps=3)
     source = model.frame("image", opened(picture_uri(DRAWN)).convert("RGB")).codes.numpy()
     for tokens in last["end"]["tokens"]["a"]["image"]:
@@ -212,11 +211,11 @@ def test_what_is_no_sample_is_refused(sample):
 
 
 def test_noised_text_starts_as_itself_and_ends_the_same_for_every_text(model):
-    tables = [noise.text_table(model, {"text": text, "seed": 4}) for text in ("seven", "eight")]
+    tables = [noise_panel.text_table(model, {"text": text, "seed": 4}) for text in ("seven", "eight")]
     for table in tables:
         assert set(table) == {"flow", "vp", "ve"}
-        assert all(len(row["text"]) == len(row["sure"]) for rows in table.values() for row in rows)
-        assert all(len(rows) == noise.TEXT_POINTS for rows in table.values())
+        assert all(len(row["text"]) == len(row["confidence"]) for rows in table.values() for row in rows)
+        assert all(len(rows) == noise_panel.TEXT_POINTS for rows in table.values())
     codec = model.codecs["text"]
     assert tables[0]["flow"][0]["text"] == codec.decode(codec.encode("seven"))
     # At t = 1 nothing is left of the data in "flow" and "vp".
@@ -237,7 +236,7 @@ def test_noised_text_starts_as_itself_and_ends_the_same_for_every_text(model):
 )
 def test_what_is_no_short_text_is_refused(model, request_):
     with pytest.raises(InputError):
-        noise.text_table(model, request_)
+        noise_panel.text_table(model, request_)
 
 
 # ------------------------------------------------------------------ mathematics

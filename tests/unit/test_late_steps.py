@@ -14,7 +14,7 @@ from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.previews import PreviewBudget
 from mmdemo.digits.number import sample_number
 from mmdemo.errors import InputError
-from mmdemo.ui.generate import messages as trajectory
+from mmdemo.ui.generate import messages
 
 ALL = ("image", "audio", "text")
 
@@ -26,20 +26,20 @@ def model(tmp_path_factory) -> JointDiffusion:
 
 def frames_of(monkeypatch, lanes, want=ALL, share=0.0, **kwargs):
     """All frames of some runs whose previews may take this share of their time."""
-    monkeypatch.setattr(trajectory, "PreviewBudget", lambda clock: PreviewBudget(share, clock))
-    return [frame for message in trajectory.messages(lanes, {}, want, "CPU", **kwargs) for frame in message["frames"]]
+    monkeypatch.setattr(messages, "PreviewBudget", lambda clock: PreviewBudget(share, clock))
+    return [frame for message in messages.messages(lanes, {}, want, "CPU", **kwargs) for frame in message["frames"]]
 
 
 def test_steps_without_time_come_as_latents_and_decode_to_what_they_would_have_shown(model, monkeypatch):
     start = lambda: model.sample({}, want=ALL, n=2, steps=8, sampler="euler")  # noqa: E731
     whole = frames_of(monkeypatch, {"a": start}, share=math.inf)
     frames = frames_of(monkeypatch, {"a": start})
-    assert [frame["i"] for frame in frames if frame.get("late")] == [2, 3, 4, 5, 6, 7]
+    assert [frame["i"] for frame in frames if frame.get("pending")] == [2, 3, 4, 5, 6, 7]
     assert frames[-1] == whole[-1]
     for late, full in zip(frames[1:-1], whole[1:-1], strict=True):
         wait = [m for m in ALL if "clean" in late[m]]
         assert "image" in wait and "audio" in wait
-        [step] = trajectory.decode_clean(model, {"latents": {m: [late[m]["clean"]] for m in wait}})
+        [step] = messages.decode_clean(model, {"latents": {m: [late[m]["clean"]] for m in wait}})
         for name in ALL:
             assert late[name]["latent"] == full[name]["latent"]
             if name not in wait:
@@ -54,12 +54,12 @@ def test_steps_without_time_come_as_latents_and_decode_to_what_they_would_have_s
     assert ["clean" in frame["text"] for frame in frames[1:-1]] == [True, False, False, False, False, False]
 
 
-def test_several_late_steps_are_decoded_in_one_request(model, monkeypatch):
+def test_several_pending_steps_are_decoded_in_one_request(model, monkeypatch):
     start = lambda: model.sample({"text": "two"}, want=("image", "audio"), n=2, steps=4)  # noqa: E731
     late = frames_of(monkeypatch, {"a": start}, ("image", "audio"))[1:3]
     latents = {m: [frame[m]["clean"] for frame in late] for m in ("image", "audio")}
-    together = trajectory.decode_clean(model, {"latents": latents})
-    alone = [trajectory.decode_clean(model, {"latents": {m: [f[m]["clean"]] for m in latents}})[0] for f in late]
+    together = messages.decode_clean(model, {"latents": latents})
+    alone = [messages.decode_clean(model, {"latents": {m: [f[m]["clean"]] for m in latents}})[0] for f in late]
     assert together == alone
     assert [len(step["audio"]["x0"]) for step in together] == [2, 2]
 
@@ -75,19 +75,19 @@ def test_what_an_edit_keeps_is_shown_at_every_step(model, monkeypatch):
     edited = {"edit": {"image": picture}, "keep": {"image": mask}}
     start = lambda: model.sample({}, want=("image", "audio"), n=1, steps=4, **edited)  # noqa: E731
     for frame in frames_of(monkeypatch, {"a": start}, ("image", "audio"))[1:-1]:
-        assert frame["late"] and "x0" in frame["image"] and "clean" in frame["audio"]
+        assert frame["pending"] and "x0" in frame["image"] and "clean" in frame["audio"]
 
 
 def test_a_number_is_shown_at_every_step(model, monkeypatch):
     start = lambda: sample_number(model, "40", ("image",), n=1, steps=3)  # noqa: E731
-    assert not any("late" in frame for frame in frames_of(monkeypatch, {"a": start}, ("image",)))
+    assert not any("pending" in frame for frame in frames_of(monkeypatch, {"a": start}, ("image",)))
 
 
 def test_the_first_step_of_each_run_and_the_last_before_the_limit_are_shown(model, monkeypatch):
     start = lambda: model.sample({}, want=("text",), n=1, steps=3, sampler="euler")  # noqa: E731
     frames = frames_of(monkeypatch, {"a": start, "b": start}, ("text",))
-    assert [(f["lane"], f["i"]) for f in frames if "late" in f] == [("a", 2), ("b", 2)]
-    assert not any("late" in frame for frame in frames_of(monkeypatch, {"a": start}, ("text",), limit=0.0))
+    assert [(f["lane"], f["i"]) for f in frames if "pending" in f] == [("a", 2), ("b", 2)]
+    assert not any("pending" in frame for frame in frames_of(monkeypatch, {"a": start}, ("text",), limit=0.0))
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ def test_the_first_step_of_each_run_and_the_last_before_the_limit_are_shown(mode
         {"latents": {"image": [""]}},
     ],
 )
-def test_what_is_no_late_step_is_refused(model, request_):
+def test_what_is_no_pending_step_is_refused(model, request_):
     with pytest.raises(InputError):
-        trajectory.decode_clean(model, request_)
+        messages.decode_clean(model, request_)
 
 
-def test_late_steps_with_fewer_samples_of_one_modality_are_refused(model):
+def test_pending_steps_with_fewer_samples_of_one_modality_are_refused(model):
     steps = [next(model.sample({}, want=("image", "text"), n=n, steps=2)) for n in (1, 2)]
-    halves = {m: [trajectory.halves(step.x0[m])] for m, step in zip(("image", "text"), steps, strict=True)}
+    latents = {m: [messages.fp16_base64(step.x0[m])] for m, step in zip(("image", "text"), steps, strict=True)}
     with pytest.raises(InputError, match="as many samples"):
-        trajectory.decode_clean(model, {"latents": halves})
+        messages.decode_clean(model, {"latents": latents})

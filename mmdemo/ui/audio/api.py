@@ -15,7 +15,7 @@ from mmdemo.modalities.note import Note
 from mmdemo.ui.shared.state import CONCURRENCY_ID, MAX_AUDIO_SECONDS, Context, friendly, whole
 
 
-def add_audio_api(ctx: Context) -> None:
+def add_api(ctx: Context) -> None:
     """Add `/reconstruct_audio` (sound, levels, original) -> (reconstruction, figures, .mmt file)."""
 
     @friendly

@@ -1,18 +1,12 @@
 // Sound engine: several tracks of one clip on one clock; switching tracks is a cross-fade, never a seek.
-const RATE = 16000;
+import { audioContext, bufferOf } from "../shared/sound.js";
+
+export const RATE = 16000;
 const FADE = 0.012; // seconds; long enough not to click, short enough to compare
 
-function decodePcm(text) {
-  const raw = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  const ints = new Int16Array(raw.buffer);
-  const floats = new Float32Array(ints.length);
-  for (let i = 0; i < ints.length; i++) floats[i] = ints[i] / 32767;
-  return floats;
-}
-
-class Engine {
+export class Engine {
   constructor(onChange) {
-    this.tracks = new Map(); // key -> {name, samples, gain}
+    this.tracks = new Map(); // key -> {name, samples, gain, plain, boost}
     this.current = "original";
     this.level = true; // equal loudness
     this.loop = false;
@@ -49,12 +43,12 @@ class Engine {
   async play(from = this.position) {
     if (!this.tracks.size) return;
     this.halt();
-    this.context ||= new AudioContext();
+    this.context ||= audioContext();
     if (this.context.state === "suspended") await this.context.resume();
     this.position = from >= this.length - 0.02 ? 0 : Math.max(0, from);
     const at = this.context.currentTime + 0.01;
     for (const [key, track] of this.tracks) {
-      track.buffer ||= this.toBuffer(track.samples);
+      track.buffer ||= bufferOf(track.samples, RATE);
       const source = new AudioBufferSourceNode(this.context, { buffer: track.buffer, loop: this.loop });
       const gain = new GainNode(this.context, { gain: this.gainOf(key) });
       source.connect(gain).connect(this.context.destination);
@@ -65,12 +59,6 @@ class Engine {
     const first = this.sources.values().next().value;
     first.source.onended = () => { if (this.sources.size && this.sources.values().next().value === first) this.finish(); };
     this.onChange();
-  }
-
-  toBuffer(samples) {
-    const buffer = new AudioBuffer({ length: Math.max(1, samples.length), sampleRate: RATE, numberOfChannels: 1 });
-    buffer.copyToChannel(samples, 0);
-    return buffer;
   }
 
   halt() {
@@ -111,16 +99,4 @@ class Engine {
     if (this.playing) this.play(time);
     this.onChange();
   }
-}
-
-function wavBlob(samples) {
-  const view = new DataView(new ArrayBuffer(44 + 2 * samples.length));
-  const word = (at, text) => [...text].forEach((c, i) => view.setUint8(at + i, c.charCodeAt(0)));
-  word(0, "RIFF"); view.setUint32(4, 36 + 2 * samples.length, true); word(8, "WAVEfmt ");
-  view.setUint32(16, 16, true); view.setUint16(20, 1, true); view.setUint16(22, 1, true);
-  view.setUint32(24, RATE, true); view.setUint32(28, 2 * RATE, true);
-  view.setUint16(32, 2, true); view.setUint16(34, 16, true);
-  word(36, "data"); view.setUint32(40, 2 * samples.length, true);
-  samples.forEach((s, i) => view.setInt16(44 + 2 * i, Math.round(Math.max(-1, Math.min(1, s)) * 32767), true));
-  return new Blob([view], { type: "audio/wav" });
 }

@@ -1,293 +1,304 @@
 // Sound lab: player with instant A/B, waveform, spectrograms and token grid on one time axis.
-const lab = element.querySelector(".lab");
-const engine = new Engine(refresh);
+import { bytesOf, clamp, el, number, saveBlob, translator, unpackCodes, readValue } from "../shared/base.js";
+import { samplesOfPcm, wavOf } from "../shared/sound.js";
+import { drawWave, spectrogramImage } from "../shared/sound_draw.js";
+import { drawAxis, drawCut, gridImage, melDifference, palette } from "./draw.js";
+import { Engine, RATE } from "./engine.js";
+
 const ROWS = ["waveform", "wave_difference", "mel_original", "mel_reconstruction", "mel_difference", "tokens"];
-const HEIGHT = { waveform: 72, wave_difference: 44, mel_original: 88, mel_reconstruction: 88, mel_difference: 88, tokens: 0 };
-let data = null, colours = null, images = {}, clip = { id: null }, rivals = { id: null, tracks: [] };
-let view = { start: 0, end: 1 }, zoom = 1, other = "reconstruction";
-const parts = build();
+const MEL_HEIGHT = 88;
 
-function build() {
-  const button = (name, cls, onclick, extra = {}) =>
-    el("button", { type: "button", class: cls, title: say(name), "aria-label": say(name), onclick, ...extra });
-  const check = (name, checked, onchange) =>
-    el("label", { class: "lab-" + name }, el("input", { type: "checkbox", checked, onchange: (e) => onchange(e.target.checked) }), say(name));
-  const made = {
-    play: button("play", "lab-play", () => engine.toggle()),
-    time: el("span", { class: "lab-time" }),
-    tracks: el("div", { class: "lab-tracks", role: "radiogroup", "aria-label": say("listen") }),
-    swap: el("button", { type: "button", class: "lab-swap", title: say("swap_hint"), onclick: swapTracks }, "A ⇄ B"),
-    out: button("zoom_out", "lab-small", () => setZoom(zoom / 2)),
-    into: button("zoom_in", "lab-small", () => setZoom(zoom * 2)),
-    note: el("span", { class: "lab-note" }),
-    head: el("div", { class: "lab-head", hidden: true }),
-    cursor: el("div", { class: "lab-cursor", hidden: true }),
-    tip: el("div", { class: "lab-tip", hidden: true }),
-    scroll: el("input", { type: "range", class: "lab-scroll", min: 0, max: 1000, value: 0, hidden: true,
-      "aria-label": say("scroll"), oninput: (e) => scrollTo(Number(e.target.value) / 1000) }),
-    rows: {}, canvases: {},
-  };
-  made.out.textContent = "−"; made.into.textContent = "+";
-  made.plot = el("div", { class: "lab-plot" }, made.head, made.cursor, made.tip);
-  for (const name of ROWS) {
-    made.canvases[name] = el("canvas", { "data-row": name, role: "img", "aria-label": say(name) });
-    made.rows[name] = el("div", { class: "lab-row" }, caption(name), made.canvases[name]);
-    made.plot.append(made.rows[name]);
-  }
-  made.canvases.axis = el("canvas", { "data-row": "axis" });
-  made.plot.append(made.canvases.axis);
-  made.save = el("button", { type: "button", class: "lab-text", onclick: saveWav }, say("save_wav"));
-  made.native = el("button", { type: "button", class: "lab-text", hidden: true, onclick: () => trigger("restore", {}) });
-  made.mmt = el("button", { type: "button", class: "lab-text", onclick: saveTokens }, say("save_mmt"));
-  lab.tabIndex = 0;
-  lab.append(
-    el("div", { class: "lab-bar" }, made.play, made.swap, made.tracks),
-    el("div", { class: "lab-bar lab-options" }, made.time, check("equal", true, (on) => engine.setLevel(on)),
-      check("loop", false, (on) => engine.setLoop(on)), made.note, el("span", { class: "lab-zoom" }, made.out, made.into)),
-    made.plot, made.scroll, el("div", { class: "lab-bar lab-save" }, made.save, made.mmt, made.native));
-  return made;
-}
+export default function lab({ element, props, trigger, watch }) {
+  const say = translator(props);
+  const lab = element.querySelector(".lab");
+  const engine = new Engine(refresh);
+  const HEIGHT = { waveform: 72, wave_difference: 44, mel_original: MEL_HEIGHT, mel_reconstruction: MEL_HEIGHT, mel_difference: MEL_HEIGHT,
+    tokens: 0 };
+  let data = null, colours = null, images = {}, clip = { id: null }, baselines = { id: null, tracks: [] };
+  let view = { start: 0, end: 1 }, zoom = 1, other = "reconstruction";
+  const parts = build();
 
-function caption(name) {
-  const row = el("div", { class: "lab-caption" }, el("span", {}, say(name)));
-  if (name === "waveform")
-    row.append(el("span", { class: "lab-key" }, el("span", { class: "lab-before" }, el("i", { class: "before" }),
-      say("original")), el("i", { class: "after" }), say("reconstruction")));
-  if (name === "mel_difference")
-    row.append(el("span", { class: "lab-key" }, el("i", { class: "less" }), say("less"), el("i", { class: "more" }), say("more")));
-  return row;
-}
-
-// ------------------------------------------------------------------ data
-
-const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-
-function receive() {
-  const value = props.value ? JSON.parse(props.value) : null;
-  lab.hidden = !value;
-  if (!value) { engine.pause(); data = null; return; }
-  if (value.id !== clip.id) {
-    clip = { id: value.id };
-    view = { start: 0, end: value.seconds };
-    zoom = 1;
-    engine.position = 0;
-    if (engine.playing) engine.pause();
-  }
-  if (value.original) { clip.original = value.original; clip.mel = bytesOf(value.mel_original); }
-  data = value;
-  data.codes = unpackCodes(value.codes);
-  data.mel = bytesOf(value.mel_reconstruction);
-  engine.setTracks(collect(), value.seconds);
-  makeImages();
-  paint();
-}
-
-function collect() {
-  const tracks = new Map();
-  const add = (key, track) => {
-    track.samples ||= decodePcm(track.pcm);
-    tracks.set(key, { name: track.name, samples: track.samples, gain: track.gain, plain: track.plain, boost: track.boost });
-  };
-  if (clip.original) add("original", clip.original);
-  data.tracks.forEach((track) => add(track.key, track));
-  if (rivals.id === clip.id) rivals.tracks.forEach((track) => add(track.key, track));
-  return tracks;
-}
-
-// The table of codecs has sounds of its own and asks this player to play them.
-document.addEventListener("mm-sound-rivals", (event) => {
-  rivals = event.detail;
-  if (data && rivals.id === clip.id) engine.setTracks(collect(), data.seconds);
-});
-document.addEventListener("mm-sound-play", (event) => {
-  engine.choose(event.detail.key);
-  if (!engine.playing) engine.play();
-});
-
-// ------------------------------------------------------------------ player
-
-function swapTracks() {
-  const now = engine.current;
-  engine.choose(now === "original" ? (engine.tracks.has(other) ? other : "reconstruction") : "original");
-}
-
-function refresh() {
-  if (!parts || !data) return;
-  if (engine.current !== "original") other = engine.current;
-  parts.play.textContent = engine.playing ? "❚❚" : "▶";
-  parts.play.title = say(engine.playing ? "pause" : "play");
-  parts.tracks.replaceChildren(...[...engine.tracks].map(([key, track]) => el("button", {
-    type: "button", role: "radio", "data-track": key, "aria-checked": key === engine.current ? "true" : "false",
-    onclick: () => engine.choose(key) }, track.name)));
-  parts.swap.hidden = !engine.tracks.has("original");
-  const track = engine.tracks.get(engine.current);
-  parts.note.textContent = engine.level && track && Math.abs(track.boost) >= 0.5
-    ? say("boosted", { db: (track.boost > 0 ? "+" : "−") + Math.abs(track.boost).toFixed(0) }) : "";
-  lab.dataset.playing = engine.playing;
-  lab.dataset.track = engine.current;
-  if (engine.playing) requestAnimationFrame(tick); else moveHead();
-}
-
-let ticking = false;
-function tick() {
-  if (ticking) return;
-  ticking = true;
-  requestAnimationFrame(() => {
-    ticking = false;
-    moveHead();
-    if (engine.playing && lab.isConnected) tick();
-  });
-}
-
-function moveHead() {
-  const time = engine.time, span = view.end - view.start;
-  if (engine.playing && (time < view.start || time > view.end)) scrollTo((time - 0.1 * span) / Math.max(1e-6, data.seconds - span));
-  parts.head.hidden = !data || time < view.start || time > view.end;
-  parts.head.style.left = (time - view.start) / (view.end - view.start) * 100 + "%";
-  parts.time.textContent = time.toFixed(2) + " / " + (data ? data.seconds.toFixed(2) : "0.00") + " s";
-  lab.dataset.time = time.toFixed(3);
-}
-
-function saveWav() {
-  const track = engine.tracks.get(engine.current);
-  if (track) saveBlob(wavBlob(track.samples), engine.current + ".wav");
-}
-
-function saveTokens() {
-  if (data) saveBlob(new Blob([bytesOf(data.mmt)]), "audio.mmt");
-}
-
-// ------------------------------------------------------------------ time axis
-
-function setZoom(value) {
-  if (!data) return;
-  const most = Math.max(1, 2 ** Math.ceil(Math.log2(data.seconds / 0.4)));
-  zoom = clamp(value, 1, most);
-  const span = data.seconds / zoom, middle = clamp(engine.time, view.start, view.end);
-  view.start = clamp(middle - span / 2, 0, data.seconds - span);
-  view.end = view.start + span;
-  paint();
-}
-
-function scrollTo(share) {
-  const span = view.end - view.start;
-  view.start = clamp(share, 0, 1) * (data.seconds - span);
-  view.end = view.start + span;
-  paint();
-}
-
-// ------------------------------------------------------------------ pictures
-
-function makeImages() {
-  colours = palette();
-  const { bins, columns, codes, levels, frames, active } = data;
-  images = { mel_reconstruction: melImage(data.mel, bins, columns, colours.sound),
-    tokens: gridImage(codes, levels, frames, active, colours.dark) };
-  if (clip.mel) {
-    images.mel_original = melImage(clip.mel, bins, columns, colours.sound);
-    images.mel_difference = melImage(melDifference(clip.mel, data.mel), bins, columns, colours.change);
-  }
-}
-
-function paint() {
-  if (!data) return;
-  const narrow = lab.clientWidth < 560;
-  HEIGHT.tokens = data.levels * (narrow ? 9 : 12);
-  for (const name of ROWS) {
-    const there = name === "waveform" || (name === "wave_difference" ? !!clip.original : name in images);
-    parts.rows[name].hidden = !there;
-    if (there) paintRow(name, parts.canvases[name], HEIGHT[name]);
-  }
-  paintRow("axis", parts.canvases.axis, 20);
-  lab.querySelector(".lab-before").hidden = !clip.original;
-  parts.scroll.hidden = zoom === 1;
-  parts.native.hidden = !data.native;
-  parts.native.textContent = data.native || "";
-  parts.scroll.value = 1000 * view.start / Math.max(1e-6, data.seconds - (view.end - view.start));
-  parts.out.disabled = zoom === 1;
-  moveHead();
-}
-
-function paintRow(name, canvas, height) {
-  const width = parts.plot.clientWidth, scale = window.devicePixelRatio || 1;
-  if (!width) return;
-  canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(height * scale);
-  canvas.style.height = height + "px";
-  const context = canvas.getContext("2d");
-  context.scale(scale, scale);
-  if (name === "axis") return drawAxis(context, view, width, height, colours.muted);
-  if (name === "waveform" || name === "wave_difference") {
-    const after = data.tracks[0].samples, before = clip.original ? clip.original.samples : after;
-    clip.peak ||= before.reduce((most, value) => Math.max(most, Math.abs(value)), 0.02);
-    if (name === "wave_difference") {
-      data.difference ||= after.map((value, i) => value - before[i]);
-      return drawWave(context, data.difference, view, width, height, colours.muted, 0.95 / clip.peak);
+  function build() {
+    const button = (name, cls, onclick, extra = {}) =>
+      el("button", { type: "button", class: cls, title: say(name), "aria-label": say(name), onclick, ...extra });
+    const check = (name, checked, onchange) =>
+      el("label", { class: "lab-" + name }, el("input", { type: "checkbox", checked, onchange: (e) => onchange(e.target.checked) }), say(name));
+    const made = {
+      play: button("play", "lab-play", () => engine.toggle()),
+      time: el("span", { class: "lab-time" }),
+      tracks: el("div", { class: "lab-tracks", role: "radiogroup", "aria-label": say("listen") }),
+      swap: el("button", { type: "button", class: "lab-swap", title: say("swap_hint"), onclick: swapTracks }, "A ⇄ B"),
+      out: button("zoom_out", "lab-small", () => setZoom(zoom / 2)),
+      into: button("zoom_in", "lab-small", () => setZoom(zoom * 2)),
+      note: el("span", { class: "lab-note" }),
+      head: el("div", { class: "lab-head", hidden: true }),
+      cursor: el("div", { class: "lab-cursor", hidden: true }),
+      tip: el("div", { class: "lab-tip", hidden: true }),
+      scroll: el("input", { type: "range", class: "lab-scroll", min: 0, max: 1000, value: 0, hidden: true,
+        "aria-label": say("scroll"), oninput: (e) => scrollTo(Number(e.target.value) / 1000) }),
+      rows: {}, canvases: {},
+    };
+    made.out.textContent = "−"; made.into.textContent = "+";
+    made.plot = el("div", { class: "lab-plot" }, made.head, made.cursor, made.tip);
+    for (const name of ROWS) {
+      made.canvases[name] = el("canvas", { "data-row": name, role: "img", "aria-label": say(name) });
+      made.rows[name] = el("div", { class: "lab-row" }, caption(name), made.canvases[name]);
+      made.plot.append(made.rows[name]);
     }
-    if (clip.original) drawWave(context, before, view, width, height, colours.line, 0.95 / clip.peak);
-    context.globalAlpha = 0.8;
-    return drawWave(context, after, view, width, height, colours.accent, 0.95 / clip.peak);
+    made.canvases.axis = el("canvas", { "data-row": "axis" });
+    made.plot.append(made.canvases.axis);
+    made.save = el("button", { type: "button", class: "lab-text", onclick: saveWav }, say("save_wav"));
+    made.native = el("button", { type: "button", class: "lab-text", hidden: true, onclick: () => trigger("restore", {}) });
+    made.mmt = el("button", { type: "button", class: "lab-text", onclick: saveTokens }, say("save_mmt"));
+    lab.tabIndex = 0;
+    lab.append(
+      el("div", { class: "lab-bar" }, made.play, made.swap, made.tracks),
+      el("div", { class: "lab-bar lab-options" }, made.time, check("equal", true, (on) => engine.setLevel(on)),
+        check("loop", false, (on) => engine.setLoop(on)), made.note, el("span", { class: "lab-zoom" }, made.out, made.into)),
+      made.plot, made.scroll, el("div", { class: "lab-bar lab-save" }, made.save, made.mmt, made.native));
+    return made;
   }
-  if (name !== "tokens") return drawCut(context, images[name], data.columns * data.mel_hop / RATE, view, width, height, true);
-  drawCut(context, images.tokens, data.frames * data.hop / RATE, view, width, height, false);
-  context.fillStyle = colours.surface;
-  for (let level = 1; level < data.levels; level++) context.fillRect(0, level * height / data.levels - 0.5, width, 1);
-}
 
-// ------------------------------------------------------------------ pointing
-
-function at(event) {
-  const frame = parts.plot.getBoundingClientRect();
-  const share = clamp((event.clientX - frame.left) / frame.width, 0, 1);
-  const row = event.target.dataset ? event.target.dataset.row : undefined;
-  const own = event.target.getBoundingClientRect();
-  return { share, row, time: view.start + share * (view.end - view.start), down: (event.clientY - own.top) / own.height,
-    x: event.clientX - frame.left, y: event.clientY - frame.top };
-}
-
-function explainPoint({ row, time, down }) {
-  if (row === "tokens") {
-    const frame = Math.min(data.frames - 1, Math.floor(time * RATE / data.hop));
-    const level = clamp(Math.floor(down * data.levels), 0, data.levels - 1);
-    return say(level < data.active ? "token_tip" : "token_tip_off",
-      { frame: frame + 1, time: time.toFixed(2), level: level + 1, code: data.codes[level * data.frames + frame] });
+  function caption(name) {
+    const row = el("div", { class: "lab-caption" }, el("span", {}, say(name)));
+    if (name === "waveform")
+      row.append(el("span", { class: "lab-key" }, el("span", { class: "lab-before" }, el("i", { class: "before" }),
+        say("original")), el("i", { class: "after" }), say("reconstruction")));
+    if (name === "mel_difference")
+      row.append(el("span", { class: "lab-key" }, el("i", { class: "less" }), say("less"), el("i", { class: "more" }), say("more")));
+    return row;
   }
-  if (row && row.startsWith("mel")) {
-    const top = 2595 * Math.log10(1 + RATE / 2 / 700);
-    const hertz = 700 * (10 ** (clamp(1 - down, 0, 1) * top / 2595) - 1);
-    const bin = clamp(Math.floor((1 - down) * data.bins), 0, data.bins - 1);
-    const column = clamp(Math.floor(time * RATE / data.mel_hop), 0, data.columns - 1);
-    const index = bin * data.columns + column, db = (v) => (v / 255 - 1) * 80;
-    const value = row === "mel_original" ? db(clip.mel[index]) : row === "mel_reconstruction" ? db(data.mel[index])
-      : db(data.mel[index]) - db(clip.mel[index]);
-    return time.toFixed(2) + " s · " + number(hertz) + " Hz · " + (value > 0 ? "+" : "") + value.toFixed(0) + " dB";
+
+  // ------------------------------------------------------------------ data
+
+  function receive() {
+    const value = readValue(props);
+    lab.hidden = !value;
+    if (!value) { engine.pause(); data = null; return; }
+    if (value.id !== clip.id) {
+      clip = { id: value.id };
+      view = { start: 0, end: value.seconds };
+      zoom = 1;
+      engine.position = 0;
+      if (engine.playing) engine.pause();
+    }
+    if (value.original) { clip.original = value.original; clip.mel = bytesOf(value.mel_original); }
+    data = value;
+    data.codes = unpackCodes(value.codes);
+    data.mel = bytesOf(value.mel_reconstruction);
+    engine.setTracks(collect(), value.seconds);
+    makeImages();
+    paint();
   }
-  return time.toFixed(2) + " s";
+
+  function collect() {
+    const tracks = new Map();
+    const add = (key, track) => {
+      track.samples ||= samplesOfPcm(track.pcm);
+      tracks.set(key, { name: track.name, samples: track.samples, gain: track.gain, plain: track.plain, boost: track.boost });
+    };
+    if (clip.original) add("original", clip.original);
+    data.tracks.forEach((track) => add(track.key, track));
+    if (baselines.id === clip.id) baselines.tracks.forEach((track) => add(track.key, track));
+    return tracks;
+  }
+
+  // The table of codecs has sounds of its own and asks this player to play them.
+  document.addEventListener("mm-sound-baselines", (event) => {
+    baselines = event.detail;
+    if (data && baselines.id === clip.id) engine.setTracks(collect(), data.seconds);
+  });
+  document.addEventListener("mm-sound-play", (event) => {
+    engine.choose(event.detail.key);
+    if (!engine.playing) engine.play();
+  });
+
+  // ------------------------------------------------------------------ player
+
+  function swapTracks() {
+    const now = engine.current;
+    engine.choose(now === "original" ? (engine.tracks.has(other) ? other : "reconstruction") : "original");
+  }
+
+  function refresh() {
+    if (!parts || !data) return;
+    if (engine.current !== "original") other = engine.current;
+    parts.play.textContent = engine.playing ? "❚❚" : "▶";
+    parts.play.title = say(engine.playing ? "pause" : "play");
+    parts.tracks.replaceChildren(...[...engine.tracks].map(([key, track]) => el("button", {
+      type: "button", role: "radio", "data-track": key, "aria-checked": key === engine.current ? "true" : "false",
+      onclick: () => engine.choose(key) }, track.name)));
+    parts.swap.hidden = !engine.tracks.has("original");
+    const track = engine.tracks.get(engine.current);
+    parts.note.textContent = engine.level && track && Math.abs(track.boost) >= 0.5
+      ? say("boosted", { db: (track.boost > 0 ? "+" : "−") + Math.abs(track.boost).toFixed(0) }) : "";
+    lab.dataset.playing = engine.playing;
+    lab.dataset.track = engine.current;
+    if (engine.playing) requestAnimationFrame(tick); else moveHead();
+  }
+
+  let ticking = false;
+  function tick() {
+    if (ticking) return;
+    ticking = true;
+    requestAnimationFrame(() => {
+      ticking = false;
+      moveHead();
+      if (engine.playing && lab.isConnected) tick();
+    });
+  }
+
+  function moveHead() {
+    const time = engine.time, span = view.end - view.start;
+    if (engine.playing && (time < view.start || time > view.end)) scrollTo((time - 0.1 * span) / Math.max(1e-6, data.seconds - span));
+    parts.head.hidden = !data || time < view.start || time > view.end;
+    parts.head.style.left = (time - view.start) / (view.end - view.start) * 100 + "%";
+    parts.time.textContent = time.toFixed(2) + " / " + (data ? data.seconds.toFixed(2) : "0.00") + " s";
+    lab.dataset.time = time.toFixed(3);
+  }
+
+  function saveWav() {
+    const track = engine.tracks.get(engine.current);
+    if (track) saveBlob(new Blob([wavOf(track.samples, RATE)], { type: "audio/wav" }), engine.current + ".wav");
+  }
+
+  function saveTokens() {
+    if (data) saveBlob(new Blob([bytesOf(data.mmt)]), "audio.mmt");
+  }
+
+  // ------------------------------------------------------------------ time axis
+
+  function setZoom(value) {
+    if (!data) return;
+    const most = Math.max(1, 2 ** Math.ceil(Math.log2(data.seconds / 0.4)));
+    zoom = clamp(value, 1, most);
+    const span = data.seconds / zoom, middle = clamp(engine.time, view.start, view.end);
+    view.start = clamp(middle - span / 2, 0, data.seconds - span);
+    view.end = view.start + span;
+    paint();
+  }
+
+  function scrollTo(share) {
+    const span = view.end - view.start;
+    view.start = clamp(share, 0, 1) * (data.seconds - span);
+    view.end = view.start + span;
+    paint();
+  }
+
+  // ------------------------------------------------------------------ pictures
+
+  function makeImages() {
+    colours = palette(element);
+    const { bins, columns, codes, levels, frames, active } = data;
+    images = { mel_reconstruction: spectrogramImage(data.mel, bins, columns, colours.sound),
+      tokens: gridImage(codes, levels, frames, active, colours.dark) };
+    if (clip.mel) {
+      images.mel_original = spectrogramImage(clip.mel, bins, columns, colours.sound);
+      images.mel_difference = spectrogramImage(melDifference(clip.mel, data.mel), bins, columns, colours.change);
+    }
+  }
+
+  function paint() {
+    if (!data) return;
+    const narrow = lab.clientWidth < 560;
+    HEIGHT.tokens = data.levels * (narrow ? 9 : 12);
+    for (const name of ROWS) {
+      const there = name === "waveform" || (name === "wave_difference" ? !!clip.original : name in images);
+      parts.rows[name].hidden = !there;
+      if (there) paintRow(name, parts.canvases[name], HEIGHT[name]);
+    }
+    paintRow("axis", parts.canvases.axis, 20);
+    lab.querySelector(".lab-before").hidden = !clip.original;
+    parts.scroll.hidden = zoom === 1;
+    parts.native.hidden = !data.native;
+    parts.native.textContent = data.native || "";
+    parts.scroll.value = 1000 * view.start / Math.max(1e-6, data.seconds - (view.end - view.start));
+    parts.out.disabled = zoom === 1;
+    moveHead();
+  }
+
+  function paintRow(name, canvas, height) {
+    const width = parts.plot.clientWidth, scale = window.devicePixelRatio || 1;
+    if (!width) return;
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+    canvas.style.height = height + "px";
+    const context = canvas.getContext("2d");
+    context.scale(scale, scale);
+    if (name === "axis") return drawAxis(context, view, width, colours.muted, getComputedStyle(element).fontFamily);
+    if (name === "waveform" || name === "wave_difference") {
+      const after = data.tracks[0].samples, before = clip.original ? clip.original.samples : after;
+      clip.peak ||= before.reduce((most, value) => Math.max(most, Math.abs(value)), 0.02);
+      const part = { from: view.start * RATE, to: view.end * RATE, width, height, shape: (value) => (0.95 / clip.peak) * value };
+      if (name === "wave_difference") {
+        data.difference ||= after.map((value, i) => value - before[i]);
+        return drawWave(context, data.difference, { ...part, colour: colours.muted });
+      }
+      if (clip.original) drawWave(context, before, { ...part, colour: colours.line });
+      context.globalAlpha = 0.8;
+      return drawWave(context, after, { ...part, colour: colours.accent });
+    }
+    if (name !== "tokens") return drawCut(context, images[name], data.columns * data.mel_hop / RATE, view, width, height, true);
+    drawCut(context, images.tokens, data.frames * data.hop / RATE, view, width, height, false);
+    context.fillStyle = colours.surface;
+    for (let level = 1; level < data.levels; level++) context.fillRect(0, level * height / data.levels - 0.5, width, 1);
+  }
+
+  // ------------------------------------------------------------------ pointing
+
+  function at(event) {
+    const frame = parts.plot.getBoundingClientRect();
+    const share = clamp((event.clientX - frame.left) / frame.width, 0, 1);
+    const row = event.target.dataset ? event.target.dataset.row : undefined;
+    const own = event.target.getBoundingClientRect();
+    return { share, row, time: view.start + share * (view.end - view.start), down: (event.clientY - own.top) / own.height,
+      x: event.clientX - frame.left, y: event.clientY - frame.top };
+  }
+
+  function explainPoint({ row, time, down }) {
+    if (row === "tokens") {
+      const frame = Math.min(data.frames - 1, Math.floor(time * RATE / data.hop));
+      const level = clamp(Math.floor(down * data.levels), 0, data.levels - 1);
+      return say(level < data.active ? "token_tip" : "token_tip_off",
+        { frame: frame + 1, time: time.toFixed(2), level: level + 1, code: data.codes[level * data.frames + frame] });
+    }
+    if (row?.startsWith("mel")) {
+      const top = 2595 * Math.log10(1 + RATE / 2 / 700);
+      const hertz = 700 * (10 ** (clamp(1 - down, 0, 1) * top / 2595) - 1);
+      const bin = clamp(Math.floor((1 - down) * data.bins), 0, data.bins - 1);
+      const column = clamp(Math.floor(time * RATE / data.mel_hop), 0, data.columns - 1);
+      const index = bin * data.columns + column, db = (v) => (v / 255 - 1) * 80;
+      const value = row === "mel_original" ? db(clip.mel[index]) : row === "mel_reconstruction" ? db(data.mel[index])
+        : db(data.mel[index]) - db(clip.mel[index]);
+      return time.toFixed(2) + " s · " + number(hertz) + " Hz · " + (value > 0 ? "+" : "") + value.toFixed(0) + " dB";
+    }
+    return time.toFixed(2) + " s";
+  }
+
+  parts.plot.addEventListener("pointermove", (event) => {
+    if (!data) return;
+    const point = at(event);
+    parts.cursor.hidden = false;
+    parts.cursor.style.left = point.share * 100 + "%";
+    parts.tip.hidden = false;
+    parts.tip.textContent = explainPoint(point);
+    const room = parts.plot.clientWidth - parts.tip.offsetWidth;
+    parts.tip.style.left = clamp(point.x + 12, 0, Math.max(0, room)) + "px";
+    parts.tip.style.top = point.y + 16 + "px";
+  });
+  parts.plot.addEventListener("pointerleave", () => { parts.cursor.hidden = parts.tip.hidden = true; });
+  parts.plot.addEventListener("click", (event) => { if (data && event.target.dataset.row) engine.play(at(event).time); });
+  lab.addEventListener("keydown", (event) => {
+    if (!data || event.target !== lab) return;
+    const action = { " ": () => engine.toggle(), ArrowRight: () => engine.seek(engine.time + 0.5),
+      ArrowLeft: () => engine.seek(engine.time - 0.5), a: () => engine.choose("original"),
+      b: () => engine.choose(other) }[event.key];
+    if (action) { action(); event.preventDefault(); }
+  });
+
+  new ResizeObserver(() => paint()).observe(parts.plot);
+  new MutationObserver(() => { if (data) makeImages(); paint(); }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  watch("value", receive);
+  receive();
+  trigger("ready", {});
 }
-
-parts.plot.addEventListener("pointermove", (event) => {
-  if (!data) return;
-  const point = at(event);
-  parts.cursor.hidden = false;
-  parts.cursor.style.left = point.share * 100 + "%";
-  parts.tip.hidden = false;
-  parts.tip.textContent = explainPoint(point);
-  const room = parts.plot.clientWidth - parts.tip.offsetWidth;
-  parts.tip.style.left = clamp(point.x + 12, 0, Math.max(0, room)) + "px";
-  parts.tip.style.top = point.y + 16 + "px";
-});
-parts.plot.addEventListener("pointerleave", () => { parts.cursor.hidden = parts.tip.hidden = true; });
-parts.plot.addEventListener("click", (event) => { if (data && event.target.dataset.row) engine.play(at(event).time); });
-lab.addEventListener("keydown", (event) => {
-  if (!data || event.target !== lab) return;
-  const action = { " ": () => engine.toggle(), ArrowRight: () => engine.seek(engine.time + 0.5),
-    ArrowLeft: () => engine.seek(engine.time - 0.5), a: () => engine.choose("original"),
-    b: () => engine.choose(other) }[event.key];
-  if (action) { action(); event.preventDefault(); }
-});
-
-new ResizeObserver(() => paint()).observe(parts.plot);
-new MutationObserver(() => { if (data) makeImages(); paint(); }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-watch("value", receive);
-receive();
-trigger("ready", {});

@@ -11,11 +11,9 @@ import torch
 from torch import Tensor
 
 from mmdemo.evaluation import classical
-from mmdemo.modalities.note import Note
-from mmdemo.ui.shared.i18n import tr
 
 RATE = 16_000
-KEPT_WAVES, KEPT_RIVALS = 2, 2  # of each visitor, in memory: what a step of the slider shows
+KEPT_WAVES, KEPT_BASELINES = 2, 2  # of each visitor, in memory: what a step of the slider shows
 Scores = tuple["float | None", "float | None"]  # STOI, PESQ; None where not defined
 _ids = itertools.count(int(time.time() * 1000))
 
@@ -29,7 +27,7 @@ class Clip:
         tokens: its tokens on all levels.
         notes: sentences about what was done to the input.
         scores: STOI and PESQ by number of levels, filled as they are measured.
-        rivals: figures and sounds of the newest settings of other codecs, filled as they are made.
+        baselines: figures and sounds of the newest settings of other codecs, filled as they are made.
     """
 
     wave: Tensor | None
@@ -37,7 +35,7 @@ class Clip:
     notes: tuple[str, ...] = ()
     ident: str = field(default_factory=lambda: str(next(_ids)))
     scores: dict[int, Scores] = field(default_factory=dict)
-    rivals: dict[str, classical.Point | None] = field(default_factory=dict)
+    baselines: dict[str, classical.Point | None] = field(default_factory=dict)
     _cut: dict[int, Any] = field(default_factory=dict, repr=False)
     _waves: dict[int, Tensor] = field(default_factory=dict, repr=False)
 
@@ -63,11 +61,11 @@ class Clip:
         _drop_oldest(self._waves, KEPT_WAVES)
         return wave
 
-    def keep_rival(self, key: str, point: classical.Point | None) -> classical.Point | None:
+    def keep_baseline(self, key: str, point: classical.Point | None) -> classical.Point | None:
         """Note what another codec made of the clip; the newest settings are kept."""
-        self.rivals.pop(key, None)
-        self.rivals[key] = point
-        _drop_oldest(self.rivals, KEPT_RIVALS)
+        self.baselines.pop(key, None)
+        self.baselines[key] = point
+        _drop_oldest(self.baselines, KEPT_BASELINES)
         return point
 
     @property
@@ -80,8 +78,3 @@ class Clip:
 def _drop_oldest(kept: dict[Any, Any], most: int) -> None:
     for key in list(kept)[:-most]:
         kept.pop(key, None)
-
-
-def said(note: str, lang: str) -> str:
-    """A note in the visitor's language; as it is where it has no translation."""
-    return tr(f"audio.note_{note.key}", lang, **note.values) if isinstance(note, Note) else note

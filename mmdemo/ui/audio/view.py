@@ -1,9 +1,7 @@
-"""What the Audio tab shows for one clip: pure functions from a clip, its tokens and a number of levels."""
+"""What the Audio tab shows of one clip: pure functions from a clip, its tokens and a number of levels."""
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 from typing import Any
 
@@ -13,23 +11,18 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchaudio.functional import loudness, melscale_fbanks
 
-from mmdemo import metrics
-from mmdemo.evaluation import classical
-from mmdemo.ui.audio.session import RATE, Clip, Scores, said
-from mmdemo.ui.image.session import pack_codes
-from mmdemo.ui.shared.beam_note import beam_note
-from mmdemo.ui.shared.common import tiles
+from mmdemo.ui.audio.session import RATE, Clip
+from mmdemo.ui.shared.common import notes_html, said, tiles
 from mmdemo.ui.shared.i18n import tr
-from mmdemo.ui.text.compare import notes_html
+from mmdemo.ui.shared.payload import pack_codes, pcm, to_base64
 
 MEL_BINS, MEL_FFT, MEL_HOP = 80, 1024, 160
 MEL_RANGE = 80.0  # dB below the loudest point of the clip
 MOST_GAIN = 24.0  # dB: what is almost silent stays quiet
-CODEC2_MODES = ("3200", "2400", "1200", "700C")
 
 
-def lab_json(codec: Any, clip: Clip, levels: int, lang: str, whole: bool) -> str:
-    """The value of the sound lab. Without `whole` the original is left out: the page has it already."""
+def lab_value(codec: Any, clip: Clip, levels: int, lang: str, with_original: bool) -> dict[str, Any]:
+    """The value of the sound lab. Without `with_original` that is left out: the page has it already."""
     before, after = (clip.wave_at(codec, n) for n in (levels - 1, levels))
     reference = after if clip.wave is None else clip.wave
     top = _power(reference).max()
@@ -44,19 +37,19 @@ def lab_json(codec: Any, clip: Clip, levels: int, lang: str, whole: bool) -> str
         "bins": MEL_BINS,
         "columns": mel.shape[1],
         "mel_hop": MEL_HOP,
-        "mel_reconstruction": _base64(mel),
+        "mel_reconstruction": to_base64(mel),
         "codes": pack_codes(clip.tokens.codes, clip.tokens.codebook_size),
         "levels": clip.tokens.levels,
         "frames": clip.tokens.positions[0],
         "hop": hop(codec, clip),
         "active": levels,
         "native": None if clip.is_native else tr("audio.save_native", lang, **clip.tokens.meta),
-        "mmt": base64.b64encode(clip.at(levels).to_bytes()).decode(),
+        "mmt": to_base64(clip.at(levels).to_bytes()),
     }
-    if whole and clip.wave is not None:
+    if with_original and clip.wave is not None:
         value["original"] = track(tr("audio.original", lang), clip.wave, reference)
-        value["mel_original"] = _base64(mel_bytes(clip.wave, top))
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        value["mel_original"] = to_base64(mel_bytes(clip.wave, top))
+    return value
 
 
 def track(name: str, wave: Tensor, reference: Tensor) -> dict[str, Any]:
@@ -64,9 +57,8 @@ def track(name: str, wave: Tensor, reference: Tensor) -> dict[str, Any]:
     peak, plain = float(wave.abs().max()) if len(wave) else 0.0, 1.0
     scale = 1 / peak if peak > 1 else 1.0
     gain = matching_gain(reference, wave) / scale
-    pcm = (wave * scale).mul(32767).round().clamp(-32767, 32767).to(torch.int16).numpy().astype("<i2")
     boost = 20 * math.log10(gain * scale) if gain > 0 else 0.0
-    return {"name": name, "pcm": _base64(pcm), "gain": gain, "plain": plain / scale, "boost": round(boost, 1)}
+    return {"name": name, "pcm": pcm(wave * scale), "gain": gain, "plain": plain / scale, "boost": round(boost, 1)}
 
 
 def matching_gain(reference: Tensor, wave: Tensor) -> float:
@@ -111,24 +103,6 @@ def hop(codec: Any, clip: Clip) -> int:
     return int(known or max(1, -(-clip.tokens.meta["samples"] // max(1, clip.tokens.positions[0]))))
 
 
-# ---------------------------------------------------------------- figures
-
-
-def measure(codec: Any, clip: Clip, levels: int) -> Scores:
-    """STOI and wideband PESQ with `levels` levels, kept in `clip.scores`; None where not defined."""
-    if levels not in clip.scores:
-        after = clip.wave_at(codec, levels).numpy()
-        wave = _original(clip).numpy()
-        clip.scores[levels] = metrics.stoi(wave, after), metrics.pesq_wb(wave, after)
-    return clip.scores[levels]
-
-
-def _original(clip: Clip) -> Tensor:
-    if clip.wave is None:
-        raise ValueError("A clip without an original has nothing to be measured against.")
-    return clip.wave
-
-
 def kbps(clip: Clip, levels: int) -> float:
     """Rate of the payload as it is written to a file, as the rates of the other codecs are."""
     return clip.at(levels).payload_bits / clip.seconds / 1000
@@ -153,7 +127,7 @@ def tiles_html(clip: Clip, levels: int, lang: str) -> str:
             tr("audio.perplexity_note", lang, level=levels),
         ),
     ]
-    return tiles(figures) + notes_html(tuple(said(note, lang) for note in clip.notes))
+    return tiles(figures) + notes_html(said(note, "audio.note_", lang) for note in clip.notes)
 
 
 def _scores(clip: Clip, levels: int, lang: str) -> list[tuple[str, str, str]]:
@@ -171,109 +145,3 @@ def _scores(clip: Clip, levels: int, lang: str) -> list[tuple[str, str, str]]:
         )
         for (key, shape, note), value in zip(names, clip.scores[levels], strict=True)
     ]
-
-
-# ---------------------------------------------------------------- other codecs
-
-
-def rival_settings(rate: float) -> list[tuple[str, str]]:
-    """(codec, setting) of the nearest rates that other codecs offer to `rate` kbps."""
-    speed = {"3200": 3.2, "2400": 2.4, "1200": 1.2, "700C": 0.7}
-    mode = min(CODEC2_MODES, key=lambda name: abs(speed[name] - rate))
-    return [("Opus", f"{max(6, round(rate))}"), ("codec2", mode)]
-
-
-def rival(clip: Clip, codec: str, setting: str) -> classical.Point | None:
-    """The clip through another codec, kept in `clip.rivals`; None where that is not installed."""
-    key = f"{codec} {setting}"
-    if key in clip.rivals:
-        return clip.keep_rival(key, clip.rivals[key])
-    wave = _original(clip).numpy()
-    if codec == "Opus":
-        return clip.keep_rival(key, classical.opus_point(wave, float(setting)))
-    return clip.keep_rival(key, classical.codec2_point(wave, setting))
-
-
-def table_json(clip: Clip, levels: int, lang: str) -> str:
-    """The value of the codec table: ours and the nearest setting of each other codec."""
-    if clip.wave is None:
-        return ""
-    rate = kbps(clip, levels)
-    name = tr("audio.ours_one" if levels == 1 else "audio.ours", lang, levels=levels)
-    rows = [_row("reconstruction", name, "", rate, clip.scores.get(levels), lang) | {"ours": True}]
-    tracks = []
-    for codec, setting in rival_settings(rate):
-        key = f"{codec} {setting}"
-        label = f"Opus {setting} kbps" if codec == "Opus" else key
-        point = clip.rivals.get(key)
-        if point is None:
-            note = "audio.missing" if key in clip.rivals else "audio.measuring"
-            rows.append(_row(None, label, tr(note, lang), None, (None, None), lang))
-            continue
-        note = tr("audio.opus_note" if codec == "Opus" else "audio.codec2_note", lang)
-        rows.append(_row(codec, label, note, point.rate, (point.figures["stoi"], point.figures["pesq"]), lang))
-        tracks.append({"key": codec, **track(label, torch.from_numpy(point.output[1]), clip.wave)})
-    return json.dumps({"id": clip.ident, "rows": rows, "tracks": tracks}, ensure_ascii=False, separators=(",", ":"))
-
-
-def _row(key: str | None, name: str, note: str, rate: float | None, scores: Scores | None, lang: str) -> dict[str, Any]:
-    """One line of the table; `scores` None means that they are still being measured."""
-    why = tr("audio.measuring" if scores is None else "audio.undefined", lang)
-    stoi, pesq = scores or (None, None)
-    return {
-        "key": key,
-        "name": name,
-        "note": note,
-        "kbps": rate,
-        "stoi": stoi,
-        "pesq": pesq,
-        "why": why,
-        "waiting": scores is None,
-    }
-
-
-# ---------------------------------------------------------------- mathematics
-
-
-def maths(codec: Any, clip: Clip, levels: int, lang: str) -> str:
-    """The fold-out: the transform and residual quantisation with the numbers of this clip."""
-    tokens = clip.tokens
-    size, frames = tokens.codebook_size, tokens.positions[0]
-    step = hop(codec, clip)
-    middle = frames // 2
-    codes = tokens.codes[:levels, middle].tolist()
-    return tr(
-        "audio.maths",
-        lang,
-        samples=tokens.meta["samples"],
-        seconds=clip.seconds,
-        hop=step,
-        rate=RATE / step,
-        frames=frames,
-        dim=codec.codebook(0).shape[-1],
-        K=size,
-        beam=beam_note(codec, lang),
-        code_bits=tokens.code_bits,
-        levels=levels,
-        total_levels=tokens.levels,
-        plain_kbps=levels * tokens.code_bits * RATE / step / 1000,
-        one_kbps=tokens.code_bits * RATE / step / 1000,
-        kbps=kbps(clip, levels),
-        ratio=16 * RATE / 1000 / kbps(clip, levels),
-        middle=middle + 1,
-        time=middle * step / RATE,
-        codes=", ".join(map(str, codes)),
-        terms=" + ".join(f"e^{{({i + 1})}}_{{{code}}}" for i, code in enumerate(codes)),
-        rest=_rest(codec, tokens, levels),
-        perplexity=", ".join(f"{p:.0f}" for p in clip.at(levels).perplexity()),
-    )
-
-
-def _rest(codec: Any, tokens: Any, levels: int) -> str:
-    """Mean square length of what each level adds, in per cent of the first level's."""
-    energies = [float(codec.codebook(level)[tokens.codes[level]].square().sum(-1).mean()) for level in range(levels)]
-    return ", ".join(f"{100 * energy / max(energies[0], 1e-12):.0f} %" for energy in energies)
-
-
-def _base64(array: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()

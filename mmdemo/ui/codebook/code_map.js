@@ -1,5 +1,7 @@
-// The PCA map of a codebook (canvas) and the bars of perplexity by level (SVG).
-function makeMap(onHover, onPick) {
+// The PCA map of a codebook.
+import { css, el } from "../shared/base.js";
+
+export function makeMap(say, onHover, onPick) {
   const canvas = el("canvas", { class: "mm-map", role: "img", "aria-label": say("map_title") });
   let data = null;
   let marks = { selected: 0, hovered: null };
@@ -18,7 +20,7 @@ function makeMap(onHover, onPick) {
     canvas.height = Math.round(box.height * scale);
     const context = canvas.getContext("2d");
     const most = Math.max(1, ...data.uses);
-    const [tone, quiet, ink] = [levelColour(data.level), css("--mm-line"), css("--mm-ink")];
+    const [tone, quiet, ink] = [`--mm-level-${data.level % 8}`, "--mm-line", "--mm-ink"].map((name) => css(canvas, name));
     for (let pass = 0; pass < 2; pass++)
       for (let code = 0; code < data.count; code++) {
         const uses = data.uses[code] || 0;
@@ -80,16 +82,4 @@ function makeMap(onHover, onPick) {
     },
     mark(selected, hovered) { marks = { selected, hovered }; draw(); },
   };
-}
-
-// One bar a level: how many codes are effectively in use, out of the size of the codebook.
-function levelBars(value, onLevel) {
-  return el("div", { class: "mm-bars" }, value.perplexity.map((perplexity, level) => el("button", {
-    type: "button", class: "mm-bar-row" + (level === value.level ? " mm-on" : ""),
-    style: `--tone:var(--mm-level-${level % 8})`, onclick: () => onLevel(level),
-    title: say("used_share", { share: number(100 * value.usage[level], 0) }) },
-    el("span", {}, say("level_n", { n: level + 1 })),
-    el("i", {}, el("b", { style: `width:${(100 * perplexity) / value.count}%` }),
-      el("em", { style: `left:${100 * value.usage[level]}%` })),
-    el("span", { class: "mm-bar-value" }, number(perplexity, 0)))));
 }

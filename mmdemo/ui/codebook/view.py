@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmdemo.ui.shared import code_sheet
-
 NEIGHBOURS = 8
 
 
 def level_view(codec: Any, tokens: Any, level: int, source: str) -> dict[str, Any]:
     """The value of `CodeBrowser` for `level` (0 the coarsest).
 
-    `tokens` are the ones whose use of the codebook is shown, or None; `source` says what they are of.
+    The codes themselves come as a sheet (`mmdemo.ui.shared.code_sheet`). `tokens` are the ones whose use of the
+    codebook is shown, or None; `source` says what they are of.
+
     Holds for each code: its place on the PCA map (both coordinates in [-1, 1]), its norm, its nearest
     codes, and how often the input uses it.
     """
@@ -30,20 +30,12 @@ def level_view(codec: Any, tokens: Any, level: int, source: str) -> dict[str, An
         "levels": codec.levels,
         "count": len(book),
         "dim": book.shape[1],
-        "chart": chart_of(codec, level),
         **geometry(codec, level),
         "uses": torch.bincount(tokens.codes[level].flatten(), minlength=len(book)).tolist() if used else [],
         "perplexity": [round(p, 1) for p in tokens.perplexity()] if tokens is not None else [],
         "usage": [round(u, 4) for u in tokens.usage()] if tokens is not None else [],
         "source": source,
     }
-
-
-def chart_of(codec: Any, level: int) -> dict[str, Any]:
-    """The decoded codes: a sheet of pictures, a sheet of log-mel pictures, or the texts."""
-    if codec.modality == "text":
-        return {"texts": code_sheet.texts(codec, level)}
-    return code_sheet.chart(codec, level)
 
 
 def geometry(codec: Any, level: int) -> dict[str, Any]:

@@ -17,7 +17,6 @@ import soundfile
 from PIL import Image, PngImagePlugin
 
 from mmdemo.errors import InputError
-from mmdemo.ui.generate.messages import from_mu_law
 
 KINDS = ("webp", "gif", "png", "wav", "wav_all")
 MIME = {"webp": "image/webp", "gif": "image/gif", "png": "image/png", "wav": "audio/wav"}
@@ -141,15 +140,12 @@ def _picture(uri: Any, budget: list[int]) -> Image.Image:
 
 
 def sound_from(sound: Any) -> tuple[int, np.ndarray]:
-    """(sampling rate, samples) from {"rate", "mu" or "pcm"}. Raises InputError for anything else."""
+    """(sampling rate, samples) from {"rate", "pcm"}. Raises InputError for anything else."""
     rate = sound.get("rate") if isinstance(sound, dict) else None
     if not isinstance(rate, int) or not 4000 <= rate <= 96000:
         raise InputError("A sound needs a sampling rate of 4,000 to 96,000 Hz.")
-    if "mu" in sound:
-        samples = from_mu_law(np.frombuffer(_decoded(sound["mu"]), np.uint8))
-    else:
-        raw = _decoded(sound.get("pcm"))
-        samples = np.frombuffer(raw[: len(raw) // 2 * 2], "<i2").astype(np.float32) / 32768
+    raw = _decoded(sound.get("pcm"))
+    samples = np.frombuffer(raw[: len(raw) // 2 * 2], "<i2").astype(np.float32) / 32767
     if not len(samples):
         raise InputError("A sound of this run is empty.")
     return rate, samples

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from mmdemo.ui.generate.inputs import example_picture, pack_picture, picture_uri
-from mmdemo.ui.generate.mask_editor import Keep
+from mmdemo.ui.generate.mask_editor import MaskEditor
 from mmdemo.ui.generate.pad import Pad
 from mmdemo.ui.generate.settings import COUNT, GUIDANCE, MODALITIES, SEED, STEPS, STRENGTH, Choices, Settings
 from mmdemo.ui.shared.i18n import t
@@ -57,7 +57,7 @@ class Form:
 def ask(form: Form, choices: Choices) -> None:
     """What is wanted most: presets, a word, what to make, Generate and Stop."""
     usual = Settings(text="seven", want=("image", "audio"), choices=choices)
-    with gr.Row(elem_classes=["mm-chips"]):
+    with gr.Row(elem_classes=["mm-presets"]):
         for key, changed in PRESETS:
             name = f"mm-{key.replace('_', '-')}"
             chip = gr.Button(t(f"generate.{key}"), size="sm", min_width=0, elem_id=name)
@@ -97,7 +97,7 @@ def more(form: Form, choices: Choices) -> None:
             elem_id="mm-recording",
         )
     with gr.Accordion(t("generate.edit"), open=False, elem_id="mm-edit") as form.editing:
-        form.fields["edit"] = Keep(choices.shapes, choices.text_bytes, elem_id="mm-keep")
+        form.fields["edit"] = MaskEditor(choices.shapes, choices.text_bytes, elem_id="mm-mask")
         form.fields["strength"] = gr.Slider(
             *STRENGTH,
             Settings.strength,
@@ -188,7 +188,7 @@ def preset_js(form: Form, changed: dict[str, Any], choices: Choices) -> str:
     """JavaScript that ends the run before and gives the values of all controls for a chip: no round trip."""
     plain = preset(changed, choices)
     hidden = {"__type__": "update", "visible": False}
-    plain = {**plain, "edit": json.dumps({"edit": plain["edit"]})}  # as `Keep` hands it to the page
+    plain = {**plain, "edit": json.dumps({"edit": plain["edit"]})}  # as `MaskEditor` hands it to the page
     values = [*filled(form, plain, "")[: len(form.fields)], None, hidden, ""]
     return f"() => {{ {_tell('stop')}; return {json.dumps(values)}; }}"
 

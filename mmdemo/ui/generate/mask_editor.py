@@ -1,7 +1,7 @@
 """Marks what of a given picture, sound or word is made anew.
 
-The visitor sees each input as the model does (centred, cut to length), with the positions of its latent to paint
-over. The text form of an edit is that of `mmdemo.ui.generate.mask`.
+The visitor sees each input as the model does (centred, cut to length), with the positions of its latent to paint over.
+The text form of an edit is that of `mmdemo.ui.generate.mask`.
 """
 
 from __future__ import annotations
@@ -10,23 +10,25 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gradio as gr
-
-from mmdemo.ui.shared.component import component
-
-SCRIPTS = tuple(f"generate/{name}.js" for name in ("player/view", "player/sound", "mask_editor"))
-WORDS = ("keep_empty", "keep_all", "keep_none", "keep_mark", "image", "audio", "text", "play_sound")
+from mmdemo.ui.shared.component import Component
 
 
-class Keep(gr.HTML):
-    """Value: the text of an edit, or for the page {"edit"?, "shown": {modality: as the player shows it}}.
+class MaskEditor(Component):
+    """Marks, and what they are made on.
+
+    Value from the page: the text of an edit. To the page: that text, or {"shown": {modality: as the player shows it}},
+    which leaves the marks as they are.
 
     Event `marked`: the visitor changed it.
     """
 
+    words = tuple(
+        f"generate.{word}" for word in ("keep_empty", "keep_all", "keep_none", "keep_mark", "image", "audio", "text")
+    )
+    holds = "image:00ff,text: or empty"
+
     def __init__(self, shapes: Mapping[str, Sequence[int]], text_bytes: int, **kwargs: Any) -> None:
         """`shapes`: positions of each modality's latent; `text_bytes`: how many bytes its text has."""
-        kwargs = {**component("generate/mask_editor", SCRIPTS, (f"generate.{word}" for word in WORDS)), **kwargs}
         sizes = {name: list(shape) for name, shape in shapes.items()}
         super().__init__("", sizes=sizes, bytes=text_bytes, **kwargs)
 
@@ -39,11 +41,6 @@ class Keep(gr.HTML):
         except ValueError:
             return payload  # no edit: refused with the other settings
 
-    def postprocess(self, value: dict[str, Any] | str | None) -> str:
+    def postprocess(self, value: dict[str, Any] | str | None) -> str | None:
         """One JSON string."""
-        value = {"edit": value or ""} if isinstance(value, str | None) else value
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-    def api_info(self) -> dict[str, Any]:
-        """For clients: the text of an edit."""
-        return {"type": "string", "description": "image:00ff,text: or empty"}
+        return super().postprocess({"edit": value or ""} if isinstance(value, str | None) else value)

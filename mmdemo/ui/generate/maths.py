@@ -72,8 +72,8 @@ def _special(settings: Settings, lang: str) -> list[str]:
 
 
 def _table(frames: Sequence[dict[str, Any]], lang: str) -> str:
-    """A few steps of the run, first to last, as a Markdown table; of late ones the distances are not known."""
-    frames = [frame for frame in frames if not frame.get("late")]
+    """A few steps of the run, first to last, as a Markdown table; of pending ones the distances are not known."""
+    frames = [frame for frame in frames if not frame.get("pending")]
     shown = sorted({round(i * (len(frames) - 1) / 4) for i in range(5)})
     names = list(frames[0]["distance"])
     heads = ["t", tr("generate.change", lang)]

@@ -1,7 +1,7 @@
 """From the steps of a sampler to the messages that the player in the browser understands.
 
 A message is a JSON-able dictionary {run, open?, frames, end?}. Each holds only the steps since the last one;
-messages leave at least `PACE` seconds apart, because a browser that is sent more than it can paint stutters.
+messages leave at least `MESSAGE_INTERVAL` seconds apart: a browser that is sent more than it can paint stutters.
 
 While a run is under way only as many steps are decoded as fit into a share of its time (`diffusion.previews`). The
 others leave as latents, and the player has them decoded afterwards (`decode_clean`): the result comes sooner.
@@ -10,7 +10,6 @@ others leave as latents, and the player has them decoded afterwards (`decode_cle
 from __future__ import annotations
 
 import base64
-import io
 import math
 import secrets
 import time
@@ -26,9 +25,11 @@ from mmdemo.diffusion.previews import PreviewBudget
 from mmdemo.diffusion.step import SamplingStep
 from mmdemo.digits.number import NumberStep
 from mmdemo.errors import InputError
+from mmdemo.ui.shared.payload import data_uri, finite, pcm, to_base64
 
-PACE = 0.04  # seconds between two messages
+MESSAGE_INTERVAL = 0.04  # seconds between two messages at least
 LIMIT = 180.0  # seconds after which a run is ended; what there is stays
+DIGITS = 5  # of the numbers that the player shows
 MAX_LATENTS, MAX_SAMPLES = 16, 8  # steps and samples of one call of decode_noisy or decode_clean
 
 
@@ -62,10 +63,10 @@ def messages(
         if over or lane not in newest or step.index == step.steps or pace.fits or isinstance(step, NumberStep):
             waiting.append(pace.show(lambda lane=lane, step=step: frame(lane, step, want)))  # type: ignore[misc]
         else:
-            waiting.append(sketch(lane, step, want))
+            waiting.append(pending_frame(lane, step, want))
         newest[lane] = step
         now = time.monotonic()
-        if now - sent >= PACE:
+        if now - sent >= MESSAGE_INTERVAL:
             yield {**head, "frames": waiting}
             head, sent, waiting = {"run": run}, now, []
         if over:
@@ -100,14 +101,16 @@ def frame(lane: str, step: Any, want: tuple[str, ...]) -> dict[str, Any]:
     return {**where(lane, step), **views, **{m: {**noisy(step, m), **views[m]} for m in want}}
 
 
-def sketch(lane: str, step: SamplingStep, want: tuple[str, ...]) -> dict[str, Any]:
-    """A step that is to be decoded later: "late", with the predicted x0 of each modality as it is, "clean".
+def pending_frame(lane: str, step: SamplingStep, want: tuple[str, ...]) -> dict[str, Any]:
+    """A step that is to be decoded later: "pending", with the predicted x0 of each modality as it is, "clean".
 
-    What keeps tokens of its own (a word made first, an edit) is decoded at once: its latents do not tell which.
+    What keeps tokens of its own (a word made first, an edit) is decoded at once: its latents do not tell which. A step
+    of nothing else is complete.
     """
     now = decoded(step, [m for m in want if m in step.kept])
-    views = {m: now.get(m) or {"clean": halves(step.x0[m])} for m in want}
-    head = {**where(lane, step), "late": True, "distance": now["distance"]}
+    views = {m: now.get(m) or {"clean": fp16_base64(step.x0[m])} for m in want}
+    pending = {"pending": True} if any("clean" in view for view in views.values()) else {}
+    head = {**where(lane, step), **pending, "distance": now["distance"]}
     return {**head, **{m: {**noisy(step, m), **views[m]} for m in want}}
 
 
@@ -117,8 +120,8 @@ def where(lane: str, step: Any) -> dict[str, Any]:
         **({"block": step.block} if isinstance(step, NumberStep) else {}),
         "lane": lane,
         "i": int(step.index),
-        "t": finite(step.t),
-        "change": finite(step.change) if step.index > 1 else None,
+        "t": finite(step.t, DIGITS),
+        "change": finite(step.change, DIGITS) if step.index > 1 else None,
     }
 
 
@@ -128,19 +131,19 @@ def noisy(step: Any, name: str) -> dict[str, Any]:
     Decoding x_t too would make every run slower by a third; the page asks for it (`decode_noisy`) when
     somebody wants to see it.
     """
-    return {"latent": halves(step.x[name])}
+    return {"latent": fp16_base64(step.x[name])}
 
 
 def decoded(step: Any, want: Iterable[str]) -> dict[str, Any]:
     """What only the codes of a step tell: "distance" to them, and each modality as `modality` gives it."""
     names = tuple(want)
-    distance = {m: finite(step.code_distance.get(m)) for m in names}
+    distance = {m: finite(step.code_distance.get(m), DIGITS) for m in names}
     return {"distance": distance, **{m: modality(step, m) for m in names}}
 
 
 def modality(step: Any, name: str) -> dict[str, Any]:
     """One modality of a step: "x0", one data URI, sound or string a sample; "tokens" of x0, so that a stopped run
-    has its tokens too. Text has "sure" besides.
+    has its tokens too. Text has "confidence" besides.
     """
     views: dict[str, Any] = {"x0": clean(step, name)}
     views["tokens"] = [
@@ -149,7 +152,7 @@ def modality(step: Any, name: str) -> dict[str, Any]:
     ]
     if name == "text":
         rows = zip(views["x0"], step.text_confidence(), strict=True)
-        views["sure"] = [sureness(text, row) for text, row in rows]
+        views["confidence"] = [confidence(text, row) for text, row in rows]
     return views
 
 
@@ -161,11 +164,11 @@ def clean(step: Any, name: str) -> list[Any]:
     one, comes with the last step of each digit.
     """
     if not isinstance(step, NumberStep):
-        return shown(name, step.preview(name), exact=step.index == step.steps)
+        return shown(name, step.preview(name))
     if name == "image":
-        return [picture(widened(strip, step.blocks / (step.block + 1))) for strip in step.preview(name)]
+        return [data_uri(widened(strip, step.blocks / (step.block + 1))) for strip in step.preview(name)]
     if step.step.last:
-        return shown(name, step.preview(name), exact=step.last)
+        return shown(name, step.preview(name))
     return [{**sound, "part": True} for sound in shown(name, step.step.preview(name))]
 
 
@@ -176,11 +179,11 @@ def widened(strip: Image.Image, times: float) -> Image.Image:
     return page
 
 
-def shown(name: str, natives: Sequence[Any], exact: bool = False) -> list[Any]:
-    """Samples of one modality as the player takes them. `exact`: sounds with 16 bits instead of 8."""
+def shown(name: str, natives: Sequence[Any]) -> list[Any]:
+    """Samples of one modality as the player takes them."""
     if name == "audio":
-        return [sound_of(native, exact) for native in natives]
-    return [picture(native) if name == "image" else str(native) for native in natives]
+        return [sound_of(native) for native in natives]
+    return [data_uri(native) if name == "image" else str(native) for native in natives]
 
 
 def decode_noisy(model: Any, request: Any) -> list[list[Any]]:
@@ -214,7 +217,7 @@ def decode_clean(model: Any, request: Any) -> list[dict[str, Any]]:
 
 
 def _latents(model: Any, name: str, latents: Any) -> tuple[list[int], Tensor]:
-    """Latents of some steps, as `halves` wrote them -> samples of each step, and all of them (n, D, *shape)."""
+    """Latents of some steps, as `fp16_base64` wrote them -> samples of each step, and all of them (n, D, *shape)."""
     if name not in tuple(model.streams) or not isinstance(latents, list) or not 1 <= len(latents) <= MAX_LATENTS:
         raise InputError(f"Give a modality of the model and 1 to {MAX_LATENTS} latents.")
     stream = model.streams[name]
@@ -230,49 +233,20 @@ def _latents(model: Any, name: str, latents: Any) -> tuple[list[int], Tensor]:
     return sizes, torch.from_numpy(np.nan_to_num(np.concatenate(steps)).astype(np.float32)).to(model.device)
 
 
-def sureness(text: str, per_byte: Sequence[float]) -> list[float | None]:
+def confidence(text: str, per_byte: Sequence[float]) -> list[float | None]:
     """How sure the decoder is of each character: the least probability among its bytes in UTF-8."""
     result, at = [], 0
     for character in text:
         length = 1 if character == "\ufffd" else len(character.encode("utf-8"))
-        result.append(finite(min(per_byte[at : at + length], default=0.0)))
+        result.append(finite(min(per_byte[at : at + length], default=0.0), DIGITS))
         at += length
     return result
 
 
-def picture(image: Image.Image) -> str:
-    """A picture as a data URI: exact PNG when it is small, WebP when it is large."""
-    small = max(image.size) <= 96
-    buffer = io.BytesIO()
-    if small:
-        image.save(buffer, "PNG", compress_level=4)
-    else:
-        image.save(buffer, "WEBP", quality=88, method=2)
-    return f"data:image/{'png' if small else 'webp'};base64,{_base64(buffer.getvalue())}"
-
-
-def sound_of(sound: tuple[int, np.ndarray], exact: bool = True) -> dict[str, Any]:
-    """A sound for the player: {"rate", "pcm"} 16 bit, or {"rate", "mu"} 8-bit mu-law, half the size."""
+def sound_of(sound: tuple[int, np.ndarray]) -> dict[str, Any]:
+    """A sound for the player: {"rate", "pcm"}."""
     rate, samples = sound
-    samples = np.clip(np.nan_to_num(np.asarray(samples, np.float32)), -1.0, 1.0)
-    if exact:
-        return {"rate": int(rate), "pcm": _base64((samples * 32767).astype("<i2").tobytes())}
-    return {"rate": int(rate), "mu": _base64(mu_law(samples).tobytes())}
-
-
-def mu_law(samples: np.ndarray) -> np.ndarray:
-    """G.711 mu-law codes, uint8, of float samples in [-1, 1]."""
-    magnitude = np.minimum(np.abs(samples) * 32768, 32635).astype(np.int64) + 132
-    exponent = np.floor(np.log2(magnitude)).astype(np.int64) - 7
-    mantissa = (magnitude >> (exponent + 3)) & 0x0F
-    return (~(np.where(samples < 0, 0x80, 0) | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
-
-
-def from_mu_law(codes: np.ndarray) -> np.ndarray:
-    """The reverse of `mu_law`: float32 samples in [-1, 1]."""
-    flipped = ~codes.astype(np.int64) & 0xFF
-    magnitude = (((flipped & 0x0F) << 3) + 132 << ((flipped & 0x70) >> 4)) - 132
-    return (np.where(flipped & 0x80, -magnitude, magnitude) / 32768).astype(np.float32)
+    return {"rate": int(rate), "pcm": pcm(samples)}
 
 
 def codes(step: Any, name: str) -> list[dict[str, Any]]:
@@ -283,22 +257,11 @@ def codes(step: Any, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def halves(z: Tensor) -> str:
+def fp16_base64(z: Tensor) -> str:
     """A latent as base64 of little-endian fp16."""
-    return _base64(z.detach().cpu().to(torch.float16).contiguous().numpy().tobytes())
+    return to_base64(z.detach().cpu().to(torch.float16).contiguous().numpy())
 
 
 def packed(values: Tensor) -> str:
     """Codes as base64 of little-endian uint16, level by level."""
-    return _base64(values.flatten().numpy().astype("<u2").tobytes())
-
-
-def finite(value: Any) -> float | None:
-    """A number rounded for the page, or None for what is no number."""
-    if value is None or not math.isfinite(float(value)):
-        return None
-    return round(float(value), 5)
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+    return to_base64(values.flatten().numpy().astype("<u2"))

@@ -11,36 +11,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import gradio as gr
 import torch
 
 from mmdemo.diffusion.noising import noised_text
 from mmdemo.diffusion.schedule import NAMES, Process
 from mmdemo.errors import InputError
 from mmdemo.ui.generate.inputs import example_picture
-from mmdemo.ui.generate.messages import picture, sureness
-from mmdemo.ui.shared.component import component
+from mmdemo.ui.generate.messages import confidence
+from mmdemo.ui.shared.component import Component
+from mmdemo.ui.shared.payload import data_uri
 
 POINTS = 101  # of each table, t = 0 ... 1
 TEXT_POINTS = 51  # t at which a text is decoded
 MAX_BYTES = 60  # of a text
-WORDS = ("t", "open", "again", "flow", "vp", "ve", "snr", "play", "bad", "scale", "text", "text_hint")
-SCRIPTS = tuple(f"generate/{name}.js" for name in ("player/view", "player/sound", "noise_text", "noise_panel"))
 
 
-class NoisePanel(gr.HTML):
+class NoisePanel(Component):
     """Needs no value: it starts with a drawn digit, and takes files and typed text."""
+
+    words = tuple(
+        f"generate.noise_{word}"
+        for word in ("t", "open", "again", "flow", "vp", "ve", "snr", "play", "bad", "scale", "text", "text_hint")
+    )
+    holds = "nothing"
 
     def __init__(self, noise_text: Callable[[Any], Any], **kwargs: Any) -> None:
         """`noise_text`: server function of that name, like `text_table` for one model."""
-        kwargs = {**component("generate/noise_panel", SCRIPTS, (f"generate.noise_{word}" for word in WORDS)), **kwargs}
-        kwargs.setdefault("server_functions", [noise_text])
-        example = picture(example_picture().resize((64, 64)))
-        super().__init__(None, tables=tables(), example=example, limit=MAX_BYTES, **kwargs)
-
-    def api_info(self) -> dict[str, Any]:
-        """The panel has no value."""
-        return {"type": "null"}
+        example = data_uri(example_picture().resize((64, 64)))
+        super().__init__(functions=[noise_text], tables=tables(), example=example, limit=MAX_BYTES, **kwargs)
 
 
 def tables() -> dict[str, dict[str, list[float]]]:
@@ -55,7 +53,7 @@ def tables() -> dict[str, dict[str, list[float]]]:
 
 
 def text_table(model: Any, request: Any) -> dict[str, list[dict[str, Any]]]:
-    """{"text", "seed"} -> {process: TEXT_POINTS of {"text", "sure": how sure the decoder is of each character}}.
+    """{"text", "seed"} -> {process: TEXT_POINTS of {"text", "confidence": how sure the decoder is of each character}}.
 
     Raises InputError for anything else than a short text; anybody can post to it.
     """
@@ -69,5 +67,5 @@ def text_table(model: Any, request: Any) -> dict[str, list[dict[str, Any]]]:
     result = {}
     for name in NAMES:
         rows = noised_text(model, text, Process(name), ts, seed)
-        result[name] = [{"text": shown, "sure": sureness(shown, per_byte)} for shown, per_byte in rows]
+        result[name] = [{"text": shown, "confidence": confidence(shown, per_byte)} for shown, per_byte in rows]
     return result

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import gradio as gr
-
-from mmdemo.ui.shared.component import component
-
-WORDS = ("pad_hint", "pad_clear", "pad_bad", "open_picture")
+from mmdemo.ui.shared.component import Component
 
 
-class Pad(gr.HTML):
+class Pad(Component):
     """Value: a PNG data URI of what is drawn or opened, or "". Event `drawn`: the visitor changed it."""
 
-    def __init__(self, value: str = "", **kwargs: Any) -> None:
-        kwargs = {**component("generate/pad", ["generate/pad.js"], (f"generate.{word}" for word in WORDS)), **kwargs}
-        super().__init__(value, **kwargs)
-
-    def api_info(self) -> dict[str, Any]:
-        """For clients: a picture as a data URI."""
-        return {"type": "string", "description": "data:image/png;base64,… or empty"}
+    words = tuple(f"generate.{word}" for word in ("pad_hint", "pad_clear", "pad_bad", "open_picture"))
+    holds = "data:image/png;base64,… or empty"

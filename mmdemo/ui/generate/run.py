@@ -45,7 +45,7 @@ def run(model: Any, settings: Settings, device: str) -> Iterator[dict[str, Any]]
             }
             for (key, one), title in zip(runs.items(), titles, strict=True)
         ],
-        "given": {name: shown(name, [native], exact=True)[0] for name, native in given.items()},
+        "given": {name: shown(name, [native])[0] for name, native in given.items()},
         "address": settings.query(),
     }
     lanes = {key: sampler(model, one, given) for key, one in runs.items()}
@@ -102,7 +102,7 @@ def as_the_model_sees(model: Any, codes: Mapping[str, str]) -> dict[str, Any]:
             continue
         with suppress(InputError):
             tokens = model.frame(name, native(name, code))
-            seen[name] = code if name == "text" else shown(name, [model.codecs[name].decode(tokens)], exact=True)[0]
+            seen[name] = code if name == "text" else shown(name, [model.codecs[name].decode(tokens)])[0]
     return seen
 
 

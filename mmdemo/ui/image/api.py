@@ -10,13 +10,13 @@ import gradio as gr
 
 from mmdemo.errors import InputError
 from mmdemo.metrics import bits_per_pixel
+from mmdemo.ui.image.picture_input import PictureInput
 from mmdemo.ui.image.session import encode_picture, load_picture
-from mmdemo.ui.image.viewer import PictureInput
 from mmdemo.ui.shared.i18n import lang_of
 from mmdemo.ui.shared.state import CONCURRENCY_ID, Context, friendly, whole
 
 
-def add_image_api(ctx: Context) -> None:
+def add_api(ctx: Context) -> None:
     """Add `/reconstruct_image` (picture, levels) -> (reconstruction, figures, .mmt file)."""
 
     @friendly

@@ -10,7 +10,8 @@ from typing import Any
 from PIL import Image
 
 from mmdemo.evaluation import classical
-from mmdemo.ui.image.session import Picture, as_image, data_uri, finite
+from mmdemo.ui.image.session import Picture, as_image
+from mmdemo.ui.shared.payload import data_uri, finite
 
 
 def size_stages(picture: Picture) -> Iterator[dict[str, Any]]:
@@ -24,7 +25,7 @@ def size_stages(picture: Picture) -> Iterator[dict[str, Any]]:
 def rate_stages(picture: Picture) -> Iterator[dict[str, Any]]:
     """The rate plot's value, growing, nearest to what is looked at first.
 
-    First JPEGs as large as our files, then the curve of one codec after another. Rivals are measured on the
+    First JPEGs as large as our files, then the curve of one codec after another. Baselines are measured on the
     original; without one (a .mmt file) there is nothing to compare. What has been measured is kept with the picture.
     """
     if picture.original is None:
@@ -55,9 +56,9 @@ def other_stages(picture: Picture) -> Iterator[dict[str, Any]]:
 
 
 def _same_sizes(picture: Picture, original: Image.Image, codec: str) -> Iterator[int]:
-    """Add pictures of `codec` that take as many bytes as ours to `picture.rivals`; the levels after each."""
+    """Add pictures of `codec` that take as many bytes as ours to `picture.baselines`; the levels after each."""
     encoded: dict[int, bytes] = {}
-    entries = picture.rivals.setdefault(codec, {})
+    entries = picture.baselines.setdefault(codec, {})
     for n in sorted(picture.files, key=lambda n: abs(n - picture.wanted)):
         if str(n) in entries:
             continue
@@ -79,7 +80,7 @@ def _value(picture: Picture) -> dict[str, Any]:
         ],
         "files": {str(n): base64.b64encode(data).decode() for n, data in sorted(picture.files.items())},
         "curves": dict(picture.curves),
-        "rivals": {codec: dict(entries) for codec, entries in picture.rivals.items() if entries},
+        "baselines": {codec: dict(entries) for codec, entries in picture.baselines.items() if entries},
         "done": set(picture.curves) >= set(classical.image_codecs()),
     }
 

@@ -10,15 +10,16 @@ import gradio as gr
 
 from mmdemo.ui.image import baselines
 from mmdemo.ui.image.maths import explain
-from mmdemo.ui.image.session import BACKGROUNDS, Picture, encode_picture, load_picture, open_tokens, png_uri, waiting
+from mmdemo.ui.image.session import BACKGROUNDS, Picture, encode_picture, load_picture, open_tokens, waiting
 from mmdemo.ui.shared import code_sheet
 from mmdemo.ui.shared.i18n import lang_of, tr
+from mmdemo.ui.shared.payload import png_uri
 from mmdemo.ui.shared.state import Context, Latest, friendly, whole
 
 Shown = tuple[dict[str, Any], Picture | None]  # the viewer's value, the session's picture
 
 
-class Actions:
+class ImageHandlers:
     """Handlers of the Image tab; each is given to one event."""
 
     def __init__(self, ctx: Context, examples: list[Path], latest: Latest) -> None:
@@ -28,22 +29,22 @@ class Actions:
         self._shown: dict[int, Picture] = {}  # examples that were encoded: shown at once the next time
 
     def ask(self, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
-        """What was clicked, and the number of this wish: the newest one of this visitor."""
-        return {**dict(event._data or {}), "wish": self.latest.bump(request)}
+        """What was clicked, and the number of this request, the newest one of this visitor."""
+        return {**dict(event._data or {}), "request_id": self.latest.bump(request)}
 
     def note(self, event: gr.EventData) -> dict[str, Any]:
         """What was clicked, where it leaves the run in progress alone."""
         return dict(event._data or {})
 
-    def wish(self, request: gr.Request) -> dict[str, Any]:
-        """The number of a wish that has no details."""
-        return {"wish": self.latest.bump(request)}
+    def request_id(self, request: gr.Request) -> dict[str, Any]:
+        """The number of a request that has no details."""
+        return {"request_id": self.latest.bump(request)}
 
     @friendly
-    def atlas(self, level: int) -> dict[str, Any]:
-        """The chart of all codes of a level, for the token panel."""
+    def code_sheet(self, level: int) -> dict[str, Any]:
+        """The sheet of all codes of a level, for the token panel."""
         codec = self.ctx.codec("image")
-        return code_sheet.chart(codec, whole(level, 0, codec.levels - 1))
+        return code_sheet.sheet(codec, whole(level, 0, codec.levels - 1))
 
     @friendly
     def example(self, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
@@ -90,7 +91,7 @@ class Actions:
         """Put all changed codes back."""
         if picture is None:
             return
-        yield from self._run(picture.changed_to(picture.first), self._levels(asked or {}, picture), asked, request)
+        yield from self._run(picture.changed_to(picture.encoded), self._levels(asked or {}, picture), asked, request)
 
     @friendly
     def png(self, picture: Picture | None, asked: dict[str, Any] | None) -> dict[str, Any]:
@@ -120,7 +121,7 @@ class Actions:
     def sizes(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """Our files of this picture, and so the numbers of bytes."""
         if picture is None or len(picture.shown) < picture.tokens.levels:
-            return  # a newer wish came before all levels were decoded
+            return  # a newer request came before all levels were decoded
         yield from self._while_newest(baselines.size_stages(picture), request)
 
     @friendly
@@ -153,7 +154,7 @@ class Actions:
         request: gr.Request,
         background: str = "auto",
     ) -> Generator[Shown, None, Picture | None]:
-        """Load and encode; the original is shown while the encoder works. None if the wish is out of date."""
+        """Load and encode; the original is shown while the encoder works. None if the request is out of date."""
         if self._stale(asked, request):
             return None
         codec = self.ctx.codec("image")
@@ -169,7 +170,7 @@ class Actions:
                 return
 
     def _while_newest(self, values: Iterator[dict[str, Any]], request: gr.Request) -> Iterator[dict[str, Any]]:
-        """Pass values on until this visitor wishes for something else."""
+        """Pass values on until this visitor asks for something else."""
         run = self.latest.now(request)
         for value in values:
             yield value
@@ -177,8 +178,8 @@ class Actions:
                 return
 
     def _stale(self, asked: dict[str, Any] | None, request: gr.Request) -> bool:
-        """Whether the visitor has wished for something else since."""
-        return (asked or {}).get("wish", 0) < self.latest.now(request)
+        """Whether the visitor has asked for something else since."""
+        return (asked or {}).get("request_id", 0) < self.latest.now(request)
 
     @staticmethod
     def _levels(asked: dict[str, Any], picture: Picture) -> int:

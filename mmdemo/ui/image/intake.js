@@ -1,13 +1,15 @@
 // Pictures and .mmt files pasted anywhere in the tab, or dropped on the viewer, go the way of the upload fields.
+import { el } from "../shared/base.js";
+
 const FIELDS = { picture: "#mm-image-input", tokens: "#mm-image-mmt" };
 
 function takeIn(file) {
   if (!file) return;
   const place = document.querySelector(file.name.toLowerCase().endsWith(".mmt") ? FIELDS.tokens : FIELDS.picture);
-  const field = place && place.querySelector("input[type=file]");
+  const field = place?.querySelector("input[type=file]");
   if (field) return hand(field, file);
   // The webcam is on, which has no file field: go back to the first way of input.
-  const first = place && place.querySelector(".source-selection button");
+  const first = place?.querySelector(".source-selection button");
   if (!first) return;
   first.click();
   requestAnimationFrame(() => requestAnimationFrame(() => {
@@ -24,7 +26,7 @@ function hand(field, file) {
 }
 
 // `target` shows by the class mm-dropping that something can be dropped on it, and `place` inside says what.
-function listenForFiles(target, place) {
+export function listenForFiles(say, target, place) {
   place.append(el("div", { class: "mm-drop-sign" }, say("drop_here")));
   const holds = (event) => [...(event.dataTransfer ? event.dataTransfer.types : [])].includes("Files");
   let inside = 0; // dragenter and dragleave also come from what lies inside
@@ -42,7 +44,7 @@ function listenForFiles(target, place) {
     takeIn(event.dataTransfer.files[0]);
   });
   document.addEventListener("paste", (event) => {
-    const typing = event.target.closest && event.target.closest("input:not([type=range]), textarea, [contenteditable=true]");
+    const typing = event.target.closest?.("input:not([type=range]), textarea, [contenteditable=true]");
     const file = [...(event.clipboardData ? event.clipboardData.files : [])].find((f) =>
       f.type.startsWith("image/") || f.name.toLowerCase().endsWith(".mmt"));
     if (typing || !file || !target.isConnected || !target.offsetParent) return; // another tab is shown

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import itertools
 import math
 import time
@@ -21,13 +19,14 @@ from mmdemo.errors import InputError
 from mmdemo.metrics import bits_per_pixel, ms_ssim, psnr
 from mmdemo.modalities.base import Item
 from mmdemo.modalities.note import Note
-from mmdemo.tokens import Tokens, mmt
+from mmdemo.ui.shared.common import said
 from mmdemo.ui.shared.i18n import LANGUAGES, tr
+from mmdemo.ui.shared.payload import data_uri, finite, pack_codes
 from mmdemo.ui.shared.state import MAX_PICTURE_SIDE
+from mmdemo.ui.shared.tokens_file import read_tokens
 
 MAX_TOKEN_SIDE = 2048  # a .mmt file opened in the page may decode to this many pixels a side
 MAX_RATIO = 16  # a longer strip than this cannot be looked at in the page
-PIXEL_ART = 160  # up to this many pixels a side a picture is shown exactly; above, as WebP of high quality
 BACKGROUNDS = {f"on_{name}": name for name in ("white", "black", "checker")}  # by the key of the note that says so
 _ids = itertools.count(int(time.time() * 1000))
 
@@ -41,7 +40,7 @@ class Picture:
     """One picture (or one .mmt file) in one visitor's session.
 
     `original` is (3, H, W) uint8, or None when only tokens were handed in. `tokens` holds all levels and
-    `first` the same before any code was swapped. Pictures and figures by number of levels fill up while
+    `encoded` the same before any code was swapped. Pictures and figures by number of levels fill up while
     `stages` runs, and files by calls of `file`: decoding is quick, entropy coding takes longer.
     """
 
@@ -50,7 +49,7 @@ class Picture:
     tokens: Any
     original: torch.Tensor | None
     notes: tuple[str, ...] = ()
-    first: Any = None
+    encoded: Any = None
     source: Any = None  # what it was loaded from, to put its transparent parts on another background
     background: str | None = None  # "white", "black" or "checker" where it has transparent parts
     ident: str = field(default_factory=_fresh)
@@ -61,7 +60,7 @@ class Picture:
     quality: dict[int, dict[str, float | None]] = field(default_factory=dict)
     files: dict[int, bytes] = field(default_factory=dict)
     curves: dict[str, Any] = field(default_factory=dict)  # what other codecs make of it, once measured
-    rivals: dict[str, Any] = field(default_factory=dict)  # by codec and levels: its picture of as many bytes
+    baselines: dict[str, Any] = field(default_factory=dict)  # by codec and levels: its picture of as many bytes
 
     @property
     def size(self) -> tuple[int, int]:
@@ -133,14 +132,14 @@ class Picture:
             "codes": pack_codes(self.tokens.codes, self.tokens.codebook_size),
             "recon": {str(n): uri for n, uri in self.shown.items()},
             "figures": {str(n): values for n, values in self.figures.items()},
-            "notes": [{lang: said(note, lang) for lang in LANGUAGES} for note in self.notes],
-            "changed": self.tokens is not self.first,
+            "notes": [{lang: said(note, "image.note_", lang) for lang in LANGUAGES} for note in self.notes],
+            "changed": self.tokens is not self.encoded,
             "png": {"id": _fresh(), "src": png} if png else None,
         }
 
     def changed_to(self, tokens: Any) -> Picture:
         """The same picture with other codes; nothing decoded yet."""
-        return replace(self, tokens=tokens, version=_fresh(), shown={}, quality={}, files={}, rivals={})
+        return replace(self, tokens=tokens, version=_fresh(), shown={}, quality={}, files={}, baselines={})
 
     def _original_uri(self) -> str:
         if self.original is None:  # a .mmt file holds no original: its own decoding stands there
@@ -201,11 +200,6 @@ def encode_picture(codec: Any, item: Item, name: str, source: Any = None) -> Pic
     )
 
 
-def said(note: str, lang: str) -> str:
-    """A note in the visitor's language; as it is where it has no translation."""
-    return tr(f"image.note_{note.key}", lang, **note.values) if isinstance(note, Note) else note
-
-
 def waiting(item: Item, name: str) -> dict[str, Any]:
     """The viewer's value while the picture is being encoded: the original alone."""
     source = data_uri(as_image((item.tensor * 255).round().to(torch.uint8)))
@@ -214,15 +208,12 @@ def waiting(item: Item, name: str) -> dict[str, Any]:
 
 def open_tokens(codec: Any, path: str, name: str, lang: str) -> Picture:
     """Read a .mmt file of this codec. Raises InputError for a damaged, foreign or too large one."""
-    data = Path(path).read_bytes()
-    # Asked of the header: a small file can announce a picture that would take hours to decode.
-    if mmt.symbols(data) > codec.levels * math.ceil(MAX_TOKEN_SIDE / stride_of(codec)) ** 2:
-        raise InputError(tr("image.mmt_large", lang, limit=MAX_TOKEN_SIDE))
-    tokens = Tokens.from_bytes(data)
-    codec.check(tokens)
+    positions = math.ceil(MAX_TOKEN_SIDE / stride_of(codec)) ** 2
+    too_large = InputError(tr("image.mmt_large", lang, limit=MAX_TOKEN_SIDE))
+    tokens = read_tokens(codec, Path(path).read_bytes(), positions, too_large)
     height, width = tokens.meta["height"], tokens.meta["width"]
     if max(height, width) > MAX_TOKEN_SIDE:
-        raise InputError(tr("image.mmt_large", lang, limit=MAX_TOKEN_SIDE))
+        raise too_large
     if max(height, width) > MAX_RATIO * min(height, width):
         raise InputError(tr("image.strip", lang, size=f"{width:,} × {height:,}", limit=MAX_RATIO))
     return Picture(name, codec, tokens, None, (Note("mmt", tr("image.note_mmt")),), tokens)
@@ -233,37 +224,6 @@ def as_image(pixels: torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
 
 
-def finite(value: float | None) -> float | None:
-    """JSON has no infinity: identical pictures have no PSNR."""
-    return value if value is not None and math.isfinite(value) else None
-
-
 def stride_of(codec: Any) -> int:
     """Pixels a side of one token."""
     return int(codec.tokenizer.stride)
-
-
-def pack_codes(codes: torch.Tensor, codebook_size: int) -> dict[str, Any]:
-    """(L, rows, columns) codes as base64 of uint8, or of little-endian uint16 where 256 are not enough."""
-    wide = codebook_size > 256
-    array = codes.cpu().numpy().astype("<u2" if wide else "u1")
-    return {"wide": wide, "data": base64.b64encode(array.tobytes()).decode()}
-
-
-def data_uri(image: Image.Image) -> str:
-    """A picture for the page: exact PNG when small, WebP of high quality when large."""
-    buffer = io.BytesIO()
-    if max(image.size) <= PIXEL_ART:
-        image.save(buffer, "PNG")
-        kind = "png"
-    else:
-        image.save(buffer, "WEBP", quality=92, method=1)
-        kind = "webp"
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def png_uri(image: Image.Image) -> str:
-    """A picture as an exact PNG."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=6)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -7,16 +7,18 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context as Building
 
-from mmdemo.ui.image.api import add_image_api
+from mmdemo.ui.image.api import add_api
 from mmdemo.ui.image.baselines import thumbnail
-from mmdemo.ui.image.handlers import Actions
-from mmdemo.ui.image.viewer import Examples, PictureInput, PictureViewer, RatePlot
+from mmdemo.ui.image.examples import Examples
+from mmdemo.ui.image.handlers import ImageHandlers
+from mmdemo.ui.image.picture_input import PictureInput
+from mmdemo.ui.image.rate_plot import RatePlot
+from mmdemo.ui.image.viewer import PictureViewer
 from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.gallery import credits, pictures
 from mmdemo.ui.shared.i18n import t
-from mmdemo.ui.shared.state import CONCURRENCY_ID, Context, Latest
+from mmdemo.ui.shared.state import CONCURRENCY_ID, KEPT_SECONDS, Context, Latest
 
-KEEP = 3600  # seconds a visitor's picture stays in memory after its page is closed
 # An input field is free for the next file when the last of its runs has ended: the viewer shows what was given.
 OWN_INPUT_JS = """() => {
   window.mmRuns = { ...window.mmRuns, PLACE: ((window.mmRuns || {}).PLACE || 0) + 1 };
@@ -32,12 +34,12 @@ CLASSICAL: dict[str, Any] = {**QUIET, "concurrency_id": "classical", "concurrenc
 def build(ctx: Context) -> None:
     """Build the tab inside the current `gr.Tab`."""
     examples = pictures()
-    actions = Actions(ctx, examples, Latest())
+    handlers = ImageHandlers(ctx, examples, Latest())
 
-    def atlas(level: int) -> dict[str, Any]:  # a server function has to be a plain function
-        return actions.atlas(level)
+    def code_sheet(level: int) -> dict[str, Any]:  # a server function has to be a plain function
+        return handlers.code_sheet(level)
 
-    current = gr.State(None, time_to_live=KEEP)
+    current = gr.State(None, time_to_live=KEPT_SECONDS)
     asked = gr.State(None)
 
     intro("image.intro")
@@ -64,33 +66,33 @@ def build(ctx: Context) -> None:
             gr.Markdown(t("image.intake"), elem_classes=["mm-intake"])
             file = gr.File(label=t("image.open_mmt"), file_types=[".mmt"], height=96, elem_id="mm-image-mmt")
         with gr.Column(scale=8, min_width=320, elem_classes=["mm-main"]):
-            viewer = PictureViewer(atlas, value={}, elem_id="mm-image-viewer")
-    plot = RatePlot(value={}, elem_id="mm-image-rate")
+            viewer = PictureViewer(code_sheet, elem_id="mm-image-viewer")
+    plot = RatePlot(elem_id="mm-image-rate")
     formulas = how_it_works(t("image.explain_empty"))
 
-    add_image_api(ctx)
+    add_api(ctx)
 
     def follow(run: Any) -> None:
         """After a picture is decoded: its files, then other codecs, and the formulas with its numbers."""
-        sizes = run.success(actions.sizes, current, plot, **CLASSICAL)
-        sizes.success(actions.rates, current, plot, **CLASSICAL)
-        sizes.success(actions.formulas, current, formulas, **AT_ONCE)
+        sizes = run.success(handlers.sizes, current, plot, **CLASSICAL)
+        sizes.success(handlers.rates, current, plot, **CLASSICAL)
+        sizes.success(handlers.formulas, current, formulas, **AT_ONCE)
 
     shown = [viewer, current]
-    follow(Building.root_block.load(actions.example, asked, shown, **MODEL))
-    follow(strip.pick(actions.ask, None, asked, **AT_ONCE).then(actions.example, asked, shown, **MODEL))
-    opened = upload.input(actions.wish, None, asked, js=OWN_INPUT_JS.replace("PLACE", "picture"), **AT_ONCE).then(
-        actions.picture, [upload, asked], shown, **MODEL
-    )
-    read = file.upload(actions.wish, None, asked, js=OWN_INPUT_JS.replace("PLACE", "tokens"), **AT_ONCE).then(
-        actions.tokens_file, [file, asked], shown, **MODEL
+    follow(Building.root_block.load(handlers.example, asked, shown, **MODEL))
+    follow(strip.pick(handlers.ask, None, asked, **AT_ONCE).then(handlers.example, asked, shown, **MODEL))
+    opened = upload.input(
+        handlers.request_id, None, asked, js=OWN_INPUT_JS.replace("PLACE", "picture"), **AT_ONCE
+    ).then(handlers.picture, [upload, asked], shown, **MODEL)
+    read = file.upload(handlers.request_id, None, asked, js=OWN_INPUT_JS.replace("PLACE", "tokens"), **AT_ONCE).then(
+        handlers.tokens_file, [file, asked], shown, **MODEL
     )
     for event, place, key in ((opened, upload, "picture"), (read, file, "tokens")):
         follow(event)
         event.then(None, place, place, js=FREE_JS.replace("PLACE", key), **QUIET)
     for name in ("swap", "undo", "background"):
-        event = getattr(viewer, name)(actions.ask, None, asked, **AT_ONCE)
-        follow(event.then(getattr(actions, name), [current, asked], shown, **MODEL))
-    viewer.others(actions.others, current, plot, **CLASSICAL)
-    viewer.want(actions.want, current, None, **AT_ONCE)
-    viewer.png(actions.note, None, asked, **AT_ONCE).then(actions.png, [current, asked], viewer, **MODEL)
+        event = getattr(viewer, name)(handlers.ask, None, asked, **AT_ONCE)
+        follow(event.then(getattr(handlers, name), [current, asked], shown, **MODEL))
+    viewer.others(handlers.others, current, plot, **CLASSICAL)
+    viewer.want(handlers.want, current, None, **AT_ONCE)
+    viewer.png(handlers.note, None, asked, **AT_ONCE).then(handlers.png, [current, asked], viewer, **MODEL)

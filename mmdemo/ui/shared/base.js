@@ -1,7 +1,24 @@
-// Helpers that every component script starts with. `element` and `props` come from gr.HTML.
-const TEXT = (props.text || {})[window.mmLang] || (props.text || {}).en || {};
+// What every component script may use: elements, words, numbers, colours, and the forms in which things travel.
 
-function el(tag, attributes = {}, ...children) {
+// The words of the page's language: say("key", {name: value}).
+export function translator(props) {
+  const texts = props.text || {};
+  const words = texts[globalThis.mmLang] || texts.en || {};
+  return (key, values = {}) =>
+    (words[key] || key).replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
+}
+
+// The value that Python's `Component.postprocess` wrote; null for nothing or for what cannot be read.
+export function readValue(props) {
+  if (!props.value) return null;
+  try {
+    return JSON.parse(props.value);
+  } catch {
+    return null;
+  }
+}
+
+export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === false || value === null || value === undefined) continue;
@@ -12,41 +29,85 @@ function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-function svg(tag, attributes = {}, ...children) {
+export function svg(tag, attributes = {}, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;
 }
 
-function say(key, values = {}) {
-  return (TEXT[key] || key).replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
-}
-
-const number = (value, digits = 0) =>
+export const number = (value, digits = 0) =>
   value === null || value === undefined || !Number.isFinite(value)
     ? "–"
     : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
-const css = (name) => getComputedStyle(element).getPropertyValue(name).trim();
+// A custom property of the page's style as it is at `element`: in the light or the dark.
+export const css = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
 
-const levelColour = (level) => css(`--mm-level-${level % 8}`);
+export const levelTone = (level) => `--tone:var(--mm-level-${level % 8})`;
 
-// Codes travel as base64 of little-endian uint8 or uint16.
-function unpackCodes(packed) {
-  const raw = Uint8Array.from(atob(packed.data), (c) => c.charCodeAt(0));
-  return packed.wide ? new Uint16Array(raw.buffer) : raw;
+const colours = new Map();
+// [r, g, b, a], each 0..255, of any CSS colour.
+export function rgbOf(colour) {
+  if (!colours.has(colour)) {
+    const probe = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    probe.fillStyle = colour;
+    probe.fillRect(0, 0, 1, 1);
+    colours.set(colour, probe.getImageData(0, 0, 1, 1).data);
+  }
+  return colours.get(colour);
+}
+
+// A canvas at the screen's own resolution: [context, width, height] in device pixels.
+export function fitted(canvas) {
+  const ratio = window.devicePixelRatio || 1;
+  const width = Math.max(1, Math.round(canvas.clientWidth * ratio));
+  const height = Math.max(1, Math.round(canvas.clientHeight * ratio));
+  if (canvas.width !== width || canvas.height !== height) {
+    canvas.width = width;
+    canvas.height = height;
+  }
+  return [canvas.getContext("2d"), width, height];
 }
 
 // A hue for each code that keeps neighbouring numbers apart (golden angle).
-const codeHue = (code) => (code * 137.508) % 360;
+export const codeHue = (code) => (code * 137.508) % 360;
 
-function saveBlob(blob, name) {
+export const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+
+export function base64Of(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}
+
+// Codes travel as base64 of little-endian uint8 or uint16.
+export function unpackCodes({ data, wide }) {
+  const raw = bytesOf(data);
+  return wide ? new Uint16Array(raw.buffer) : raw;
+}
+
+export function saveBlob(blob, name) {
   const link = el("a", { href: URL.createObjectURL(blob), download: name });
   document.body.append(link);
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+// Characters without a shape of their own, shown by the signs that Unicode has for them.
+export function visible(text) {
+  return [...text]
+    .map((c) => {
+      const point = c.codePointAt(0);
+      return point <= 32 ? String.fromCodePoint(0x2400 + point) : point === 127 ? "␡" : c;
+    })
+    .join("");
+}
+
+// Words of a template: <span data-l="key"></span>.
+export function fillWords(root, say) {
+  for (const node of root.querySelectorAll("[data-l]")) node.textContent = say(node.dataset.l);
 }

@@ -1,8 +1,7 @@
-"""Charts of codebooks: every code of a level decoded on its own, as one picture or as texts."""
+"""Sheets of codes: every code of a level decoded on its own, as one picture or as texts."""
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 import threading
@@ -14,6 +13,8 @@ import soundfile
 import torch
 from PIL import Image
 
+from mmdemo.ui.shared.payload import to_base64
+
 _made: dict[tuple[Any, ...], Any] = {}
 _lock = threading.Lock()
 MEL_BANDS = 24
@@ -21,13 +22,15 @@ MEL_BANDS = 24
 _RAMP = np.array([[12, 28, 30], [15, 92, 92], [90, 170, 130], [245, 238, 180]], dtype=np.float32)
 
 
-def chart(codec: Any, level: int) -> dict[str, Any]:
-    """The decoded codes of a level, row by row: patches of pictures, or log-mel pictures of sounds.
+def sheet(codec: Any, level: int) -> dict[str, Any]:
+    """The decoded codes of a level, row by row: patches of pictures, log-mel pictures of sounds, or {"texts": [...]}.
 
-    Returns {"src": PNG data URI, "columns": codes a row, "count": codes}. Made once per weights and level.
+    Returns {"data": base64 of a PNG, "columns": codes a row, "count": codes}. Made once per weights and level.
     """
-    draw = _patches if codec.modality == "image" else _spectra
-    return _once(("chart", codec.name, codec.fingerprint, level), lambda: _sheet(draw(codec, level)))
+    if codec.modality == "text":
+        return {"texts": texts(codec, level)}
+    draw = _decoded if codec.modality == "image" else _spectra
+    return _once(("sheet", codec.name, codec.fingerprint, level), lambda: _sheet(draw(codec, level)))
 
 
 def texts(codec: Any, level: int) -> list[str]:
@@ -41,7 +44,7 @@ def sound(codec: Any, level: int, code: int) -> str:
     peak = float(np.abs(wave).max()) or 1.0
     buffer = io.BytesIO()
     soundfile.write(buffer, wave * max(1.0, 0.3 / peak), rate, format="WAV", subtype="PCM_16")
-    return f"data:audio/wav;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f"data:audio/wav;base64,{to_base64(buffer.getvalue())}"
 
 
 def _once(key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
@@ -53,10 +56,6 @@ def _once(key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
 
 def _decoded(codec: Any, level: int) -> list[Any]:
     return codec.show_codes(level, torch.arange(codec.codebook_size))
-
-
-def _patches(codec: Any, level: int) -> list[Image.Image]:
-    return _decoded(codec, level)
 
 
 def _spectra(codec: Any, level: int) -> list[Image.Image]:
@@ -97,10 +96,9 @@ def _ramp(values: np.ndarray) -> np.ndarray:
 def _sheet(patches: list[Image.Image]) -> dict[str, Any]:
     width, height = patches[0].size
     columns = math.ceil(math.sqrt(len(patches)))
-    sheet = Image.new("RGB", (columns * width, math.ceil(len(patches) / columns) * height))
+    page = Image.new("RGB", (columns * width, math.ceil(len(patches) / columns) * height))
     for code, patch in enumerate(patches):
-        sheet.paste(patch, (code % columns * width, code // columns * height))
+        page.paste(patch, (code % columns * width, code // columns * height))
     buffer = io.BytesIO()
-    sheet.save(buffer, "PNG")
-    source = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    return {"src": source, "columns": columns, "count": len(patches)}
+    page.save(buffer, "PNG")
+    return {"data": to_base64(buffer.getvalue()), "columns": columns, "count": len(patches)}

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import gradio as gr
 
-from mmdemo.ui.shared.i18n import t
+from mmdemo.modalities.note import Note
+from mmdemo.ui.shared.i18n import t, tr
 
 
 def intro(key: str) -> gr.Markdown:
@@ -38,3 +39,13 @@ def tiles(figures: Iterable[tuple[str, str] | tuple[str, str, str]]) -> str:
             f'<span class="mm-tile-value">{html.escape(value)}</span>{under}</div>'
         )
     return f'<div class="mm-tiles">{"".join(cells)}</div>'
+
+
+def said(note: str, prefix: str, lang: str) -> str:
+    """A note of a modality in the visitor's language, by a key with this prefix; as it is where it has none."""
+    return tr(f"{prefix}{note.key}", lang, **note.values) if isinstance(note, Note) else note
+
+
+def notes_html(notes: Iterable[str]) -> str:
+    """Sentences about the input, one a line; nothing if there are none."""
+    return "".join(f'<p class="mm-hint" style="margin-top:8px">{html.escape(note)}</p>' for note in notes)

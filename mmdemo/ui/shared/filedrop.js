@@ -1,35 +1,39 @@
 // A place to drop or choose a file; its bytes are sent with the event 'file'.
-const place = element.querySelector(".filedrop");
-const chooser = el("input", { type: "file", accept: props.accept, onchange: () => { take(chooser.files[0]); } });
-place.append(chooser, el("span", {}, say("label")));
+import { base64Of, el, translator } from "./base.js";
 
-async function take(file) {
-  if (!file) return;
-  const limit = file.name.toLowerCase().endsWith(".mmt") ? props.most_bytes : props.head_bytes;
-  const bytes = new Uint8Array(await file.slice(0, limit).arrayBuffer());
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768));
-  chooser.value = "";
-  trigger("file", { name: file.name, data: btoa(text) });
+export default function filedrop({ element, props, trigger }) {
+  const say = translator(props);
+  const place = element.querySelector(".filedrop");
+  const chooser = el("input", { type: "file", accept: props.accept, onchange: () => take(chooser.files[0]) });
+  place.append(chooser, el("span", {}, say("label")));
+
+  async function take(file) {
+    if (!file) return;
+    const limit = file.name.toLowerCase().endsWith(".mmt") ? props.most_bytes : props.head_bytes;
+    const bytes = new Uint8Array(await file.slice(0, limit).arrayBuffer());
+    chooser.value = "";
+    trigger("file", { name: file.name, data: base64Of(bytes) });
+  }
+
+  // Anything dropped on `within` (tested at the time of the drop: it may be drawn later than this) is taken.
+  function listen(target, within) {
+    const inside = (event) =>
+      target.isConnected && place.isConnected && event.target.closest?.(within);
+    target.addEventListener("dragover", (event) => {
+      if (!inside(event) || ![...event.dataTransfer.types].includes("Files")) return;
+      event.preventDefault();
+      place.classList.add("over");
+    }, true);
+    target.addEventListener("dragleave", () => place.classList.remove("over"), true);
+    target.addEventListener("drop", (event) => {
+      place.classList.remove("over");
+      if (!inside(event) || !event.dataTransfer.files.length) return;
+      event.preventDefault();
+      event.stopPropagation();
+      take(event.dataTransfer.files[0]);
+    }, true);
+  }
+
+  listen(place, ".filedrop");
+  if (props.also) listen(document, props.also);
 }
-
-// Anything dropped on `within` (tested at the time of the drop: it may be drawn later than this) is taken.
-function listen(target, within) {
-  const inside = (event) => target.isConnected && place.isConnected && event.target.closest && event.target.closest(within);
-  target.addEventListener("dragover", (event) => {
-    if (!inside(event) || ![...event.dataTransfer.types].includes("Files")) return;
-    event.preventDefault();
-    place.classList.add("over");
-  }, true);
-  target.addEventListener("dragleave", () => place.classList.remove("over"), true);
-  target.addEventListener("drop", (event) => {
-    place.classList.remove("over");
-    if (!inside(event) || !event.dataTransfer.files.length) return;
-    event.preventDefault();
-    event.stopPropagation();
-    take(event.dataTransfer.files[0]);
-  }, true);
-}
-
-listen(place, ".filedrop");
-if (props.also) listen(document, props.also);

@@ -1,16 +1,29 @@
 // Named buttons; a click marks one and tells its index. Typing or opening something else unmarks it.
-const pills = element.querySelector(".pills");
+import { el } from "./base.js";
 
-function unmark() {
-  pills.querySelectorAll(".mm-on").forEach((other) => other.classList.remove("mm-on"));
+export default function pills({ element, props, trigger }) {
+  const row = element.querySelector(".pills");
+  const tab = element.closest("[role=tabpanel]") || document;
+
+  function mark(button) {
+    row.querySelectorAll(".mm-on").forEach((other) => other.classList.remove("mm-on"));
+    if (button) button.classList.add("mm-on");
+  }
+
+  const button = (name, index) =>
+    el("button", {
+      type: "button",
+      class: "mm-button" + (index === props.chosen ? " mm-on" : ""),
+      title: name,
+      dir: "auto",
+      onclick: (event) => {
+        mark(event.currentTarget);
+        trigger("pick", { index });
+      },
+    }, name);
+
+  row.append(...(props.names[window.mmLang] || props.names.en).map(button));
+  tab.addEventListener("input", (event) => {
+    if (event.target.matches("textarea, input[type=file]")) mark(null);
+  });
 }
-
-pills.append(...(props.names[window.mmLang] || props.names.en).map((name, index) => el("button", {
-  type: "button", class: "mm-button" + (index === props.chosen ? " mm-on" : ""), title: name, dir: "auto",
-  onclick: (event) => {
-    unmark();
-    event.currentTarget.classList.add("mm-on");
-    trigger("pick", { index });
-  } }, name)));
-const tab = element.closest("[role=tabpanel]") || document;
-tab.addEventListener("input", (event) => { if (event.target.matches("textarea, input[type=file]")) unmark(); });

@@ -1,11 +1,12 @@
-// Buttons that save the files in props.value: [[label, name, base64], ...].
-function drawButtons() {
-  const files = props.value ? JSON.parse(props.value) : [];
-  element.querySelector(".save").replaceChildren(...files.map(([label, name, data]) => el("button", {
-    type: "button",
-    onclick: () => saveBlob(new Blob([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))]), name),
-  }, label)));
-}
+// Buttons that save files which already lie in the page; the value is [[label, name, base64], ...].
+import { bytesOf, el, saveBlob, readValue } from "./base.js";
 
-watch("value", drawButtons);
-drawButtons();
+export default function save({ element, props, watch }) {
+  function draw() {
+    element.querySelector(".save").replaceChildren(...(readValue(props) || []).map(([label, name, data]) =>
+      el("button", { type: "button", onclick: () => saveBlob(new Blob([bytesOf(data)]), name) }, label)));
+  }
+
+  watch("value", draw);
+  draw();
+}

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 UI = Path(__file__).parents[1]
-CSS_PATHS = [UI / name for name in ("shell/theme.css", "image/viewer.css", "codebook/browser.css")]
+CSS_PATHS = [UI / "shell" / "theme.css", UI / "shared" / "shared.css", *sorted(UI.glob("*/tab.css"))]
 
 SANS = (
     "ui-sans-serif",

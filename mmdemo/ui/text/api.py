@@ -12,10 +12,10 @@ from mmdemo import api
 from mmdemo.errors import InputError
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.state import CONCURRENCY_ID, MAX_TEXT_BYTES, Context, friendly, whole
-from mmdemo.ui.text.view import MAX_EXACT_BYTES
+from mmdemo.ui.text.session import MAX_EXACT_BYTES
 
 
-def add_text_api(ctx: Context) -> None:
+def add_api(ctx: Context) -> None:
     """Add `/reconstruct_text` (text, levels, lossless) -> (reconstruction, figures, .mmt file)."""
 
     @friendly

@@ -1,155 +1,142 @@
-// Token chips: draws the JSON in props.value; hover shows codes, click or Enter triggers 'pick'.
-const PAGE = 360;
-const box = element.querySelector('.chips-box');
-const pager = element.querySelector('.chips-pager');
-const tip = element.querySelector('.chips-tip');
-let data = null, page = 0, picked = -1;
+// Token chips: each position of a text; hover shows its codes, a click or Enter picks it.
+import { codeHue, el, readValue } from "../shared/base.js";
 
-const hue = (code) => (code * 137.508) % 360;
+const PAGE = 360; // chips in the page at a time
+// Bits of a chip's flags.
+const JOINS_LEFT = 1, JOINS_RIGHT = 2, BREAKS = 4, WRONG = 8, EDITED = 16;
 
-function parse() {
-  try { return props.value ? JSON.parse(props.value) : null; } catch (error) { return null; }
-}
+export default function chips({ element, props, trigger, watch }) {
+  const box = element.querySelector(".chips-box");
+  const pager = element.querySelector(".chips-pager");
+  const tip = element.querySelector(".chips-tip");
+  let data = null, page = 0, picked = -1;
 
-function chipNode(index) {
-  const [label, , flags] = data.chips[index];
-  const chip = document.createElement('span');
-  chip.className = 'chip';
-  if (flags & 1) chip.classList.add('joins-left');
-  if (flags & 2) chip.classList.add('joins-right');
-  if (flags & 8) chip.classList.add('wrong');
-  if (flags & 16) chip.classList.add('edited');
-  if (index === picked) chip.classList.add('picked');
-  chip.dataset.index = index;
-  chip.setAttribute('role', 'button');
-  chip.tabIndex = index === page * PAGE ? 0 : -1;
-  chip.setAttribute('aria-label', describe(index).join(', '));
-  chip.style.setProperty('--h', hue(data.codes[0][index]));
-  const text = document.createElement('bdi');
-  text.textContent = label;
-  chip.append(text);
-  const bars = document.createElement('i');
-  data.codes.forEach((row, level) => {
-    const bar = document.createElement('b');
-    bar.style.setProperty('--h', hue(row[index]));
-    if (level >= data.active) bar.className = 'off';
-    bars.append(bar);
-  });
-  chip.append(bars);
-  return chip;
-}
+  const node = (index) => box.querySelector(`[data-index="${index}"]`);
+  const hue = (code) => `--h:${codeHue(code)}`;
 
-function draw() {
-  tip.hidden = true;
-  box.replaceChildren();
-  if (!data) { pager.hidden = true; return; }
-  const pages = Math.max(1, Math.ceil(data.chips.length / PAGE));
-  page = Math.min(page, pages - 1);
-  box.dir = data.dir;
-  const end = Math.min(data.chips.length, (page + 1) * PAGE);
-  const fragment = document.createDocumentFragment();
-  for (let i = page * PAGE; i < end; i++) {
-    fragment.append(chipNode(i));
-    if (data.chips[i][2] & 4) fragment.append(document.createElement('br'));
+  function makeChip(index) {
+    const [label, , flags] = data.chips[index];
+    const classes = { "joins-left": flags & JOINS_LEFT, "joins-right": flags & JOINS_RIGHT, wrong: flags & WRONG,
+      edited: flags & EDITED, picked: index === picked };
+    const names = Object.keys(classes).filter((name) => classes[name]);
+    const bars = data.codes.map((row, level) =>
+      el("b", { style: hue(row[index]), class: level >= data.active ? "off" : null }));
+    return el("span", { class: ["chip", ...names].join(" "), "data-index": index, role: "button",
+      tabindex: index === page * PAGE ? 0 : -1, "aria-label": describe(index).join(", "), style: hue(data.codes[0][index]) },
+      el("bdi", {}, label), el("i", {}, bars));
   }
-  box.append(fragment);
-  pager.hidden = pages < 2;
-  const [prev, next] = pager.querySelectorAll('button');
-  prev.disabled = page === 0; next.disabled = page === pages - 1;
-  prev.setAttribute('aria-label', data.labels.earlier); next.setAttribute('aria-label', data.labels.later);
-  pager.querySelector('span').textContent =
-    (page * PAGE + 1) + '–' + end + ' ' + data.labels.shown + ' ' + data.chips.length;
-}
 
-function describe(index) {
-  const [, raw, flags, was] = data.chips[index];
-  const lines = [data.labels.position + ' ' + (index + 1), data.labels.bytes + ' ' + raw];
-  if (flags & 8 && was !== undefined) lines.push(data.labels.was + ' ' + was);
-  if (flags & 16) lines.push(data.labels.edited);
-  data.codes.forEach((row, level) => {
-    const table = data.says[level] || {};
-    const says = table[data.codes.slice(0, level + 1).map((codes) => codes[index]).join('.')] || table[row[index]];
-    lines.push(data.labels.level + ' ' + (level + 1) + ': ' + row[index] + (says ? '  “' + says + '”' : '')
-      + (level >= data.active ? ' ' + data.labels.unused : ''));
-  });
-  return lines;
-}
-
-function showTip(chip) {
-  const index = Number(chip.dataset.index);
-  const first = data.codes.length;
-  const lines = describe(index);
-  tip.replaceChildren(...lines.map((line, i) => {
-    const row = document.createElement('div');
-    const level = i - (lines.length - first);
-    if (level >= 0) {
-      const dot = document.createElement('b');
-      dot.style.setProperty('--h', hue(data.codes[level][index]));
-      row.append(dot);
-      if (level >= data.active) row.className = 'off';
+  function draw() {
+    tip.hidden = true;
+    box.replaceChildren();
+    pager.hidden = true;
+    if (!data) return;
+    const pages = Math.max(1, Math.ceil(data.chips.length / PAGE));
+    page = Math.min(page, pages - 1);
+    box.dir = data.dir;
+    const first = page * PAGE, end = Math.min(data.chips.length, first + PAGE);
+    for (let i = first; i < end; i++) {
+      box.append(makeChip(i));
+      if (data.chips[i][2] & BREAKS) box.append(el("br"));
     }
-    const text = document.createElement('bdi');
-    text.textContent = line;
-    row.append(text);
-    return row;
-  }));
-  tip.hidden = false;
-  const frame = element.getBoundingClientRect(), at = chip.getBoundingClientRect();
-  const left = Math.min(Math.max(0, at.left - frame.left), Math.max(0, frame.width - tip.offsetWidth));
-  tip.style.left = left + 'px';
-  tip.style.top = (at.bottom - frame.top + 6) + 'px';
-}
-
-function pick(index) {
-  if (index < 0 || index >= data.chips.length) return;
-  picked = index;
-  const wanted = Math.floor(index / PAGE);
-  if (wanted !== page) { page = wanted; draw(); }
-  box.querySelectorAll('.picked').forEach((chip) => chip.classList.remove('picked'));
-  const chip = box.querySelector('[data-index="' + index + '"]');
-  if (chip) chip.classList.add('picked');
-  trigger('pick', {position: index});
-}
-
-box.addEventListener('pointerover', (event) => {
-  const chip = event.target.closest('.chip');
-  if (chip && event.pointerType !== 'touch') showTip(chip);
-});
-box.addEventListener('pointerleave', () => { tip.hidden = true; });
-box.addEventListener('focusin', (event) => {
-  const chip = event.target.closest('.chip');
-  if (chip && chip.matches(':focus-visible')) showTip(chip);
-});
-box.addEventListener('focusout', () => { tip.hidden = true; });
-box.addEventListener('click', (event) => {
-  const chip = event.target.closest('.chip');
-  if (chip) { tip.hidden = true; pick(Number(chip.dataset.index)); }
-});
-box.addEventListener('keydown', (event) => {
-  const chip = event.target.closest('.chip');
-  if (!chip) return;
-  const step = {ArrowRight: 1, ArrowLeft: -1}[event.key] * (box.dir === 'rtl' ? -1 : 1);
-  if (step) {
-    const next = box.querySelector('[data-index="' + (Number(chip.dataset.index) + step) + '"]');
-    if (next) { chip.tabIndex = -1; next.tabIndex = 0; next.focus(); }
-    event.preventDefault();
-  } else if (event.key === 'Enter' || event.key === ' ') {
-    pick(Number(chip.dataset.index));
-    event.preventDefault();
+    pager.hidden = pages < 2;
+    const [before, after] = pager.querySelectorAll("button");
+    before.disabled = page === 0;
+    after.disabled = page === pages - 1;
+    before.setAttribute("aria-label", data.labels.earlier);
+    after.setAttribute("aria-label", data.labels.later);
+    pager.querySelector("span").textContent = `${first + 1}–${end} ${data.labels.shown} ${data.chips.length}`;
   }
-});
-pager.addEventListener('click', (event) => {
-  const button = event.target.closest('button');
-  if (!button) return;
-  page += button.classList.contains('chips-next') ? 1 : -1;
+
+  // What a position says, line by line; the last lines are its codes, a level each.
+  function describe(index) {
+    const [, raw, flags, was] = data.chips[index], { labels } = data;
+    const lines = [`${labels.position} ${index + 1}`, `${labels.bytes} ${raw}`];
+    if (flags & WRONG && was !== undefined) lines.push(`${labels.was} ${was}`);
+    if (flags & EDITED) lines.push(labels.edited);
+    return [...lines, ...data.codes.map((row, level) => {
+      const table = data.says[level] || {};
+      const path = data.codes.slice(0, level + 1).map((codes) => codes[index]).join(".");
+      const says = table[path] || table[row[index]];
+      return `${labels.level} ${level + 1}: ${row[index]}${says ? `  “${says}”` : ""}`
+        + (level >= data.active ? ` ${labels.unused}` : "");
+    })];
+  }
+
+  function showTip(chip) {
+    const index = Number(chip.dataset.index), lines = describe(index);
+    tip.replaceChildren(...lines.map((line, i) => {
+      const level = i - (lines.length - data.codes.length);
+      const dot = level >= 0 ? el("b", { style: hue(data.codes[level][index]) }) : null;
+      return el("div", { class: level >= data.active ? "off" : null }, dot, el("bdi", {}, line));
+    }));
+    tip.hidden = false;
+    const frame = element.getBoundingClientRect(), at = chip.getBoundingClientRect();
+    tip.style.left = Math.min(Math.max(0, at.left - frame.left), Math.max(0, frame.width - tip.offsetWidth)) + "px";
+    tip.style.top = at.bottom - frame.top + 6 + "px";
+  }
+
+  function pick(index) {
+    if (index < 0 || index >= data.chips.length) return;
+    picked = index;
+    const wanted = Math.floor(index / PAGE);
+    if (wanted !== page) {
+      page = wanted;
+      draw();
+    }
+    box.querySelectorAll(".picked").forEach((chip) => chip.classList.remove("picked"));
+    node(index)?.classList.add("picked");
+    trigger("pick", { position: index });
+  }
+
+  const chipOf = (event) => event.target.closest(".chip");
+  box.addEventListener("pointerover", (event) => {
+    if (chipOf(event) && event.pointerType !== "touch") showTip(chipOf(event));
+  });
+  box.addEventListener("pointerleave", () => { tip.hidden = true; });
+  box.addEventListener("focusin", (event) => {
+    if (chipOf(event)?.matches(":focus-visible")) showTip(chipOf(event));
+  });
+  box.addEventListener("focusout", () => { tip.hidden = true; });
+  box.addEventListener("click", (event) => {
+    const chip = chipOf(event);
+    if (!chip) return;
+    tip.hidden = true;
+    pick(Number(chip.dataset.index));
+  });
+  box.addEventListener("keydown", (event) => {
+    const chip = chipOf(event);
+    if (!chip) return;
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key] * (box.dir === "rtl" ? -1 : 1);
+    if (step) {
+      const next = node(Number(chip.dataset.index) + step);
+      if (next) {
+        chip.tabIndex = -1;
+        next.tabIndex = 0;
+        next.focus();
+      }
+      event.preventDefault();
+    } else if (event.key === "Enter" || event.key === " ") {
+      pick(Number(chip.dataset.index));
+      event.preventDefault();
+    }
+  });
+  pager.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    page += button.classList.contains("chips-next") ? 1 : -1;
+    draw();
+  });
+  watch("value", () => {
+    const before = data ? data.chips.length : -1;
+    data = readValue(props);
+    if (!data || data.chips.length !== before) {
+      page = 0;
+      picked = -1;
+    }
+    draw();
+  });
+  data = readValue(props);
   draw();
-});
-watch('value', () => {
-  const before = data ? data.chips.length : -1;
-  data = parse();
-  if (!data || data.chips.length !== before) { page = 0; picked = -1; }
-  draw();
-});
-data = parse();
-draw();
-trigger('ready', {});
+  trigger("ready", {});
+}

@@ -8,35 +8,6 @@ from dataclasses import dataclass
 
 from mmdemo.ui.text.spans import visible
 
-COMPARE_CSS = """
-.compare { color: var(--mm-ink); background: var(--mm-surface); border: 1px solid var(--mm-line);
-  border-radius: 10px; padding: .7rem .85rem; min-height: 9.6rem; max-height: 24rem; overflow-y: auto;
-  white-space: pre-wrap; overflow-wrap: anywhere; font-size: 15px; line-height: 1.6;
-  unicode-bidi: plaintext; }
-.compare mark { color: var(--mm-bad); text-decoration: underline 1.5px; text-underline-offset: 3px;
-  background: color-mix(in srgb, var(--mm-bad) 13%, transparent); border-radius: 3px; cursor: help; }
-.compare mark.gone { padding: 0 1px; border-inline-start: 2px solid var(--mm-bad); text-decoration: none; }
-.compare-name { display: flex; justify-content: space-between; gap: 1rem; font-size: 13px;
-  color: var(--mm-muted, var(--mm-ink)); padding: 0 .1rem .35rem; }
-.compare-name b { font-weight: 600; color: var(--mm-good); }
-.compare-name b.bad { color: var(--mm-bad); }
-"""
-
-BARS_CSS = """
-.bars { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr max-content max-content;
-  gap: .5rem .75rem;
-  align-items: center; color: var(--mm-ink); font-size: 14px; }
-.bars svg { display: block; width: 100%; height: 14px; overflow: visible; }
-.bars rect { fill: var(--mm-line); }
-.bars rect.ours { fill: var(--mm-accent); }
-.bars .size { font-variant-numeric: tabular-nums; text-align: right; }
-.bars small { color: var(--mm-muted, inherit); }
-@media (max-width: 640px) { .bars { grid-template-columns: max-content 1fr max-content; }
-  .bars small { grid-column: 2 / -1; margin-top: -.45rem; } .bars small:empty { display: none; } }
-.bars-title { color: var(--mm-muted, var(--mm-ink)); font-size: 13px; padding-bottom: .5rem; }
-.bars-note { color: var(--mm-muted, var(--mm-ink)); font-size: 13px; padding-top: .5rem; }
-"""
-
 Op = tuple[str, int, int, int, int]
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"}  # a page cannot hold a NUL
 
@@ -72,11 +43,6 @@ def pane(body: str, name: str, verdict: str = "", good: bool = True) -> str:
         f'<div class="compare-name"><span>{html.escape(name)}</span>{side}</div>'
         f'<div class="compare" dir="auto" lang="" tabindex="0">{body}</div>'
     )
-
-
-def notes_html(notes: tuple[str, ...]) -> str:
-    """Sentences about the input, one a line; nothing if there are none."""
-    return "".join(f'<p class="mm-hint" style="margin-top:8px">{html.escape(note)}</p>' for note in notes)
 
 
 @dataclass(frozen=True)

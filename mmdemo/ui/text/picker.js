@@ -1,82 +1,53 @@
-// Code picker: draws the JSON in props.value. Triggers 'swap', 'pick' and 'undo'.
-const root = element.querySelector('.picker');
-let data = null;
+// Code picker: the codes of one position, and what other codes would say instead.
+import { el, readValue } from "../shared/base.js";
 
-function make(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  if (tag === 'button') node.type = 'button';
-  return node;
-}
+export default function picker({ element, props, trigger, watch }) {
+  const root = element.querySelector(".picker");
+  let data = null;
 
-function swap(level, code) {
-  const wrapped = ((code % data.size) + data.size) % data.size;
-  trigger('swap', {position: data.position, level: level, code: wrapped});
-}
+  const button = (name, onclick, ...children) => el("button", { type: "button", class: name, onclick }, ...children);
 
-function headRow() {
-  const head = make('div', 'picker-head');
-  const go = (step, mark, name) => {
-    const button = make('button', 'picker-step', mark);
-    button.setAttribute('aria-label', data.labels[name]);
-    button.disabled = data.position + step < 0 || data.position + step >= data.total;
-    button.onclick = () => trigger('pick', {position: data.position + step});
-    return button;
-  };
-  const title = make('span', 'picker-title');
-  title.append(data.labels.position + ' ' + (data.position + 1) + ' ' + data.labels.of + ' ' + data.total + ' ' +
-    data.labels.says + ' ');
-  const says = make('bdi', 'picker-says', data.says);
-  title.append(says, make('code', '', data.raw));
-  head.append(go(-1, '‹', 'previous'), go(1, '›', 'next'), title);
-  if (data.edited) {
-    const undo = make('button', 'picker-text', data.labels.undo);
-    undo.onclick = () => trigger('undo', {});
-    head.append(undo);
+  function swap(level, code) {
+    const wrapped = ((code % data.size) + data.size) % data.size;
+    trigger("swap", { position: data.position, level, code: wrapped });
   }
-  const close = make('button', 'picker-step picker-close', '×');
-  close.setAttribute('aria-label', data.labels.close);
-  close.onclick = () => { root.hidden = true; };
-  head.append(close);
-  return head;
-}
 
-function levelRow(level) {
-  const {code, options} = data.levels[level];
-  const row = make('div', 'picker-row' + (level >= data.active ? ' off' : ''));
-  row.style.setProperty('--level', 'var(--mm-level-' + (level % 8) + ')');
-  row.append(make('span', 'picker-level', data.labels.level + ' ' + (level + 1) +
-    (level >= data.active ? ' ' + data.labels.unused : '')));
-  const box = make('span', 'picker-number');
-  const number = make('input');
-  number.type = 'number'; number.min = 0; number.max = data.size - 1; number.value = code;
-  number.setAttribute('aria-label', data.labels.code + ', ' + data.labels.level + ' ' + (level + 1));
-  number.onchange = () => { if (number.value !== '') swap(level, Math.round(Number(number.value))); };
-  const any = make('button', 'picker-any', data.labels.any);
-  any.onclick = () => swap(level, Math.floor(Math.random() * data.size));
-  box.append(number, any);
-  row.append(box);
-  if (options.length) {
-    const list = make('span', 'picker-options');
-    list.setAttribute('aria-label', data.labels.nearest);
-    options.forEach(([other, text]) => {
-      const button = make('button');
-      button.append(make('bdi', '', text), make('small', '', other));
-      button.onclick = () => swap(level, other);
-      list.append(button);
-    });
-    row.append(list);
+  function headRow() {
+    const { labels, position, total } = data;
+    const go = (step, mark, name) => {
+      const made = button("picker-step", () => trigger("pick", { position: position + step }), mark);
+      made.setAttribute("aria-label", labels[name]);
+      made.disabled = position + step < 0 || position + step >= total;
+      return made;
+    };
+    const close = button("picker-step picker-close", () => { root.hidden = true; }, "×");
+    close.setAttribute("aria-label", labels.close);
+    return el("div", { class: "picker-head" }, go(-1, "‹", "previous"), go(1, "›", "next"),
+      el("span", { class: "picker-title" }, `${labels.position} ${position + 1} ${labels.of} ${total} ${labels.says} `,
+        el("bdi", { class: "picker-says" }, data.says), el("code", {}, data.raw)),
+      data.edited ? button("picker-text", () => trigger("undo", {}), labels.undo) : null, close);
   }
-  return row;
-}
 
-function draw() {
-  try { data = props.value ? JSON.parse(props.value) : null; } catch (error) { data = null; }
-  root.hidden = !data;
-  if (!data) { root.replaceChildren(); return; }
-  root.replaceChildren(headRow(), ...data.levels.map((_, level) => levelRow(level)));
-}
+  function levelRow({ code, options }, level) {
+    const { labels, size } = data, off = level >= data.active;
+    const name = `${labels.level} ${level + 1}`;
+    const number = el("input", { type: "number", min: 0, max: size - 1, value: code, "aria-label": `${labels.code}, ${name}`,
+      onchange: () => { if (number.value !== "") swap(level, Math.round(Number(number.value))); } });
+    const any = button("picker-any", () => swap(level, Math.floor(Math.random() * size)), labels.any);
+    const nearest = options.map(([other, text]) =>
+      button(null, () => swap(level, other), el("bdi", {}, text), el("small", {}, String(other))));
+    return el("div", { class: "picker-row" + (off ? " off" : ""), style: `--level:var(--mm-level-${level % 8})` },
+      el("span", { class: "picker-level" }, name + (off ? ` ${labels.unused}` : "")),
+      el("span", { class: "picker-number" }, number, any),
+      nearest.length ? el("span", { class: "picker-options", "aria-label": labels.nearest }, nearest) : null);
+  }
 
-watch('value', draw);
-draw();
+  function draw() {
+    data = readValue(props);
+    root.hidden = !data;
+    root.replaceChildren(...(data ? [headRow(), ...data.levels.map(levelRow)] : []));
+  }
+
+  watch("value", draw);
+  draw();
+}

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
+from mmdemo.ui.shared.component import Component
 from mmdemo.ui.text.spans import Span
 
-HERE = Path(__file__).parent
 LABELS = (
     *("position", "of", "says", "level", "code", "unused"),
     *("nearest", "any", "close", "undo", "previous", "next"),
 )
 
 
-class CodePicker(gr.HTML):
-    """Codes of one position. Value: JSON made by `picker_value`, or "" for nothing.
+class CodePicker(Component):
+    """Codes of one position. Value: made by `picker_value`, or None for nothing.
 
     Event `swap` carries `{"position", "level", "code"}`; `pick` carries `{"position"}`; `undo` nothing.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("html_template", '<div class="picker" hidden></div>')
-        kwargs.setdefault("css_template", (HERE / "picker.css").read_text(encoding="utf-8"))
-        kwargs.setdefault("js_on_load", (HERE / "picker.js").read_text(encoding="utf-8"))
-        kwargs.setdefault("apply_default_css", False)
-        super().__init__(**kwargs)
-
-    def api_info(self) -> dict[str, Any]:
-        """The value is a JSON string."""
-        return {"type": "string", "description": "JSON: the codes of one position and their neighbours"}
+    markup = '<div class="picker" hidden></div>'
+    holds = "JSON: the codes of one position and their neighbours"
 
 
 def picker_value(
@@ -46,7 +34,7 @@ def picker_value(
     codebook_size: int,
     labels: Mapping[str, str],
     edited: bool,
-) -> str:
+) -> dict[str, Any]:
     """The value of `CodePicker`.
 
     Args:
@@ -61,18 +49,14 @@ def picker_value(
         {"code": code, "options": [list(option) for option in options[level]] if level < len(options) else []}
         for level, code in enumerate(codes)
     ]
-    return json.dumps(
-        {
-            "position": position,
-            "total": total,
-            "says": span.label,
-            "raw": span.raw,
-            "levels": levels,
-            "active": active,
-            "size": codebook_size,
-            "edited": edited,
-            "labels": {name: labels[name] for name in LABELS},
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+    return {
+        "position": position,
+        "total": total,
+        "says": span.label,
+        "raw": span.raw,
+        "levels": levels,
+        "active": active,
+        "size": codebook_size,
+        "edited": edited,
+        "labels": {name: labels[name] for name in LABELS},
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,62 +10,15 @@ from mmdemo import metrics
 from mmdemo.evaluation import classical
 from mmdemo.metrics.text_diff import character_diff
 from mmdemo.ui.shared import code_sheet
-from mmdemo.ui.shared.beam_note import beam_note
 from mmdemo.ui.shared.common import tiles
 from mmdemo.ui.shared.i18n import tr
 from mmdemo.ui.text import chips, compare, picker
+from mmdemo.ui.text.session import TextSession, decoded_bytes, stride
 from mmdemo.ui.text.spans import Span, spans
 
 CONTEXT = 24  # positions on each side that are decoded with a candidate code: more than the decoder can see
 NEIGHBOURS = 7  # candidates offered on each level
 COMPRESSORS = ("gzip", "zstd", "brotli")
-MAX_EXACT_BYTES = 10_000  # longest lossless text on the page: reading its file back takes about 0.8 ms a byte
-
-
-@dataclass(frozen=True)
-class TextSession:
-    """One text on the page.
-
-    Attributes:
-        original: its UTF-8 bytes; None if only tokens were given.
-        tokens: its tokens on all levels, with changes made by hand.
-        encoded: the same tokens as the encoder gave them.
-        notes: sentences about what was done to the input.
-        lossless: tokens that keep every byte of the original; None if that was not asked for.
-        raw: the bytes of the file it came from, where they are not its UTF-8: then lossless tokens keep these.
-    """
-
-    original: bytes | None
-    tokens: Any
-    encoded: Any
-    notes: tuple[str, ...] = ()
-    lossless: Any = None
-    raw: bytes = b""
-
-    @property
-    def edited(self) -> set[int]:
-        """Positions changed by hand."""
-        different = (self.tokens.codes != self.encoded.codes).any(0)
-        return set(different.nonzero().flatten().tolist())
-
-
-def decoded_bytes(codec: Any, tokens: Any, levels: int | None = None) -> bytes:
-    """What the tokens decode to, before it is read as UTF-8: with wrong codes it may not be valid."""
-    return bytes(codec.decode_tensor(tokens, levels).tolist())
-
-
-def keep_bytes(session: TextSession, wanted: bool) -> TextSession:
-    """The same session with lossless tokens if they are wanted and possible, else without."""
-    if not wanted or session.original is None or len(session.original) > MAX_EXACT_BYTES:
-        return replace(session, lossless=None)
-    if session.lossless is not None:
-        return session  # its file is written once
-    return replace(session, lossless=replace(session.encoded, exact=session.original, raw=session.raw))
-
-
-def stride(session: TextSession) -> int:
-    """Bytes for each position."""
-    return max(1, -(-session.tokens.meta["bytes"] // max(1, session.tokens.positions[0])))
 
 
 def reconstruction_html(session: TextSession, data: bytes, lang: str) -> str:
@@ -88,7 +41,7 @@ def reconstruction_html(session: TextSession, data: bytes, lang: str) -> str:
     return compare.pane(body, name, verdict, good=not wrong)
 
 
-def chips_json(codec: Any, session: TextSession, data: bytes, levels: int, lang: str) -> str:
+def chips_value(codec: Any, session: TextSession, data: bytes, levels: int, lang: str) -> dict[str, Any]:
     """The value of the chips."""
     step, codes = stride(session), session.tokens.codes.tolist()
     # A later level's code alone says something only where codewords spell.
@@ -118,11 +71,11 @@ def _completed(codec: Any, codes: list[list[int]], level: int) -> dict[str, str]
     return {".".join(map(str, column)): says[level] for column, says in zip(columns, told, strict=True)}
 
 
-def picker_json(codec: Any, session: TextSession, position: int, levels: int, lang: str) -> str:
-    """The value of the code picker for one position; "" for a position that the text does not have."""
+def picker_value(codec: Any, session: TextSession, position: int, levels: int, lang: str) -> dict[str, Any] | None:
+    """The value of the code picker for one position; None for a position that the text does not have."""
     total = session.tokens.positions[0]
     if not 0 <= position < total:
-        return ""
+        return None
     data = decoded_bytes(codec, session.tokens, levels)
     return picker.picker_value(
         position,
@@ -195,63 +148,6 @@ def bars_html(session: TextSession, data: bytes, tokens: Any, lang: str) -> str:
         size = len(session.lossless.to_bytes())
         bars.append(compare.Bar(tr("text.bars_lossless", lang), size, tr("text.bars_exact", lang), ours=True))
     return compare.bar_chart(bars, tr("text.bars", lang), tr("text.bars_unit", lang), tr("text.bars_note", lang))
-
-
-def maths(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str) -> str:
-    """The fold-out: residual vector quantisation with the numbers of this text."""
-    tokens, levels = session.tokens, shown.levels
-    size, positions, K = tokens.meta["bytes"], tokens.positions[0], tokens.codebook_size
-    text = (data if session.original is None else session.original).decode("utf-8", errors="replace")
-    first = spans(data, stride(session))[0]
-    codes = tokens.codes[:, 0].tolist()
-    bits = shown.payload_bits
-    return tr(
-        "text.maths",
-        lang,
-        characters=len(text),
-        bytes=size,
-        stride=stride(session),
-        positions=positions,
-        dim=codec.codebook(0).shape[-1],
-        levels=levels,
-        total_levels=tokens.levels,
-        K=K,
-        beam=beam_note(codec, lang),
-        encoder=_encoder(codec, lang),
-        own=tr("text.maths_own", lang) if codec.tokenizer.config.code_embeddings else "",
-        bits_per_code=tokens.code_bits,
-        plain=positions * levels * tokens.code_bits,
-        bits=round(bits),
-        bpc=bits / max(1, len(text)),
-        possible=f"{K}^{{{levels}}}",
-        span=first.label.replace("$", "").replace("`", ""),
-        raw=first.raw,
-        codes=", ".join(str(code) for code in codes[:levels]),
-        terms=_terms(codec, codes[:levels]),
-        perplexity=", ".join(f"{p:.0f}" for p in shown.perplexity()),
-    )
-
-
-def _encoder(codec: Any, lang: str) -> str:
-    """What is peculiar about the encoder."""
-    if not codec.tokenizer.spells:
-        return ""
-    fallback = codec.tokenizer.fallback
-    more = "" if fallback is None else tr("text.maths_fallback", lang, count=int(fallback.taken.sum()))
-    return tr("text.maths_spells", lang, stride=codec.tokenizer.stride) + more
-
-
-def _terms(codec: Any, codes: list[int]) -> str:
-    """What the decoder gets for the codes of one position, as a formula."""
-    fallback = codec.tokenizer.fallback
-    if fallback is None or not fallback.taken[codes[0]]:
-        return " + ".join(f"e^{{({i + 1})}}_{{{code}}}" for i, code in enumerate(codes))
-    return rf"\left({', '.join(_vector(low, high) for low, high in fallback.ranges(codes))}\right)"
-
-
-def _vector(low: int, high: int) -> str:
-    """A byte's vector, or the mean of those from ``low`` to ``high``."""
-    return rf"v_{{\mathrm{{{low:02X}}}}}" if low == high else rf"\bar v_{{\mathrm{{{low:02X}-{high:02X}}}}}"
 
 
 def _accuracy(session: TextSession, data: bytes, lang: str) -> list[tuple[str, str] | tuple[str, str, str]]:

@@ -4,52 +4,40 @@ The server sends small messages (`mmdemo.ui.generate.messages`), each with the n
 slider, playing and comparing cost no round trip. The noisy sample x_t arrives as a latent; the server decodes
 it, many steps at once, the first time somebody wants to see it. So do those steps whose predicted clean sample
 there was no time to decode during the run; they are decoded right after it. The root of the player carries `data-step`,
-`data-frames`, `data-steps`, `data-state`, `data-follow`, `data-late` (steps still to decode) and `data-what`.
+`data-frames`, `data-steps`, `data-state`, `data-follow`, `data-undecoded` (steps still to decode) and `data-what`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-import gradio as gr
-
 from mmdemo.ui.generate.export import save_trajectory
-from mmdemo.ui.shared.component import component
-
-# fmt: off
-# One scope; the last one starts the player.
-SCRIPTS = tuple(
-    f"generate/player/{name}.js" for name in ("view", "sound", "number", "noisy", "late", "save", "player")
-)
-WORDS = (
-    "clean", "noisy", "all", "one", "keys", "copy_link", "copied", "reuse", "save", "save_webp", "save_gif",
-    "save_png", "save_wav", "save_wav_all", "save_json", "saving", "save_failed", "no_sound",
-    "no_picture", "sample", "given", "play", "pause", "loop", "live", "step", "play_sound", "settled",
-    "sure", "change", "distance", "digit", "help_digit", "help_t", "help_change", "help_distance",
-    "image", "audio", "text", "waiting", "running", "done", "stopped", "queued", "too_long", "ready",
-)
-# fmt: on
+from mmdemo.ui.shared.component import Component
 
 
-class Player(gr.HTML):
-    """Shows a run step by step. Value: None or the newest message of a run, a JSON-able dictionary."""
+class Player(Component):
+    """Shows a run step by step. Value: None or the newest message of a run, a JSON-able dictionary.
+
+    Event `reuse`: a sample, {"image", "audio", "text"}, is to be worked on.
+    """
+
+    words = tuple(
+        f"generate.{word}"
+        for word in (
+            *("clean", "noisy", "all", "one", "keys", "copy_link", "copied", "reuse", "save", "save_webp"),
+            *("save_gif", "save_png", "save_wav", "save_wav_all", "save_json", "saving", "save_failed", "no_sound"),
+            *("no_picture", "sample", "given", "play", "pause", "loop", "live", "step", "play_sound", "settled"),
+            *("confidence", "change", "distance", "digit", "help_digit", "help_t", "help_change", "help_distance"),
+            *("image", "audio", "text", "waiting", "running", "done", "stopped", "queued", "too_long", "ready"),
+        )
+    )
+    holds = "JSON: {run, open?, frames: [{lane, i, t, …}], end?}; the last message carries the tokens of the result"
 
     def __init__(self, decode_noisy: Callable[[Any], Any], decode_clean: Callable[[Any], Any], **kwargs: Any) -> None:
-        """Server functions of these names, like those of `trajectory` for one model."""
-        kwargs = {**component("generate/player/player", SCRIPTS, (f"generate.{word}" for word in WORDS)), **kwargs}
-        kwargs.setdefault("server_functions", [save_trajectory, decode_noisy, decode_clean])
-        super().__init__(None, **kwargs)
+        """Server functions of these names, like those of `messages` for one model."""
+        super().__init__(functions=[save_trajectory, decode_noisy, decode_clean], **kwargs)
 
     def preprocess(self, payload: Any) -> None:
         """The player is an output only: what a browser sends back is ignored."""
         return None
-
-    def postprocess(self, value: dict[str, Any] | None) -> str | None:
-        """A message travels as one JSON string: Gradio's page copies nested values several times over."""
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-    def api_info(self) -> dict[str, Any]:
-        """What a client gets: the newest message; the last one carries the tokens of the result."""
-        return {"type": "string", "description": "JSON: {run, open?, frames: [{lane, i, t, …}], end?}"}

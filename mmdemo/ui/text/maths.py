@@ -1,0 +1,67 @@
+"""The Text tab's fold-out: residual vector quantisation with the numbers of the current text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmdemo.ui.shared.beam_note import beam_note
+from mmdemo.ui.shared.i18n import tr
+from mmdemo.ui.text.session import TextSession, stride
+from mmdemo.ui.text.spans import spans
+
+
+def explain(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str) -> str:
+    """Markdown with LaTeX; `data` is the decoded text, `shown` the tokens on the levels shown."""
+    tokens, levels = session.tokens, shown.levels
+    size, positions, K = tokens.meta["bytes"], tokens.positions[0], tokens.codebook_size
+    text = (data if session.original is None else session.original).decode("utf-8", errors="replace")
+    first = spans(data, stride(session))[0]
+    codes = tokens.codes[:, 0].tolist()
+    bits = shown.payload_bits
+    return tr(
+        "text.maths",
+        lang,
+        characters=len(text),
+        bytes=size,
+        stride=stride(session),
+        positions=positions,
+        dim=codec.codebook(0).shape[-1],
+        levels=levels,
+        total_levels=tokens.levels,
+        K=K,
+        beam=beam_note(codec, lang),
+        encoder=_encoder(codec, lang),
+        own=tr("text.maths_own", lang) if codec.tokenizer.config.code_embeddings else "",
+        bits_per_code=tokens.code_bits,
+        plain=positions * levels * tokens.code_bits,
+        bits=round(bits),
+        bpc=bits / max(1, len(text)),
+        possible=f"{K}^{{{levels}}}",
+        span=first.label.replace("$", "").replace("`", ""),
+        raw=first.raw,
+        codes=", ".join(str(code) for code in codes[:levels]),
+        terms=_terms(codec, codes[:levels]),
+        perplexity=", ".join(f"{p:.0f}" for p in shown.perplexity()),
+    )
+
+
+def _encoder(codec: Any, lang: str) -> str:
+    """What is peculiar about the encoder."""
+    if not codec.tokenizer.spells:
+        return ""
+    fallback = codec.tokenizer.fallback
+    more = "" if fallback is None else tr("text.maths_fallback", lang, count=int(fallback.taken.sum()))
+    return tr("text.maths_spells", lang, stride=codec.tokenizer.stride) + more
+
+
+def _terms(codec: Any, codes: list[int]) -> str:
+    """What the decoder gets for the codes of one position, as a formula."""
+    fallback = codec.tokenizer.fallback
+    if fallback is None or not fallback.taken[codes[0]]:
+        return " + ".join(f"e^{{({i + 1})}}_{{{code}}}" for i, code in enumerate(codes))
+    return rf"\left({', '.join(_vector(low, high) for low, high in fallback.ranges(codes))}\right)"
+
+
+def _vector(low: int, high: int) -> str:
+    """A byte's vector, or the mean of those from ``low`` to ``high``."""
+    return rf"v_{{\mathrm{{{low:02X}}}}}" if low == high else rf"\bar v_{{\mathrm{{{low:02X}-{high:02X}}}}}"

@@ -1,0 +1,108 @@
+// What every component may use: words, numbers, forms of data, sheets of codes, sounds and their spectra.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { hslToRgb, axisStep, melDifference } from "../../mmdemo/ui/audio/draw.js";
+import { niceTicks } from "../../mmdemo/ui/image/rate_plot.js";
+import { base64Of, bytesOf, number, readValue, translator, unpackCodes, visible } from "../../mmdemo/ui/shared/base.js";
+import { codeAt, moved, Sheets } from "../../mmdemo/ui/shared/code_sheet.js";
+import { pcmOf, samplesOfPcm, wavOf } from "../../mmdemo/ui/shared/sound.js";
+import { ramp } from "../../mmdemo/ui/shared/sound_draw.js";
+import { BINS, fft, FFT_SIZE, spectrogram } from "../../mmdemo/ui/shared/spectrum.js";
+
+test("words are in the page's language, with English and the key itself behind them", () => {
+  const text = { en: { hello: "hello {name}" }, zh: { hello: "你好 {name}" } };
+  globalThis.mmLang = "zh";
+  assert.equal(translator({ text })("hello", { name: "七" }), "你好 七");
+  globalThis.mmLang = "fr";
+  assert.equal(translator({ text })("hello", { other: 1 }), "hello {name}");
+  assert.equal(translator({})("hello"), "hello");
+});
+
+test("a value that is none is nothing", () => {
+  for (const value of [null, undefined, "", "{broken"]) assert.equal(readValue({ value }), null);
+  assert.deepEqual(readValue({ value: '{"a": 1}' }), { a: 1 });
+});
+
+test("numbers that are none are a dash", () => {
+  assert.deepEqual([null, undefined, NaN, Infinity].map((v) => number(v)), ["–", "–", "–", "–"]);
+  assert.equal(number(12345.678, 1), "12,345.7");
+});
+
+test("bytes and codes come back", () => {
+  const bytes = Uint8Array.from({ length: 20000 }, (_, i) => i % 256);
+  assert.deepEqual(bytesOf(base64Of(bytes)), bytes);
+  assert.deepEqual([...unpackCodes({ wide: true, data: base64Of(new Uint8Array(new Uint16Array([1, 1023]).buffer)) })], [1, 1023]);
+  assert.deepEqual([...unpackCodes({ wide: false, data: base64Of(new Uint8Array([7, 255])) })], [7, 255]);
+});
+
+test("blanks and control characters are seen", () => {
+  assert.equal(visible("a b\n\x7f七"), "a␠b␊␡七");
+});
+
+test("a place in a sheet is a code, and arrow keys stay inside", () => {
+  const sheet = { columns: 4, rows: 3, count: 10 };
+  assert.equal(codeAt(sheet, 0, 0), 0);
+  assert.equal(codeAt(sheet, 0.6, 0.5), 6);
+  assert.equal(codeAt(sheet, 0.99, 0.99), 9); // the last row is not full
+  assert.deepEqual(["ArrowLeft", "ArrowDown", "End", "x"].map((key) => moved(sheet, 0, key)), [0, 4, 9, null]);
+});
+
+test("a sheet is asked for once, and again after it failed", async () => {
+  let asked = 0;
+  const sheets = new Sheets(async () => {
+    asked += 1;
+    if (asked === 1) throw new Error("busy");
+    return { texts: ["a"] };
+  });
+  await assert.rejects(sheets.get("k"));
+  const [one, two] = await Promise.all([sheets.get("k"), sheets.get("k")]);
+  assert.equal(one, two);
+  assert.equal(asked, 2);
+  assert.deepEqual(sheets.now("k").texts, ["a"]);
+  assert.equal(sheets.now("other"), null);
+});
+
+test("16-bit sounds come back, too loud ones are cut", () => {
+  const samples = Float32Array.from([0, 0.5, -1, 1, 3]);
+  const back = samplesOfPcm(base64Of(new Uint8Array(pcmOf(samples).buffer)));
+  [0, 0.5, -1, 1, 1].forEach((value, i) => assert.ok(Math.abs(back[i] - value) < 1 / 32767));
+  const view = new DataView(wavOf(samples, 16000));
+  assert.equal(view.byteLength, 44 + 10);
+  assert.equal(view.getUint32(24, true), 16000);
+  assert.equal(view.getInt16(44 + 6, true), 32767);
+});
+
+test("the FFT is the sum it stands for", () => {
+  const n = 16, re = new Float32Array(n), im = new Float32Array(n);
+  const input = Array.from({ length: n }, (_, i) => Math.sin(i * i + 1));
+  re.set(input);
+  fft(re, im);
+  for (let k = 0; k < n; k++) {
+    let [x, y] = [0, 0];
+    input.forEach((value, i) => {
+      x += value * Math.cos((2 * Math.PI * i * k) / n);
+      y -= value * Math.sin((2 * Math.PI * i * k) / n);
+    });
+    assert.ok(Math.abs(re[k] - x) < 1e-4 && Math.abs(im[k] - y) < 1e-4);
+  }
+});
+
+test("a tone is one line of the spectrogram, silence none", () => {
+  const bin = 20, tone = Float32Array.from({ length: 4000 }, (_, i) => 0.01 * Math.sin((2 * Math.PI * bin * i) / FFT_SIZE));
+  const { levels } = spectrogram(tone, 10);
+  const column = Array.from({ length: BINS }, (_, k) => levels[k * 10 + 5]);
+  assert.equal(column.indexOf(Math.max(...column)), bin);
+  assert.equal(column[60], 0);
+  assert.ok(spectrogram(new Float32Array(4000), 10).levels.every((level) => level === 0));
+});
+
+test("colours, ticks and differences", () => {
+  const table = ramp([[0, [0, 0, 0]], [0.5, [100, 0, 0]], [1, [100, 200, 0]]]);
+  assert.deepEqual(table[0], [0, 0, 0, 255]);
+  assert.deepEqual(table[255], [100, 200, 0, 255]);
+  assert.deepEqual(hslToRgb(120, 1, 0.5).map(Math.round), [0, 255, 0]);
+  assert.deepEqual(niceTicks(21, 39, 4), [25, 30, 35]);
+  assert.equal(axisStep(10, 700), 1);
+  assert.deepEqual([...melDifference(new Uint8Array([100, 0]), new Uint8Array([100, 255]))], [128, 255]);
+});
