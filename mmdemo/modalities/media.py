@@ -102,10 +102,10 @@ def _pyav(file: BinaryIO, demuxer: str) -> Iterator[Stream]:
     with ExitStack() as stack:
         try:
             container = stack.enter_context(av.open(file, format=demuxer, metadata_errors="replace"))
-            if not container.streams.audio:
+            sound = next(iter(container.streams.audio), None)
+            context = sound and sound.codec_context
+            if sound is None or context is None:  # no sound, or one of a codec that is not known
                 raise Unreadable
-            sound = container.streams.audio[0]
-            context = sound.codec_context
             rate, channels = int(context.sample_rate), int(context.layout.nb_channels)
         except (av.FFmpegError, ValueError, EOFError):
             raise Unreadable from None
@@ -144,13 +144,12 @@ def _pyav_blocks(container: Any, sound: Any, rate: int, channels: int, stated: i
                 failed = True
                 break
             try:
-                frames = packet.decode()
+                outs = [out for frame in packet.decode() for out in resampler.resample(frame)]
             except (av.FFmpegError, ValueError):
-                failed = True  # a damaged packet; the next one may be whole
+                failed = True  # a damaged packet, or one of another form; the next one may be whole
                 continue
-            for frame in frames:
-                for out in resampler.resample(frame):
-                    yield out.to_ndarray().reshape(-1, channels)
+            for out in outs:
+                yield out.to_ndarray().reshape(-1, channels)
         for out in resampler.resample(None):
             yield out.to_ndarray().reshape(-1, channels)
         if failed:

@@ -87,7 +87,7 @@ class Scale:
 
 
 _INTEGERS = {15: "16", 23: "24", 31: "32"}  # bits of full scale: of the type
-_OCTAVES = 100  # of magnitudes over 1, up to `UNUSABLE`
+_OCTAVES = 101  # of magnitudes over 1, up to `UNUSABLE`, and one above that is empty
 
 
 def find_scale(chunks: Iterable[np.ndarray]) -> Scale:
@@ -222,7 +222,7 @@ class Mixer:
         if self._clipped > max(8, 1e-5 * self._frames):
             sentence = "The sound looks clipped: {count:,} samples stay at full scale."
             tell("clipped", sentence, count=self._clipped)
-        offset = self._sum / max(1, self._frames)
+        offset = self._sum / max(1, self._frames) / max(1.0, peak)
         if abs(offset) > 0.02:
             sentence = "The sound has a constant offset (DC) of {offset:+.3f} of full scale."
             tell("offset", sentence, offset=offset)

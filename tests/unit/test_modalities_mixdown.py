@@ -126,7 +126,7 @@ def test_integers_with_a_spike():
     assert [note.key for note in item.notes] == ["integers"]
 
 
-@pytest.mark.parametrize("gain", [1.5, 3.0, 10.0, 100.0])
+@pytest.mark.parametrize("gain", [1.5, 3.0, 10.0, 100.0, 9e29])
 def test_what_is_loud_throughout_is_scaled_as_a_whole(gain):
     wave = tone(16_000, level=gain)
     item = audio.load((16_000, wave))
