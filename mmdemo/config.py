@@ -74,7 +74,7 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "") -> T:
     except (TypeError, RecursionError):
         raise InputError(f"{where or 'The settings'} can hold numbers, texts, lists and tables only.") from None
     try:
-        return _adapter(cls).validate_json(text)
+        return _adapter(typing.cast(Any, cls)).validate_json(text)
     except pydantic.ValidationError as error:
         raise InputError(_sentence(cls, error, where)) from None
 

@@ -77,7 +77,7 @@ def read_folder(folders: Iterable[Path], modality: str, convert: Callable[[Tenso
             if found != modality:
                 files.left_out[path] = f"not {NAMES[modality]} but {NAMES[found]}"
             else:
-                files.items[path] = convert(MODALITIES[modality].load(path).tensor)  # type: ignore[attr-defined]
+                files.items[path] = convert(MODALITIES[modality].load(path).tensor)
         except (InputError, OSError, MemoryError) as error:
             files.left_out[path] = str(error)
     if not files.items:

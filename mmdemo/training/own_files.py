@@ -23,7 +23,7 @@ def _audio(data: dict[str, Any]) -> dict[str, Any]:
 def _text(data: dict[str, Any]) -> dict[str, Any]:
     # A few letters of every script and random bytes besides: so that there is no text that cannot be coded at all.
     shares = {"files": 0.92, "letters": 0.05, "digits": 0.01, "random": 0.02}
-    kept = {k: data[k] for k in ("window", "noise", "short") if k in data}
+    kept: dict[str, Any] = {k: data[k] for k in ("window", "noise", "short") if k in data}
     return {**kept, "folders": ["."], "corpora": ["letters"], "shares": shares}
 
 

@@ -162,7 +162,7 @@ class TokenizerTask(Task):
         return " ".join(["codes", *pairs]) if pairs else ""
 
     def statistics(self) -> dict[str, float]:
-        found = {}
+        found: dict[str, float] = {}
         for level, (used, perplexity) in enumerate(self._usage(), start=1):
             found |= {
                 f"codes in use, level {level}": round(used, 4),
