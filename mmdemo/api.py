@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from . import metrics
-from .codec import Codec, rate
+from .codec import Codec
 from .errors import InputError
 from .loading import load
-from .modalities.base import Item
+from .modalities import MODALITIES, Item
 from .tokens import Tokens
 
 if TYPE_CHECKING:
@@ -58,17 +55,10 @@ def figures(modality: str, x: Tensor, y: Tensor, tokens: Tokens) -> dict[str, An
     image: psnr (dB), ms_ssim; audio: stoi, pesq (wide band), snr (dB), None where undefined;
     text: byte_accuracy, exact.
     """
-    size = len(tokens.to_bytes())
-    characters = len(bytes(x.numpy()).decode("utf-8", "replace")) if modality == "text" else None
-    value, unit = rate(modality, 8 * size, tokens.meta, characters)
-    shared = {"tokens": tokens.count, "bytes": size, "rate": value, "rate_unit": unit}
-    if modality == "image":
-        a, b = ((t * 255).round().to(torch.uint8) for t in (x, y))
-        return {**shared, "psnr": metrics.psnr(a, b), "ms_ssim": metrics.ms_ssim(a, b)}
-    if modality == "audio":
-        return {**shared, "stoi": metrics.stoi(x, y), "pesq": metrics.pesq_wb(x, y), "snr": metrics.snr(x, y)}
-    accuracy = metrics.byte_accuracy(bytes(x.numpy()), bytes(y.numpy()))
-    return {**shared, "byte_accuracy": accuracy, "exact": bool(np.array_equal(x.numpy(), y.numpy()))}
+    files, size = MODALITIES[modality], len(tokens.to_bytes())
+    rate = files.rate(8 * size, tokens.meta, bytes(x.numpy()) if files.lossless else b"")
+    shared = {"tokens": tokens.count, "bytes": size, "rate": rate, "rate_unit": files.rate_unit}
+    return {**shared, **files.distortion(x, y)}
 
 
 def generate(

@@ -14,7 +14,7 @@ from .errors import InputError
 if TYPE_CHECKING:
     from .codec import Codec
     from .modalities import Item
-    from .tokens import Tokens
+    from .tokens.mmt import MadeBy
 
 
 def run(
@@ -98,7 +98,7 @@ class Codecs:
 
         return self.get(self.model or ("text" if self.encoding else guess(path)))
 
-    def for_tokens(self, tokens: Tokens) -> Codec:
+    def for_tokens(self, tokens: MadeBy) -> Codec:
         """The codec that a tokens file names, which need not be a name that a person may type."""
         from .loading import load_for_tokens
 
@@ -115,12 +115,12 @@ class Codecs:
         from .modalities import MODALITIES, guess
 
         if self.model is None:
-            return MODALITIES["text" if self.encoding else guess(path)].SAVE_SUFFIXES
+            return MODALITIES["text" if self.encoding else guess(path)].save_suffixes
         config = checkpoints.read_config(checkpoints.find(self.model))
-        modality = config.get("modality")
+        modality = str(config.get("modality"))
         if modality not in MODALITIES:
-            return self.get(self.model).files.SAVE_SUFFIXES  # which says what is wrong with it
-        return MODALITIES[modality].SAVE_SUFFIXES
+            return self.get(self.model).files.save_suffixes  # which says what is wrong with it
+        return MODALITIES[modality].save_suffixes
 
     def load(self, codec: Codec, path: Path) -> Item:
         from .modalities import text

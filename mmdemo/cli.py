@@ -107,7 +107,7 @@ def encode(
         else:
             item = codecs.load(codec, path)
             notes = item.notes
-            tokens = codec.encode(item, levels, lossless=codec.modality == "text" and not lossy)
+            tokens = codec.encode(item, levels, lossless=codec.files.lossless and not lossy)
         saved = tokens.save(target)
         value, unit = codec.rate(tokens)
         return {
@@ -141,15 +141,16 @@ def decode(
         from .modalities import MODALITIES
         from .tokens import mmt
 
-        return MODALITIES[mmt.modality(mmt.contents(path))].SAVE_SUFFIXES
+        return MODALITIES[mmt.modality(mmt.contents(path))].save_suffixes
 
     def one(path: Path, target: Path) -> dict[str, Any]:
         from .codec import streaming
         from .modalities import audio, text
-        from .tokens import Tokens
+        from .tokens import Tokens, mmt
 
-        tokens = Tokens.load(path)
-        codec = codecs.for_tokens(tokens)
+        data = mmt.contents(path)
+        codec = codecs.for_tokens(mmt.made_by(data))
+        tokens = Tokens.from_bytes(data, codec.priors)
         if tokens.exact and levels is None:
             text.save(tokens.raw or tokens.exact, target)  # the bytes of the file that it was made of
             return {"model": codec.name, "exact": True}

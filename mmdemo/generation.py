@@ -15,6 +15,7 @@ from . import __version__, checkpoints
 from .errors import InputError
 from .files import check_folder, shown, write_bytes
 from .loading import load
+from .modalities import MODALITIES
 
 if TYPE_CHECKING:
     from .diffusion.joint import JointDiffusion
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from .diffusion.step import SamplingStep
     from .digits.number import NumberStep
 
-SUFFIX = {"image": ".png", "audio": ".wav", "text": ".txt"}
 RECORD = "settings.json"
 _SAMPLE = re.compile(r"sample-\d+\.(png|wav|txt)")
 
@@ -125,7 +125,8 @@ def _earlier(folder: Path) -> set[str]:
         listed = record.get("files")
         if listed is None:  # of mmdemo 0.1.0
             made = range(int(record["settings"]["n"]))
-            listed = [f"sample-{i}{suffix}" for i in made for suffix in SUFFIX.values()]
+            suffixes = [m.save_suffixes[0] for m in MODALITIES.values()]
+            listed = [f"sample-{i}{suffix}" for i in made for suffix in suffixes]
         return {RECORD, *(name for name in listed if _SAMPLE.fullmatch(name))}
     return set()
 
@@ -139,10 +140,9 @@ def _write(
     before, items = _earlier(folder), []
     for modality in step.x0:
         for i, native in enumerate(step.preview(modality)):
-            target = folder / f"sample-{i}{SUFFIX[modality]}"
             comment = json.dumps({**record, "sample": i}, ensure_ascii=False)
             files = model.codecs[modality].files
-            path = files.save(native, target) if modality == "text" else files.save(native, target, comment)
+            path = files.save(native, folder / f"sample-{i}{files.save_suffixes[0]}", comment)
             item: dict[str, Any] = {"sample": i, "modality": modality, "output": str(path)}
             items.append({**item, "text": native} if modality == "text" else item)
     record["files"] = sorted(Path(item["output"]).name for item in items)

@@ -13,6 +13,7 @@ from . import checkpoints
 from .codec import Codec
 from .errors import InputError, MissingError
 from .tokens import Tokens
+from .tokens.mmt import MadeBy
 
 
 def load(name: str | Path, device: str | torch.device = "auto", hub: bool = True) -> Any:
@@ -30,7 +31,7 @@ def load(name: str | Path, device: str | torch.device = "auto", hub: bool = True
     folder = checkpoints.find(name, hub)
     kind = checkpoints.read_config(folder).get("kind")
     if kind == "tokenizer":
-        return Codec(folder, device)
+        return Codec.from_folder(folder, device)
     if kind == "joint":
         from .diffusion.joint import JointDiffusion
 
@@ -46,7 +47,7 @@ def load_tokenizer(name: str | Path, device: str | torch.device = "auto", hub: b
     return codec
 
 
-def load_for_tokens(tokens: Tokens, device: str | torch.device = "auto") -> Codec:
+def load_for_tokens(tokens: Tokens | MadeBy, device: str | torch.device = "auto") -> Codec:
     """The tokenizer that made ``tokens``, by the name in them: a shipped one, one in ``runs/``, or a folder.
 
     A name in a file never opens a connection.

@@ -32,7 +32,7 @@ INTERFACE = {
 
 def random_joint(folder: Path, width: int = 32, depth: int = 1) -> Path:
     """Write a checkpoint that `JointDiffusion` loads; its samples are noise, repeatable for a seed."""
-    codecs = {name: Codec(checkpoints.find(name), "cpu") for name in SHAPES}
+    codecs = {name: Codec.from_folder(checkpoints.find(name), "cpu") for name in SHAPES}
     streams = [
         Stream(name, codecs[name].codebooks.shape[-1], shape, patch=2 if name == "audio" else 1)
         for name, shape in SHAPES.items()

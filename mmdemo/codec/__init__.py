@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .codec import Codec, rate
+from .codec import Codec
 
-__all__ = ["Codec", "rate"]
+__all__ = ["Codec"]

@@ -8,36 +8,78 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .. import checkpoints
 from ..checks import check_int
-from ..entropy import store
+from ..entropy.priors import SHIPPED, Priors
 from ..errors import InputError
-from ..modalities import MODALITIES
-from ..modalities.base import Item
+from ..isolation import isolated
+from ..modalities import MODALITIES, Item, Modality
 from ..tokenizers import Tokenizer, build_tokenizer
-from ..tokenizers.text import TextTokenizer
 from ..tokens import Tokens
-from ..tokens.header import AXES, META
 from . import tiling
 
 
 class Codec:
-    """What `mmdemo.load` gives for a tokenizer checkpoint: any accepted input -> `Tokens` -> output."""
+    """What `mmdemo.load` gives for a tokenizer checkpoint: any accepted input -> `Tokens` -> output.
 
-    def __init__(self, folder: Path, device: str | torch.device = "auto") -> None:
-        self.config = checkpoints.read_config(folder)
-        self.folder, self.name = folder, str(self.config["name"])
-        self.modality = str(self.config["modality"])
-        self.device = checkpoints.auto_device(device)
-        model = build_tokenizer(self.modality, self.config["model"])
-        checkpoints.load_into(model, folder).eval().requires_grad_(False)
-        self.tokenizer: Tokenizer = model
-        self.fingerprint = self.tokenizer.fingerprint()
-        model.to(self.device)
-        self.files = MODALITIES[self.modality]
-        store.register(self.name, folder)
+    It can be copied, pickled and sent to other processes; two are equal where all their weights are.
+
+    Attributes:
+        tokenizer: the network. device: where it is.
+        modality: "image", "audio" or "text"; ``files``, what that is.
+        name, fingerprint: what tokens say that they were made by.
+        priors: under which the codes are written to files.
+        folder: of the checkpoint, where there is one. config: what its config.json says.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        name: str = "",
+        *,
+        priors: Priors = SHIPPED,
+        folder: Path | None = None,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.name = name or tokenizer.modality
+        self.priors, self.folder, self.config = priors, folder, config or {}
+        self.fingerprint = tokenizer.fingerprint()
+
+    @staticmethod
+    def from_folder(folder: Path, device: str | torch.device = "auto") -> Codec:
+        """The codec of a tokenizer checkpoint; its tokenizer stays as it is, whatever it becomes a part of.
+
+        Raises:
+            InputError: there is none, or it is damaged, altered or newer than this program.
+        """
+        config = checkpoints.read_config(folder)
+        with isolated():
+            model = build_tokenizer(str(config["modality"]), config["model"])
+            checkpoints.load_into(model, folder)
+            codec = Codec(
+                model.float().freeze(), str(config["name"]), priors=Priors.of(folder), folder=folder, config=config
+            )
+            model.to(checkpoints.auto_device(device))
+        return codec
+
+    @property
+    def modality(self) -> str:
+        return self.tokenizer.modality
+
+    @property
+    def files(self) -> Modality:
+        """How inputs become canonical tensors, and back."""
+        modality: Modality = MODALITIES[self.modality]
+        return modality
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tokenizer computes."""
+        weights = self.tokenizer.parameters() if isinstance(self.tokenizer, nn.Module) else iter(())
+        return next((p.device for p in weights), torch.device("cpu"))
 
     @property
     def levels(self) -> int:
@@ -45,13 +87,14 @@ class Codec:
 
     @property
     def codebook_size(self) -> int:
+        """Codes of the level that has most."""
         return max(self.tokenizer.codebook_sizes, default=0)
 
     @property
     def card(self) -> str:
         """The model card, Markdown."""
-        path = self.folder / "README.md"
-        return path.read_text("utf-8") if path.is_file() else ""
+        path = self.folder / "README.md" if self.folder else None
+        return path.read_text("utf-8") if path and path.is_file() else ""
 
     @property
     def codebooks(self) -> Tensor:
@@ -59,15 +102,28 @@ class Codec:
         return torch.stack([self.codebook(level) for level in range(self.levels)])
 
     def codebook(self, level: int) -> Tensor:
-        """(K, D) codewords of one level, 0 the coarsest."""
+        """(K, D) codewords of one level, 0 the coarsest. Raises InputError where codes have no vectors."""
         codewords = self.tokenizer.codebook(level)
         if codewords is None:
             raise InputError(f"The codes of {self.name!r} have no codewords.")
         return codewords.cpu()
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Codec):
+            return NotImplemented
+        if self is other or self.tokenizer is other.tokenizer:
+            return self.name == other.name
+        return hash(self) == hash(other) and _same_weights(self.tokenizer, other.tokenizer)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.modality, self.fingerprint))
+
+    # ------------------------------------------------------------------------------ inputs <-> tokens
+
     def load(self, source: Any) -> Item:
         """Validate an input and bring it to canonical form. Raises InputError with the reason it is refused."""
-        return self.files.load(source)
+        with isolated():
+            return self.files.load(source)
 
     def encode(self, source: Any, levels: int | None = None, lossless: bool = False) -> Tokens:
         """Anything the modality takes (or an `Item`) -> `Tokens`.
@@ -77,15 +133,14 @@ class Codec:
             lossless: text only: keep the bytes too, so that `decode` is exact.
         """
         item = source if isinstance(source, Item) else self.load(source)
-        levels = self._levels(levels)
-        x = item.tensor[None].to(self.device)  # (1, ...)
-        codes = tiling.encode(self.tokenizer, x, levels)[0].cpu()  # (levels, *positions)
-        tokens = self.wrap(codes, item.meta)
-        if not lossless:
-            return tokens
-        if self.modality != "text":
+        levels = self.check_levels(levels)
+        if lossless and not self.files.lossless:
             raise InputError(f"Lossless coding is for text; {self.modality} tokens are lossy.")
-        return replace(tokens, exact=bytes(item.tensor.numpy()), raw=item.raw)
+        with isolated(self.device):
+            x = item.tensor[None].to(self.device)  # (1, ...)
+            codes = tiling.encode(self.tokenizer, x, levels)[0].cpu()  # (levels, *positions)
+        tokens = self.wrap(codes, item.meta)
+        return replace(tokens, exact=bytes(item.tensor.numpy()), raw=item.raw) if lossless else tokens
 
     def complete(self, tokens: Tokens) -> Tokens:
         """Tokens of an exact text with their codes: a file holds only the text, and is encoded again here."""
@@ -94,14 +149,16 @@ class Codec:
         text = torch.frombuffer(bytearray(tokens.exact), dtype=torch.uint8)
         return self.encode(Item(text, dict(tokens.meta), raw=tokens.raw), lossless=True)
 
-    def _levels(self, levels: int | None) -> int:
+    def check_levels(self, levels: int | None) -> int:
+        """``levels``, or all of them for None. Raises InputError outside 1..L."""
         if levels is None:
             return self.levels
         return check_int(f"number of levels of the model {self.name!r}", levels, 1, self.levels)
 
     def wrap(self, codes: Tensor, meta: dict[str, Any]) -> Tokens:
         """Codes (levels, *positions) made by this tokenizer -> `Tokens`."""
-        return Tokens(codes.long(), self.name, self.modality, self.codebook_size, self.fingerprint, dict(meta))
+        made_by = self.name, self.modality, self.codebook_size, self.fingerprint
+        return Tokens(codes.long(), *made_by, dict(meta), priors=self.priors)
 
     def decode(self, tokens: Tokens, levels: int | None = None, original: bool = False) -> Any:
         """`Tokens` -> PIL.Image, str, or (16000, float32 array). Raises InputError if other weights made them.
@@ -112,9 +169,8 @@ class Codec:
 
     def restore(self, y: Tensor, meta: dict[str, Any], original: bool = False) -> Any:
         """Canonical tensor -> what `decode` gives."""
-        if original and self.modality == "audio":
-            return self.files.restore(y, meta, original=True)
-        return self.files.restore(y, meta)
+        with isolated():
+            return self.files.restore(y, meta, original)
 
     def decode_tensor(self, tokens: Tokens, levels: int | None = None) -> Tensor:
         """`Tokens` -> canonical tensor, cropped to the input's size; the exact text where the tokens hold it.
@@ -127,17 +183,13 @@ class Codec:
         self.check(tokens)
         if levels is not None:
             tokens = tokens.truncate(levels)
-        y = tiling.decode(self.tokenizer, tokens.codes[None].to(self.device))
-        return self._cropped(y, tokens.meta)[0].cpu()
+        with isolated(self.device):
+            y = tiling.decode(self.tokenizer, tokens.codes[None].to(self.device))
+            return self.files.crop(y, tokens.meta)[0].cpu()
 
     def canonical(self, y: Tensor, meta: dict[str, Any] | None = None) -> Tensor:
         """Tokenizer output (B, ...) -> canonical batch: pictures clipped, waveforms clipped, logits -> bytes."""
-        return self._cropped(self.tokenizer.to_canonical(y), meta or {})
-
-    def _cropped(self, y: Tensor, meta: dict[str, Any]) -> Tensor:
-        if self.modality == "image":
-            return y[..., : meta.get("height"), : meta.get("width")]
-        return y[..., : meta.get("samples" if self.modality == "audio" else "bytes")]
+        return self.files.crop(self.tokenizer.to_canonical(y), meta or {})
 
     def check(self, tokens: Tokens) -> None:
         """Raise InputError unless this very tokenizer made ``tokens``."""
@@ -150,84 +202,74 @@ class Codec:
                 f"These tokens were made by other weights ({tokens.model} {tokens.fingerprint}); "
                 f"the model {self.name!r} here is {self.fingerprint}."
             )
-        sizes = [tokens.meta[key] for key in META[self.modality][: AXES[self.modality]]]
+        sizes = [tokens.meta[key] for key in self.files.meta_keys[: self.files.axes]]
         positions = tuple(-(-size // self.tokenizer.stride) for size in sizes)
         fits = tokens.codebook_size == self.codebook_size and tokens.levels <= self.levels
-        fits = fits and tokens.positions == positions and tokens.count > 0
-        if not fits or not 0 <= int(tokens.codes.min()) <= int(tokens.codes.max()) < self.codebook_size:
+        fits = fits and tokens.positions == positions and tokens.count > 0 and int(tokens.codes.min()) >= 0
+        highest = zip(tokens.codes, self.tokenizer.codebook_sizes, strict=False)
+        if not fits or not all(int(codes.max()) < size for codes, size in highest):
             raise InputError(
                 f"These tokens are none of the model {self.name!r}: {_times(tokens.codes.shape)} codes of "
                 f"{tokens.codebook_size} for a size of {_times(sizes)}, where it has up to "
                 f"{_times([self.levels, *positions])} of {self.codebook_size}."
             )
 
+    # ------------------------------------------------------------------------------ latents
+
     def latent(self, tokens: Tokens, levels: int | None = None) -> Tensor:
         """Sum of the chosen codewords, (1, D, *positions): what the diffusion transformer works on."""
         self.check(tokens)
         codes = tokens.codes if levels is None else tokens.truncate(levels).codes
-        return self.tokenizer.latent(codes[None].to(self.device))
+        with isolated(self.device):
+            return self.tokenizer.latent(codes[None].to(self.device))
 
-    @torch.no_grad()
     def decode_latent(self, z: Tensor, meta: dict[str, Any] | None = None) -> Tensor:
         """Latents (B, D, *positions) -> canonical batch."""
-        return self.canonical(self.tokenizer.decode_latent(z.to(self.device)), meta)
+        with isolated(self.device):
+            return self.canonical(self.tokenizer.decode_latent(z.to(self.device)), meta)
 
     def show_code(self, level: int, code: int) -> Any:
         """One codeword alone, decoded in the middle of otherwise average surroundings.
 
-        A picture patch (8x8 pixels), a short sound (5 frames of the code), or the text its position spells; of a text
-        tokenizer that spells (`TextTokenizer.corrections`), what a code of a level after the first puts where. Of a
-        template (`tokenizers.fallback`), what it leaves open.
+        A picture patch (8x8 pixels), a short sound (5 frames of the code), or the text its position spells; in words
+        where the tokenizer has better ones (`describe`).
         """
-        return self.show_codes(level, torch.tensor([code]))[0]
+        return self.show_codes(level, torch.tensor([int(code)]))[0]
 
-    @torch.no_grad()
     def show_codes(self, level: int, codes: Tensor) -> list[Any]:
         """`show_code` for many codes (N,) at once."""
+        sizes = self.tokenizer.codebook_sizes
         if (
             not 0 <= level < self.levels
             or len(codes) == 0
-            or not 0 <= int(codes.min()) <= int(codes.max()) < self.codebook_size
+            or not 0 <= int(codes.min()) <= int(codes.max()) < sizes[level]
         ):
             raise InputError(f"{self.name!r} has levels 1 to {self.levels} with codes 0 to {self.codebook_size - 1}.")
-        word = self.codebook(level)[codes].to(self.device)  # (N, D)
-        if level and isinstance(self.tokenizer, TextTokenizer) and self.tokenizer.spells:
-            return self.tokenizer.corrections(word)
-        side = {"image": 3, "audio": 5, "text": 1}[self.modality]
-        axes = 2 if self.modality == "image" else 1
-        z = word[(...,) + (None,) * axes].expand(-1, -1, *[side] * axes)  # the code next to itself
-        y = self.canonical(self.tokenizer.decode_latent(z.contiguous(), level + 1)).cpu()
-        stride = self.tokenizer.stride
-        if self.modality == "image":
-            y = y[..., stride:-stride, stride:-stride]
-        meta = {
-            "image": {"height": stride, "width": stride},
-            "audio": {"samples": y.shape[-1], "sample_rate": 16_000, "channels": 1},
-            "text": {"bytes": stride},
-        }
-        shown = [self.files.restore(row, meta[self.modality]) for row in y]
-        if isinstance(self.tokenizer, TextTokenizer) and (fallback := self.tokenizer.fallback) is not None:
-            taken = fallback.taken.tolist()
-            return [
-                fallback.tells([code])[0] if taken[code] else says
-                for code, says in zip(codes.tolist(), shown, strict=True)
-            ]
-        return shown
+        with isolated(self.device):
+            said = self.tokenizer.describe(level, codes)
+            if all(words is not None for words in said):
+                return said
+            codeword = self.codebook(level)[codes].to(self.device)  # (N, D)
+            files, axes = self.files, self.tokenizer.axes
+            side = [files.shown_positions] * axes
+            z = codeword[(...,) + (None,) * axes].expand(-1, -1, *side)  # the code next to itself
+            y = self.canonical(self.tokenizer.decode_latent(z.contiguous(), level + 1)).cpu()
+        y = files.shown(y, self.tokenizer.stride)
+        meta = files.meta_of(y.shape[-axes:])
+        return [files.restore(row, meta) if w is None else w for row, w in zip(y, said, strict=True)]
 
     def rate(self, tokens: Tokens) -> tuple[float, str]:
         """Rate of the tokens as a whole file, and its unit: bits per pixel, kilobits a second, bits a character."""
-        characters = len(tokens.exact.decode("utf-8", "replace")) or None
-        return rate(self.modality, 8 * len(tokens.to_bytes()), tokens.meta, characters)
+        bits = 8 * len(tokens.to_bytes())
+        return self.files.rate(bits, tokens.meta, tokens.exact), self.files.rate_unit
 
 
 def _times(sizes: Iterable[int]) -> str:
     return " x ".join(map(str, sizes))
 
 
-def rate(modality: str, bits: int, meta: dict[str, Any], characters: int | None = None) -> tuple[float, str]:
-    """Bits per pixel ("bpp"), kilobits a second ("kbps"), or bits per byte or character ("bpc")."""
-    if modality == "image":
-        return bits / (meta["height"] * meta["width"]), "bpp"
-    if modality == "audio":
-        return bits / max(1, meta["samples"]) * 16.0, "kbps"
-    return bits / max(1, characters or meta["bytes"]), "bpc"
+def _same_weights(a: Tokenizer, b: Tokenizer) -> bool:
+    if not isinstance(a, nn.Module) or not isinstance(b, nn.Module):
+        return a == b
+    one, other = a.state_dict(), b.state_dict()
+    return one.keys() == other.keys() and all(torch.equal(v.cpu(), other[k].cpu()) for k, v in one.items())

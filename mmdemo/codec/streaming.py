@@ -13,15 +13,16 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..isolation import isolated
 from ..modalities import audio
 from ..tokens import Tokens
-from .tiling import TILE, plan
+from . import tiling
 
 if TYPE_CHECKING:
     from .codec import Codec
 
 
-@torch.no_grad()
+@isolated()
 def encode(
     codec: Codec,
     source: str | os.PathLike | bytes | audio.AudioStream,
@@ -40,12 +41,12 @@ def encode(
         InputError: as ``codec.encode`` does.
     """
     _check(codec)
-    levels, stride = codec._levels(levels), codec.tokenizer.stride
+    levels, stride = codec.check_levels(levels), codec.tokenizer.stride
     sound = source if isinstance(source, audio.AudioStream) else audio.stream_blocks(source, max_seconds=max_seconds)
     samples = sound.meta["samples"]
-    blocks, held, start = iter(sound), torch.zeros(0), 0  # held: the samples from `start` on
-    kept = []
-    for [(a, b)], [(t0, t1)] in plan([-(-samples // stride)], TILE["audio"], codec.tokenizer.receptive_field.encoder):
+    blocks, held, start = iter(sound), torch.zeros(0, dtype=torch.float32), 0  # held: the samples from `start` on
+    kept, margin = [], codec.tokenizer.receptive_field.encoder
+    for [(a, b)], [(t0, t1)] in tiling.plan([-(-samples // stride)], codec.files.tile, margin):
         first, last = a * stride, min(b * stride, samples)
         parts = [held[first - start :]]
         size = len(parts[0])
@@ -69,14 +70,14 @@ def decode(codec: Codec, tokens: Tokens, levels: int | None = None) -> Iterator[
     return _blocks(codec, tokens if levels is None else tokens.truncate(levels))
 
 
-@torch.no_grad()
 def _blocks(codec: Codec, tokens: Tokens) -> Iterator[Tensor]:
-    codes = tokens.codes
+    codes, margin = tokens.codes, codec.tokenizer.receptive_field.decoder
     stride, samples = codec.tokenizer.stride, tokens.meta["samples"]
-    for [(a, b)], [(t0, t1)] in plan([codes.shape[1]], TILE["audio"], codec.tokenizer.receptive_field.decoder):
-        wave = codec.canonical(codec.tokenizer.decode(codes[None, :, a:b].to(codec.device)))[0]  # ((b - a) * stride,)
-        block = wave[(t0 - a) * stride : (t1 - a) * stride].cpu()
-        yield block[: max(0, samples - t0 * stride)].clone()
+    for [(a, b)], [(t0, t1)] in tiling.plan([codes.shape[1]], codec.files.tile, margin):
+        with isolated(codec.device):  # not while the caller has its turn
+            y = codec.tokenizer.decode(codes[None, :, a:b].to(codec.device))
+            wave = codec.canonical(y)[0, (t0 - a) * stride : (t1 - a) * stride].cpu()
+        yield wave[: max(0, samples - t0 * stride)].clone()
 
 
 def _check(codec: Codec) -> None:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..modalities import MODALITIES
 from ..tokenizers import Tokenizer
 
-TILE = {"image": (192, 192), "audio": (1500,), "text": (8192,)}  # latent positions per tile, without margin
 MAX_WHOLE = 1 << 18  # most positions of an input that cannot be cut
 
 
@@ -30,7 +30,7 @@ def encode(tokenizer: Tokenizer, x: Tensor, levels: int | None = None) -> Tensor
     stride, axes = tokenizer.stride, tokenizer.axes
     sizes = [n // stride for n in x.shape[-axes:]]
     out = torch.empty(0)
-    for where, take in plan(sizes, TILE[tokenizer.modality], tokenizer.receptive_field.encoder):
+    for where, take in plan(sizes, MODALITIES[tokenizer.modality].tile, tokenizer.receptive_field.encoder):
         codes = tokenizer.encode(x[_box([(a * stride, b * stride) for a, b in where])], levels)
         if not out.numel():
             out = codes.new_zeros((1, codes.shape[1], *sizes))
@@ -51,7 +51,7 @@ def decode(tokenizer: Tokenizer, codes: Tensor) -> Tensor:
     stride = tokenizer.stride
     sizes = list(codes.shape[2:])
     out = torch.empty(0)
-    for where, take in plan(sizes, TILE[tokenizer.modality], tokenizer.receptive_field.decoder):
+    for where, take in plan(sizes, MODALITIES[tokenizer.modality].tile, tokenizer.receptive_field.decoder):
         y = tokenizer.to_canonical(tokenizer.decode(codes[_box(where)]))
         if not out.numel():
             lead = y.shape[: y.ndim - len(sizes)]

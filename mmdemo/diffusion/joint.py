@@ -330,7 +330,7 @@ def _tokenizer(config: dict[str, Any], folder: Path, stream: str, device: torch.
     wanted = config["tokenizers"][stream]
     own, beside = folder / "tokenizers" / wanted["name"], folder.parent / wanted["name"]
     found = next((f for f in (own, beside) if (f / "config.json").is_file()), None)
-    codec = Codec(found or checkpoints.find(wanted["name"], hub=False), device)
+    codec = Codec.from_folder(found or checkpoints.find(wanted["name"], hub=False), device)
     if codec.fingerprint != wanted["fingerprint"]:
         raise InputError(
             f"The model {config['name']!r} was trained on tokenizer {wanted['name']} {wanted['fingerprint']}, "

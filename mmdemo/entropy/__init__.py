@@ -4,5 +4,5 @@ layout.py   in which order symbols are coded, and which decoded ones each may lo
 prior.py    the network: neighbours -> logits, trained by ``mmdemo train prior-...``
 integer.py  the same network in whole numbers: equal on every machine, so that a file opens everywhere
 coder.py    symbols <-> bytes
-store.py    which prior belongs to which tokenizer
+priors.py   which prior belongs to which tokenizer
 """

@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..isolation import isolated
 from .integer import IntegerPrior
 
 CHUNK = 1 << 21  # probabilities held at once while encoding
 _MODEL = constriction.stream.model.Categorical(perfect=False)
 
 
-@torch.inference_mode()
+@isolated()
 def encode(codes: Tensor, prior: IntegerPrior) -> list[bytes]:
     """Codes (levels, *positions), levels up to the prior's -> the bytes of the first level, of the first two, …
 
@@ -36,7 +37,7 @@ def encode(codes: Tensor, prior: IntegerPrior) -> list[bytes]:
     return made
 
 
-@torch.inference_mode()
+@isolated()
 def decode(data: bytes, levels: int, positions: tuple[int, ...], prior: IntegerPrior) -> Tensor:
     """The bytes of so many levels -> their codes.
 

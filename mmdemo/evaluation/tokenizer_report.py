@@ -12,12 +12,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import checkpoints, metrics
-from ..codec import Codec, rate
+from ..codec import Codec
 from ..datasets.emoji import drawings
 from ..datasets.mnist import read_mnist
 from ..datasets.place import need
 from ..datasets.speech import speech_files
-from ..entropy import store
 from ..errors import MissingError
 from ..metrics import Figure
 from ..modalities.base import Item
@@ -144,7 +143,7 @@ def _speech(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
         for level in range(1, codec.levels + 1):
             part = tokens.truncate(level)
             y, x = codec.decode_tensor(part).numpy(), item.tensor.numpy()
-            payload = rate("audio", part.payload_bits, part.meta)[0]
+            payload = codec.files.rate(part.payload_bits, part.meta)
             row.append((payload, metrics.stoi(x, y), metrics.estoi(x, y), metrics.pesq_wb(x, y)))
         rows.append(row)
     table = np.nanmean(np.array(rows, dtype=float), axis=0)  # (levels, 4)
@@ -216,6 +215,6 @@ def _text(codec: Codec, data_dir: Path, limit: int | None) -> Sections:
         lambda: emoji_probe(codec, data_dir, strings),
         lambda: word_probe(codec, strings),
     ]
-    if store.prior_for_bytes() is not None:  # exact files need the prior: else their figures are left out, not guessed
+    if codec.priors.for_bytes() is not None:  # exact files need the prior: else their figures are left out, not guessed
         sections.append(lambda: lossless_figures(codec, data_dir, limit))
     return sections

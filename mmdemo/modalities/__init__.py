@@ -7,12 +7,11 @@ from pathlib import Path
 
 from mmdemo.errors import InputError
 from mmdemo.modalities import audio, image, text
-from mmdemo.modalities.base import Item, label, opened
+from mmdemo.modalities.base import Item, Modality, label, opened
+from mmdemo.modalities.registry import MODALITIES
 from mmdemo.modalities.sniff import HEAD_BYTES, how_to_convert, sniff
 
-__all__ = ["MODALITIES", "Item", "audio", "guess", "image", "text"]
-
-MODALITIES = {"image": image, "audio": audio, "text": text}
+__all__ = ["MODALITIES", "Item", "Modality", "audio", "guess", "image", "text"]
 
 _ACCEPTED = "a picture (PNG, JPEG, WebP, GIF, AVIF), a sound (WAV, FLAC, OGG, MP3) or a text file (UTF-8) is needed"
 
@@ -27,13 +26,13 @@ def guess(path: str | os.PathLike) -> str:
         InputError: missing, empty, unreadable, or no known kind of file.
     """
     with opened(path, _ACCEPTED) as file:
-        modality, kind = sniff(file.read(HEAD_BYTES))
-    if modality:
-        return modality
+        found, kind = sniff(file.read(HEAD_BYTES))
+    if found:
+        return found
     if kind:
         raise InputError(f"{label(path)} is {kind}, which is not read; {how_to_convert(kind) or _ACCEPTED}.")
     suffix = Path(path).suffix.lower()
-    for name, module in MODALITIES.items():
-        if suffix in module.SUFFIXES:
+    for name, modality in MODALITIES.items():
+        if suffix in modality.suffixes:
             return name
     raise InputError(f"{label(path)} is of no known kind; {_ACCEPTED}.")

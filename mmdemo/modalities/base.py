@@ -1,15 +1,16 @@
-"""What the three modalities share: the `Item` they produce and the opening of files."""
+"""What a modality is, the `Item` that all of them make of an input, and the opening of files."""
 
 from __future__ import annotations
 
 import io
 import os
 import stat
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import torch
 
@@ -36,6 +37,94 @@ class Item:
     meta: dict[str, Any]
     notes: tuple[str, ...] = ()
     raw: bytes = field(default=b"", repr=False)
+
+
+class Modality(ABC):
+    """A kind of input: files <-> canonical tensors, and all that differs between kinds elsewhere.
+
+    There is one instance of each, in `mmdemo.modalities.MODALITIES`; it has no state, and a copy is itself.
+
+    Attributes:
+        name: as in checkpoints, files and links.
+        axes: how many of a canonical tensor's last axes are its size: 2 (height, width) or 1 (samples, bytes).
+        meta_keys: whole numbers of `Item.meta` that an ``.mmt`` file keeps; the first ``axes`` of them are the size.
+        suffixes: of the files that it takes, where their first bytes do not tell. save_suffixes: of those that it
+            writes, the usual one first.
+        rate_unit: what `rate` gives.
+        tile: latent positions that are computed at once, along each axis.
+        shown_positions: along each axis, how many positions of one code alone make something to look at or listen to.
+        lossless: whether the input itself can be kept beside its codes.
+    """
+
+    name: ClassVar[str]
+    axes: ClassVar[int]
+    meta_keys: ClassVar[tuple[str, ...]]
+    suffixes: ClassVar[tuple[str, ...]]
+    save_suffixes: ClassVar[tuple[str, ...]]
+    rate_unit: ClassVar[str]
+    tile: ClassVar[tuple[int, ...]]
+    shown_positions: ClassVar[int]
+    lossless: ClassVar[bool] = False
+
+    @abstractmethod
+    def load(self, source: Any, **options: Any) -> Item:
+        """Anything that is taken -> its canonical form. Raises InputError with the reason it is refused."""
+
+    @abstractmethod
+    def restore(self, tensor: torch.Tensor, meta: Mapping[str, Any] | None = None, original: bool = False) -> Any:
+        """Canonical tensor -> what a person uses, of meta's size.
+
+        Args:
+            original: in the form of the input, where that may differ: a sound at its rate and with its channels.
+        """
+
+    @abstractmethod
+    def save(self, native: Any, path: str | os.PathLike, comment: str = "") -> Path:
+        """Write what `restore` gives to a file, by its suffix.
+
+        Args:
+            comment: how it was made, kept inside where the format has a place for it.
+        """
+
+    @abstractmethod
+    def meta_of(self, size: Sequence[int]) -> dict[str, Any]:
+        """`Item.meta` of something of that size that no file was the source of."""
+
+    def write_meta(self, meta: Mapping[str, Any]) -> list[int]:
+        """Meta as the whole numbers of an ``.mmt`` file, as many as `meta_keys`."""
+        return [meta[key] for key in self.meta_keys]
+
+    def read_meta(self, numbers: Sequence[int]) -> dict[str, Any]:
+        """The reverse. Raises ValueError for numbers that `write_meta` never gives."""
+        return dict(zip(self.meta_keys, numbers, strict=True))
+
+    @abstractmethod
+    def takes(self, meta: Mapping[str, Any]) -> bool:
+        """Whether an input of that meta would be taken: what a file that says so is believed."""
+
+    @abstractmethod
+    def rate(self, bits: int, meta: Mapping[str, Any], content: bytes = b"") -> float:
+        """Bits for the whole -> in `rate_unit`.
+
+        Args:
+            content: the bytes of the input where they are known, for text is counted in characters.
+        """
+
+    @abstractmethod
+    def distortion(self, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
+        """Canonical input and output -> figures by name; None where one is not defined."""
+
+    def crop(self, y: torch.Tensor, meta: Mapping[str, Any]) -> torch.Tensor:
+        """Canonical tensor or batch (..., *size) without what goes beyond meta's size."""
+        box: list[Any] = [slice(meta.get(key)) for key in self.meta_keys[: self.axes]]
+        return y[(..., *box)]
+
+    def shown(self, y: torch.Tensor, stride: int) -> torch.Tensor:
+        """Of a canonical batch of `shown_positions` of one code, what there is to see or hear."""
+        return y
+
+    def __reduce__(self) -> str:
+        return self.name.upper()  # the name of the instance in its module
 
 
 def label(source: object) -> str:

@@ -23,7 +23,7 @@ _ARRAYS = "an array needs the shape (H, W) or (H, W, 1 to 4) and uint8, uint16, 
 def to_tensor(array: np.ndarray) -> torch.Tensor:
     """(H, W, 1 or 3) uint8, or float32 in [0, 1], to (3, H, W) float32 in [0, 1]."""
     height, width, channels = array.shape
-    planes = torch.empty(3, height, width)  # own memory, filled without another copy of it
+    planes = torch.empty(3, height, width, dtype=torch.float32)  # own memory, filled without another copy of it
     for channel in range(3):
         planes[channel] = torch.from_numpy(np.array(array[..., min(channel, channels - 1)]))
     return planes.div_(255) if array.dtype == np.uint8 else planes

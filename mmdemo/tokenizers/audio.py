@@ -66,11 +66,13 @@ class AudioTokenizer(Autoencoder):
         self.config = config
         self.stride = config.hop
         bins, width = config.n_fft // 2 + 1, config.width
-        self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
+        self.register_buffer("window", torch.hann_window(config.n_fft, dtype=torch.float32), persistent=False)
         features = bins + 2 * config.phase_bins
         if config.subframes:
             self.short_hop = config.hop // config.subframes
-            self.register_buffer("short_window", torch.hann_window(4 * self.short_hop), persistent=False)
+            self.register_buffer(
+                "short_window", torch.hann_window(4 * self.short_hop, dtype=torch.float32), persistent=False
+            )
             features += config.subframes * (2 * self.short_hop + 1)
         self.encoder = nn.Sequential(
             nn.Conv1d(features, width, 1),

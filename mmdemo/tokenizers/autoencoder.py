@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,8 @@ from .base import ReceptiveField
 # Top-level modules and weights that decide which codes an input gets and what they mean, and those that only decode.
 ENCODER_PARTS = ("embed", "gather", "encoder", "project_in", "bottleneck", "fallback")
 DECODER_PARTS = ("level_embedding", "code_embedding", "project_out", "decoder", "logits", "reading")
+
+Net = TypeVar("Net", bound="Autoencoder")
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Autoencoder(nn.Module, ABC):
     encoder: nn.Module
     decoder: nn.Module
     config: Any
+    _frozen = False
 
     def __init__(self, bottleneck: QuantizerConfig) -> None:
         super().__init__()
@@ -160,6 +163,19 @@ class Autoencoder(nn.Module, ABC):
         """Any latent (B, D, *pos) -> reconstruction; ``codes`` as in `from_latent`."""
         num_levels = torch.full((len(z),), self.levels if levels is None else levels, device=z.device)
         return self.from_latent(z, num_levels, codes)
+
+    def describe(self, level: int, codes: Tensor) -> list[str | None]:
+        """As every tokenizer: nothing in words."""
+        return [None] * len(codes)
+
+    def freeze(self: Net) -> Net:
+        """Never change any more: no gradients, and always in eval, also as a part of a model in training."""
+        self._frozen = True
+        return self.eval().requires_grad_(False)
+
+    def train(self: Net, mode: bool = True) -> Net:
+        """As every module, unless it is frozen."""
+        return super().train(mode and not self._frozen)
 
     def codebook(self, level: int) -> Tensor | None:
         """(K, D) codewords of a level, 0 the coarsest; None where the latent is continuous."""

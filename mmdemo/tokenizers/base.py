@@ -79,6 +79,10 @@ class Tokenizer(Protocol):
         """Own output space -> canonical batch: values clipped, logits to bytes."""
         ...
 
+    def describe(self, level: int, codes: Tensor) -> list[str | None]:
+        """Codes (N,) of a level in words, each None where it is better decoded."""
+        ...
+
     def codebook(self, level: int) -> Tensor | None:
         """(K, D) codewords of a level, 0 the coarsest; None where codes have no vectors."""
         ...

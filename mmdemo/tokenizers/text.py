@@ -181,6 +181,15 @@ class TextTokenizer(Autoencoder):
         eye = torch.eye(self.stride, device=letters.device)
         return torch.einsum("pq,ld->plqd", eye, letters).reshape(-1, self.dim)
 
+    def describe(self, level: int, codes: Tensor) -> list[str | None]:
+        """As every tokenizer: where it spells, what a code after the first changes, and what a template leaves open."""
+        if level and self.spells:
+            return [*self.corrections(self.rvq.codebooks[level][codes.to(self.embed.weight.device)])]
+        if self.fallback is None:
+            return super().describe(level, codes)
+        taken = self.fallback.taken.tolist()
+        return [self.fallback.tells([code])[0] if taken[code] else None for code in codes.tolist()]
+
     def corrections(self, words: Tensor) -> list[str]:
         """What codewords (N, D) of a level after the first change: "◦e◦◦" puts an e in the second place.
 

@@ -7,18 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..errors import InputError
-from ..modalities import audio, image, text, waveform
+from ..modalities import MODALITIES
 from ..modalities.encodings import check_encoding
 
 MAGIC, VERSION = b"MMT", 2
-MODALITIES = ("image", "audio", "text")
+BYTES_OF_MODALITIES = ("image", "audio", "text")  # by number; a new one comes last
 SHIPPED = ("", "image", "audio", "text")  # one-byte model ids, each of its own modality; 0 spells the name out
-AXES = {"image": 2, "audio": 1, "text": 1}
-META = {"image": ("height", "width"), "audio": ("samples", "sample_rate", "channels"), "text": ("bytes",)}
 PACKED, PRIOR, EXACT, FILE, DEFLATED = range(5)
 TEXTS = (EXACT, FILE, DEFLATED)  # codings that hold bytes, and no codes
 MAX_NAME, MAX_LEVELS, MAX_SIZE = 255, 64, 1 << 20
-MAX_SAMPLES = 1 << 40  # of a sound: two years
 # No more symbols than this are believed of a byte of payload: real files stay below 200, and deflate reaches 1032.
 SYMBOLS_PER_BYTE, FEW = 2048, 256
 MAX_SYMBOLS = 1 << 26
@@ -32,7 +29,7 @@ class Header:
     model: str
     modality: str
     shape: tuple[int, ...]
-    mark: str = ""  # of the prior; "" where none is used
+    prior_fingerprint: str = ""  # of the prior; "" where none is used
     size: int = 0  # K, of packed codes
     fingerprint: str = ""
     meta: dict[str, int] = field(default_factory=dict)
@@ -48,14 +45,14 @@ class Header:
         known = SHIPPED.index(self.model) if self.model and self.model == self.modality else 0
         out = MAGIC + bytes([VERSION, self.coding + 16 * known])
         if not known:
-            out += _counted(self.model.encode()) + bytes([MODALITIES.index(self.modality)])
+            out += _counted(self.model.encode()) + bytes([BYTES_OF_MODALITIES.index(self.modality)])
         if self.coding in TEXTS:
-            out += varint(self.shape[1]) + bytes.fromhex(self.mark)
+            out += varint(self.shape[1]) + bytes.fromhex(self.prior_fingerprint)
             return out if self.coding == EXACT else out + _counted(self.encoding.encode("ascii"))
-        out += bytes.fromhex(self.fingerprint + self.mark)
+        out += bytes.fromhex(self.fingerprint + self.prior_fingerprint)
         if self.coding == PACKED:
             out += varint(self.size)
-        return out + b"".join(map(varint, [*self.shape, *_numbers(self.modality, self.meta)]))
+        return out + b"".join(map(varint, [*self.shape, *MODALITIES[self.modality].write_meta(self.meta)]))
 
     def problem(self, payload: int) -> str:
         """In what the file does not agree with itself: names, sizes, and as many bytes of payload as they take.
@@ -68,7 +65,7 @@ class Header:
     def _problems(self, payload: int) -> Iterator[str]:
         if not 0 < len(self.model.encode()) <= MAX_NAME or not self.model.isprintable():
             yield "its model has no proper name"
-        if not self._size_is_taken():
+        if not MODALITIES[self.modality].takes(self.meta):
             yield f"the {self.modality} is not one that is taken ({_listed(self.meta)})"
         if not 1 <= self.shape[0] <= MAX_LEVELS:
             yield f"it has {self.shape[0]:,} levels, and at most {MAX_LEVELS} are possible"
@@ -91,39 +88,8 @@ class Header:
     @property
     def _sizes(self) -> list[int]:
         """Of the input, along the axes of the positions."""
-        return [self.meta[key] for key in META[self.modality][: AXES[self.modality]]]
-
-    def _size_is_taken(self) -> bool:
-        sizes = self._sizes
-        if min(sizes) < 1:
-            return False
-        if self.modality == "image":
-            return max(sizes) <= image.MAX_SIDE and math.prod(sizes) <= image.MAX_PIXELS
-        if self.modality == "audio":
-            rate, channels = self.meta["sample_rate"], self.meta["channels"]
-            known = waveform.MIN_RATE <= rate <= waveform.MAX_RATE and 1 <= channels <= waveform.MAX_CHANNELS
-            return known and sizes[0] <= MAX_SAMPLES
-        return sizes[0] <= text.MAX_BYTES
-
-
-def _numbers(modality: str, meta: dict[str, int]) -> list[int]:
-    """META as it is written: with the channels of a sound, by how many samples it is shorter than its rate allows."""
-    numbers = [meta[key] for key in META[modality]]
-    if modality == "audio":
-        numbers[-1] += 16 * (audio.original_frames(meta | {"frames": 0}) - audio.original_frames(meta))
-    return numbers
-
-
-def _meta(modality: str, numbers: list[int]) -> dict[str, int]:
-    """META as it was written by `_numbers`."""
-    meta = dict(zip(META[modality], numbers))
-    if modality == "audio":
-        shorter, meta["channels"] = divmod(meta["channels"], 16)
-        if shorter:
-            meta["frames"] = audio.original_frames(meta) - shorter
-            if audio.original_frames(meta) != meta["frames"]:
-                raise ValueError
-    return meta
+        modality = MODALITIES[self.modality]
+        return [self.meta[key] for key in modality.meta_keys[: modality.axes]]
 
 
 def _listed(meta: dict[str, int]) -> str:
@@ -140,21 +106,22 @@ def parse(reader: Reader) -> Header:
     first = reader.byte()
     coding, known = first % 16, first // 16
     model = SHIPPED[known] if known else reader.take(reader.varint()).decode()
-    modality = model if known else MODALITIES[reader.byte()]
+    modality = model if known else BYTES_OF_MODALITIES[reader.byte()]
     if coding not in (PACKED, PRIOR, *TEXTS):
         raise InputError("This .mmt file is coded in a way this mmdemo does not know: it needs a newer one.")
     if coding in TEXTS:
         if modality != "text":
             raise ValueError
         count = reader.varint()
-        mark = "" if coding == DEFLATED else reader.take(2).hex()
+        prior_fingerprint = "" if coding == DEFLATED else reader.take(2).hex()
         encoding = "utf-8" if coding == EXACT else reader.take(reader.varint()).decode("ascii")
-        return Header(coding, model, modality, (1, count), mark, meta={"bytes": count}, encoding=encoding)
+        return Header(coding, model, modality, (1, count), prior_fingerprint, meta={"bytes": count}, encoding=encoding)
     fingerprint = reader.take(4).hex()
-    mark, size = (reader.take(2).hex(), 0) if coding == PRIOR else ("", reader.varint())
-    shape = (reader.varint(), *(reader.varint() for _ in range(AXES[modality])))
-    meta = _meta(modality, [reader.varint() for _ in META[modality]])
-    return Header(coding, model, modality, shape, mark, size, fingerprint, meta)
+    prior_fingerprint, size = (reader.take(2).hex(), 0) if coding == PRIOR else ("", reader.varint())
+    form = MODALITIES[modality]
+    shape = (reader.varint(), *(reader.varint() for _ in range(form.axes)))
+    meta = form.read_meta([reader.varint() for _ in form.meta_keys])
+    return Header(coding, model, modality, shape, prior_fingerprint, size, fingerprint, meta)
 
 
 class Reader:

@@ -7,8 +7,8 @@ Layout, version 2 (integers are LEB128 varints unless said otherwise):
     | CRC-32 of the content (4 bytes, big endian) | CRC-16 of everything before (2 bytes, big endian)
 
     PACKED: fingerprint of the tokenizer (4 bytes), K, levels, positions per axis, META; then ceil(log2 K) bits a code
-            (META of a sound: samples at 16 kHz, rate, and channels + 16 · the samples of its own rate that it lacks of
-            the most that those stand for)
+            (META: the modality's `write_meta`. Of a sound: samples at 16 kHz, rate, and channels + 16 · the samples of
+            its own rate that it lacks of the most that those stand for)
     PRIOR:  the same without K, and 2 bytes that identify the prior; then the codes, range coded
     EXACT:  number of bytes, 2 bytes that identify the prior over bytes; then the bytes of a text in UTF-8, range coded
     FILE:   the same, and an encoding (a length and a name); then the bytes of a text file as they are, range coded
@@ -26,14 +26,16 @@ import struct
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..entropy import coder, store
+from ..entropy import coder
+from ..entropy.priors import Priors, StoredPrior
 from ..errors import InputError
+from ..modalities import MODALITIES
 from ..modalities.base import label, opened
 from ..modalities.encodings import to_utf8
 from .header import (
@@ -42,7 +44,6 @@ from .header import (
     FEW,
     FILE,
     MAGIC,
-    META,
     PACKED,
     PRIOR,
     SYMBOLS_PER_BYTE,
@@ -75,14 +76,13 @@ def write(tokens: Tokens) -> list[EncodedFile]:
     Raises:
         InputError: the tokens do not agree with themselves: no program could read their file.
     """
-    size, meta = tokens.codebook_size, {k: int(tokens.meta[k]) for k in META[tokens.modality]}
-    if "frames" in tokens.meta:
-        meta["frames"] = int(tokens.meta["frames"])
+    size, keys = tokens.codebook_size, (*MODALITIES[tokens.modality].meta_keys, "frames")
+    meta = {k: int(tokens.meta[k]) for k in keys if k in tokens.meta}
     if not tokens.count:
         raise InputError("Tokens without codes cannot be written.")
     if not 0 <= int(tokens.codes.min()) <= int(tokens.codes.max()) < size:
         raise InputError(f"Codes have to be 0 to {size - 1}; these are {tokens.codes.min()} to {tokens.codes.max()}.")
-    prior = store.prior_for(tokens.model, tokens.fingerprint)
+    prior = tokens.priors.for_codes(tokens.fingerprint)
     short = coder.encode(tokens.codes, prior.network) if prior else []
     bits = code_bits(size)
     files = []
@@ -94,7 +94,7 @@ def write(tokens: Tokens) -> list[EncodedFile]:
         if prior:
             payload = _padded(short[levels - 1], codes.numel())
         if prior and payload is not None and len(payload) < -(-codes.numel() * bits // 8):
-            head = replace(head, coding=PRIOR, mark=prior.mark)
+            head = replace(head, coding=PRIOR, prior_fingerprint=prior.fingerprint)
         else:
             payload = _pack(codes, bits)
         files.append(_sealed(head, payload, _content(codes)))
@@ -103,7 +103,7 @@ def write(tokens: Tokens) -> list[EncodedFile]:
 
 def write_exact(tokens: Tokens) -> EncodedFile:
     """The file of a text kept without loss, in the shortest coding: of its UTF-8, or of its file's own bytes."""
-    content, prior = tokens.raw or tokens.exact, store.prior_for_bytes()
+    content, prior = tokens.raw or tokens.exact, tokens.priors.for_bytes()
     head = Header(DEFLATED, tokens.model, tokens.modality, (1, len(content)), meta={"bytes": len(content)})
     head = replace(head, encoding=str(tokens.meta.get("encoding", "utf-8")))
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -113,7 +113,7 @@ def write_exact(tokens: Tokens) -> EncodedFile:
         short = _padded(coder.encode(symbols, prior.network)[0], len(content))
         if len(short) <= len(payload):
             payload = short
-            head = replace(head, coding=FILE if tokens.raw else EXACT, mark=prior.mark)
+            head = replace(head, coding=FILE if tokens.raw else EXACT, prior_fingerprint=prior.fingerprint)
     return _sealed(head, payload, content)
 
 
@@ -133,14 +133,18 @@ def _content(codes: Tensor) -> bytes:
     return codes.numpy().astype("<u4").tobytes()
 
 
-def read(data: bytes) -> dict[str, Any]:
+def read(data: bytes, priors: Priors) -> dict[str, Any]:
     """File -> the arguments of `Tokens`.
+
+    Args:
+        priors: of the tokenizer that made them.
 
     Raises:
         InputError: it is foreign, damaged, cut short, newer than this program, or needs a prior that is not here.
     """
     header, reader, checksum = _opened(data)
-    return (_read_text if header.coding in TEXTS else _read_codes)(header, reader.rest(), checksum)
+    found = (_read_text if header.coding in TEXTS else _read_codes)(header, reader.rest(), checksum, priors)
+    return {**found, "priors": priors}
 
 
 def contents(path: str | Path) -> bytes:
@@ -158,6 +162,19 @@ def symbols(data: bytes) -> int:
     Raises InputError as `read`.
     """
     return _opened(data)[0].symbols
+
+
+class MadeBy(NamedTuple):
+    """The tokenizer that made a file: its name, and 8 hex digits of its weights ("" of a text kept without loss)."""
+
+    model: str
+    fingerprint: str
+
+
+def made_by(data: bytes) -> MadeBy:
+    """Which tokenizer's codes a file has, and so whose `Priors` it is to be read with. Raises InputError as `read`."""
+    header = _opened(data)[0]
+    return MadeBy(header.model, header.fingerprint)
 
 
 def modality(data: bytes) -> str:
@@ -187,13 +204,13 @@ def _opened(data: bytes) -> tuple[Header, Reader, int]:
     return header, reader, struct.unpack(">I", data[-6:-2])[0]
 
 
-def _read_codes(header: Header, payload: bytes, checksum: int) -> dict[str, Any]:
+def _read_codes(header: Header, payload: bytes, checksum: int, priors: Priors) -> dict[str, Any]:
     shape, size = header.shape, header.size
     if header.coding == PACKED:
         codes = _unpack(payload, header.symbols, code_bits(size)).reshape(shape)
     else:
-        prior = store.prior_for(header.model, header.fingerprint)
-        prior = _matching(prior, header.mark, f"the model {header.model!r} ({header.fingerprint})")
+        found = priors.for_codes(header.fingerprint, header.prior_fingerprint)
+        prior = _matching(found, header.prior_fingerprint, f"the model {header.model!r} ({header.fingerprint})")
         config = prior.network.config
         size = config.codebook_size
         if shape[0] > config.levels or len(shape) - 1 != config.axes:
@@ -206,12 +223,12 @@ def _read_codes(header: Header, payload: bytes, checksum: int) -> dict[str, Any]
     return out | {"codes": codes, "codebook_size": size, "meta": header.meta}
 
 
-def _read_text(header: Header, payload: bytes, checksum: int) -> dict[str, Any]:
+def _read_text(header: Header, payload: bytes, checksum: int, priors: Priors) -> dict[str, Any]:
     count = header.shape[1]
     if header.coding == DEFLATED:
         content = _inflated(payload, count)
     else:
-        prior = _matching(store.prior_for_bytes(), header.mark, "the bytes of a text")
+        prior = _matching(priors.for_bytes(header.prior_fingerprint), header.prior_fingerprint, "the bytes of a text")
         content = _decoded(payload, (1, count), prior).numpy().astype(np.uint8).tobytes()
     _verify(content, checksum)
     exact, raw = content, b""
@@ -226,7 +243,7 @@ def _read_text(header: Header, payload: bytes, checksum: int) -> dict[str, Any]:
     return out | {"codes": none, "codebook_size": 2, "meta": meta, "exact": exact, "raw": raw}
 
 
-def _decoded(payload: bytes, shape: tuple[int, ...], prior: store.StoredPrior) -> Tensor:
+def _decoded(payload: bytes, shape: tuple[int, ...], prior: StoredPrior) -> Tensor:
     try:
         return coder.decode(payload, shape[0], shape[1:], prior.network)
     except ValueError:
@@ -244,10 +261,10 @@ def _inflated(payload: bytes, count: int) -> bytes:
     return content
 
 
-def _matching(prior: store.StoredPrior | None, mark: str, what: str) -> store.StoredPrior:
-    if prior is None or prior.mark != mark:
-        have = f"the one here is {prior.mark}" if prior else "there is none here"
-        raise InputError(f"This .mmt file was coded under another prior for {what} ({mark}); {have}.")
+def _matching(prior: StoredPrior | None, prior_fingerprint: str, what: str) -> StoredPrior:
+    if prior is None or prior.fingerprint != prior_fingerprint:
+        have = f"the one here is {prior.fingerprint}" if prior else "there is none here"
+        raise InputError(f"This .mmt file was coded under another prior for {what} ({prior_fingerprint}); {have}.")
     return prior
 
 

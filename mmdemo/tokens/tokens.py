@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_int
+from ..entropy.priors import SHIPPED, Priors
 from ..errors import InputError
 from ..files import write_bytes
 from ..metrics.codes import perplexity, usage
@@ -30,6 +31,7 @@ class Tokens:
             bytes and no codes, which the tokenizer can make again (so they have 0 levels when read back).
         raw: beside ``exact``, the bytes of the text's file where they are not the same: another encoding
             (``meta["encoding"]``), a byte order mark, invalid parts. Then these are what the file holds.
+        priors: under which the file is written: those of the tokenizer that made the codes.
     """
 
     codes: Tensor
@@ -40,6 +42,7 @@ class Tokens:
     meta: dict[str, Any] = field(default_factory=dict)
     exact: bytes = field(default=b"", repr=False)
     raw: bytes = field(default=b"", repr=False)
+    priors: Priors = field(default=SHIPPED, repr=False)
     _whole = None  # no field, so that `replace` forgets it: the tokens that these are the coarse levels of
 
     def __eq__(self, other: object) -> bool:
@@ -141,15 +144,22 @@ class Tokens:
         return self.encoded_file.data
 
     @staticmethod
-    def from_bytes(data: bytes) -> Tokens:
-        """Read an ``.mmt`` file. Raises InputError if it is foreign, damaged, cut short, or newer than this program."""
-        return Tokens(**mmt.read(data))
+    def from_bytes(data: bytes, priors: Priors = SHIPPED) -> Tokens:
+        """Read an ``.mmt`` file.
+
+        Args:
+            priors: ``codec.priors`` for the tokens of a tokenizer that is not shipped.
+
+        Raises:
+            InputError: it is foreign, damaged, cut short, newer than this program, or of a prior that is not here.
+        """
+        return Tokens(**mmt.read(data, priors))
 
     def save(self, path: str | Path) -> Path:
         """Write an ``.mmt`` file. Raises InputError if the disk does not take it; what was there before then stays."""
         return write_bytes(path, self.to_bytes())
 
     @staticmethod
-    def load(path: str | Path) -> Tokens:
+    def load(path: str | Path, priors: Priors = SHIPPED) -> Tokens:
         """Read an ``.mmt`` file. Raises InputError as `from_bytes`, or if it cannot be opened."""
-        return Tokens.from_bytes(mmt.contents(path))
+        return Tokens.from_bytes(mmt.contents(path), priors)

@@ -122,7 +122,7 @@ class JointTask(Task):
         config = from_dict(DiTConfig, recipe.model, "[model]")
         interface = from_dict(JointInterface, recipe.interface, "[interface]")
         interface.check(config)
-        codecs = {k: Codec(checkpoints.find(v, hub=False), device) for k, v in wanted.tokenizers.items()}
+        codecs = {k: Codec.from_folder(checkpoints.find(v, hub=False), device) for k, v in wanted.tokenizers.items()}
         missing = [s.name for s in config.streams if s.name not in codecs]
         if missing or not wanted.sets:
             lack = f"a tokenizer for the stream {missing[0]!r}" if missing else "any data set"

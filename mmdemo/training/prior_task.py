@@ -54,7 +54,7 @@ class PriorTask(Task):
         torch.manual_seed(recipe.seed)
         wanted = recipe.section(PriorData, "data")
         name = wanted.tokenizer
-        codec = Codec(checkpoints.find(name, hub=False), device) if name else None
+        codec = Codec.from_folder(checkpoints.find(name, hub=False), device) if name else None
         known = {"tokenizer": name, "fingerprint": "", "levels": 1, "codebook_size": 256}
         if codec:
             known |= {"fingerprint": codec.fingerprint, "levels": codec.levels, "codebook_size": codec.codebook_size}

@@ -22,6 +22,7 @@ SMALL = {
         "decoder_depth": 1,
         "bottleneck": BOTTLENECK,
     },
+    "text": {"byte_width": 8, "width": 16, "encoder_depth": 1, "decoder_depth": 1, "bottleneck": BOTTLENECK},
 }
 
 

@@ -9,10 +9,11 @@ import torch
 
 from mmdemo import checkpoints
 from mmdemo.config import to_dict
-from mmdemo.entropy import coder, store
+from mmdemo.entropy import coder
 from mmdemo.entropy.integer import ONE, IntegerPrior, exp_table
 from mmdemo.entropy.layout import layout
 from mmdemo.entropy.prior import CodePrior, PriorConfig
+from mmdemo.entropy.priors import Priors, StoredPrior
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
 
@@ -131,15 +132,12 @@ def test_the_exp_table_is_made_of_whole_numbers_and_falls():
 
 
 @pytest.fixture
-def stored(tmp_path, monkeypatch):
-    """A tokenizer's folder with its prior beside it, as ``checkpoints`` lays them out."""
+def stored(tmp_path):
+    """A prior in the folder of its tokenizer, under any name."""
     trained = prior()
-    checkpoints.save(tmp_path / "priors" / "mine", trained, {"kind": "prior", "model": to_dict(trained.config)})
-    monkeypatch.setattr(store, "_beside", {})
-    store._read.cache_clear()
-    store.register("mine", tmp_path / "mine")
-    yield tmp_path / "priors" / "mine"
-    store._read.cache_clear()
+    folder = tmp_path / "mine" / "priors" / "any"
+    checkpoints.save(folder, trained, {"kind": "prior", "model": to_dict(trained.config)})
+    return folder
 
 
 def _rest(tokens: Tokens) -> tuple:
@@ -148,38 +146,44 @@ def _rest(tokens: Tokens) -> tuple:
 
 def test_files_use_the_prior_of_their_tokenizer(stored):
     x = torch.zeros(3, 8, 8, dtype=torch.long)  # one code throughout: cheap under a prior that sees neighbours
-    tokens = Tokens(x, "mine", "image", 32, "0123abcd", {"height": 64, "width": 64})
-    other = Tokens(x, "mine", "image", 32, "ffffffff", {"height": 64, "width": 64})
-    back = Tokens.from_bytes(tokens.to_bytes())
+    priors = Priors.of(stored.parents[1])
+    tokens = Tokens(x, "mine", "image", 32, "0123abcd", {"height": 64, "width": 64}, priors=priors)
+    other = Tokens(x, "mine", "image", 32, "ffffffff", {"height": 64, "width": 64}, priors=priors)
+    back = Tokens.from_bytes(tokens.to_bytes(), priors)
     assert torch.equal(back.codes, x) and back.codebook_size == 32 and back.meta == tokens.meta
     assert tokens.payload_bits < tokens.bits == other.payload_bits  # other weights: no prior, fixed width
-    assert Tokens.from_bytes(tokens.truncate(1).to_bytes()).levels == 1
-    assert tokens.truncate(2).truncate(1).to_bytes() == Tokens(x[:1], *_rest(tokens)).to_bytes()
+    assert Tokens.from_bytes(tokens.truncate(1).to_bytes(), priors).levels == 1
+    assert tokens.truncate(2).truncate(1).to_bytes() == Tokens(x[:1], *_rest(tokens), priors=priors).to_bytes()
     swapped = tokens.truncate(2).with_code(0, (3, 3), 7)  # no longer the coarse levels of anything
-    assert torch.equal(Tokens.from_bytes(swapped.to_bytes()).codes, swapped.codes)
+    assert torch.equal(Tokens.from_bytes(swapped.to_bytes(), priors).codes, swapped.codes)
+    with pytest.raises(InputError, match=r"another prior .* there is none here"):
+        Tokens.from_bytes(tokens.to_bytes())
 
 
 def test_another_prior_is_refused_by_name_and_a_wrong_one_by_checksum(stored, monkeypatch):
     x = torch.zeros(3, 8, 8, dtype=torch.long)
     x[0, 0, :3] = 7  # zeros alone take no bytes, and come back under any prior
-    data = Tokens(x, "mine", "image", 32, "0123abcd", {"height": 64, "width": 64}).to_bytes()
+    priors = Priors.of(stored.parents[1])
+    data = Tokens(x, "mine", "image", 32, "0123abcd", {"height": 64, "width": 64}, priors=priors).to_bytes()
     other = prior(seed=1)
-    checkpoints.save(stored, other, {"kind": "prior", "model": to_dict(other.config)})
-    store._read.cache_clear()
-    with pytest.raises(InputError, match="another prior"):
-        Tokens.from_bytes(data)
-    mark = data[15:17].hex()  # as a machine that calculates differently would: the right name, other numbers
-    monkeypatch.setattr(store, "prior_for", lambda *_: store.StoredPrior(IntegerPrior(other), mark))
+    second = stored.with_name("another")  # the first that is found
+    checkpoints.save(second, other, {"kind": "prior", "model": to_dict(other.config)})
+    assert torch.equal(Tokens.from_bytes(data, priors).codes, x)  # the file says which of the two
+    for file in stored.iterdir():
+        file.unlink()
+    with pytest.raises(InputError, match=r"another prior .* the one here is"):
+        Tokens.from_bytes(data, priors)
+    wanted = data[15:17].hex()  # as a machine that calculates differently would: the right name, other numbers
+    monkeypatch.setattr(Priors, "for_codes", lambda *_: StoredPrior(IntegerPrior(other), wanted))
     with pytest.raises(InputError, match="does not match its checksum"):
         Tokens.from_bytes(data)
 
 
-def test_a_file_written_on_another_machine_is_read(monkeypatch):
+def test_a_file_written_on_another_machine_is_read():
     """golden/ holds a small prior and a file written with it once; it must open wherever this test runs."""
     folder = Path(__file__).parent / "golden"
-    monkeypatch.setattr(store, "_beside", {})
-    store.register("mine", folder / "mine")
+    priors = Priors.of(folder / "mine")
     n = torch.arange(3 * 9 * 13)
-    back = Tokens.load(folder / "codes.mmt")
+    back = Tokens.load(folder / "codes.mmt", priors)
     assert torch.equal(back.codes, ((n * n * 7 + n) // 5 % 32 * (n % 4 == 0)).reshape(3, 9, 13))
     assert back.to_bytes() == (folder / "codes.mmt").read_bytes()

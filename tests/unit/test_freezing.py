@@ -126,7 +126,8 @@ def test_a_frozen_stage_keeps_every_code_and_improves_the_decoder(tmp_path, data
     assert task.loss(fixed, 0)[0].item() < 0.9 * loss
     for k, v in task.model.state_dict().items():
         assert torch.equal(v, before[k]) == is_encoder(k), k
-    old, new = Codec(first, "cpu"), Codec(tmp_path / "out", "cpu")  # as stored, in half precision
+    # As stored, in half precision.
+    old, new = (Codec.from_folder(folder, "cpu") for folder in (first, tmp_path / "out"))
     assert old.fingerprint == new.fingerprint  # old files and a diffusion model on the latents stay valid
     wave = fixed["x"][:1]
     assert torch.equal(old.tokenizer.encode(wave), new.tokenizer.encode(wave))

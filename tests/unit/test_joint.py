@@ -271,7 +271,7 @@ def test_a_model_may_bring_its_tokenizers_along(tmp_path):
     model = JointDiffusion.from_folder(folder, "cpu").codecs["text"]
     model.tokenizer.load_state_dict(other)
     checkpoints.save(own, model.tokenizer, checkpoints.read_config(own))
-    config["tokenizers"]["text"]["fingerprint"] = Codec(own).fingerprint
+    config["tokenizers"]["text"]["fingerprint"] = Codec.from_folder(own).fingerprint
     (folder / "config.json").write_text(json.dumps(config))
     assert JointDiffusion.from_folder(folder, "cpu").codecs["text"].fingerprint != wanted["fingerprint"]
 

@@ -17,15 +17,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdemo.entropy import store
 from mmdemo.entropy.integer import IntegerPrior
 from mmdemo.entropy.prior import CodePrior, PriorConfig
+from mmdemo.entropy.priors import Priors, StoredPrior
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens, mmt
 from mmdemo.tokens.header import DEFLATED, EXACT, FILE, PACKED, PRIOR, Header, varint
 
 EXAMPLES = int(os.environ.get("MMDEMO_FUZZ", "300"))
 MARK = "1234"
+MINE, SHIPPED = "0123abcd", "0123abce"  # fingerprints
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,20 +34,21 @@ def priors():
     """Small priors with random weights: over codes of "mine", and over bytes."""
     torch.manual_seed(0)
     offsets = [[0, -1], [-1, 0]]
-    codes = CodePrior(PriorConfig("mine", "0123abcd", 2, 3, 32, 4, 8, offsets, offsets)).requires_grad_(False)
+    codes = CodePrior(PriorConfig("mine", MINE, 2, 3, 32, 4, 8, offsets, offsets)).requires_grad_(False)
     text = CodePrior(PriorConfig("", "", 1, 1, 256, 4, 8, [[-1]], [])).requires_grad_(False)
-    codes, text = (store.StoredPrior(IntegerPrior(p), MARK) for p in (codes, text))
+    codes, text = (StoredPrior(IntegerPrior(p), MARK) for p in (codes, text))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "prior_for", lambda *made_by: codes if made_by == ("mine", "0123abcd") else None)
-        patch.setattr(store, "prior_for_bytes", lambda: text)
+        patch.setattr(Priors, "for_codes", lambda self, tokenizer, wanted="": codes if tokenizer == MINE else None)
+        patch.setattr(Priors, "for_bytes", lambda self, wanted="": text)
         yield
 
 
-IMAGE = Header(PACKED, "image", "image", (2, 2, 3), "", 256, "0123abcd", {"height": 16, "width": 24})
+IMAGE = Header(PACKED, "image", "image", (2, 2, 3), "", 256, SHIPPED, {"height": 16, "width": 24})
 SOUND = Header(
-    PACKED, "audio", "audio", (2, 5), "", 256, "0123abcd", {"samples": 1600, "sample_rate": 8000, "channels": 2}
+    PACKED, "audio", "audio", (2, 5), "", 256, SHIPPED, {"samples": 1600, "sample_rate": 8000, "channels": 2}
 )
-CODES = Header(PRIOR, "mine", "image", (3, 2, 3), MARK, 0, "0123abcd", {"height": 16, "width": 24})
+CODES = Header(PRIOR, "mine", "image", (3, 2, 3), MARK, 0, MINE, {"height": 16, "width": 24})
+DEFLATED_TEXT = Header(DEFLATED, "text", "text", (1, 40), meta={"bytes": 40})
 TEXT = Header(EXACT, "text", "text", (1, 40), MARK, meta={"bytes": 40})
 
 
@@ -69,7 +71,11 @@ def changed(header: Header, **meta: int) -> Header:
         (replace(TEXT, shape=(1, 15_000)), 2, "announces far more"),
         (replace(TEXT, shape=(1, 200_000)), 50, "announces far more"),
         (replace(TEXT, shape=(1, 1 << 26), meta={"bytes": 1 << 26}), 1 << 16, "not one that is taken"),
-        (replace(TEXT, coding=DEFLATED, mark="", shape=(1, 9_000_000), meta={"bytes": 9_000_000}), 9, "far more"),
+        (
+            replace(TEXT, coding=DEFLATED, prior_fingerprint="", shape=(1, 9_000_000), meta={"bytes": 9_000_000}),
+            9,
+            "far more",
+        ),
         (replace(TEXT, coding=FILE, encoding="rot13"), 40, "encoding"),
         (replace(CODES, shape=(3, 2000, 2000), meta={"height": 7000, "width": 7000}), 4, "announces far more"),
         (replace(CODES, shape=(4, 2, 3)), 9, "4 levels"),
@@ -155,7 +161,7 @@ def test_numbers_end_somewhere():
 def test_the_shortest_coding_is_taken():
     """Noise under a prior that expects something else costs more than its bits, and texts may suit deflate better."""
     noise = torch.randint(0, 32, (3, 16, 16))
-    tokens = Tokens(noise, "mine", "image", 32, "0123abcd", {"height": 128, "width": 128})
+    tokens = Tokens(noise, "mine", "image", 32, MINE, {"height": 128, "width": 128})
     assert [tokens.truncate(n).payload_bits <= 5 * 256 * n for n in (1, 2, 3)] == [True] * 3
     assert torch.equal(Tokens.from_bytes(tokens.to_bytes()).codes, noise)
     repeated = b"the same again and again. " * 100
@@ -207,8 +213,8 @@ def test_what_costs_next_to_nothing_is_believed_again():
 
 def valid_files() -> list[bytes]:
     codes = torch.from_numpy(np.random.default_rng(0).integers(0, 32, (3, 2, 3)))
-    picture = Tokens(codes, "mine", "image", 32, "0123abcd", IMAGE.meta)
-    sound = Tokens(codes[:, 0], "audio", "audio", 32, "0123abcd", SOUND.meta)
+    picture = Tokens(codes, "mine", "image", 32, MINE, IMAGE.meta)
+    sound = Tokens(codes[:, 0], "audio", "audio", 32, SHIPPED, SOUND.meta)
     texts = [exact_text("Größe".encode(e or "utf-8") * 9, e) for e in (None, "cp1252", "utf-16")]
     return [t.to_bytes() for t in (picture, replace(picture, codes=codes * 0), sound, *texts)]
 

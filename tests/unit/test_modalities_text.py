@@ -180,7 +180,7 @@ def test_sentences_that_start_like_a_format_are_text(tmp_path, words):
 
 def test_the_suffix_decides_where_the_content_says_nothing(tmp_path):
     for name, module in MODALITIES.items():
-        path = tmp_path / f"a{module.SUFFIXES[0].upper()}"
+        path = tmp_path / f"a{module.suffixes[0].upper()}"
         path.write_bytes(b"\0\1\2\3")
         assert guess(path) == name
     path = tmp_path / "a.bin"

@@ -11,9 +11,9 @@ import soundfile
 import torch
 
 from mmdemo import metrics
-from mmdemo.codec import Codec, streaming, tiling
+from mmdemo.codec import Codec, streaming
 from mmdemo.errors import InputError
-from mmdemo.modalities import audio
+from mmdemo.modalities import MODALITIES, audio
 from mmdemo.tokenizers import build_tokenizer
 
 SMALL = {
@@ -26,36 +26,28 @@ SMALL = {
 }
 
 
-class SmallCodec(Codec):
-    """A codec over random weights, without a checkpoint."""
-
-    def __init__(self) -> None:
-        self.config, self.name, self.modality = {}, "small", "audio"
-        self.device, self.fingerprint, self.files = torch.device("cpu"), "00000000", audio
-        self.tokenizer = build_tokenizer("audio", SMALL)
-        with torch.no_grad():  # away from the near-identity start, so that surroundings really matter
-            for p in self.tokenizer.parameters():
-                p.add_(0.05 * torch.randn_like(p))
-        z = self.tokenizer.to_latent(torch.rand(4, 16_000) - 0.5)
-        self.tokenizer.bottleneck.init_codebooks(z.movedim(1, -1).reshape(-1, 4).detach())
-        self.tokenizer.eval().requires_grad_(False)
-
-
 @pytest.fixture(scope="module")
-def codec() -> SmallCodec:
+def codec() -> Codec:
+    """A codec over random weights."""
     torch.manual_seed(0)
-    return SmallCodec()
+    tokenizer = build_tokenizer("audio", SMALL)
+    with torch.no_grad():  # away from the near-identity start, so that surroundings really matter
+        for p in tokenizer.parameters():
+            p.add_(0.05 * torch.randn_like(p))
+    z = tokenizer.to_latent(torch.rand(4, 16_000) - 0.5)
+    tokenizer.bottleneck.init_codebooks(z.movedim(1, -1).reshape(-1, 4).detach())
+    return Codec(tokenizer.freeze(), "small")
 
 
 @pytest.fixture
 def short_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(tiling.TILE, "audio", (40,))
+    monkeypatch.setattr(type(MODALITIES["audio"]), "tile", (40,))
 
 
 @pytest.mark.parametrize("levels", [None, 2])
 @pytest.mark.parametrize("samples", [1, 320, 33_333, 200_000])
 def test_streaming_gives_the_codes_and_samples_of_the_whole(
-    codec: SmallCodec, short_tiles: None, tmp_path: Any, samples: int, levels: int | None
+    codec: Codec, short_tiles: None, tmp_path: Any, samples: int, levels: int | None
 ):
     wave = np.random.default_rng(0).uniform(-0.5, 0.5, samples).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", wave, 16_000, "FLOAT")
@@ -69,18 +61,18 @@ def test_streaming_gives_the_codes_and_samples_of_the_whole(
         assert torch.equal(torch.cat(list(streaming.decode(codec, tokens, 1))), codec.decode_tensor(whole, 1))
 
 
-def test_the_whole_in_one_window_is_the_same_too(codec: SmallCodec, tmp_path: Any, monkeypatch: Any):
+def test_the_whole_in_one_window_is_the_same_too(codec: Codec, tmp_path: Any, monkeypatch: Any):
     wave = np.random.default_rng(0).uniform(-1.5, 1.5, (90_000, 2)).astype(np.float32)  # over full scale, stereo
     soundfile.write(tmp_path / "a.wav", wave, 22_050, "FLOAT")
     whole = codec.encode(tmp_path / "a.wav")
     sound = codec.decode_tensor(whole)
-    monkeypatch.setitem(tiling.TILE, "audio", (37,))
+    monkeypatch.setattr(type(MODALITIES["audio"]), "tile", (37,))
     tokens = streaming.encode(codec, tmp_path / "a.wav")
     assert (tokens.codes != whole.codes).sum() == 0 and tokens.meta == whole.meta
     assert torch.allclose(torch.cat(list(streaming.decode(codec, tokens))), sound, atol=1e-5)
 
 
-def test_only_a_window_is_held(codec: SmallCodec, short_tiles: None, tmp_path: Any, monkeypatch: Any):
+def test_only_a_tile_is_held(codec: Codec, short_tiles: None, tmp_path: Any, monkeypatch: Any):
     seconds = 600
     soundfile.write(tmp_path / "a.flac", np.zeros(seconds * 4_000, np.int16), 4_000)
     seen: list[int] = []
@@ -108,7 +100,7 @@ def _counting(iterate: Any, counted: list[int]) -> Any:
     return counting
 
 
-def test_what_cannot_be_streamed_is_refused(codec: SmallCodec, tmp_path: Any):
+def test_what_cannot_be_streamed_is_refused(codec: Codec, tmp_path: Any):
     soundfile.write(tmp_path / "a.wav", np.zeros(32_000), 16_000)
     with pytest.raises(InputError, match="1 to 3"):
         streaming.encode(codec, tmp_path / "a.wav", 4)
@@ -121,7 +113,7 @@ def test_what_cannot_be_streamed_is_refused(codec: SmallCodec, tmp_path: Any):
         next(streaming.decode(codec, tokens, 3))
 
 
-def test_a_codec_gives_a_sound_in_its_first_form(codec: SmallCodec):
+def test_a_codec_gives_a_sound_in_its_first_form(codec: Codec):
     array = np.random.default_rng(0).uniform(-0.5, 0.5, (22_050, 2)).astype(np.float32)
     tokens = codec.encode((22_050, array))
     assert codec.decode(tokens)[1].shape == (16_000,)

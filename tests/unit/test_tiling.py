@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mmdemo.codec import tiling
+from mmdemo.modalities import MODALITIES
 from mmdemo.tokenizers import build_tokenizer, layers
 
 SMALL = {
@@ -36,7 +37,7 @@ def test_windows_are_exactly_the_whole(model, size, monkeypatch):
     x = torch.rand(1, 3, *size)
     whole = model.encode(x)
     picture = model.to_canonical(model.decode(whole))
-    monkeypatch.setitem(tiling.TILE, "image", window)
+    monkeypatch.setattr(type(MODALITIES["image"]), "tile", window)
     assert len(tiling.plan(list(whole.shape[2:]), window, model.receptive_field.encoder)) >= 4
     assert torch.equal(tiling.encode(model, x), whole)
     assert torch.equal(tiling.decode(model, whole), picture)
@@ -51,7 +52,7 @@ def test_text_in_windows_is_exactly_the_whole(encoder, monkeypatch):
     text.bottleneck.init_codebooks(text.to_latent(x).movedim(1, -1).reshape(-1, 4).detach())
     whole = text.encode(x)
     letters = text.decode(whole).argmax(1)
-    monkeypatch.setitem(tiling.TILE, "text", (100,))
+    monkeypatch.setattr(type(MODALITIES["text"]), "tile", (100,))
     monkeypatch.setattr(layers, "ROWS", 64)
     assert torch.equal(tiling.encode(text, x), whole)
     assert torch.equal(tiling.decode(text, whole), letters)
@@ -59,7 +60,7 @@ def test_text_in_windows_is_exactly_the_whole(encoder, monkeypatch):
 
 def test_a_window_is_all_that_is_computed_at_once(model, monkeypatch):
     window = (24, 32)
-    monkeypatch.setitem(tiling.TILE, "image", window)
+    monkeypatch.setattr(type(MODALITIES["image"]), "tile", window)
     seen = []
     to_latent, from_latent = model.to_latent, model.from_latent
     monkeypatch.setattr(model, "to_latent", lambda x: seen.append(x.shape[-2:]) or to_latent(x))

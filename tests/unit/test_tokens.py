@@ -11,7 +11,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdemo.codec import rate
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
 
@@ -118,12 +117,3 @@ def test_whole_numbers_of_any_type_are_levels(levels):
 def test_anything_else_is_no_number_of_levels(levels):
     with pytest.raises(InputError, match="must be 1 to 3"):
         make().truncate(levels)
-
-
-def test_rates_are_of_a_pixel_a_second_and_a_character():
-    assert rate("image", 1200, {"height": 20, "width": 30}) == (2, "bpp")
-    assert rate("audio", 3000, {"samples": 32_000, "sample_rate": 8000, "channels": 2}) == (
-        1.5,
-        "kbps",
-    )
-    assert rate("text", 160, {"bytes": 40}) == (4, "bpc") and rate("text", 160, {"bytes": 40}, 20) == (8, "bpc")

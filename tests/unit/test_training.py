@@ -127,7 +127,7 @@ def test_warm_start_begins_from_the_given_weights(tmp_path, data_dir):
 
 def test_an_exported_checkpoint_is_a_codec(tmp_path, data_dir):
     folder = train(str(recipe_file(tmp_path, 10)), data_dir, tmp_path / "out", device="cpu", quiet=True)
-    codec = Codec(folder, "cpu")
+    codec = Codec.from_folder(folder, "cpu")
     picture = Image.open(data_dir / "photos" / "0.png").crop((0, 0, 61, 45))
     tokens = codec.encode(picture)
     assert tokens.codes.shape == (2, 6, 8) and codec.decode(tokens).size == (61, 45)
