@@ -1,4 +1,4 @@
-"""Entry point for `python app.py` and Hugging Face Spaces. Options: --share --host --port --device --auth."""
+"""Entry point for `python app.py` and Hugging Face Spaces. `--help` lists the options."""
 
 from mmdemo.ui.app import main
 

@@ -303,19 +303,16 @@ def bench(
         console.say(f"{result['model']}\n{report.text(result)}")
 
 
-@app.command("app")
-def page(
-    host: str = "127.0.0.1",
-    port: int = 7860,
-    share: bool = False,
-    device: Device = "auto",
-    auth: Annotated[str | None, typer.Option(help="USER:PASSWORD asked of visitors.")] = None,
-) -> None:
-    """Open the demo page."""
+@app.command(
+    "app",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def page(context: typer.Context) -> None:
+    """Open the demo page (`mmdemo app --help` lists its options)."""
     from .ui.app import main as launch
 
-    options = ["--host", host, "--port", str(port), "--device", device]
-    launch([*options, *(["--share"] if share else []), *(["--auth", auth] if auth else [])])
+    launch(context.args)  # the options are those of app.py
 
 
 def main() -> None:

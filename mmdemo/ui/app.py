@@ -6,17 +6,21 @@ import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # has to be set before gradio is imported
 
-import argparse
 import html
 from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
+from mmdemo.errors import InputError
 from mmdemo.ui.audio.tab import build as audio_tab
 from mmdemo.ui.codebook.tab import build as codebook_tab
 from mmdemo.ui.generate.tab import build as generate_tab
 from mmdemo.ui.image.tab import build as image_tab
+from mmdemo.ui.serving import launch
+from mmdemo.ui.serving.doors import Doors, last_resort
+from mmdemo.ui.serving.queue import FairQueue
 from mmdemo.ui.shared import state
 from mmdemo.ui.shared.i18n import LANGUAGES, t, tr, translations
 from mmdemo.ui.shared.state import Context
@@ -42,7 +46,8 @@ def build(ctx: Context | None = None) -> gr.Blocks:
             for name, build_tab in TABS.items():
                 with gr.Tab(t(f"{name}.tab"), id=name, elem_id=f"mm-tab-{name}"):
                     build_tab(ctx)
-    demo.queue(max_size=state.QUEUE_SIZE, default_concurrency_limit=1)
+    demo.queue(api_open=False)  # what waits in the queue on the page waits for everybody
+    demo._queue = FairQueue(demo)
     return demo
 
 
@@ -59,26 +64,21 @@ def launch_kwargs() -> dict[str, Any]:
         "enable_monitoring": False,
         "ssr_mode": False,
         "head": page.HEAD,
-        "app_kwargs": page.app_kwargs(),
+        "app_kwargs": {
+            "middleware": [Middleware(Doors), *page.middleware()],
+            "exception_handlers": {Exception: last_resort},
+        },
     }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Build the page and serve it until interrupted."""
-    args = _parser().parse_args(argv)
-    auth = tuple(args.auth.split(":", 1)) if args.auth else None
-    demo = build(Context(args.device))
-    demo.launch(share=args.share, server_name=args.host, server_port=args.port, auth=auth, **launch_kwargs())
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="mmdemo app", description="Open the demo in a browser.")
-    parser.add_argument("--share", action="store_true", help="also serve on a public gradio.live address")
-    parser.add_argument("--host", default=None, help="address to listen on (default 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=None, help="port (default: the first free one from 7860)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
-    parser.add_argument("--auth", default=None, metavar="USER:PASSWORD", help="ask for this name and password")
-    return parser
+    """Build the page and serve it until interrupted; what is wrong with the options is one sentence."""
+    args = launch.options_of(argv)
+    try:
+        context = Context(args.device)
+    except InputError as error:
+        raise SystemExit(f"mmdemo app: {error}") from error
+    launch.serve(build(context), args, launch_kwargs())
 
 
 def _header(ctx: Context) -> str:

@@ -22,7 +22,6 @@ from mmdemo.ui.shared.i18n import lang_of, tr
 log = logging.getLogger("mmdemo.ui")
 
 CONCURRENCY_ID = "model"  # one queue for all model work: two cores or one GPU serve one request at a time
-QUEUE_SIZE = 20  # further requests are told at once that the queue is full
 SESSIONS = 100  # visitors whose pictures, sounds and texts are kept in memory
 MAX_FILE_SIZE = "40mb"  # one upload
 MAX_PICTURE_SIDE = 1024  # the page works on pictures up to this many pixels a side; the CLI has no such limit

@@ -35,9 +35,9 @@ html[data-mm-lang="zh"] [data-lang="en"] { display: none !important; }
 </style>"""
 
 
-def app_kwargs() -> dict[str, Any]:
-    """For `launch(app_kwargs=)`: serves every HTML page with the early script in its head."""
-    return {"middleware": [Middleware(EarlyScript)]}
+def middleware() -> list[Middleware]:
+    """Serves every HTML page with the early script in its head."""
+    return [Middleware(EarlyScript)]
 
 
 class EarlyScript:

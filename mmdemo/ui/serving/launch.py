@@ -1,0 +1,126 @@
+"""The options of `mmdemo app` and `app.py`, and a start that says in one sentence why it cannot be."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmdemo.errors import InputError
+
+FIRST_PORT, PORTS = 7860, 100  # Gradio takes the first free one of these where none is named
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options, the same for both commands."""
+    options = argparse.ArgumentParser(prog="mmdemo app", description="Open the demo in a browser.", allow_abbrev=False)
+    options.add_argument("--share", action="store_true", help="also serve on a public gradio.live address")
+    options.add_argument("--host", default=None, help="address to listen on (default 127.0.0.1)")
+    options.add_argument("--port", type=int, default=None, help="port (default: the first free one from 7860)")
+    options.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    options.add_argument("--auth", default=None, metavar="USER:PASSWORD", help="ask for this name and password")
+    options.add_argument(
+        "--root-path", default=None, metavar="/PATH", help="path under which a proxy shows the app, such as /demo"
+    )
+    return options
+
+
+def options_of(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parsed and checked: `auth` becomes (user, password). Ends with status 2 and a sentence where it is wrong."""
+    options = parser()
+    args = options.parse_args(argv)
+    try:
+        args.auth = account(args.auth)
+        args.root_path = root_path(args.root_path)
+        check_port(args.host or os.environ.get("GRADIO_SERVER_NAME"), args.port)
+        check_temporary_folder()
+    except InputError as error:
+        options.exit(2, f"{options.prog}: {error}\n")
+    return args
+
+
+def account(given: str | None) -> tuple[str, str] | None:
+    """ "USER:PASSWORD" as a pair. Raises InputError where one of them is missing."""
+    if given is None:
+        return None
+    user, _, password = given.partition(":")
+    if not user.strip() or not password.strip():  # Gradio strips what is typed into its form
+        raise InputError("--auth takes USER:PASSWORD, and neither may be empty.")
+    return user.strip(), password.strip()
+
+
+def root_path(given: str | None) -> str | None:
+    """The path, or whole address, of the app behind a proxy. Raises InputError for what is neither."""
+    if given is None or given == "":
+        return given
+    if not given.startswith(("/", "http://", "https://")) or any(c in given for c in "?#\\ "):
+        raise InputError(
+            f"--root-path takes a path such as /demo, or an address such as https://host/demo, not {given!r}."
+        )
+    return given.rstrip("/")
+
+
+def check_port(host: str | None, port: int | None) -> None:
+    """Raises InputError if nothing can listen there."""
+    if port is not None and not 1 <= port <= 65_535:
+        raise InputError(f"--port takes a number from 1 to 65535, not {port}.")
+    host = (host or "127.0.0.1").removeprefix("[").removesuffix("]")
+    ports = range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else [port]
+    for candidate in ports:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, candidate, type=socket.SOCK_STREAM)[0]
+        except (OSError, UnicodeError):
+            raise InputError(f"This machine has no address {host!r} to listen on.") from None
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+                return
+            except PermissionError:
+                raise InputError(f"Port {candidate} may not be used by this account; choose one from 1024.") from None
+            except OSError as error:
+                if error.errno not in (48, 98, 10048):  # address in use: BSD and macOS, Linux, Windows
+                    raise InputError(f"Nothing can listen on {host}: {error.strerror}.") from None
+    if port is None:
+        raise InputError(f"The ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are all taken; name another with --port.")
+    raise InputError(f"Port {port} is taken already; name another with --port, or leave it out to get a free one.")
+
+
+def check_temporary_folder() -> None:
+    """Raises InputError if uploads could not be kept."""
+    named = os.environ.get("GRADIO_TEMP_DIR")
+    folder = Path(named or Path(tempfile.gettempdir()) / "gradio")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder) as probe:
+            probe.write(b"mmdemo")
+    except OSError as error:
+        which = "GRADIO_TEMP_DIR" if named else "the folder for temporary files"
+        raise InputError(f"Uploads cannot be kept in {folder} ({which}): {error.strerror or error}.") from None
+
+
+def serve(demo: Any, args: argparse.Namespace, settings: dict[str, Any]) -> None:
+    """Launch, and serve until interrupted or told to end (SIGINT, SIGTERM)."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True)  # what is logged is seen at once, in a container too
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        demo.launch(
+            share=args.share,
+            server_name=args.host,
+            server_port=args.port,
+            auth=args.auth,
+            root_path=args.root_path,
+            **settings,
+        )
+    except KeyboardInterrupt:  # before it was up
+        demo.close()
