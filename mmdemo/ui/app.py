@@ -24,7 +24,7 @@ from mmdemo.ui.serving.queue import FairQueue
 from mmdemo.ui.shared import state
 from mmdemo.ui.shared.i18n import LANGUAGES, t, tr, translations
 from mmdemo.ui.shared.state import Context
-from mmdemo.ui.shell import page, theme
+from mmdemo.ui.shell import address, page, theme
 from mmdemo.ui.text.tab import build as text_tab
 
 TABS = {
@@ -42,10 +42,12 @@ def build(ctx: Context | None = None) -> gr.Blocks:
     ctx = ctx or Context()
     with gr.Blocks(title="mmdemo", analytics_enabled=False, delete_cache=state.CACHE_AGE) as demo:
         gr.HTML(_header(ctx), elem_classes=["mm-header"], apply_default_css=False)
+        address.Address(list(TABS), elem_classes=["mm-address"])
         with gr.Tabs(elem_id="mm-tabs"):
             for name, build_tab in TABS.items():
-                with gr.Tab(t(f"{name}.tab"), id=name, elem_id=f"mm-tab-{name}"):
+                with gr.Tab(t(f"{name}.tab"), id=name, elem_id=f"mm-tab-{name}") as tab:
                     build_tab(ctx)
+                tab.select(None, js=address.opened(name), queue=False, api_visibility="private")
     demo.queue(api_open=False)  # what waits in the queue on the page waits for everybody
     demo._queue = FairQueue(demo)
     return demo

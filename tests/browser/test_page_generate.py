@@ -396,6 +396,49 @@ def test_a_part_is_painted_and_only_that_is_made_anew(opened: Any):
     assert again.locator('.kp-cells i[data-on="1"]').count() == 0
 
 
+def test_a_part_is_kept_with_all_its_steps_and_marks(opened: Any, monkeypatch: Any):
+    """Previews without time of their own: each step still gets its picture, nothing fails, and the marks stay."""
+    monkeypatch.setattr(messages, "PreviewBudget", lambda clock: PreviewBudget(0.0, clock))
+    page = opened("?tab=generate&want=image&text=&steps=6&n=2&seed=2&run=1")
+    until(page, "d.state === 'done'")
+    page.click("[data-layout=one]")
+    page.click("[data-act=reuse]")
+    page.wait_for_selector(".kp-pane[data-modality=image]")
+    field = page.locator(".kp-field")
+    field.scroll_into_view_if_needed()
+    box = field.bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + box["height"] - 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5, steps=8)
+    page.mouse.up()
+    before = state(page)["run"]
+    page.click("#mm-generate")
+    until(page, f"d.run !== '{before}' && d.state === 'done' && d.undecoded === '0'")
+    assert "edit=image:000f" in page.url and page.locator(".mp-said").inner_text() == ""
+    assert page.locator('.kp-cells i[data-on="1"]').count() == 4
+
+
+def test_work_on_this_and_generate(opened: Any):
+    page = opened("?tab=generate&want=image&text=seven&steps=3&n=1&seed=2&run=1")
+    until(page, "d.state === 'done'")
+    before = state(page)["run"]
+    page.click("[data-act=reuse]")
+    page.wait_for_selector(".kp-pane[data-modality=image]")
+    page.click("#mm-generate")
+    until(page, f"d.run !== '{before}' && d.state === 'done'")
+    assert "edit=image:&" in page.url + "&" and "strength=0.6" in page.url and "text=seven" in page.url
+
+
+def test_looking_at_the_settings_changes_none(opened: Any):
+    page = opened("?tab=generate&want=image&text=&steps=3&n=2&seed=4&sampler=euler")
+    page.click("#mm-settings button")
+    page.wait_for_selector("#mm-to input, #mm-to textarea")
+    page.wait_for_timeout(500)
+    page.click("#mm-generate")
+    until(page, "d.state === 'done'")
+    assert "to=" not in page.url and len(set(page.evaluate(SHOWN))) == 2
+
+
 def test_a_number_grows_digit_by_digit(opened: Any):
     page = opened("?tab=generate&want=image,audio&text=407&steps=3&n=1&sampler=euler&run=1")
     until(page, "d.state === 'done'")

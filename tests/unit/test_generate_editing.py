@@ -105,6 +105,17 @@ def test_a_variation_makes_only_what_is_marked():
     assert pair.want == pair.second().want == ("image",) and pair.second().strength == 0.4
 
 
+def test_what_is_given_alone_is_varied_as_a_whole():
+    """Who takes a result and clicks Generate has marked nothing and asks for nothing."""
+    settings = Settings(text="seven", image=DRAWN, want=(), choices=CHOICES)
+    assert (settings.edit, settings.want, settings.strength) == ("image:", ("image",), 0.6)
+    assert Settings(image=DRAWN, want=(), strength=0.3, choices=CHOICES).strength == 0.3
+    assert Settings(image=DRAWN, want=("text",), choices=CHOICES).edit == ""
+    assert from_query(dict(parse_qsl(settings.query()[1:])), CHOICES) == settings
+    with pytest.raises(InputError, match="not given"):
+        Settings(text="seven", want=(), choices=CHOICES)
+
+
 @pytest.mark.parametrize("text", ["4072", " 10 ", "四零七二", "12345678"])
 def test_several_digits_are_a_number(text):
     settings = Settings(text=text, to=7, edit="text:", choices=CHOICES)

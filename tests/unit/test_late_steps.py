@@ -78,6 +78,16 @@ def test_what_an_edit_keeps_is_shown_at_every_step(model, monkeypatch):
         assert frame["pending"] and "x0" in frame["image"] and "clean" in frame["audio"]
 
 
+def test_a_step_of_which_nothing_is_open_is_complete(model, monkeypatch):
+    """It was once announced as pending, and the page asked to have nothing decoded."""
+    picture = Image.new("L", (28, 28))
+    edited = {"edit": {"image": picture}, "keep": {"image": np.arange(16).reshape(4, 4) < 8}}
+    start = lambda: model.sample({}, want=("image",), n=1, steps=5, sampler="euler", **edited)  # noqa: E731
+    frames = frames_of(monkeypatch, {"a": start}, ("image",))
+    assert len(frames) == 5 and not any("pending" in frame for frame in frames)
+    assert all(frame["image"]["x0"] and frame["image"]["tokens"] for frame in frames)
+
+
 def test_a_number_is_shown_at_every_step(model, monkeypatch):
     start = lambda: sample_number(model, "40", ("image",), n=1, steps=3)  # noqa: E731
     assert not any("pending" in frame for frame in frames_of(monkeypatch, {"a": start}, ("image",)))

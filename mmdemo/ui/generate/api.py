@@ -39,7 +39,7 @@ def add_api(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.Ma
         edit: str,
         strength: float,
         request: gr.Request,
-        to: int | None = None,  # what may be None has that default: a client then need not give it
+        to: str | int | None = None,  # what may be None has that default: a client then need not give it
         audio: str | None = None,
         recording: Any = None,
     ) -> Iterator[tuple[Any, Any]]:

@@ -137,15 +137,8 @@ def _settings(form: Form, choices: Choices) -> None:
         )
         dice = gr.Button(t("generate.dice"), size="sm", min_width=124, scale=0, elem_id="mm-dice")
         dice.click(None, None, form.fields["seed"], js=DICE, api_visibility="private")
-    form.fields["to"] = gr.Number(
-        None,
-        label=t("generate.to"),
-        info=t("generate.to_info"),
-        precision=0,
-        minimum=SEED[0],
-        maximum=SEED[1],
-        elem_id="mm-to",
-    )
+    # Not a number field: an empty one becomes 0 in the page as soon as its fold-out is opened.
+    form.fields["to"] = gr.Textbox("", label=t("generate.to"), info=t("generate.to_info"), max_lines=1, elem_id="mm-to")
     form.fields["n"] = gr.Slider(*COUNT, usual.n, step=1, label=t("generate.count"))
     form.fields["vs"] = gr.Dropdown(
         compared(choices),
@@ -169,7 +162,7 @@ def compared(choices: Choices) -> list[tuple[str, str]]:
 
 def filled(form: Form, values: dict[str, Any], kept: str) -> list[Any]:
     """Values for `form.outputs()` from the plain form of settings."""
-    values = {**values, "image": picture_uri(values["image"]), "to": None if values["to"] == "" else values["to"]}
+    values = {**values, "image": picture_uri(values["image"]), "to": str(values["to"])}
     return [*(values[name] for name in form.fields), None, gr.update(visible=bool(kept)), kept]
 
 

@@ -79,7 +79,7 @@ class GenerateHandlers:
     def _seen(self, codes: dict[str, str]) -> dict[str, Any]:
         return as_the_model_sees(self.ctx.joint(MODEL), codes)
 
-    def given(self, text: str, image: Any, audio: str, recording: Any) -> dict[str, Any]:
+    def given(self, edit: str, text: str, image: Any, audio: str, recording: Any) -> dict[str, Any]:
         """What is given, as the model sees it, for marking what of it is made anew."""
         code_of: dict[str, Callable[[], str]] = {
             "image": lambda: pack_uri(image),
@@ -90,7 +90,7 @@ class GenerateHandlers:
         for name, code in code_of.items():
             with suppress(InputError):  # a run says why
                 codes[name] = code()
-        return {"shown": self.seen(codes)}
+        return {"edit": edit, "shown": self.seen(codes)}
 
     @friendly
     def reuse(self, form: Form, event: gr.EventData, request: gr.Request) -> list[Any]:

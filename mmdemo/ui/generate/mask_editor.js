@@ -1,6 +1,7 @@
 // Marking what of a given picture, sound or word is made anew.
-// From the server: {edit} where a link or a preset sets it, {shown: {image, audio, text}} for what is given now.
-// To the server: always {edit}. An answer about what is shown never replaces marks that were made meanwhile.
+// From the server: {edit} where a link or a preset sets it; {edit, shown: {image, audio, text}} about what is given now,
+// with the marks of when that was asked: they count only if there were none here, so that no later mark is lost.
+// To the server: always {edit}.
 import { el, fitted, translator, readValue } from "../shared/base.js";
 import { drawSound } from "../shared/sound_draw.js";
 import { fromHex, parsed, textCells, written } from "./mask.js";
@@ -106,7 +107,7 @@ export default function maskEditor({ element, props, trigger, watch }) {
   function take() {
     if (!props.value || props.value === own) return;
     const { edit, shown } = readValue(props) || {};
-    if (edit !== undefined) asked = parsed(edit);
+    if (edit !== undefined && (!shown || own === null)) asked = parsed(edit);
     if (shown) {
       for (const modality of MODALITIES) {
         const before = panes[modality]; // a pane that shows the same stays in the page

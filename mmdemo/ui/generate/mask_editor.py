@@ -16,8 +16,8 @@ from mmdemo.ui.shared.component import Component
 class MaskEditor(Component):
     """Marks, and what they are made on.
 
-    Value from the page: the text of an edit. To the page: that text, or {"shown": {modality: as the player shows it}},
-    which leaves the marks as they are.
+    Value from the page: the text of an edit. To the page: that text, or {"edit", "shown":
+    {modality: as the player shows it}}, which leaves marks that are there as they are.
 
     Event `marked`: the visitor changed it.
     """

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
+
 from mmdemo.diffusion.settings import MAX_SEED, SamplingSettings
 from mmdemo.digits.number import read_number
 from mmdemo.digits.words import CHINESE
@@ -18,6 +20,7 @@ from mmdemo.ui.generate.mask import Masks
 MODALITIES = ("image", "audio", "text")
 COUNT, STEPS, GUIDANCE, SEED, STRENGTH = (1, 8), (2, 100), (0.0, 10.0), (0, MAX_SEED), (0.05, 1.0)
 COMPARED = ("guidance", "sampler", "steps", "seed", "strength")
+VARIED = 0.6  # strength of a variation that nobody chose one for
 MAX_TEXT = 64  # bytes; how many a model takes is its own business
 
 
@@ -38,7 +41,8 @@ class Settings:
 
     `image` and `audio` are codes of `inputs`. `edit` says what of something given is made anew
     (`mask`), and `strength` from how much noise. `to` is a second seed that the samples lead to, "" for
-    none. `vs` names a second run beside this one.
+    none. `vs` names a second run beside this one. Where a picture or sound is given and nothing is to be made, it is
+    varied as a whole.
     """
 
     text: str = ""
@@ -77,6 +81,11 @@ class Settings:
             set_("edit", "")
             set_("to", "")
         masks = {m: mask for m, mask in self.masks().items() if getattr(self, m)}
+        if not masks and not self._asked():
+            # Something is given, nothing is marked and nothing else is asked for: a variation of what can be varied.
+            masks = {m: np.ones(self.choices.shapes[m], bool) for m in ("image", "audio") if getattr(self, m)}
+            if masks and self.strength == STRENGTH[1]:
+                set_("strength", VARIED)
         set_("edit", mask_text.written(masks))
         set_("want", self._wanted(tuple(masks)))
         if self.vs:
@@ -96,15 +105,19 @@ class Settings:
         """Where things given are made anew."""
         return mask_text.parse(self.edit, self.choices.shapes)
 
-    def _wanted(self, edited: tuple[str, ...]) -> tuple[str, ...]:
+    def _asked(self) -> list[str]:
+        """What is asked for and not given."""
         given: Any = self.want
-        asked = given.split(",") if isinstance(given, str) else given
+        asked = list(filter(None, given.split(","))) if isinstance(given, str) else given
         if not isinstance(asked, Sequence) or any(m not in self.choices.modalities for m in asked):
             raise InputError(f"What to make is one or more of {', '.join(self.choices.modalities)}.")
+        return [m for m in asked if not getattr(self, m)]
+
+    def _wanted(self, edited: tuple[str, ...]) -> tuple[str, ...]:
         # A variation starts from the inputs themselves: nothing else can be made along with it.
         varied = edited and (self.strength < 1 or self.vs.startswith("strength:"))
-        fresh = [] if varied else [m for m in asked if not getattr(self, m)]
-        wanted = tuple(m for m in self.choices.modalities if m in fresh or m in edited)
+        asked = [] if varied else self._asked()
+        wanted = tuple(m for m in self.choices.modalities if m in asked or m in edited)
         if not wanted:
             raise InputError("Choose something to make that is not given: a picture, a sound or a word.")
         return wanted

@@ -20,14 +20,11 @@ from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.i18n import lang_of, t
 from mmdemo.ui.shared.state import Context
 
-# A link may open this tab: choose it, and wait for the player to be there, before anything is filled in.
-OPEN_TAB = """async () => {
+# A link may open this tab (`shell/address.js`): nothing is filled in before the player is there.
+WAIT_FOR_TAB = """async () => {
   const asked = new URLSearchParams(location.search);
   if (asked.get("tab") !== "generate" && !asked.has("run")) return [];
-  for (let i = 0; i < 100 && !document.querySelector(".mp"); i++) {
-    document.getElementById("mm-tab-generate-button")?.click();
-    await new Promise((go) => setTimeout(go, 50));
-  }
+  for (let i = 0; i < 400 && !document.querySelector(".mp"); i++) await new Promise((go) => setTimeout(go, 50));
   return [];
 }"""
 RUN_IF_ASKED = """() => {
@@ -92,7 +89,7 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
         return handlers.open_link(form, request)
 
     page = GradioContext.root_block
-    opened = page.load(open_link, None, form.outputs(), js=OPEN_TAB, **private)
+    opened = page.load(open_link, None, form.outputs(), js=WAIT_FOR_TAB, **private)
     opened.then(None, js=RUN_IF_ASKED)
 
     def greet(request: gr.Request) -> str:
@@ -105,10 +102,11 @@ def _connect_editing(handlers: GenerateHandlers, form: Form, player: Player, pri
     """What is given is shown for marking while the fold-out is open; a sample can become what is given."""
     marks, opened = form.fields["edit"], gr.State(False)
     inputs = [form.fields[name] for name in ("text", "image", "audio")]
-    shown: dict[str, Any] = {"inputs": [opened, *inputs, form.recording], "outputs": marks, **private}
+    shown: dict[str, Any] = {"inputs": [opened, marks, *inputs, form.recording], "outputs": marks, **private}
 
-    def show_given(opened: bool, text: str, image: str, audio: str, recording: Any) -> Any:
-        return handlers.given(text, image, audio, recording) if opened else gr.skip()
+    def show_given(opened: bool, edit: str, text: str, image: str, audio: str, recording: Any) -> Any:
+        # Not `gr.skip()`: a skipped output would lose the properties of our own component.
+        return handlers.given(edit, text, image, audio, recording) if opened else edit
 
     def reuse(event: gr.EventData, request: gr.Request) -> list[Any]:
         return handlers.reuse(form, event, request)

@@ -7,11 +7,15 @@ earlier in the header, and leaves it in `window.mmLang` for our components and i
 
 from __future__ import annotations
 
+import html
+import re
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.middleware import Middleware
 
-from mmdemo.ui.shared.i18n import COOKIE
+from mmdemo.ui.shared.i18n import COOKIE, DEFAULT, table, tr
 
 EARLY_SCRIPT = """<script>(function () {
   var asked = new URLSearchParams(location.search).get("lang");
@@ -35,13 +39,43 @@ html[data-mm-lang="zh"] [data-lang="en"] { display: none !important; }
 </style>"""
 
 
+# What Gradio says of every page of its own: another title, a literal "{url}", a picture of its own.
+PREVIEW_TAGS = re.compile(rb"""<meta\s+(?:property|name)=["'](?:og|twitter):[^>]*>\s*""")
+
+
+def preview(scope: Mapping[str, Any]) -> bytes:
+    """What is shown where a link to the page is posted: title and description of its tab, in the language of the link.
+
+    Args:
+        scope: of the request (ASGI).
+    """
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    tab, lang = (query.get(name, [""])[0] for name in ("tab", "lang"))
+    tab = tab or ("generate" if "run" in query else "")
+    known = f"{tab}.intro" in table()
+    title = tr("common.title", lang or DEFAULT) + (f" · {tr(f'{tab}.tab', lang or DEFAULT)}" if known else "")
+    about = tr(f"{tab}.intro" if known else "common.tagline", lang or DEFAULT)
+    tags = {"og:type": "website", "og:title": title, "og:description": about, "og:url": _address(scope)}
+    lines = [f'<meta property="{name}" content="{html.escape(text, quote=True)}">' for name, text in tags.items()]
+    return "".join([*lines, '<meta name="twitter:card" content="summary">']).encode()
+
+
+def _address(scope: Mapping[str, Any]) -> str:
+    """The address that was asked for, as it is outside a proxy."""
+    headers = {name.lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
+    scheme = headers.get(b"x-forwarded-proto", scope.get("scheme", "http")).split(",")[0].strip()
+    host = headers.get(b"x-forwarded-host", headers.get(b"host", "")).split(",")[0].strip()
+    query = scope.get("query_string", b"").decode("latin-1")
+    return f"{scheme}://{host}{scope.get('path', '/')}" + (f"?{query}" if query else "")
+
+
 def middleware() -> list[Middleware]:
     """Serves every HTML page with the early script in its head."""
     return [Middleware(EarlyScript)]
 
 
 class EarlyScript:
-    """ASGI middleware: puts `EARLY_SCRIPT` first in the head of whole HTML pages and touches nothing else."""
+    """ASGI middleware: puts `EARLY_SCRIPT` and `preview` first in the head of whole pages, and no more."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -64,16 +98,16 @@ class EarlyScript:
                 body += message.get("body", b"")
                 if message.get("more_body"):
                     return
-                await self._finish(start, body, send)
+                await self._finish(start, body, send, preview(scope))
                 return
             await send(message)
 
         await self.app(scope, receive, rewriting)
 
     @staticmethod
-    async def _finish(start: dict[str, Any], body: bytes, send: Any) -> None:
+    async def _finish(start: dict[str, Any], body: bytes, send: Any, tags: bytes) -> None:
         if body:
-            body = body.replace(b"<head>", b"<head>" + EARLY_SCRIPT, 1)
+            body = PREVIEW_TAGS.sub(b"", body).replace(b"<head>", b"<head>" + EARLY_SCRIPT + tags, 1)
             headers = [(k, v) for k, v in start["headers"] if k.lower() != b"content-length"]
             start = {**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
         await send(start)

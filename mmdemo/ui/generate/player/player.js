@@ -109,8 +109,8 @@ export default function player({ element, props, server, trigger, watch }) {
     stopIdle?.();
     buildStage();
     setState("running", say("running"));
-    const { address } = message.open;
-    if (address) history.replaceState(history.state, "", address + location.hash);
+    const { address: query } = message.open;
+    if (query) window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "generate", query } }));
   }
 
   function end(run, { reason, seconds, tokens }) {
