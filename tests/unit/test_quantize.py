@@ -227,3 +227,46 @@ def test_vq_is_one_level_and_unknown_kinds_are_refused():
     assert build_quantizer(ResidualVQConfig(kind="vq", levels=5)).levels == 1
     with pytest.raises(ValueError, match="choose one of rvq, vq, gaussian"):
         build_quantizer(ResidualVQConfig(kind="binary"))
+
+
+def test_a_restarted_code_has_the_time_to_gather_vectors():
+    """It counts as uniformly used: with less, it would be dead again at once, and jump about for good."""
+    torch.manual_seed(0)
+    vq = ResidualVQ(ResidualVQConfig(kind="vq", dim=2, codebook_size=8))
+    z = torch.randn(1, 2, 4000)
+    vq.init_codebooks(z[0].T)
+    vq.codebooks[0, 7], vq.ema_count[0, 7], vq.ema_sum[0, 7] = 1e3, 0, 0  # never chosen
+    vq.train()(z)
+    place = vq.codebooks[0, 7].clone()
+    for _ in range(3):
+        vq(z)
+        assert (vq.codebooks[0, 7] - place).norm() < 0.1  # it follows its vectors; a restart jumps by about 1
+    assert vq.ema_count[0, 7] > 0.5 * 4000 / 8
+
+
+def test_codes_that_nothing_chose_at_the_start_stay_where_they_are():
+    """Fewer vectors than codes: some begin with none, and must not fall to zero with the first step."""
+    torch.manual_seed(0)
+    vq = ResidualVQ(ResidualVQConfig(kind="vq", dim=3, codebook_size=8, restart_below=0.0))
+    vectors = 5 + torch.randn(5, 3)
+    vq.init_codebooks(vectors)
+    before = vq.codebooks.clone()
+    torch.testing.assert_close(vq.ema_sum / vq.ema_count[..., None], before)
+    codes = vq.train()(vectors.T[None]).codes
+    idle = torch.bincount(codes.flatten(), minlength=8) == 0
+    assert idle.sum() >= 3
+    torch.testing.assert_close(vq.codebooks[0, idle], before[0, idle])
+
+
+def test_the_commitment_loss_is_the_mean_over_levels():
+    """A second level that changes nothing leaves the same distance again, and the same loss."""
+    z = latents()
+    one = ResidualVQ(ResidualVQConfig(dim=4, levels=1, codebook_size=16))
+    one.init_codebooks(z.movedim(1, -1).reshape(-1, 4))
+    two = ResidualVQ(ResidualVQConfig(dim=4, levels=2, codebook_size=16))
+    two.codebooks[0] = one.codebooks[0]  # and zeros at level 2
+    two.ready.fill_(True)
+    expected = one.eval()(z).loss
+    torch.testing.assert_close(two.eval()(z).loss, expected)
+    error = (one.decode(one.encode(z)) - z).square().mean()
+    torch.testing.assert_close(expected, one.config.commitment * error)  # per value, whatever the size of the batch

@@ -60,6 +60,35 @@ def test_decoding_codes_is_the_eval_forward(modality):
     assert torch.allclose(model(x).y, model.decode(model.encode(x)), atol=1e-4)
 
 
+@pytest.mark.parametrize("modality", list(SMALL))
+def test_in_eval_a_pass_searches_as_encode_does(modality):
+    """With a beam: one search for `model(x)` and for what files are made of; only training takes the nearest."""
+    model = build(modality, bottleneck={**SMALL[modality]["bottleneck"], "beam": 4})
+    x = inputs(modality, 2, 2048)
+    out, codes = model(x), model.encode(x)
+    assert torch.equal(out.quantized.codes, codes) and torch.equal(out.y, model.decode(codes))
+    greedy = model.bottleneck(model.to_latent(x))
+    assert not torch.equal(greedy.codes, codes)
+    num_levels = torch.tensor([1, 2])
+    part = model(x, num_levels)
+    assert torch.equal(part.quantized.z[:1], model.latent(codes[:1, :1]))
+    assert torch.equal(part.quantized.num_levels, num_levels)
+
+
+def test_every_part_of_a_network_counts_for_the_fingerprint_or_is_known_not_to():
+    model = build("image")
+    before = model.fingerprint()
+    with torch.no_grad():
+        model.decoder[-2].weight.add_(1)
+    assert model.fingerprint() == before
+    with torch.no_grad():
+        model.encoder[1].weight.add_(1)
+    assert model.fingerprint() != before
+    model.postprocess = torch.nn.Linear(2, 2)
+    with pytest.raises(TypeError, match="postprocess of ImageTokenizer is of neither"):
+        model.fingerprint()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (7, 30), (65, 9), (24, 40)])
 def test_pictures_of_any_size(size):
     model = build("image")
