@@ -73,17 +73,17 @@ class ByteFallback(nn.Module):
             torch.where(is_open, said.gather(1, place), 2),
         )
 
-    def tells(self, codes: Sequence[int]) -> list[str]:
+    def describe(self, codes: Sequence[int]) -> list[str]:
         """What the codes of one position say, level by level, where the first is a template.
 
         "▹▹E5▹" is a template whose third byte is E5, in hexadecimal; "▹" stands for a byte that continues a character,
         "▸" for one that begins one, "◦" for ASCII. A later level says bytes that it completes, or between which two
         one lies.
         """
-        return self.tells_each([codes])[0]
+        return self.describe_each([codes])[0]
 
-    def tells_each(self, columns: Sequence[Sequence[int]]) -> list[list[str]]:
-        """`tells` for the codes of many positions, all of as many levels."""
+    def describe_each(self, columns: Sequence[Sequence[int]]) -> list[list[str]]:
+        """`describe` for the codes of many positions, all of as many levels."""
         if not columns:
             return []
         templates = self.templates.tolist()

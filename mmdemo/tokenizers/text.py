@@ -72,9 +72,9 @@ class TextTokenizer(Autoencoder):
     def __init__(self, config: TextTokenizerConfig) -> None:
         super().__init__(config.bottleneck)
         self.config = config
-        self.spells = config.encoder == "spell"
+        self.fixed_bytes = config.encoder == "spell"
         width = config.width
-        if self.spells:  # nothing to learn: what it spells with comes from training.alphabet
+        if self.fixed_bytes:  # nothing to learn: what it spells with comes from training.alphabet
             self.embed = nn.Embedding(256, self.dim // self.stride).requires_grad_(False)
             self.gather: nn.Module = nn.Identity()
             self.encoder: nn.Module = nn.Identity()
@@ -98,7 +98,7 @@ class TextTokenizer(Autoencoder):
         expansion = config.decoder_expansion or config.expansion
         self.decoder = stack(inner, config.decoder_depth, 1, config.kernel, expansion)
         self.logits = nn.Sequential(nn.LayerNorm(inner), nn.Linear(inner, self.stride * 256))
-        self.reading = nn.Parameter(torch.zeros(self.levels + 1)) if self.spells and config.read_spelling else None
+        self.reading = nn.Parameter(torch.zeros(self.levels + 1)) if self.fixed_bytes and config.read_spelling else None
         nn.init.zeros_(self.level_embedding.weight)
         if self.code_embedding is not None:
             nn.init.normal_(self.code_embedding.weight, std=0.02)
@@ -109,7 +109,7 @@ class TextTokenizer(Autoencoder):
         h = self.embed(x)  # (B, T, unit)
         h = self.gather(h.reshape(len(x), -1, self.stride * h.shape[-1])).transpose(1, 2)  # (B, width, T/4)
         z = self.project_in(self.encoder(h))  # (B, in_dim, T/4)
-        if self.config.unit_latents and self.levels and not self.spells:
+        if self.config.unit_latents and self.levels and not self.fixed_bytes:
             # Else the encoder outgrows its codebooks: latents get large, commitment dear, and half the codes idle.
             z = F.layer_norm(z.transpose(1, 2), z.shape[1:2]).transpose(1, 2)
         return z
@@ -117,7 +117,7 @@ class TextTokenizer(Autoencoder):
     @torch.no_grad()
     def encode(self, x: Tensor, levels: int | None = None) -> Tensor:
         """As every tokenizer; the same four bytes, where they are spelt, are searched for once only."""
-        if not self.spells:
+        if not self.fixed_bytes:
             return super().encode(x, levels)
         shifts = 8 * torch.arange(self.stride, device=x.device)
         spans = F.pad(x.long(), (0, -x.shape[-1] % self.stride)).view(len(x), -1, self.stride)  # (B, n, 4)
@@ -131,7 +131,7 @@ class TextTokenizer(Autoencoder):
         if self.fallback is None:
             return super().codes(z, levels)
         codes = self.rvq.encode(z, barred=self.fallback.taken)  # (B, L, n)
-        wanted, got = (self.spelt(x).view(len(z), -1, self.stride) for x in (z, self.rvq.decode(codes)))
+        wanted, got = (self.nearest_bytes(x).view(len(z), -1, self.stride) for x in (z, self.rvq.decode(codes)))
         wrong = (wanted != got).any(2)  # (B, n)
         exact, fits = self.fallback.encode(wanted[wrong])  # (M, L), (M,)
         rows = codes.transpose(1, 2)  # (B, n, L), the same memory
@@ -166,7 +166,7 @@ class TextTokenizer(Autoencoder):
         """Logits (B, 256, T) -> bytes (B, T) uint8."""
         return y.argmax(1).to(torch.uint8)
 
-    def spelt(self, z: Tensor) -> Tensor:
+    def nearest_bytes(self, z: Tensor) -> Tensor:
         """Latents (B, D, n) of an encoder that spells -> the bytes whose vectors are nearest, (B, 4n)."""
         parts = z.transpose(1, 2).reshape(-1, self.embed.embedding_dim)  # (B * 4n, D/4)
         return nearest(parts, self.embed.weight).view(len(z), -1)
@@ -183,12 +183,12 @@ class TextTokenizer(Autoencoder):
 
     def describe(self, level: int, codes: Tensor) -> list[str | None]:
         """As every tokenizer: where it spells, what a code after the first changes, and what a template leaves open."""
-        if level and self.spells:
+        if level and self.fixed_bytes:
             return [*self.corrections(self.rvq.codebooks[level][codes.to(self.embed.weight.device)])]
         if self.fallback is None:
             return super().describe(level, codes)
         taken = self.fallback.taken.tolist()
-        return [self.fallback.tells([code])[0] if taken[code] else None for code in codes.tolist()]
+        return [self.fallback.describe([code])[0] if taken[code] else None for code in codes.tolist()]
 
     def corrections(self, words: Tensor) -> list[str]:
         """What codewords (N, D) of a level after the first change: "◦e◦◦" puts an e in the second place.

@@ -90,7 +90,7 @@ class TextTask(TokenizerTask):
         self.held_out = {k: text[len(text) - _held_out(text) :] for k, text in texts.items() if k in shares}
         self.held_out = {k: text for k, text in self.held_out.items() if len(text) >= data.window}
         self.data_summary |= {f"bytes of {k}": len(text) for k, text in self.corpora.items() if k in shares}
-        if self.model.spells:
+        if self.model.fixed_bytes:
             counts = torch.bincount(self._spans(shares).flatten(), minlength=256)
             self.model.embed.weight.data.copy_(alphabet(counts, self.model.embed.embedding_dim))
 
@@ -170,14 +170,16 @@ class TextTask(TokenizerTask):
         z = self.model.to_latent(spans)  # (N, D, 1)
 
         def right(codes: Tensor) -> Tensor:
-            return self.model.spelt(self.model.latent(codes)) == spans  # (N, 4)
+            return self.model.nearest_bytes(self.model.latent(codes)) == spans  # (N, 4)
 
         codes, before = self.model.codes(z), fallbacks.taken
         score = torch.stack([right(codes[:, :n]).float().mean(1) for n in range(1, rvq.levels + 1)]).sum(0)  # (N,)
         worth, uses = torch.zeros(2, rvq.config.codebook_size, device=self.device)
         worth.index_add_(0, codes[:, 0, 0], score)
         uses.index_add_(0, codes[:, 0, 0], torch.ones_like(score))
-        ascii_only = (self.model.spelt(rvq.codebooks[0].T[None]).view(-1, self.model.stride) < 128).all(1)  # (K,)
+        ascii_only = (self.model.nearest_bytes(rvq.codebooks[0].T[None]).view(-1, self.model.stride) < 128).all(
+            1
+        )  # (K,)
         worth = (worth / uses.clamp(min=1)).masked_fill(ascii_only | before, torch.inf)
         given_up = torch.zeros_like(ascii_only)
         given_up[worth.argsort(stable=True)[:count]] = True
@@ -207,7 +209,7 @@ class TextTask(TokenizerTask):
         often it occurs. The last level starts from one code for each byte in each place, where it has so many codes:
         then all that is misspelt in one place by then can be put right, also what was never seen.
         """
-        if not self.model.spells:
+        if not self.model.fixed_bytes:
             return super().start_codebooks()
         rvq, words = self.model.rvq, self.model.spellings()
         last = rvq.levels - 1 if len(words) == self.model.codebook_size else None
@@ -221,7 +223,7 @@ class TextTask(TokenizerTask):
             z = self.model.to_latent(spans.to(self.device))[:, :, 0]  # (N, D)
             left = rvq.residual_after(z, level)
             if level:
-                misspelt = (self.model.spelt((z - left)[:, :, None]) != spans.to(self.device)).any(1)  # (N,)
+                misspelt = (self.model.nearest_bytes((z - left)[:, :, None]) != spans.to(self.device)).any(1)  # (N,)
                 left = left[misspelt | (torch.rand(len(z), generator=generator) < RIGHT_KEPT).to(self.device)]
             rvq.init_codebook(level, left[:START_VECTORS], words if level == last else None)
 

@@ -83,8 +83,8 @@ def test_what_a_template_and_the_levels_after_it_say():
     fallback.templates[7] = torch.tensor([FIRST, CONTINUES, CONTINUES, 0x20])
     (column,), found = fallback.encode(torch.tensor([list("국 ".encode())]))  # EA B5 AD 20
     assert found.all() and column[0] == 7
-    assert fallback.tells(column.tolist()) == ["▸▹▹ ", "EA,B0–B7", "B5,AD"]
-    assert fallback.tells(column[:1].tolist()) == ["▸▹▹ "]
+    assert fallback.describe(column.tolist()) == ["▸▹▹ ", "EA,B0–B7", "B5,AD"]
+    assert fallback.describe(column[:1].tolist()) == ["▸▹▹ "]
     assert not fallback.encode(torch.tensor([list(b"word")]))[1].any()
 
 
@@ -108,7 +108,7 @@ def test_what_codewords_misspell_comes_back_by_a_template(tokenizer):
     x = torch.tensor([list(TEXT.encode())])
     codes = tokenizer.encode(x)
     z = tokenizer.latent(codes)
-    spelt = tokenizer.spelt(z)[:, : x.shape[1]]
+    spelt = tokenizer.nearest_bytes(z)[:, : x.shape[1]]
     assert (spelt == x)[x >= 128].all()
     by_template = tokenizer.fallback.taken[codes[:, 0]]
     assert by_template.any()

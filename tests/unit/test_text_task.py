@@ -40,7 +40,7 @@ def test_templates_take_the_place_of_codes_for_other_scripts(task):
 
     def right() -> float:
         z = model.latent(model.encode(spans.reshape(1, -1)))
-        return (model.spelt(z).view(-1, 4) == spans).all(1).float().mean().item()
+        return (model.nearest_bytes(z).view(-1, 4) == spans).all(1).float().mean().item()
 
     before = right()
     task.before_step(0, 0.0)
@@ -48,11 +48,11 @@ def test_templates_take_the_place_of_codes_for_other_scripts(task):
     assert 0 < taken.sum() <= model.config.fallback
     assert torch.equal(model.rvq.codebooks[1:], plain[1:])
     assert torch.equal(model.rvq.codebooks[0, ~taken], plain[0, ~taken])
-    ascii_only = (model.spelt(plain[0].T[None]).view(-1, 4) < 128).all(1)
+    ascii_only = (model.nearest_bytes(plain[0].T[None]).view(-1, 4) < 128).all(1)
     assert not (taken & ascii_only).any()
     assert right() > before + 0.1
     # A template's codeword is what it says alone: its known byte is read back.
-    words = model.spelt(model.rvq.codebooks[0, taken].T[None]).view(-1, 4)
+    words = model.nearest_bytes(model.rvq.codebooks[0, taken].T[None]).view(-1, 4)
     templates = model.fallback.templates[taken]
     known = templates < 256
     assert torch.equal(words[known], templates[known])

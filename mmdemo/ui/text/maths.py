@@ -47,7 +47,7 @@ def explain(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str
 
 def _encoder(codec: Any, lang: str) -> str:
     """What is peculiar about the encoder."""
-    if not codec.tokenizer.spells:
+    if not codec.tokenizer.fixed_bytes:
         return ""
     fallback = codec.tokenizer.fallback
     more = "" if fallback is None else tr("text.maths_fallback", lang, count=int(fallback.taken.sum()))

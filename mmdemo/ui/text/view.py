@@ -45,7 +45,7 @@ def chips_value(codec: Any, session: TextSession, data: bytes, levels: int, lang
     """The value of the chips."""
     step, codes = stride(session), session.tokens.codes.tolist()
     # A later level's code alone says something only where codewords spell.
-    texts = [code_sheet.texts(codec, level) for level in range(len(codes) if codec.tokenizer.spells else 1)]
+    texts = [code_sheet.texts(codec, level) for level in range(len(codes) if codec.tokenizer.fixed_bytes else 1)]
     return chips.chips_value(
         spans(data, step),
         codes,
@@ -67,7 +67,7 @@ def _completed(codec: Any, codes: list[list[int]], level: int) -> dict[str, str]
         return {}
     taken = fallback.taken.tolist()
     columns = list({column for column in zip(*codes[: level + 1], strict=True) if taken[column[0]]})
-    told = fallback.tells_each(columns)
+    told = fallback.describe_each(columns)
     return {".".join(map(str, column)): says[level] for column, says in zip(columns, told, strict=True)}
 
 
