@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from mmdemo.errors import InputError
+from mmdemo.modalities import MODALITIES
 from mmdemo.ui.codebook.maths import explain
 from mmdemo.ui.codebook.session import Inputs
 from mmdemo.ui.codebook.view import level_view
@@ -14,7 +15,7 @@ from mmdemo.ui.shared import code_sheet
 from mmdemo.ui.shared.i18n import lang_of
 from mmdemo.ui.shared.state import Context, friendly, whole
 
-MODELS = ("image", "audio", "text")
+MODELS = tuple(MODALITIES)
 
 
 class CodebookHandlers:

@@ -7,11 +7,10 @@ from typing import Any
 
 import gradio as gr
 
+from mmdemo.modalities import MODALITIES
 from mmdemo.ui.shared import gallery
 from mmdemo.ui.shared.i18n import tr
 from mmdemo.ui.shared.state import Context
-
-SUFFIXES = {"image": (".jpg", ".png"), "audio": (".flac", ".wav"), "text": (".txt",)}
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Inputs:
         if tokens is not None and tokens.fingerprint == codec.fingerprint:
             return Input(tokens, tr("codebook.source_yours", lang))
         if codec.name not in self._examples:
-            paths = gallery.files(*SUFFIXES[codec.modality])
+            paths = gallery.files(*MODALITIES[codec.modality].suffixes)
             if not paths:
                 return Input()
             self._examples[codec.name] = codec.encode(paths[0]), paths[0].name

@@ -33,8 +33,8 @@ class FileDrop(Component):
         self, key: str, accept: list[str], also: str = "", head_bytes: int = MOST_BYTES, **kwargs: Any
     ) -> None:
         label = {lang: {"label": next(iter(words.values()))} for lang, words in browser_texts(key).items()}
-        limits = {"head_bytes": head_bytes, "most_bytes": MOST_BYTES}
-        super().__init__(text=label, accept=",".join(accept), also=also, **limits, **kwargs)
+        kwargs |= {"accept": ",".join(accept), "also": also, "head_bytes": head_bytes, "most_bytes": MOST_BYTES}
+        super().__init__(text=label, **kwargs)
 
 
 def dropped_file(event: gr.EventData) -> io.BytesIO:

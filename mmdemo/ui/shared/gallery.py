@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+CREDITS = "ATTRIBUTION.md"  # no example itself
 
 
 def files(*suffixes: str) -> list[Path]:
     """Example files with one of these suffixes, by name."""
-    return sorted(path for path in EXAMPLES.glob("*") if path.suffix.lower() in suffixes)
+    return sorted(path for path in EXAMPLES.glob("*") if path.suffix.lower() in suffixes and path.name != CREDITS)
 
 
 def pictures() -> list[Path]:
@@ -20,7 +21,7 @@ def pictures() -> list[Path]:
 
 def credits() -> dict[str, str]:
     """For each example file, what it is, by whom, under which licence; read from ATTRIBUTION.md's tables."""
-    path = EXAMPLES / "ATTRIBUTION.md"
+    path = EXAMPLES / CREDITS
     found: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         cells = [_plain(cell) for cell in line.strip().strip("|").split("|")]
