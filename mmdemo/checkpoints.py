@@ -35,6 +35,15 @@ SHARD_BYTES = 9_500_000
 # Kept in fp32: code assignment must not move when weights are rounded, and counts exceed half precision.
 FULL_PRECISION = ("codebooks", "ema_count", "mean", "std", "running_mean", "running_var", "fb", "window")
 MAX_CONFIG_BYTES = 1_000_000
+# Modalities -> the settings of their tokenizers' networks.
+TOKENIZER_SETTINGS = Registry(
+    "modality",
+    {
+        "image": "mmdemo.tokenizers.image:ImageTokenizerConfig",
+        "audio": "mmdemo.tokenizers.audio:AudioTokenizerConfig",
+        "text": "mmdemo.tokenizers.text:TextTokenizerConfig",
+    },
+)
 # Kinds of checkpoints besides tokenizers -> the settings of their networks.
 MODEL_SETTINGS = Registry(
     "kind of checkpoint",
@@ -157,11 +166,7 @@ CONFIG_KEYS = {f.name for f in fields(CheckpointConfig)}
 def _model_settings(config: CheckpointConfig) -> Any:
     """The dataclass of a network's settings; None for a kind that is not known here."""
     if config.kind == "tokenizer":
-        from .tokenizers import REGISTRY
-
-        if config.modality not in REGISTRY:
-            raise InputError(f"there is no modality {config.modality!r}.")
-        return REGISTRY[config.modality][1]
+        return TOKENIZER_SETTINGS[config.modality]
     return MODEL_SETTINGS[config.kind] if config.kind in MODEL_SETTINGS else None  # noqa: SIM401 - it has no get
 
 

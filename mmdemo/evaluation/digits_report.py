@@ -22,12 +22,12 @@ from ..diffusion.samplers import SAMPLERS
 from ..diffusion.step import SamplingStep
 from ..digits.classifier import Judge, load_judge
 from ..digits.number import sample_number
-from ..digits.speaker_probe import VoiceProbe, real_voices
 from ..digits.words import ENGLISH, WORDS, read_digit
 from ..errors import InputError
 from ..metrics import Figure
 from ..training.judge_task import real_digits
 from . import copying
+from .speaker_probe import VoiceProbe, real_voices
 
 TARGETS = {
     "image -> text": 0.985,

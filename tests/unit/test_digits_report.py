@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from mmdemo.diffusion.joint import JointDiffusion
-from mmdemo.digits.speaker_probe import VoiceProbe
 from mmdemo.errors import InputError
 from mmdemo.evaluation import copying, digits_report
+from mmdemo.evaluation.speaker_probe import VoiceProbe
 from tests.generate_model import SPEAKERS, random_joint
 
 
