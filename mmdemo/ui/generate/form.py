@@ -71,7 +71,7 @@ def ask(form: Form, choices: Choices) -> None:
             max_lines=1,
             elem_id="mm-word",
         )
-        form.fields["image"] = Pad(elem_id="mm-pad", min_width=140, elem_classes=["mm-pad"])
+        form.fields["image"] = Pad("", elem_id="mm-pad", min_width=140, elem_classes=["mm-pad"])
     form.fields["want"] = gr.CheckboxGroup(
         [(t(f"generate.{m}"), m) for m in choices.modalities],
         value=list(usual.want),

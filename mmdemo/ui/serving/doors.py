@@ -95,7 +95,7 @@ class Doors:
         lang = lang_of(request)
         if (path.startswith(API) and name not in OPEN) or path.startswith(CLOSED):
             return await sentence("common.no_door", 404, lang)(scope, receive, send)
-        out = _Answer(send, lang)
+        out = _Answer(scope, send, lang)
         try:
             if int(request.headers.get("content-length") or 0) > self.limits.body:
                 raise TooLarge
@@ -168,8 +168,8 @@ class Doors:
 class _Answer:
     """Passes an answer on, and with `mends` gives errors words and a status of their own."""
 
-    def __init__(self, send: Any, lang: str) -> None:
-        self.send, self.lang = send, lang
+    def __init__(self, scope: Any, send: Any, lang: str) -> None:
+        self.scope, self.send, self.lang = scope, send, lang
         self.mends = self.began = self.too_large = False
         self._chunked = False
         self._start: Any = None
@@ -188,7 +188,7 @@ class _Answer:
             self._body += message.get("body", b"")
             if not message.get("more_body"):
                 self.began = True
-                await self._mended()(None, None, self.send)  # type: ignore[arg-type]
+                await self._mended()(self.scope, None, self.send)  # type: ignore[arg-type]
             return
         await self.send(message)
 
