@@ -228,6 +228,25 @@ class Codec:
         with isolated(self.device):
             return self.canonical(self.tokenizer.decode_latent(z.to(self.device)), meta)
 
+    def codewords(self, level: int, codes: Tensor) -> Tensor:
+        """Codes (N,) of a level -> what they add to the latent, (N, D), on the model's device. Raises InputError."""
+        sizes = self.tokenizer.codebook_sizes
+        if (
+            not 0 <= level < self.levels
+            or len(codes) == 0
+            or not 0 <= int(codes.min()) <= int(codes.max()) < sizes[level]
+        ):
+            raise InputError(f"{self.name!r} has levels 1 to {self.levels} with codes 0 to {self.codebook_size - 1}.")
+        return self.codebook(level)[codes].to(self.device)
+
+    def decode_alone(self, z: Tensor, level: int) -> Tensor:
+        """Latents (N, D), each among copies of itself -> canonical batch on the CPU, as of ``level``."""
+        axes = self.tokenizer.axes
+        around = z[(...,) + (None,) * axes].expand(-1, -1, *[self.files.shown_positions] * axes)
+        with isolated(self.device):
+            y = self.canonical(self.tokenizer.decode_latent(around.contiguous(), level + 1)).cpu()
+        return self.files.shown(y, self.tokenizer.stride)
+
     def show_code(self, level: int, code: int) -> Any:
         """One codeword alone, decoded in the middle of otherwise average surroundings.
 
@@ -238,25 +257,14 @@ class Codec:
 
     def show_codes(self, level: int, codes: Tensor) -> list[Any]:
         """`show_code` for many codes (N,) at once."""
-        sizes = self.tokenizer.codebook_sizes
-        if (
-            not 0 <= level < self.levels
-            or len(codes) == 0
-            or not 0 <= int(codes.min()) <= int(codes.max()) < sizes[level]
-        ):
-            raise InputError(f"{self.name!r} has levels 1 to {self.levels} with codes 0 to {self.codebook_size - 1}.")
+        codewords = self.codewords(level, codes)  # (N, D)
         with isolated(self.device):
             said = self.tokenizer.describe(level, codes)
-            if all(words is not None for words in said):
-                return said
-            codeword = self.codebook(level)[codes].to(self.device)  # (N, D)
-            files, axes = self.files, self.tokenizer.axes
-            side = [files.shown_positions] * axes
-            z = codeword[(...,) + (None,) * axes].expand(-1, -1, *side)  # the code next to itself
-            y = self.canonical(self.tokenizer.decode_latent(z.contiguous(), level + 1)).cpu()
-        y = files.shown(y, self.tokenizer.stride)
-        meta = files.meta_of(y.shape[-axes:])
-        return [files.restore(row, meta) if w is None else w for row, w in zip(y, said, strict=True)]
+        if all(words is not None for words in said):
+            return said
+        y = self.decode_alone(codewords, level)
+        meta = self.files.meta_of(y.shape[-self.tokenizer.axes :])
+        return [self.files.restore(row, meta) if w is None else w for row, w in zip(y, said, strict=True)]
 
     def rate(self, tokens: Tokens) -> tuple[float, str]:
         """Rate of the tokens as a whole file, and its unit: bits per pixel, kilobits a second, bits a character."""

@@ -1,4 +1,8 @@
-"""Sheets of codes: every code of a level decoded on its own, as one picture or as texts."""
+"""Sheets of codes: what every code of a level stands for, as one picture or as texts.
+
+A code of level 1 is decoded among copies of itself. Of a later level it is what the code adds, the difference from the
+decoder's output of the latent zero, amplified as far as the level allows (`mmdemo.codec.codebook`).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ import soundfile
 import torch
 from PIL import Image
 
+from mmdemo.codec import codebook
 from mmdemo.ui.shared.payload import to_base64
 
 _made: dict[tuple[Any, ...], Any] = {}
@@ -23,14 +28,15 @@ _RAMP = np.array([[12, 28, 30], [15, 92, 92], [90, 170, 130], [245, 238, 180]], 
 
 
 def sheet(codec: Any, level: int) -> dict[str, Any]:
-    """The decoded codes of a level, row by row: patches of pictures, log-mel pictures of sounds, or {"texts": [...]}.
+    """The codes of a level, row by row: patches of pictures, log-mel pictures of sounds, or {"texts": [...]}.
 
-    Returns {"data": base64 of a PNG, "columns": codes a row, "count": codes}. Made once per weights and level.
+    Returns {"data": base64 of a PNG, "columns": codes a row, "count": codes, "gain": how far a later level's patches
+    are amplified, else 1}. Made once per weights and level.
     """
     if codec.modality == "text":
         return {"texts": texts(codec, level)}
-    draw = _decoded if codec.modality == "image" else _spectra
-    return _once(("sheet", codec.name, codec.fingerprint, level), lambda: _sheet(draw(codec, level)))
+    draw = _patches if codec.modality == "image" else _spectra
+    return _once(("sheet", codec.name, codec.fingerprint, level), lambda: _sheet(*draw(codec, level)))
 
 
 def texts(codec: Any, level: int) -> list[str]:
@@ -40,7 +46,7 @@ def texts(codec: Any, level: int) -> list[str]:
 
 def sound(codec: Any, level: int, code: int) -> str:
     """The short sound of one code, as a WAV data URI, made audible: its peak is brought to at least 0.3."""
-    rate, wave = codec.show_code(level, code)
+    rate, wave = 16_000, _waves(codec, level, torch.tensor([code]))[0]
     peak = float(np.abs(wave).max()) or 1.0
     buffer = io.BytesIO()
     soundfile.write(buffer, wave * max(1.0, 0.3 / peak), rate, format="WAV", subtype="PCM_16")
@@ -55,17 +61,33 @@ def _once(key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
 
 
 def _decoded(codec: Any, level: int) -> list[Any]:
-    return codec.show_codes(level, torch.arange(codec.codebook_size))
+    return codec.show_codes(level, torch.arange(len(codec.codebook(level))))
 
 
-def _spectra(codec: Any, level: int) -> list[Image.Image]:
+def _patches(codec: Any, level: int) -> tuple[list[Image.Image], float]:
+    if not level:
+        return _decoded(codec, level), 1.0
+    change = codebook.added(codec, level, torch.arange(len(codec.codebook(level))))  # (K, 3, H, W)
+    factor = codebook.gain(change)
+    pixels = (0.5 + factor * change).clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).numpy()
+    return [Image.fromarray(patch) for patch in pixels], factor
+
+
+def _waves(codec: Any, level: int, codes: torch.Tensor) -> np.ndarray:
+    """(N, samples) of sound codes: themselves, or what they add."""
+    if level:
+        return codebook.added(codec, level, codes).numpy()
+    return np.stack([wave for _, wave in codec.show_codes(level, codes)])
+
+
+def _spectra(codec: Any, level: int) -> tuple[list[Image.Image], float]:
     """Log-mel pictures on one scale for the whole level, so that loud codes look loud. (24 bands high)"""
-    waves = np.stack([wave for _, wave in _decoded(codec, level)])
+    waves = _waves(codec, level, torch.arange(len(codec.codebook(level))))
     power = np.abs(_stft(waves)) ** 2  # (K, frames, bins)
     mel = np.log10(power @ _mel_filters(power.shape[-1]).T + 1e-7)  # (K, frames, bands)
     low, high = np.percentile(mel, (5, 99.8))
     scaled = np.clip((mel - low) / max(high - low, 1e-6), 0, 1)
-    return [Image.fromarray(_ramp(picture.T[::-1])) for picture in scaled]
+    return [Image.fromarray(_ramp(picture.T[::-1])) for picture in scaled], 1.0
 
 
 def _stft(waves: np.ndarray, size: int = 512, hop: int = 80) -> np.ndarray:
@@ -93,7 +115,7 @@ def _ramp(values: np.ndarray) -> np.ndarray:
     return (_RAMP[lower] * (1 - part) + _RAMP[lower + 1] * part).round().astype(np.uint8)
 
 
-def _sheet(patches: list[Image.Image]) -> dict[str, Any]:
+def _sheet(patches: list[Image.Image], factor: float) -> dict[str, Any]:
     width, height = patches[0].size
     columns = math.ceil(math.sqrt(len(patches)))
     page = Image.new("RGB", (columns * width, math.ceil(len(patches) / columns) * height))
@@ -101,4 +123,4 @@ def _sheet(patches: list[Image.Image]) -> dict[str, Any]:
         page.paste(patch, (code % columns * width, code // columns * height))
     buffer = io.BytesIO()
     page.save(buffer, "PNG")
-    return {"data": to_base64(buffer.getvalue()), "columns": columns, "count": len(patches)}
+    return {"data": to_base64(buffer.getvalue()), "columns": columns, "count": len(patches), "gain": round(factor, 1)}

@@ -1,0 +1,98 @@
+"""The codes of a level, to look at: what each adds to the output, how often it was used, and orders to put them in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+RARE, DEAD = 0.1, 0.001  # of the mean use of a code in training
+
+
+@torch.no_grad()
+def added(codec: Any, level: int, codes: Tensor) -> Tensor:
+    """What codes (N,) of a level add: each decoded among copies of itself, less the decoder's output of zero.
+
+    Returns:
+        (N, 3, stride, stride) of a picture tokenizer, (N, samples) of one of sounds; signed, in canonical units.
+
+    Raises:
+        InputError: no such codes. ValueError: bytes cannot be subtracted.
+    """
+    if codec.modality == "text":
+        raise ValueError("What a code of a text tokenizer adds is not a difference of numbers.")
+    words = codec.codewords(level, codes)  # (N, D)
+    return codec.decode_alone(words, level) - codec.decode_alone(torch.zeros_like(words[:1]), level)
+
+
+def gain(difference: Tensor, reach: float = 0.5) -> float:
+    """The factor, 1 or more, that brings all but the largest 0.5 % of a level's values within ``reach``."""
+    largest = float(np.quantile(difference.abs().cpu().numpy(), 0.995))
+    return max(1.0, reach / largest) if largest > 0 else 1.0
+
+
+def reference_counts(codec: Any, level: int) -> Tensor | None:
+    """(K,) how often each code of a level was chosen late in training, in any unit; None where nobody counted."""
+    counts = getattr(codec.tokenizer, "bottleneck", None)
+    counts = counts.code_counts() if counts is not None else []
+    return counts[level].detach().float().cpu() if level < len(counts) else None
+
+
+def rarity(counts: Tensor) -> list[str]:
+    """For each of K codes with counts (K,): "dead", "rare" or "" (below 0.1 % and 10 % of the mean)."""
+    share = counts / counts.mean().clamp(min=1e-12)
+    return ["dead" if s < DEAD else "rare" if s < RARE else "" for s in share.tolist()]
+
+
+def orders(codec: Any, level: int) -> dict[str, list[int]]:
+    """Ways to lay out a level's codes, each all of 0..K-1 once.
+
+    "reference": most used in training first (where it is known); "energy": longest codeword first; "similar": every
+    code is followed by the nearest that is left; "tone": pictures by hue, greys last by lightness, sounds by the centre
+    of their spectrum, texts by the alphabet.
+    """
+    book = codec.codebook(level).float().cpu()
+    found = {"energy": _by(-book.norm(dim=1)), "similar": chain(book), "tone": _by_tone(codec, level, len(book))}
+    counts = reference_counts(codec, level)
+    return found if counts is None else {"reference": _by(-counts), **found}
+
+
+def chain(vectors: Tensor) -> list[int]:
+    """Vectors (K, D) in a row: from the shortest, always on to the nearest that is left."""
+    distance = torch.cdist(vectors, vectors)
+    at = int(vectors.norm(dim=1).argmin())
+    row = [at]
+    for _ in range(len(vectors) - 1):
+        distance[:, at] = torch.inf  # taken
+        at = int(distance[at].argmin())
+        row.append(at)
+    return row
+
+
+def _by(keys: Tensor) -> list[int]:
+    return torch.argsort(keys, stable=True).tolist()
+
+
+def _by_tone(codec: Any, level: int, size: int) -> list[int]:
+    codes = torch.arange(size)
+    if codec.modality == "text":
+        texts = codec.show_codes(level, codes)
+        return sorted(range(size), key=lambda code: (texts[code].casefold(), texts[code]))
+    output = added(codec, level, codes)
+    return _by(hue_key(output.mean((2, 3)) * gain(output)) if codec.modality == "image" else centroid(output))
+
+
+def hue_key(colours: Tensor, grey: float = 0.04) -> Tensor:
+    """Differences of colour (N, 3) -> (N,) keys: hue in [-pi, pi], behind it the greys by lightness."""
+    red, green, blue = colours.unbind(1)
+    yellow_blue, red_green = (red + green) / 2 - blue, red - green
+    hue = torch.atan2(yellow_blue, red_green)
+    return torch.where(torch.hypot(yellow_blue, red_green) < grey, 10 + colours.mean(1), hue)
+
+
+def centroid(waves: Tensor) -> Tensor:
+    """Waves (N, samples) -> (N,) the centre of each one's power spectrum, as a share of half the sample rate."""
+    power = torch.fft.rfft(waves * torch.hann_window(waves.shape[1])).abs().square()  # (N, bins)
+    return (power * torch.linspace(0, 1, power.shape[1])).sum(1) / power.sum(1).clamp(min=1e-12)
