@@ -126,7 +126,7 @@ class CheckpointConfig:
     modality: Name = ""  # of a tokenizer
     model: dict[str, Any] = field(default_factory=dict)
     tokenizers: dict[Name, StreamTokenizer] = field(default_factory=dict)  # of a joint model
-    process: Name = "flow"  # of a joint model
+    schedule: Name = "flow"  # of a joint model
     interface: dict[str, Any] = field(default_factory=dict)  # of a joint model
     training: dict[str, Any] = field(default_factory=dict)
     weights: dict[Name, Name] = field(default_factory=dict)  # files of the weights and their SHA-256

@@ -45,7 +45,7 @@ def random_joint(folder: Path, width: int = 32, depth: int = 1) -> Path:
     config = {
         "kind": "joint",
         "name": folder.name,
-        "process": "flow",
+        "schedule": "flow",
         "interface": INTERFACE,
         "model": to_dict(network.config),
         "tokenizers": {k: {"name": k, "fingerprint": codec.fingerprint} for k, codec in codecs.items()},

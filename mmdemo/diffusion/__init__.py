@@ -1,1 +1,1 @@
-"""Diffusion transformers over tokenizer latents: noise processes, samplers, the network, any-to-any sampling."""
+"""Diffusion transformers over tokenizer latents: noise schedules, samplers, the network, any-to-any sampling."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .dit import DiT, Stream, from_tokens, to_tokens
 from .editing import EditSource
-from .schedule import Process
+from .schedule import NoiseSchedule
 
 
 class Packer:
@@ -62,7 +62,7 @@ class JointDenoiser:
     """
 
     network: DiT
-    process: Process
+    schedule: NoiseSchedule
     noise: Mapping[str, Tensor]
     conditions: Sequence[Conditions]
     pack: Packer
@@ -118,7 +118,7 @@ class JointDenoiser:
 
     def __call__(self, flat: Tensor, t: float) -> Tensor:
         self.nfe += 1
-        x0 = self.process.to_x0(flat, self._velocity(self.process.network_input(flat, t), t), t)
+        x0 = self.schedule.to_x0(flat, self._velocity(self.schedule.scale_model_input(flat, t), t), t)
         return x0 if self.fixed is None else torch.where(*self.fixed, x0)
 
     def _velocity(self, scaled: Tensor, t: float) -> Tensor:
@@ -148,8 +148,8 @@ class JointDenoiser:
         return {name: weighted(name) for name in outs[0]}
 
     def _predict_deferred(self, out: Mapping[str, Tensor]) -> None:
-        pure = {k: self.noise[k] * self.process.sigma(1.0).to(self.noise[k]) for k in self.deferred}
-        self.deferred_x0 = {k: self.process.to_x0(x, out[k], 1.0) for k, x in pure.items()}
+        pure = {k: self.noise[k] * self.schedule.sigma(1.0).to(self.noise[k]) for k in self.deferred}
+        self.deferred_x0 = {k: self.schedule.to_x0(x, out[k], 1.0) for k, x in pure.items()}
 
     def _network(
         self, branches: Sequence[Conditions], wanted: Mapping[str, tuple[Tensor, Tensor]]

@@ -31,7 +31,7 @@ from .latents import LatentNormalizer
 from .request import check_edit, lengths_of, shares_of
 from .run import JointRun
 from .samplers import SAMPLERS
-from .schedule import Process
+from .schedule import SCHEDULES, NoiseSchedule
 from .seeds import sample_generator
 from .settings import SamplingSettings
 from .step import SamplingStep
@@ -55,7 +55,7 @@ class JointDiffusion:
         latents: LatentNormalizer,
         codecs: Mapping[str, Codec],
         interface: JointInterface | None = None,
-        process: Process | None = None,
+        schedule: NoiseSchedule | None = None,
         conditions: Mapping[str, ConditionEncoder] | None = None,
     ) -> None:
         """A model from its parts, all on one device and in eval mode; `from_folder` reads them from a checkpoint.
@@ -64,7 +64,7 @@ class JointDiffusion:
             conditions: encoders of the network's vector conditions (None: those that the interface names, as drawn).
         """
         self.name, self.network, self.latents = name, network, latents
-        self.interface, self.process = interface or JointInterface(), process or Process()
+        self.interface, self.schedule = interface or JointInterface(), schedule or SCHEDULES["flow"]
         self.codecs, self.streams = dict(codecs), {s.name: s for s in network.config.streams}
         encoders = self.interface.condition_encoders(network.config) if conditions is None else conditions
         self.texts = TextConditions(self.interface.conditions, encoders, tuple(self.streams), self.device)
@@ -87,14 +87,14 @@ class JointDiffusion:
             interface = from_dict(JointInterface, config["interface"], "config.json: interface")
             model = from_dict(DiTConfig, config["model"], "config.json: model")
             interface.check(model)
-            process, conditions = Process(config.get("process", "flow")), interface.condition_encoders(model)
+            schedule, conditions = SCHEDULES[config.get("schedule", "flow")], interface.condition_encoders(model)
         network, latents = DiT(model), LatentNormalizer(model.streams)
         stored = nn.ModuleDict({k: e for k, e in conditions.items() if isinstance(e, nn.Module)})
         holder = nn.ModuleDict({"network": network, "latents": latents, "conditions": stored})
         checkpoints.load_into(holder, folder)
         holder.to(where).eval().requires_grad_(False)
         codecs = {s.name: _tokenizer(config, folder, s.name, where) for s in network.config.streams}
-        return cls(str(config["name"]), network, latents, codecs, interface, process, conditions)
+        return cls(str(config["name"]), network, latents, codecs, interface, schedule, conditions)
 
     @property
     def device(self) -> torch.device:

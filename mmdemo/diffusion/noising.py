@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .schedule import Process
+from .schedule import NoiseSchedule
 
 if TYPE_CHECKING:
     from .joint import JointDiffusion
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @torch.inference_mode()
 def noised_text(
-    model: JointDiffusion, text: str, process: Process, ts: Sequence[float], seed: int = 0
+    model: JointDiffusion, text: str, schedule: NoiseSchedule, ts: Sequence[float], seed: int = 0
 ) -> list[tuple[str, list[float]]]:
     """A text of any length, noised in the latents of its tokenizer and decoded as it is.
 
@@ -34,7 +34,7 @@ def noised_text(
     clean = model.latents.normalize("text", codec.latent(codec.encode(text)))  # (1, D, positions)
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed)).to(clean)
     when = torch.tensor(list(ts), device=clean.device)[:, None, None]  # (times, 1, 1)
-    z = model.latents.restore("text", process.noise(clean, noise, when))  # (times, D, positions)
+    z = model.latents.restore("text", schedule.add_noise(clean, noise, when))  # (times, D, positions)
     probability, data = codec.tokenizer.decode_latent(z).float().softmax(1).max(1)  # (times, bytes)
     size = len(text.encode("utf-8"))  # the last position is padded
     rows = zip(data[:, :size].tolist(), probability[:, :size].tolist(), strict=True)

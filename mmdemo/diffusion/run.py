@@ -14,8 +14,8 @@ from .denoiser import Conditions, JointDenoiser, Packer
 from .dit import DiT, Stream
 from .editing import EditSource
 from .interface import JointInterface
-from .samplers import SAMPLERS, Sampler, State, resampled
-from .schedule import Process, times
+from .samplers import SAMPLERS, Sampler, SolverState, repaint
+from .schedule import NoiseSchedule, times
 from .settings import SamplingSettings
 from .step import SamplingStep
 from .text_conditions import TextConditions
@@ -25,7 +25,7 @@ class SampledModel(Protocol):
     """What a run needs of a joint model (`joint.JointDiffusion`)."""
 
     network: DiT
-    process: Process
+    schedule: NoiseSchedule
     decoder: LatentDecoder
     interface: JointInterface
     streams: dict[str, Stream]
@@ -54,11 +54,11 @@ class JointRun:
         settings: SamplingSettings,
         sources: Mapping[str, EditSource],
     ) -> None:
-        self.model, self.process = model, model.process
+        self.model, self.schedule = model, model.schedule
         self.conditions, self.want, self.noise = list(conditions), tuple(want), dict(noise)
         self.generators, self.settings, self.sources = generators, settings, dict(sources)
         sampler = SAMPLERS[settings.sampler]
-        self.sampler: Sampler = resampled(sampler, settings.repaint_steps) if settings.repaint_steps else sampler
+        self.sampler: Sampler = repaint(sampler, settings.repaint_steps) if settings.repaint_steps else sampler
         self.made: dict[str, Tensor] = {}  # what the stages before have made
         self.previous_x0: dict[str, Tensor] | None = None
         self.index = self.nfe = 0
@@ -94,7 +94,7 @@ class JointRun:
             denoise,
             self._start(pack, denoise),
             times(stage.steps, self.settings.strength),
-            self.process,
+            self.schedule,
             self.generators,
         )
         while True:
@@ -104,12 +104,12 @@ class JointRun:
             if state is None:
                 return
             self.index, self.nfe = self.index + 1, denoise.nfe
-            yield self._step(stage, pack.split(state.x), pack.split(state.x0), denoise.deferred_x0, state)
+            yield self._step(stage, pack.split(state.x), pack.split(state.denoised), denoise.deferred_x0, state)
 
     def _denoiser(self, stage: Stage, pack: Packer) -> JointDenoiser:
         return JointDenoiser(
             self.model.network,
-            self.process,
+            self.schedule,
             self.noise,
             self.conditions,
             pack,
@@ -125,17 +125,17 @@ class JointRun:
         if strength < 1:
             like = {k: self.noise[k] for k in pack.shapes}
             sources = {k: self.sources[k].latent.expand(len(v), *v.shape[1:]) for k, v in like.items()}
-            return self.process.noise(pack.flat(sources), eps, strength)
-        start = eps * self.process.sigma(1.0).item()
+            return self.schedule.add_noise(pack.flat(sources), eps, strength)
+        start = eps * self.schedule.sigma(1.0).item()
         if denoise.fixed is not None:  # what is kept starts as its source under this noise
             mask, source = denoise.fixed
-            start = torch.where(mask, self.process.noise(source, eps, 1.0), start)
+            start = torch.where(mask, self.schedule.add_noise(source, eps, 1.0), start)
         return start
 
     def _step(
-        self, stage: Stage, x: dict[str, Tensor], x0: dict[str, Tensor], later_x0: dict[str, Tensor], state: State
+        self, stage: Stage, x: dict[str, Tensor], x0: dict[str, Tensor], later_x0: dict[str, Tensor], state: SolverState
     ) -> SamplingStep:
-        pure = {k: self.noise[k] * self.process.sigma(1.0).item() for k in stage.later}
+        pure = {k: self.noise[k] * self.schedule.sigma(1.0).item() for k in stage.later}
         reached = (
             dict.fromkeys(self.made, 0.0) | dict.fromkeys(stage.streams, state.t) | dict.fromkeys(stage.later, 1.0)
         )

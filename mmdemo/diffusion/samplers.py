@@ -1,7 +1,8 @@
-"""Samplers as pure generators over steps, on any noise process.
+"""Samplers as pure generators over steps, on any noise schedule.
 
-Each takes ``denoise(x, t) -> x0``, the start noise and the times, and yields a `State` after every step. None keeps
-state outside its own frame, so a sampler can be stopped, abandoned or run twice. Shapes are whatever ``x`` has.
+Each takes ``denoise(x, t) -> x0``, the start noise and the times, and yields a `SolverState` after every step. None
+keeps state outside its own frame, so a sampler can be stopped, abandoned or run twice. Shapes are whatever ``x`` has.
+Names are those of k-diffusion (Crowson 2022), with times t -> s where it has sigmas.
 """
 
 from __future__ import annotations
@@ -14,21 +15,22 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from .schedule import Process
+from .schedule import NoiseSchedule
 
 Denoiser = Callable[[Tensor, float], Tensor]
 Noise = torch.Generator | Sequence[torch.Generator] | None  # for fresh noise: one for all, or one a sample
-Sampler = Callable[..., Iterator["State"]]
+States = Iterator["SolverState"]
+Sampler = Callable[..., States]
 
 
 @dataclass(frozen=True)
-class State:
+class SolverState:
     """After step ``index`` (1..steps): time reached, the noisy x there, and the x0 predicted on the way."""
 
     index: int
     t: float
     x: Tensor
-    x0: Tensor
+    denoised: Tensor
 
 
 def fresh_noise(x: Tensor, generator: Noise) -> Tensor:
@@ -41,100 +43,93 @@ def fresh_noise(x: Tensor, generator: Noise) -> Tensor:
     return torch.stack([torch.randn(x.shape[1:], generator=g) for g in generator]).to(x)
 
 
-def euler(denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None) -> Iterator[State]:
+def euler(denoise: Denoiser, x: Tensor, ts: list[float], schedule: NoiseSchedule, generator: Noise = None) -> States:
     """Euler steps of the probability-flow ODE; one network evaluation a step."""
     for i, (t, s) in enumerate(pairwise(ts), 1):
-        x0 = denoise(x, t)
-        x = x0 if s == 0 else x + _span(process, t, s) * process.velocity(x, x0, t)
-        yield State(i, s, x, x0)
+        denoised = denoise(x, t)
+        x = denoised if s == 0 else x + _dt(schedule, t, s) * schedule.velocity(x, denoised, t)
+        yield SolverState(i, s, x, denoised)
 
 
-def _span(process: Process, t: float, s: float) -> float:
-    return float(process.clock(s) - process.clock(t))
+def _dt(schedule: NoiseSchedule, t: float, s: float) -> float:
+    return float(schedule.ode_time(s) - schedule.ode_time(t))
 
 
-def heun(denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None) -> Iterator[State]:
+def heun(denoise: Denoiser, x: Tensor, ts: list[float], schedule: NoiseSchedule, generator: Noise = None) -> States:
     """Heun's second-order steps (Karras et al. 2022, algorithm 1); two evaluations a step, one in the last."""
     for i, (t, s) in enumerate(pairwise(ts), 1):
-        x0 = denoise(x, t)
+        denoised = denoise(x, t)
         if s == 0:
-            x = x0
+            x = denoised
         else:
-            slope, span = process.velocity(x, x0, t), _span(process, t, s)
-            guess = x + span * slope
-            x0 = denoise(guess, s)
-            x = x + span * 0.5 * (slope + process.velocity(guess, x0, s))
-        yield State(i, s, x, x0)
+            d, dt = schedule.velocity(x, denoised, t), _dt(schedule, t, s)
+            x_2 = x + dt * d
+            denoised = denoise(x_2, s)
+            x = x + dt * 0.5 * (d + schedule.velocity(x_2, denoised, s))
+        yield SolverState(i, s, x, denoised)
 
 
 def ddim(
     denoise: Denoiser,
     x: Tensor,
     ts: list[float],
-    process: Process,
+    schedule: NoiseSchedule,
     generator: Noise = None,
     eta: float = 0.0,
-) -> Iterator[State]:
+) -> States:
     """DDIM (Song et al. 2021): go to x0, then back to the next noise level along the same eps.
 
-    ``eta`` 0 is deterministic, 1 gives the DDPM posterior (`ancestral`). On the linear flow process, DDIM with eta 0
-    and Euler are the same steps.
+    ``eta`` 0 is deterministic, 1 gives the DDPM posterior (`ancestral`). On the linear flow, DDIM with eta 0 and Euler
+    are the same steps.
     """
     for i, (t, s) in enumerate(pairwise(ts), 1):
-        x0 = denoise(x, t)
-        alpha_t, sigma_t, alpha_s, sigma_s = (
-            process.alpha(t),
-            process.sigma(t),
-            process.alpha(s),
-            process.sigma(s),
-        )
-        eps = (x - alpha_t * x0) / sigma_t
-        fresh = torch.zeros(())
+        denoised = denoise(x, t)
+        alpha_t, sigma_t, alpha_s, sigma_s = schedule.alpha(t), schedule.sigma(t), schedule.alpha(s), schedule.sigma(s)
+        eps = (x - alpha_t * denoised) / sigma_t
+        sigma_up = torch.zeros(())
         if eta and s > 0:
             # Variance of x_s given x_t and x0: what a true reverse step would add.
             step_variance = sigma_t**2 - (alpha_t / alpha_s) ** 2 * sigma_s**2
-            fresh = eta * (step_variance.clamp(min=0) * sigma_s**2 / sigma_t**2).sqrt()
-        x = alpha_s * x0 + (sigma_s**2 - fresh**2).clamp(min=0).sqrt() * eps
+            sigma_up = eta * (step_variance.clamp(min=0) * sigma_s**2 / sigma_t**2).sqrt()
+        x = alpha_s * denoised + (sigma_s**2 - sigma_up**2).clamp(min=0).sqrt() * eps
         if eta and s > 0:
-            x = x + fresh * fresh_noise(x, generator)
-        yield State(i, s, x, x0)
+            x = x + sigma_up * fresh_noise(x, generator)
+        yield SolverState(i, s, x, denoised)
 
 
 def ancestral(
-    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None
-) -> Iterator[State]:
+    denoise: Denoiser, x: Tensor, ts: list[float], schedule: NoiseSchedule, generator: Noise = None
+) -> States:
     """Ancestral sampling (DDPM; Ho et al. 2020): the full reverse noise at every step."""
-    yield from ddim(denoise, x, ts, process, generator, eta=1.0)
+    yield from ddim(denoise, x, ts, schedule, generator, eta=1.0)
 
 
-def dpmpp_2m(
-    denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None
-) -> Iterator[State]:
+def dpmpp_2m(denoise: Denoiser, x: Tensor, ts: list[float], schedule: NoiseSchedule, generator: Noise = None) -> States:
     """DPM-Solver++(2M) (Lu et al. 2022): second order from the previous step's x0; one evaluation a step."""
 
     def log_snr(t: float) -> float:
-        # At pure noise the flow and cosine processes have alpha = 0 (a rounding error off, in fp32).
-        alpha = float(process.alpha(t))
-        return math.log(alpha) - math.log(float(process.sigma(t))) if alpha > 1e-6 else -math.inf
+        # At pure noise the flow and cosine schedules have alpha = 0 (a rounding error off, in fp32).
+        alpha = float(schedule.alpha(t))
+        return math.log(alpha) - math.log(float(schedule.sigma(t))) if alpha > 1e-6 else -math.inf
 
-    before: Tensor | None = None
-    h_before = 0.0
+    old_denoised: Tensor | None = None
+    h_last = 0.0
     for i, (t, s) in enumerate(pairwise(ts), 1):
-        x0 = denoise(x, t)
+        denoised = denoise(x, t)
         if s == 0:
-            x = x0
+            x = denoised
         else:
             h = log_snr(s) - log_snr(t)
-            best = x0
-            if before is not None:
-                ratio = h_before / h
-                best = (1 + 1 / (2 * ratio)) * x0 - (1 / (2 * ratio)) * before
+            denoised_d = denoised
+            if old_denoised is not None:
+                r = h_last / h
+                denoised_d = (1 + 1 / (2 * r)) * denoised - (1 / (2 * r)) * old_denoised
             # With alpha, sigma at t themselves this is exact also for the first step, where alpha(t) = 0.
-            shrink = process.sigma(s) / process.sigma(t)
-            x = shrink * x + (process.alpha(s) - shrink * process.alpha(t)) * best
-            h_before = h
-        before = x0
-        yield State(i, s, x, x0)
+            shrink = schedule.sigma(s) / schedule.sigma(t)
+            x = shrink * x + (schedule.alpha(s) - shrink * schedule.alpha(t)) * denoised_d
+            h_last = h
+        old_denoised = denoised
+        yield SolverState(i, s, x, denoised)
 
 
 SAMPLERS: dict[str, Sampler] = {
@@ -146,25 +141,23 @@ SAMPLERS: dict[str, Sampler] = {
 }
 
 
-def resampled(sampler: Sampler, again: int) -> Sampler:
-    """RePaint (Lugmayr et al. 2022): take every step ``again`` times more, from its start made noisy anew.
+def repaint(sampler: Sampler, repaint_steps: int) -> Sampler:
+    """RePaint (Lugmayr et al. 2022): take every step ``repaint_steps`` times more, from its start made noisy anew.
 
     What is being made gets that many chances more to agree with what is kept. A sampler that remembers the step
     before (DPM-Solver++) starts anew with every step, so it is of first order here.
     """
 
-    def run(
-        denoise: Denoiser, x: Tensor, ts: list[float], process: Process, generator: Noise = None
-    ) -> Iterator[State]:
+    def run(denoise: Denoiser, x: Tensor, ts: list[float], schedule: NoiseSchedule, generator: Noise = None) -> States:
         for i, (t, s) in enumerate(pairwise(ts), 1):
-            for left in reversed(range(again + 1 if s > 0 else 1)):
-                state = next(iter(sampler(denoise, x, [t, s], process, generator)))
-                x = process.renoise(state.x, fresh_noise(x, generator), s, t) if left else state.x
-            yield State(i, s, x, state.x0)
+            for left in reversed(range(repaint_steps + 1 if s > 0 else 1)):
+                state = next(iter(sampler(denoise, x, [t, s], schedule, generator)))
+                x = schedule.renoise(state.x, fresh_noise(x, generator), s, t) if left else state.x
+            yield SolverState(i, s, x, state.denoised)
 
     return run
 
 
-def evaluations(sampler: str, steps: int) -> int:
+def nfe(sampler: str, steps: int) -> int:
     """Network evaluations a run takes (each twice as wide under classifier-free guidance)."""
     return 2 * steps - 1 if sampler == "heun" else steps

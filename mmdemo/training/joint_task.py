@@ -20,7 +20,7 @@ from ..diffusion.conditions import ConditionEncoder
 from ..diffusion.dit import DiT, DiTConfig
 from ..diffusion.interface import JointInterface, check_names
 from ..diffusion.latents import LatentNormalizer
-from ..diffusion.schedule import Process
+from ..diffusion.schedule import SCHEDULES
 from ..errors import InputError
 from .recipe import Recipe
 from .task import Task
@@ -47,7 +47,7 @@ class JointLoss:
     Neither counts in the loss. A row always has at least one stream that does.
     """
 
-    process: str = "flow"
+    schedule: str = "flow"
     p_shared_t: Share = 0.2  # all streams at one time
     p_condition: Share = 0.55  # else: one stream given
     p_drop_other: Share = 0.45  # and of the others, one absent
@@ -90,7 +90,7 @@ class JointTask(Task):
         self.tokenizers = {k: dict(v) for k, v in (tokenizers or {}).items()}
         self.settings = from_dict(JointLoss, recipe.loss, "[loss]")
         self.interface = from_dict(JointInterface, recipe.interface, "[interface]")
-        self.process = Process(self.settings.process)
+        self.schedule = SCHEDULES[self.settings.schedule]
         torch.manual_seed(recipe.seed)
         config = from_dict(DiTConfig, recipe.model, "[model]")
         self.interface.check(config)
@@ -246,8 +246,8 @@ class JointTask(Task):
             x0 = self.latents.normalize(s.name, batch[f"x.{s.name}"])
             eps, t[s.name] = batch[f"eps.{s.name}"], batch[f"t.{s.name}"]
             wide = t[s.name].reshape(-1, *[1] * (x0.ndim - 1))
-            x[s.name] = self.process.network_input(self.process.noise(x0, eps, wide), wide)
-            targets[s.name] = self.process.target(x0, eps, wide)
+            x[s.name] = self.schedule.scale_model_input(self.schedule.add_noise(x0, eps, wide), wide)
+            targets[s.name] = self.schedule.target(x0, eps, wide)
         hidden: list[Tensor] | None = [] if self.aux_heads else None
         masks = {s.name: batch[f"mask.{s.name}"] for s in self.streams if f"mask.{s.name}" in batch}
         told = self._conditions(batch) | ({"mask": masks} if masks else {})
@@ -290,7 +290,7 @@ class JointTask(Task):
         config = {
             "kind": "joint",
             "name": self.recipe.name,
-            "process": self.process.name,
+            "schedule": self.schedule.name,
             "tokenizers": self.tokenizers,
             "interface": to_dict(self.interface),
             "model": to_dict(self.network.config),

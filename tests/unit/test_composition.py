@@ -10,7 +10,7 @@ from mmdemo.diffusion.dit import Condition, DiT, DiTConfig, Stream
 from mmdemo.diffusion.interface import JointInterface
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.latents import LatentNormalizer
-from mmdemo.diffusion.schedule import Process
+from mmdemo.diffusion.schedule import SCHEDULES
 from mmdemo.errors import InputError
 from mmdemo.loading import load
 
@@ -69,14 +69,14 @@ def test_the_unconditional_half_knows_nothing_and_what_is_absent_is_pure_noise(b
     clean = {"text": torch.randn(noise["text"].shape, generator=g)}
     given = Conditions(torch.tensor([1, 1]), clean, {"prompt": torch.ones(2, 12)})
     pack = Packer(noise, ["image"])
-    JointDenoiser(heard, Process(), noise, [given], pack, 3.0)(pack.flat(noise), 0.6)
+    JointDenoiser(heard, SCHEDULES["flow"], noise, [given], pack, 3.0)(pack.flat(noise), 0.6)
     ((x, t, style, vectors, known),) = heard.calls
     assert style.tolist() == [1, 1, 2, 2] and known["prompt"].tolist() == [True, True, False, False]
     assert (vectors["prompt"][:2] == 1).all() and t["text"].tolist() == [0, 0, 1, 1]
     assert torch.equal(x["text"], torch.cat([clean["text"], noise["text"]]))
     assert torch.allclose(t["image"], torch.full((4,), 0.6)) and torch.equal(x["image"][:2], x["image"][2:])
     # With the style alone, the text is absent in both halves.
-    JointDenoiser(heard, Process(), noise, [Conditions(torch.tensor([1, 1]))], pack, 3.0)(pack.flat(noise), 0.6)
+    JointDenoiser(heard, SCHEDULES["flow"], noise, [Conditions(torch.tensor([1, 1]))], pack, 3.0)(pack.flat(noise), 0.6)
     assert heard.calls[1][1]["text"].tolist() == [1] * 4 and not heard.calls[1][4]["prompt"].any()
     assert torch.equal(heard.calls[1][0]["text"], torch.cat([noise["text"]] * 2))
 
@@ -163,7 +163,7 @@ def test_the_composed_score_is_the_weighted_sum_of_the_guided_ones(build):
     shares = [torch.tensor([0.7, 0.2]), torch.tensor([0.3, 0.8])]
 
     def predicted(conditions, guidance):
-        return JointDenoiser(model.network, Process(), noise, conditions, pack, guidance)(pack.flat(noise), 0.5)
+        return JointDenoiser(model.network, SCHEDULES["flow"], noise, conditions, pack, guidance)(pack.flat(noise), 0.5)
 
     one, two = (predicted([Conditions(style, vectors=p)], 1.0) for p in prompts)
     none = predicted([Conditions(style)], 1.0)

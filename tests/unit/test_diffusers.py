@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mmdemo.diffusion.samplers import ancestral, ddim, dpmpp_2m, euler
-from mmdemo.diffusion.schedule import Process
+from mmdemo.diffusion.schedule import SCHEDULES
 
 diffusers = pytest.importorskip("diffusers", reason="needs the bench extra: pip install -e '.[bench]'")
 pytestmark = pytest.mark.bench
@@ -29,14 +29,14 @@ def outputs(steps):
     return [torch.randn(SHAPE, generator=torch.Generator().manual_seed(i)) for i in range(steps)]
 
 
-def ours(sampler, process, x, ts, outs):
+def ours(sampler, schedule, x, ts, outs):
     """x after every step, with the i-th call of the network answered by outs[i]."""
     answers = iter(outs)
 
     def denoise(x, t):
-        return process.to_x0(x, next(answers), t)
+        return schedule.to_x0(x, next(answers), t)
 
-    return [state.x for state in sampler(denoise, x, ts, process, torch.Generator().manual_seed(99))]
+    return [state.x for state in sampler(denoise, x, ts, schedule, torch.Generator().manual_seed(99))]
 
 
 def theirs(scheduler, x, outs, **settings):
@@ -65,7 +65,7 @@ def test_ddim_and_ancestral(steps, eta):
     )
     scheduler.set_timesteps(steps)
     x, outs = torch.randn(SHAPE, generator=torch.Generator().manual_seed(5)), outputs(steps)
-    mine = ours(ancestral if eta else ddim, Process("vp"), x, cosine_times(scheduler), outs)
+    mine = ours(ancestral if eta else ddim, SCHEDULES["vp"], x, cosine_times(scheduler), outs)
     path = theirs(scheduler, x, outs, eta=eta, generator=torch.Generator().manual_seed(99))
     # With eta, theirs adds noise even after the last step; ours ends in x0.
     assert_close(mine[:-1] if eta else mine, path[:-1] if eta else path)
@@ -78,7 +78,7 @@ def test_dpm_solver_on_the_cosine_process(steps):
     )
     scheduler.set_timesteps(steps)
     x, outs = torch.randn(SHAPE, generator=torch.Generator().manual_seed(5)), outputs(steps)
-    assert_close(ours(dpmpp_2m, Process("vp"), x, cosine_times(scheduler), outs), theirs(scheduler, x, outs))
+    assert_close(ours(dpmpp_2m, SCHEDULES["vp"], x, cosine_times(scheduler), outs), theirs(scheduler, x, outs))
 
 
 @pytest.mark.parametrize("steps", [8, 20, 40])
@@ -88,7 +88,7 @@ def test_dpm_solver_and_euler_on_the_flow_process(steps):
         TRAINED, prediction_type="flow_prediction", use_flow_sigmas=True, lower_order_final=False
     )
     scheduler.set_timesteps(steps)
-    flow = Process("flow")
+    flow = SCHEDULES["flow"]
     assert_close(ours(dpmpp_2m, flow, x, scheduler.sigmas.tolist(), outs), theirs(scheduler, x, outs))
     matching = diffusers.FlowMatchEulerDiscreteScheduler(TRAINED)
     matching.set_timesteps(steps)

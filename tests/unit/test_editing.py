@@ -9,7 +9,7 @@ from mmdemo.diffusion.editing import slerp
 from mmdemo.diffusion.frames import PictureFrame, SoundFrame, TextFrame
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.samplers import SAMPLERS
-from mmdemo.diffusion.schedule import NAMES, Process
+from mmdemo.diffusion.schedule import SCHEDULES
 from mmdemo.errors import InputError
 from tests.generate_model import SHAPES, random_joint
 
@@ -75,11 +75,11 @@ def test_the_network_sees_what_is_kept_clean_all_the_way(model, monkeypatch):
         assert (t["audio"] == 0).sum(1).tolist() == [7, 7] and t["text"].shape == (2,)
 
 
-@pytest.mark.parametrize("process", NAMES)
-def test_kept_positions_of_x_are_as_noisy_as_the_rest_on_the_way(model, process):
-    """They are the source under this step's noise, for every process."""
-    original, seen = model.process, []
-    model.process = Process(process)
+@pytest.mark.parametrize("schedule", list(SCHEDULES))
+def test_kept_positions_of_x_are_as_noisy_as_the_rest_on_the_way(model, schedule):
+    """They are the source under this step's noise, for every schedule."""
+    original, seen = model.schedule, []
+    model.schedule = SCHEDULES[schedule]
     try:
         steps = list(
             model.sample(edit={"image": digit()}, keep={"image": LEFT}, want=("image",), n=1, steps=8, sampler="ddim")
@@ -87,10 +87,10 @@ def test_kept_positions_of_x_are_as_noisy_as_the_rest_on_the_way(model, process)
         source = model.encode("image", digit())
         eps = model.start_noise(1, 0)["image"]
         for step in steps:
-            expected = model.process.noise(source, eps, step.t)[..., :2]
+            expected = model.schedule.add_noise(source, eps, step.t)[..., :2]
             seen.append((step.x["image"][..., :2] - expected).abs().max().item())
     finally:
-        model.process = original
+        model.schedule = original
     assert max(seen) < 1e-3
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.previews import PreviewBudget
-from mmdemo.diffusion.schedule import Process
+from mmdemo.diffusion.schedule import SCHEDULES
 from mmdemo.errors import InputError
 from mmdemo.ui.generate import export, messages, noise_panel
 from mmdemo.ui.generate.form import PRESETS, preset
@@ -331,10 +331,10 @@ def test_frames_of_different_sizes_are_refused():
 # ------------------------------------------------------------------ noise
 
 
-def test_the_noise_panel_draws_the_processes_that_are_trained():
+def test_the_noise_panel_draws_the_schedules_that_are_trained():
     for name, table in noise_panel.tables().items():
-        process = Process(name)
+        schedule = SCHEDULES[name]
         assert len(table["alpha"]) == len(table["sigma"]) == noise_panel.POINTS
         assert table["sigma"][0] == 0
-        assert table["alpha"][50] == pytest.approx(float(process.alpha(0.5)), abs=1e-4)
-        assert table["sigma"][50] == pytest.approx(float(process.sigma(0.5)), abs=1e-4)
+        assert table["alpha"][50] == pytest.approx(float(schedule.alpha(0.5)), abs=1e-4)
+        assert table["sigma"][50] == pytest.approx(float(schedule.sigma(0.5)), abs=1e-4)

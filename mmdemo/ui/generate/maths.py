@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mmdemo.diffusion.samplers import evaluations
+from mmdemo.diffusion.samplers import nfe
 from mmdemo.digits.number import NOISE_CORRELATION as RHO
 from mmdemo.ui.generate.settings import Settings
 from mmdemo.ui.shared.i18n import tr
@@ -32,7 +32,7 @@ def explain(settings: Settings, frames: Sequence[dict[str, Any]], lang: str) -> 
         frames: numbers of its steps so far, as sent to the player; may be empty.
         lang: "en" or "zh".
     """
-    calls = evaluations(settings.sampler, settings.steps)
+    calls = nfe(settings.sampler, settings.steps)
     parts = [
         tr("generate.maths_flow", lang),
         r"$$x_t = (1-t)\,x_0 + t\,\varepsilon,\quad v = \varepsilon - x_0,\quad "

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from mmdemo.diffusion.noising import noised_text
-from mmdemo.diffusion.schedule import NAMES, Process
+from mmdemo.diffusion.schedule import SCHEDULES
 from mmdemo.errors import InputError
 from mmdemo.ui.generate.inputs import example_picture
 from mmdemo.ui.generate.messages import confidence
@@ -42,18 +42,18 @@ class NoisePanel(Component):
 
 
 def tables() -> dict[str, dict[str, list[float]]]:
-    """{process: {"alpha": POINTS values, "sigma": ...}}: x_t = alpha(t) x0 + sigma(t) noise, t = 0 ... 1."""
+    """{schedule: {"alpha": POINTS values, "sigma": ...}}: x_t = alpha(t) x0 + sigma(t) noise, t = 0 ... 1."""
     t = torch.linspace(0, 1, POINTS)
     result = {}
-    for name in NAMES:
-        process = Process(name)
-        pairs = {"alpha": process.alpha(t), "sigma": process.sigma(t)}
+    for name in SCHEDULES:
+        schedule = SCHEDULES[name]
+        pairs = {"alpha": schedule.alpha(t), "sigma": schedule.sigma(t)}
         result[name] = {part: [round(v, 5) for v in values.tolist()] for part, values in pairs.items()}
     return result
 
 
 def text_table(model: Any, request: Any) -> dict[str, list[dict[str, Any]]]:
-    """{"text", "seed"} -> {process: TEXT_POINTS of {"text", "confidence": how sure the decoder is of each character}}.
+    """{"text", "seed"} -> {schedule: TEXT_POINTS of {"text", "confidence": how sure the decoder is of each character}}.
 
     Raises InputError for anything else than a short text; anybody can post to it.
     """
@@ -65,7 +65,7 @@ def text_table(model: Any, request: Any) -> dict[str, list[dict[str, Any]]]:
         raise InputError("The seed has to be a whole number from 0 to 2147483647.")
     ts = torch.linspace(0, 1, TEXT_POINTS).tolist()
     result = {}
-    for name in NAMES:
-        rows = noised_text(model, text, Process(name), ts, seed)
+    for name in SCHEDULES:
+        rows = noised_text(model, text, SCHEDULES[name], ts, seed)
         result[name] = [{"text": shown, "confidence": confidence(shown, per_byte)} for shown, per_byte in rows]
     return result
