@@ -103,7 +103,8 @@ def encode(
         codec = codecs.for_input(path)
         if codec.modality == "audio":
             sound = audio.stream_blocks(path)
-            notes, tokens = sound.notes, streaming.encode(codec, sound, levels)
+            notes: tuple[str, ...] = sound.notes
+            tokens = streaming.encode(codec, sound, levels)
         else:
             item = codecs.load(codec, path)
             notes = item.notes

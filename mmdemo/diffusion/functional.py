@@ -73,7 +73,7 @@ class _Modulate(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (x, scale), runs = ctx.saved_tensors, ctx.runs
         grads, shared = grad.split(list(runs), dim=1), scale.shape[1] != x.shape[1]
         d_x = torch.empty_like(x)
@@ -141,7 +141,7 @@ class _QKNormRotary(torch.autograd.Function):
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         qkv, scale, weight, cos, sin = ctx.saved_tensors
         d_qkv, d_weight = torch.empty_like(qkv), torch.empty_like(weight)
         cos, sin = torch.cat([cos, cos], dim=-1)[:, None], sin[:, None]  # (N, 1, D), (N, 1, D / 2)
@@ -214,7 +214,7 @@ class _Gelu(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         out, grad = torch.empty_like(x), grad.contiguous()
         for part, g, d in zip(_pieces(x), _pieces(grad), _pieces(out), strict=True):

@@ -24,6 +24,8 @@ STYLE_WEIGHT = 0.3
 class MatchingTask(Task):
     """Which label of the training split a picture shows, by nearness to the labels' fixed vectors; and its style."""
 
+    model: MatchingJudge
+
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
         self.recipe, self.device = recipe, device
         rows = read_annotations(data_dir / "emoji")

@@ -42,6 +42,8 @@ class PromptLoss:
 class PromptTask(Task):
     """Batches of texts with the teacher's vectors of what they mean, in the first principal directions of these."""
 
+    model: PromptEncoder
+
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
         self.recipe, self.device = recipe, device
         data = from_dict(PromptData, recipe.data)
