@@ -37,18 +37,13 @@ FULL_PRECISION = ("codebooks", "ema_count", "mean", "std", "running_mean", "runn
 MAX_CONFIG_BYTES = 1_000_000
 # Modalities -> the settings of their tokenizers' networks.
 TOKENIZER_SETTINGS = Registry(
-    "modality",
-    {
-        "image": "mmdemo.tokenizers.image:ImageTokenizerConfig",
-        "audio": "mmdemo.tokenizers.audio:AudioTokenizerConfig",
-        "text": "mmdemo.tokenizers.text:TextTokenizerConfig",
-    },
+    "modality", {m: f"mmdemo.tokenizers.{m}:{m.title()}TokenizerConfig" for m in ("image", "audio", "text")}
 )
 # Kinds of checkpoints besides tokenizers -> the settings of their networks.
 MODEL_SETTINGS = Registry(
     "kind of checkpoint",
     {
-        "joint": "mmdemo.diffusion.dit:DiTConfig",
+        "joint": "mmdemo.diffusion.streams:DiTConfig",
         "prior": "mmdemo.entropy.prior:PriorConfig",
         "judge": "mmdemo.digits.classifier:JudgeConfig",
         "matching": "mmdemo.emoji.matching:MatchingJudgeConfig",

@@ -13,9 +13,10 @@ import torch
 from mmdemo import checkpoints
 from mmdemo.codec import Codec
 from mmdemo.config import to_dict
-from mmdemo.diffusion.dit import DiT, DiTConfig, Stream
+from mmdemo.diffusion.dit import DiT
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.latents import LatentNormalizer
+from mmdemo.diffusion.streams import DiTConfig, Stream
 from mmdemo.ui import app
 from mmdemo.ui.shared.state import Context
 

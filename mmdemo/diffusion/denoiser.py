@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .dit import DiT, Stream, from_tokens, to_tokens
+from .dit import DiT
 from .editing import EditSource
+from .patches import from_tokens, to_tokens
 from .schedule import NoiseSchedule
+from .streams import Stream
 
 
 class Packer:

@@ -11,100 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import field
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import Depth, Expansion, Name, Positive, Width, check_weights, settings
 from . import functional as fn
-
-MAX_POSITIONS = 65_536  # of one stream: what attends to everything grows with its square
-
-
-@settings
-class Stream:
-    """One modality as the transformer sees it."""
-
-    name: Name  # "image", "audio", "text"
-    dim: Width  # channels of its latent
-    shape: list[Positive]  # latent positions per axis; of a single axis, the most that there may be
-    # neighbouring positions put into one token: along the last axis, or along each axis
-    patch: Positive | list[Positive] = 1
-    # Another stream on the same axis of time, token by token: their tokens are added up to one (see `DiT`).
-    aligned: str = ""
-
-    def __post_init__(self) -> None:
-        even = len(self.patches) == len(self.shape) and not any(n % p for n, p in zip(self.shape, self.patches))
-        if not 1 <= len(self.shape) <= 2 or math.prod(self.shape) > MAX_POSITIONS or not even:
-            raise ValueError(f"A stream cannot have the shape {self.shape} in patches of {self.patch}.")
-        if self.aligned and len(self.shape) > 1:
-            raise ValueError(f"The stream {self.name!r} has no axis of time, and cannot be aligned to another.")
-
-    @property
-    def patches(self) -> list[int]:
-        """Positions of a token along each axis."""
-        return [1] * (len(self.shape) - 1) + [self.patch] if isinstance(self.patch, int) else list(self.patch)
-
-    @property
-    def grid(self) -> list[int]:
-        """Tokens along each axis."""
-        return [n // p for n, p in zip(self.shape, self.patches, strict=True)]
-
-    @property
-    def tokens(self) -> int:
-        return math.prod(self.grid)
-
-    @property
-    def token_dim(self) -> int:
-        """Channels of a token before the linear map in."""
-        return self.dim * math.prod(self.patches)
-
-
-@settings
-class Condition:
-    """A vector that the whole model is conditioned on, such as what a prompt means."""
-
-    name: Name
-    dim: Width
-
-
-@settings
-class DiTConfig:
-    """Sizes of the transformer and the streams it works on."""
-
-    streams: list[Stream]
-    styles: list[Name] = field(default_factory=list)  # named styles (speakers), as one extra token; may be empty
-    conditions: list[Condition] = field(default_factory=list)  # vectors added to the time embedding (adaLN)
-    width: Width = 256
-    depth: Depth = 8
-    heads: Positive = 4
-    expansion: Expansion = 4
-    global_tokens: bool = False  # one more token a stream, made of its whole latent at once (see `DiT`)
-
-    def __post_init__(self) -> None:
-        if not self.streams:
-            raise ValueError("A diffusion transformer needs a stream at least.")
-        if self.width % (2 * self.heads):
-            raise ValueError(f"A width of {self.width} has no equal, even share for each of {self.heads} heads.")
-        leaders = {s.name: s.tokens for s in self.streams if not s.aligned}
-        for s in self.streams:
-            if s.aligned and leaders.get(s.aligned) != s.tokens:
-                raise ValueError(f"The stream {s.name!r} cannot be aligned to {s.aligned!r}: it needs equal tokens.")
-        whole = sum(math.prod(s.shape) * s.dim for s in self.streams) if self.global_tokens else 0
-        streams = sum(2 * s.token_dim for s in self.streams) + len(self.styles) + sum(c.dim for c in self.conditions)
-        check_weights(self.depth * (4 + 2 * self.expansion) * self.width**2 + (whole + streams) * self.width)
-
-    @property
-    def leaders(self) -> list[Stream]:
-        """Streams with tokens of their own, in their order; the others are aligned to one of them."""
-        return [s for s in self.streams if not s.aligned]
-
-    def aligned_to(self, leader: Stream) -> list[Stream]:
-        return [s for s in self.streams if s.aligned == leader.name]
-
+from .patches import from_tokens, missing_positions, to_tokens, without_padding
+from .streams import DiTConfig, Stream
 
 # ------------------------------------------------------------------------------------------ embeddings
 
@@ -321,14 +236,14 @@ class DiT(nn.Module):
     ) -> tuple[Tensor, TokenSequence]:
         """Latents and style -> tokens (B, N, C). ``real``: stream -> (B, *shape) bool, False on padding."""
         config = self.config
-        x = _without_padding(x, real)
+        x = without_padding(x, real)
         tokens = []
         for s in config.leaders:
             parts = [self.x_embedders[p.name](to_tokens(x[p.name], p)) for p in (s, *config.aligned_to(s))]
             tokens.append(sum(parts[1:], parts[0]))  # (B, tokens, C)
         lengths = [part.shape[1] for part in tokens]
         tokens += [
-            proj(F.pad(x[name], _missing(x[name], self._stream(name))).flatten(1))[:, None]
+            proj(F.pad(x[name], missing_positions(x[name], self._stream(name))).flatten(1))[:, None]
             for name, proj in self.summary_proj.items()
         ]
         batch = len(tokens[0])
@@ -399,7 +314,7 @@ class DiT(nn.Module):
         for s in self.config.streams:
             y = self.final_layers[s.name](parts[s.aligned or s.name])  # (B, tokens, positions of a token * D)
             out[s.name] = from_tokens(y, s, lengths[s.name])
-        return _without_padding(out, real)
+        return without_padding(out, real)
 
     def _stream(self, name: str) -> Stream:
         return next(s for s in self.config.streams if s.name == name)
@@ -423,46 +338,3 @@ class DiT(nn.Module):
             if all(s.name in real for s in group):
                 there[i] = torch.stack([to_tokens(real[s.name][:, None], s).any(2) for s in group]).any(0)
         return torch.cat(there, dim=1)[:, None, None]
-
-
-# ------------------------------------------------------------------------------------------ tokens of a latent
-
-
-def _without_padding(x: Mapping[str, Tensor], real: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Streams (B, D, *shape) with zeros where ``real`` (B, *shape) is False."""
-    return {k: z.masked_fill(~real[k][:, None], 0) if k in real else z for k, z in x.items()}
-
-
-def _missing(x: Tensor, stream: Stream) -> tuple[int, int]:
-    """Padding, for `F.pad`, of a stream that is shorter than its shape."""
-    return 0, stream.shape[-1] - x.shape[-1]
-
-
-def to_tokens(x: Tensor, stream: Stream, fill: float = 0) -> Tensor:
-    """(B, D, *shape) of any D -> (B, N, positions of a token * D)
-
-    Args:
-        fill: what a stream of one axis that ends within a token is filled up with.
-
-    Raises:
-        ValueError: a stream of one axis has more positions than its shape.
-    """
-    batch, dim = x.shape[:2]
-    if len(stream.shape) == 1:
-        (patch,), length = stream.patches, x.shape[2]
-        if length > stream.shape[0]:
-            raise ValueError(f"{stream.name} has {length} positions; the transformer takes up to {stream.shape[0]}.")
-        x = F.pad(x, (0, -length % patch), value=fill)
-        return x.transpose(1, 2).reshape(batch, -1, patch * dim)
-    (rows, columns), (p, q) = stream.grid, stream.patches
-    return x.reshape(batch, dim, rows, p, columns, q).permute(0, 2, 4, 3, 5, 1).reshape(batch, stream.tokens, -1)
-
-
-def from_tokens(h: Tensor, stream: Stream, length: int | None = None) -> Tensor:
-    """(B, N, positions of a token * D) -> (B, D, *shape). ``length``: of a stream of one axis, if not all of it."""
-    batch, dim = len(h), h.shape[2] * stream.tokens // math.prod(stream.shape)
-    if len(stream.shape) == 1:
-        return h.reshape(batch, -1, dim).transpose(1, 2)[..., :length]
-    (rows, columns), (p, q) = stream.grid, stream.patches
-    split = h.reshape(batch, rows, columns, p, q, dim)
-    return split.permute(0, 5, 1, 3, 2, 4).reshape(batch, dim, *stream.shape)

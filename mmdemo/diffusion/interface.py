@@ -13,8 +13,8 @@ from typing import Any
 from ..config import Name, Share, settings
 from ..errors import InputError
 from .conditions import CONDITION_ENCODERS, ConditionEncoder
-from .dit import DiTConfig, Stream
 from .frames import FRAMES, USUAL, Frame
+from .streams import DiTConfig, Stream
 
 
 @settings

@@ -23,7 +23,7 @@ from ..tokens import Tokens
 from .conditions import ConditionEncoder
 from .decoding import LatentDecoder
 from .denoiser import Conditions
-from .dit import DiT, DiTConfig
+from .dit import DiT
 from .editing import EditSource, slerp
 from .frames import TextFrame
 from .interface import JointInterface
@@ -35,6 +35,7 @@ from .schedule import SCHEDULES, NoiseSchedule
 from .seeds import sample_generator
 from .settings import SamplingSettings
 from .step import SamplingStep
+from .streams import DiTConfig
 from .text_conditions import TextConditions
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .dit import Stream
+from .streams import Stream
 
 FLOOR = 0.2  # least standard deviation of a channel, relative to the mean of all
 

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from .decoding import LatentDecoder
 from .denoiser import Conditions, JointDenoiser, Packer
-from .dit import DiT, Stream
+from .dit import DiT
 from .editing import EditSource
 from .interface import JointInterface
 from .samplers import SAMPLERS, Sampler, SolverState, repaint
 from .schedule import NoiseSchedule, times
 from .settings import SamplingSettings
 from .step import SamplingStep
+from .streams import Stream
 from .text_conditions import TextConditions
 
 

@@ -17,10 +17,11 @@ from ..config import Name, Share, Weight, from_dict, settings, to_dict
 from ..datasets.encoders import Encoders, cache_folder
 from ..datasets.paired import UNKNOWN, Mixture, PairedDataset, SetConfig, load_set
 from ..diffusion.conditions import ConditionEncoder
-from ..diffusion.dit import DiT, DiTConfig
+from ..diffusion.dit import DiT
 from ..diffusion.interface import JointInterface, check_names
 from ..diffusion.latents import LatentNormalizer
 from ..diffusion.schedule import SCHEDULES
+from ..diffusion.streams import DiTConfig
 from ..errors import InputError
 from .recipe import Recipe
 from .task import Task

@@ -6,11 +6,12 @@ import torch
 from mmdemo.config import from_dict
 from mmdemo.diffusion.conditions import HashedNgrams
 from mmdemo.diffusion.denoiser import Conditions, JointDenoiser, Packer
-from mmdemo.diffusion.dit import Condition, DiT, DiTConfig, Stream
+from mmdemo.diffusion.dit import DiT
 from mmdemo.diffusion.interface import JointInterface
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.latents import LatentNormalizer
 from mmdemo.diffusion.schedule import SCHEDULES
+from mmdemo.diffusion.streams import Condition, DiTConfig, Stream
 from mmdemo.errors import InputError
 from mmdemo.loading import load
 

@@ -11,7 +11,7 @@ import pytest
 
 from mmdemo import checkpoints
 from mmdemo.config import from_dict, to_dict
-from mmdemo.diffusion.dit import DiTConfig
+from mmdemo.diffusion.streams import DiTConfig
 from mmdemo.digits.classifier import JudgeConfig
 from mmdemo.entropy.prior import PriorConfig
 from mmdemo.errors import InputError

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from mmdemo.config import from_dict, to_dict
-from mmdemo.diffusion.dit import DiT, DiTConfig, Stream
+from mmdemo.diffusion.dit import DiT
 from mmdemo.diffusion.latents import FLOOR, LatentNormalizer
 from mmdemo.diffusion.samplers import SAMPLERS, fresh_noise, nfe, repaint
 from mmdemo.diffusion.schedule import SCHEDULES, times
+from mmdemo.diffusion.streams import DiTConfig, Stream
 
 MU, STD = 0.7, 0.5  # data x0 ~ N(MU, STD^2): the exact denoiser is known
 

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from mmdemo.diffusion.dit import Condition, DiT, DiTConfig, Stream, from_tokens, to_tokens
+from mmdemo.diffusion.dit import DiT
+from mmdemo.diffusion.patches import from_tokens, to_tokens
+from mmdemo.diffusion.streams import Condition, DiTConfig, Stream
 
 PICTURE = Stream("image", 3, [8, 6], patch=[2, 3])
 SOUND = Stream("audio", 5, [12], patch=4)

@@ -7,7 +7,8 @@ import torch
 
 from mmdemo import checkpoints
 from mmdemo.datasets.paired import UNKNOWN, Choices, Column, Mixture, PairedColumns
-from mmdemo.diffusion.dit import DiT, DiTConfig, Stream
+from mmdemo.diffusion.dit import DiT
+from mmdemo.diffusion.streams import DiTConfig, Stream
 from mmdemo.errors import InputError
 from mmdemo.training.joint_task import JointTask
 from mmdemo.training.loop import Trainer

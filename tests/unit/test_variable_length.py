@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 
 from mmdemo.datasets.paired import Choices, Column, PairedColumns
-from mmdemo.diffusion.dit import DiT, DiTConfig, Stream
+from mmdemo.diffusion.dit import DiT
 from mmdemo.diffusion.frames import FRAMES, SoundFrame
 from mmdemo.diffusion.interface import JointInterface, StreamInterface
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.latents import LatentNormalizer
+from mmdemo.diffusion.streams import DiTConfig, Stream
 from mmdemo.errors import InputError
 from mmdemo.loading import load
 from mmdemo.training.joint_task import JointTask
