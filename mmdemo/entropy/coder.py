@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..isolation import isolated
+from ..threads import one_thread
 from .integer import IntegerPrior
 
 CHUNK = 1 << 21  # probabilities held at once while encoding
@@ -37,6 +38,7 @@ def encode(codes: Tensor, prior: IntegerPrior) -> list[bytes]:
     return made
 
 
+@one_thread()  # wave after wave of a few symbols
 @isolated()
 def decode(data: bytes, levels: int, positions: tuple[int, ...], prior: IntegerPrior) -> Tensor:
     """The bytes of so many levels -> their codes.

@@ -15,7 +15,7 @@ TABS = ("image", "text", "audio", "codebook", "generate")
 
 # From the ground up. A file or folder may import from the lines above its own, and nothing else.
 LAYERS = (
-    ("errors", "checks", "registry", "isolation"),
+    ("errors", "checks", "registry", "isolation", "threads"),
     ("config", "files", "hub", "metrics"),
     ("checkpoints", "modalities", "quantizers", "outputs"),
     ("tokenizers", "entropy", "prompts", "emoji", "console"),

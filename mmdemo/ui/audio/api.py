@@ -12,7 +12,7 @@ from mmdemo import api
 from mmdemo.errors import InputError
 from mmdemo.modalities import audio
 from mmdemo.modalities.note import Note
-from mmdemo.ui.shared.state import CONCURRENCY_ID, MAX_AUDIO_SECONDS, Context, friendly, whole
+from mmdemo.ui.shared.state import MAX_AUDIO_SECONDS, PROGRAMS_ID, Context, friendly, whole
 
 
 def add_api(ctx: Context) -> None:
@@ -47,6 +47,4 @@ def add_api(ctx: Context) -> None:
             gr.Checkbox(False, label="original"),
         ]
         outputs = [gr.Audio(label="reconstruction"), gr.JSON(label="figures"), gr.File(label="tokens")]
-        gr.Button().click(
-            reconstruct_audio, inputs, outputs, api_name="reconstruct_audio", concurrency_id=CONCURRENCY_ID
-        )
+        gr.Button().click(reconstruct_audio, inputs, outputs, api_name="reconstruct_audio", concurrency_id=PROGRAMS_ID)

@@ -67,11 +67,12 @@ def build(ctx: Context) -> None:
 
     outputs = [session, lab, tiles, table, maths]
     model = {"concurrency_id": state.CONCURRENCY_ID, "show_progress": "hidden", "api_visibility": "private"}
+    opening = {**model, "concurrency_id": state.OPENING_ID}
     live = {**model, "trigger_mode": "always_last"}
     events = [
-        source.upload(handlers.opened, [source, levels], outputs, **model),
-        source.stop_recording(handlers.opened, [source, levels], outputs, **model),
-        drop.file(handlers.dropped, [levels], [source, *outputs], **model),
+        source.upload(handlers.opened, [source, levels], outputs, **opening),
+        source.stop_recording(handlers.opened, [source, levels], outputs, **opening),
+        drop.file(handlers.dropped, [levels], [source, *outputs], **opening),
         pills.pick(handlers.example, [levels], [source, *outputs], **live),
         lab.ready(handlers.ready, [session, levels], [levels, *outputs], **live),
         levels.change(handlers.relevelled, [session, levels], outputs, **live),

@@ -13,7 +13,7 @@ from mmdemo.metrics import bits_per_pixel
 from mmdemo.ui.image.picture_input import PictureInput
 from mmdemo.ui.image.session import encode_picture, load_picture
 from mmdemo.ui.shared.i18n import lang_of
-from mmdemo.ui.shared.state import CONCURRENCY_ID, Context, friendly, whole
+from mmdemo.ui.shared.state import PROGRAMS_ID, Context, friendly, whole
 
 
 def add_api(ctx: Context) -> None:
@@ -52,6 +52,6 @@ def add_api(ctx: Context) -> None:
             inputs,
             outputs,
             api_name="reconstruct_image",
-            concurrency_id=CONCURRENCY_ID,
+            concurrency_id=PROGRAMS_ID,
             concurrency_limit=1,
         )

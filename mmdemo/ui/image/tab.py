@@ -17,7 +17,7 @@ from mmdemo.ui.image.viewer import PictureViewer
 from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.gallery import credits, pictures
 from mmdemo.ui.shared.i18n import t
-from mmdemo.ui.shared.state import CONCURRENCY_ID, KEPT_SECONDS, Context, Latest
+from mmdemo.ui.shared.state import CONCURRENCY_ID, KEPT_SECONDS, OPENING_ID, Context, Latest
 
 # An input field is free for the next file when the last of its runs has ended: the viewer shows what was given.
 OWN_INPUT_JS = """() => {
@@ -28,6 +28,7 @@ FREE_JS = "(given) => (--window.mmRuns.PLACE > 0 ? given : null)"
 QUIET: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", "api_visibility": "private"}
 AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
 MODEL: dict[str, Any] = {**QUIET, "concurrency_id": CONCURRENCY_ID, "concurrency_limit": 1}
+OPENING: dict[str, Any] = {**MODEL, "concurrency_id": OPENING_ID}
 CLASSICAL: dict[str, Any] = {**QUIET, "concurrency_id": "classical", "concurrency_limit": 1}
 
 
@@ -83,9 +84,9 @@ def build(ctx: Context) -> None:
     follow(strip.pick(handlers.ask, None, asked, **AT_ONCE).then(handlers.example, asked, shown, **MODEL))
     opened = upload.input(
         handlers.request_id, None, asked, js=OWN_INPUT_JS.replace("PLACE", "picture"), **AT_ONCE
-    ).then(handlers.picture, [upload, asked], shown, **MODEL)
+    ).then(handlers.picture, [upload, asked], shown, **OPENING)
     read = file.upload(handlers.request_id, None, asked, js=OWN_INPUT_JS.replace("PLACE", "tokens"), **AT_ONCE).then(
-        handlers.tokens_file, [file, asked], shown, **MODEL
+        handlers.tokens_file, [file, asked], shown, **OPENING
     )
     for event, place, key in ((opened, upload, "picture"), (read, file, "tokens")):
         follow(event)

@@ -21,7 +21,10 @@ from mmdemo.ui.shared.i18n import lang_of, tr
 
 log = logging.getLogger("mmdemo.ui")
 
-CONCURRENCY_ID = "model"  # one queue for all model work: two cores or one GPU serve one request at a time
+# Queues by cost, each serving one request at a time: a short one never waits for another visitor's long one.
+CONCURRENCY_ID = "model"  # what the page asks of a model for an input that it has
+OPENING_ID = "opening"  # files, which may be large
+PROGRAMS_ID = "programs"  # endpoints for programs, which encode, decode and measure in one go
 SESSIONS = 100  # visitors whose pictures, sounds and texts are kept in memory
 MAX_FILE_SIZE = "40mb"  # one upload
 MAX_PICTURE_SIDE = 1024  # the page works on pictures up to this many pixels a side; the CLI has no such limit

@@ -88,7 +88,9 @@ def build(ctx: Context) -> None:
     box.change(handlers.typed, typing, outputs, js=TRIM_JS, **live)
     chips.ready(handlers.ready, typing, [levels, *outputs], js=TRIM_JS, **live)
     pills.pick(handlers.example(texts), [levels, lossless], [box, *outputs], **live)
-    drop.file(handlers.opened, [levels, lossless], [box, lossless, *outputs], **model)
+    drop.file(
+        handlers.opened, [levels, lossless], [box, lossless, *outputs], **{**model, "concurrency_id": state.OPENING_ID}
+    )
     levels.change(handlers.relevelled, [session, levels, lossless], outputs, **live)
     # Not `change`: setting the switch from a file or after a swap must not draw everything again.
     lossless.input(handlers.relevelled, [session, levels, lossless], outputs, **live)
