@@ -22,6 +22,7 @@ from ..datasets.emoji import Emoji, Picture, captions, pictures, pixels, read_an
 from ..diffusion.joint import JointDiffusion
 from ..emoji.matching import MatchingJudge, load_matching_judge
 from ..metrics import Figure
+from ..prompts.encoder import PromptEncoder
 
 CANDIDATES = 200  # labels that the right one is looked for among
 SETTINGS: dict[str, Any] = {"steps": 16, "guidance": 3.0, "sampler": "euler"}
@@ -72,6 +73,21 @@ def evaluate_group(model: JointDiffusion, data_dir: Path, limit: int | None, gro
     recall = _recall(judge, judge.read(made)[0], unseen[:limit], unseen, 5)
     figures.append(Figure("text -> picture, concepts never seen: R@5", recall, "share", len(made), None, None))
     return figures
+
+
+def judge_figures(judge: MatchingJudge, data_dir: Path) -> list[Figure]:
+    """What the judge makes of real pictures of the test splits. Raises MissingError where the emoji are not there."""
+    return _judge_itself(judge, data_dir / "emoji", read_annotations(data_dir / "emoji"), "test")
+
+
+@torch.inference_mode()
+def prompt_figures(encoder: PromptEncoder, data_dir: Path) -> list[Figure]:
+    """How often an emoji's Chinese label lies nearest to its own English one, of all that there are."""
+    rows = [row for row in read_annotations(data_dir / "emoji") if all(row.labels)]
+    english, chinese = (encoder([row.labels[i] for row in rows]) for i in (0, 1))
+    right = (chinese @ english.T).argmax(1) == torch.arange(len(rows))
+    name = "Chinese label -> English label (both seen in training): R@1"
+    return [Figure(name, float(right.float().mean()), "share", len(rows), None, None)]
 
 
 def candidates(rows: Sequence[Emoji]) -> list[Emoji]:

@@ -69,6 +69,20 @@ def evaluate(
         judge = load_judge(folder)
         mark = checkpoints.fingerprint(judge)
         figures = collect([lambda: _judge(judge, data_dir, limit)], missing)
+    elif kind == "matching":
+        from ..emoji.matching import load_matching_judge
+        from .emoji_report import judge_figures
+
+        matching = load_matching_judge(folder)
+        mark = checkpoints.fingerprint(matching)
+        figures = collect([lambda: judge_figures(matching, data_dir)], missing)
+    elif kind == "prompt":
+        from ..prompts.encoder import load_prompt_encoder
+        from .emoji_report import prompt_figures
+
+        encoder = load_prompt_encoder(folder)
+        mark = checkpoints.fingerprint(encoder)
+        figures = collect([lambda: prompt_figures(encoder, data_dir)], missing)
     elif kind == "prior":
         from ..config import from_dict
         from ..entropy.prior import CodePrior, PriorConfig

@@ -14,12 +14,14 @@ import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import CodebookSize, Width, settings
+from .. import checkpoints
+from ..config import CodebookSize, Width, from_dict, settings
 
 MAX_CHARACTERS = 256  # of a prompt; what follows is not read
 
@@ -111,3 +113,10 @@ class PromptEncoder(nn.Module):
 def prompt_encoder(**sizes: int) -> PromptEncoder:
     """An encoder as drawn, by the sizes of its config: what a joint model's ``[interface.conditions]`` names."""
     return PromptEncoder(PromptEncoderConfig(**sizes))
+
+
+def load_prompt_encoder(folder: Path) -> PromptEncoder:
+    """The encoder of a checkpoint folder. Raises InputError if it is damaged."""
+    encoder = PromptEncoder(from_dict(PromptEncoderConfig, checkpoints.read_config(folder)["model"]))
+    checkpoints.load_into(encoder, folder)
+    return encoder.eval().requires_grad_(False)
