@@ -286,7 +286,9 @@ def evaluate(
 
 @app.command()
 def bench(
-    names: Annotated[list[str] | None, typer.Argument(help="Checkpoints to time (default: all shipped).")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Checkpoints to time (default: all shipped), or dit (beside diffusers).")
+    ] = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:

@@ -20,6 +20,7 @@ from ..diffusion.previews import SHARE, PreviewBudget
 from ..diffusion.step import SamplingStep
 from ..errors import InputError
 from ..metrics import Figure
+from .bench_dit import bench_dit
 
 RUNS = 3
 SENTENCE = "The quick brown fox jumps over the lazy dog. "
@@ -27,6 +28,8 @@ SENTENCE = "The quick brown fox jumps over the lazy dog. "
 
 def bench(name: str, device: str = "auto") -> dict[str, Any]:
     """Time one checkpoint on inputs of a fixed size; medians of three runs after one to warm up.
+
+    "dit" is no checkpoint: it sets the transformer beside another implementation (`bench_dit`).
 
     Returns:
         {"model", "checkpoint", "figures"} as `report.evaluate` does.
@@ -36,6 +39,8 @@ def bench(name: str, device: str = "auto") -> dict[str, Any]:
     """
     from ..loading import load
 
+    if name == "dit":
+        return bench_dit(str(checkpoints.auto_device(device)))
     if checkpoints.kind(name) == "judge":
         raise InputError(f"{name!r} is a judge; bench times tokenizers and diffusion models.")
     model = load(name, device)

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from mmdemo.cli import app
 from mmdemo.errors import InputError
-from mmdemo.evaluation import bench
+from mmdemo.evaluation import bench, bench_dit
 
 
 @pytest.mark.parametrize("name", ["image", "audio", "text", "digits"])
@@ -32,3 +32,16 @@ def test_every_figure_is_a_time(name, monkeypatch):
 def test_a_judge_has_nothing_to_time():
     with pytest.raises(InputError, match="judge"):
         bench.bench("judges/image")
+
+
+@pytest.mark.bench
+def test_the_transformer_beside_another(monkeypatch):
+    pytest.importorskip("diffusers", reason="needs the bench extra: pip install -e '.[bench]'")
+    monkeypatch.setattr(bench_dit, "SIZES", ((16, 1),))
+    monkeypatch.setattr(bench_dit, "RUNS", 2)
+    result = CliRunner().invoke(app, ["bench", "dit", "--device", "cpu", "--json"])
+    assert result.exit_code == 0, result.output
+    figures = {f["name"]: f["value"] for f in json.loads(result.stdout)["figures"]}
+    for what in ("forward, 1 x 16 tokens", "training step, 1 x 16 tokens"):
+        ours, theirs, ratio = (figures[f"{what}: {which}"] for which in ("ours", "diffusers", "ours / diffusers"))
+        assert 0 < ours < 60 and 0 < theirs < 60 and 0 < ratio < 60
