@@ -96,7 +96,7 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)"""
-        return self.fc2(fn.gelu(self.fc1(x)))
+        return fn.mlp(x, self.fc1, self.fc2)
 
 
 class Block(nn.Module):

@@ -14,17 +14,23 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 EPS = 1e-6  # of QK-norm
 SLOPE = 2 * math.sqrt(2 / math.pi)  # of the gate in GELU; and its cubic term
 CUBIC = SLOPE * 0.044715
 PIECE = 2**16  # elements worked on at a time: 256 KiB, half a core's second-level cache
+ROWS = 512  # of an MLP, likewise: enough for the products to be fast, few enough for one buffer to do for all
 
 
 def by_hand(x: Tensor) -> bool:
     """Whether the formulations for CPUs are used for ``x``."""
     return x.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def needs_grad(*tensors: Tensor) -> bool:
+    """Whether anything has to be kept for a backward pass."""
+    return torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
 
 
 # ------------------------------------------------------------------------------------------ norm and modulation
@@ -40,20 +46,23 @@ def layer_norm(x: Tensor) -> Tensor:
 
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor, runs: Sequence[int]) -> Tensor:
-    """``x * scale + shift``.
+    """``x * scale + shift``; ``x`` is overwritten where no gradient is asked for.
 
     Args:
         x: (B, N, C). scale, shift: (B, N, C), or (B, R, C): a row for all tokens of a run.
         runs: number of tokens of each run, R of them. What a stream's tokens share is so never spread over them.
     """
     x = x.to(scale.dtype)
-    if by_hand(x):
+    if by_hand(x) and not needs_grad(x, scale, shift):
+        return _modulate(x, scale, shift, runs, x)
+    if by_hand(x) and len(runs) > 1:  # a single run needs no care: its row is spread by broadcasting
         return _Modulate.apply(x, scale, shift, runs)
-    lengths = torch.tensor(runs, device=x.device)
-    scale, shift = (
-        m if m.shape[1] == x.shape[1] else m.repeat_interleave(lengths, dim=1, output_size=x.shape[1])
-        for m in (scale, shift)
-    )
+    if len(runs) > 1:
+        lengths = torch.tensor(runs, device=x.device)
+        scale, shift = (
+            m if m.shape[1] == x.shape[1] else m.repeat_interleave(lengths, dim=1, output_size=x.shape[1])
+            for m in (scale, shift)
+        )
     return torch.addcmul(shift, x, scale)
 
 
@@ -62,15 +71,18 @@ def _by_run(m: Tensor, runs: Sequence[int]) -> Sequence[Tensor]:
     return m.split(list(runs) if m.shape[1] == sum(runs) else 1, dim=1)
 
 
+def _modulate(x: Tensor, scale: Tensor, shift: Tensor, runs: Sequence[int], out: Tensor) -> Tensor:
+    for parts in zip(*(_by_run(m, runs) for m in (shift, x, scale, out)), strict=True):
+        torch.addcmul(*parts[:3], out=parts[3])
+    return out
+
+
 class _Modulate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, runs: Sequence[int]) -> Tensor:
         ctx.save_for_backward(x, scale)
         ctx.runs, ctx.shared_shift = runs, shift.shape[1] != x.shape[1]
-        out = torch.empty_like(x)
-        for parts in zip(*(_by_run(m, runs) for m in (shift, x, scale, out)), strict=True):
-            torch.addcmul(*parts[:3], out=parts[3])
-        return out
+        return _modulate(x, scale, shift, runs, torch.empty_like(x))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -152,11 +164,10 @@ class _QKNormRotary(torch.autograd.Function):
             (g_a, g_b), (d_a, d_b) = g.chunk(2, dim=-1), d.chunk(2, dim=-1)
             d_a.addcmul_(g_b, sin)
             d_b.addcmul_(g_a, sin, value=-1)
-            d.mul_(r)
-            product = d * x  # (B, N, heads, D)
-            d_weight[i] = product.flatten(0, 2).sum(0)
-            mean = (product @ weight[i])[..., None].mul_(r.square()).div_(-x.shape[-1])  # (B, N, heads, 1)
-            d_qkv[:, :, i] = d.mul_(weight[i]).addcmul_(x, mean)
+            product = (d * x).flatten(0, 2)  # (B * N * heads, D)
+            d_weight[i] = r.flatten() @ product
+            mean = (product @ weight[i]).view_as(r).mul_(r**3).div_(-x.shape[-1])
+            d_qkv[:, :, i] = d.mul_(weight[i]).mul_(r).addcmul_(x, mean)
         d_qkv[:, :, 2] = grads[2].transpose(1, 2)
         return d_qkv, d_weight[0], d_weight[1], None, None
 
@@ -176,21 +187,80 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, training: bo
     return F.scaled_dot_product_attention(q, k, v, mask)
 
 
-# ------------------------------------------------------------------------------------------ GELU
+# ------------------------------------------------------------------------------------------ MLP
+
+
+def mlp(x: Tensor, fc1: nn.Linear, fc2: nn.Linear) -> Tensor:
+    """``fc2(gelu(fc1(x)))``, (B, N, C) -> (B, N, C).
+
+    Some rows at a time, in buffers that stay in the cache. For the backward pass only what goes into the GELU is kept;
+    what comes out of it is worked out again, which costs less than to fetch it.
+    """
+    if not by_hand(x) or x.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
+        return fc2(gelu(fc1(x)))
+    rows = x.reshape(-1, x.shape[-1])
+    parameters = (fc1.weight, fc1.bias, fc2.weight, fc2.bias)
+    if needs_grad(x, *parameters):
+        return _Mlp.apply(rows, *parameters).view_as(x)
+    hidden, out = rows.new_empty(min(ROWS, len(rows)), fc1.out_features), rows.new_empty(len(rows), fc2.out_features)
+    for part, y in zip(rows.split(ROWS), out.split(ROWS), strict=True):
+        h = torch.addmm(fc1.bias, part, fc1.weight.t(), out=hidden[: len(part)])
+        torch.addmm(fc2.bias, gelu(h), fc2.weight.t(), out=y)
+    return out.view_as(x)
+
+
+class _Mlp(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+        hidden, out = x.new_empty(len(x), len(w1)), x.new_empty(len(x), len(w2))
+        active = x.new_empty(min(ROWS, len(x)), len(w1))
+        for part, h, y in zip(*(m.split(ROWS) for m in (x, hidden, out)), strict=True):
+            torch.addmm(b1, part, w1.t(), out=h)
+            torch.addmm(b2, _gelu(h, active[: len(h)]), w2.t(), out=y)
+        ctx.save_for_backward(x, hidden, w1, w2)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
+        x, hidden, w1, w2 = ctx.saved_tensors
+        d_x, d_w1, d_w2 = torch.empty_like(x), torch.zeros_like(w1), torch.zeros_like(w2)
+        d_b1 = w1.new_zeros(len(w1))
+        active, d_hidden = (x.new_empty(min(ROWS, len(x)), len(w1)) for _ in range(2))
+        for part, h, g, d in zip(*(m.split(ROWS) for m in (x, hidden, grad, d_x)), strict=True):
+            d_h = torch.mm(g, w2, out=d_hidden[: len(h)])
+            a = _gelu_backward(d_h, h, active[: len(h)])
+            d_w2.addmm_(g.t(), a)
+            d_w1.addmm_(d_h.t(), part)
+            d_b1 += d_h.sum(0)
+            torch.mm(d_h, w1, out=d)
+        return d_x, d_w1, d_b1, d_w2, grad.sum(0)
 
 
 def gelu(x: Tensor) -> Tensor:
-    """GELU in its tanh form (Hendrycks & Gimpel 2016), written x * sigmoid(...): half the time of a tanh on CPUs.
+    """GELU in its tanh form (Hendrycks & Gimpel 2016); ``x`` is overwritten where no gradient is asked for.
 
-    ``x`` is overwritten where no gradient is asked for.
+    On CPUs written x * sigmoid(...): half the time of a tanh.
     """
-    if not by_hand(x) or x.dtype != torch.float32:
+    if not by_hand(x) or x.dtype != torch.float32 or needs_grad(x):
         return F.gelu(x, approximate="tanh")
-    if torch.is_grad_enabled() and x.requires_grad:
-        return _Gelu.apply(x)
-    for part in _pieces(x):
-        part.mul_(_gelu_gate(part))
-    return x
+    return _gelu(x, x)
+
+
+def _gelu(x: Tensor, out: Tensor) -> Tensor:
+    for part, y in zip(_pieces(x), _pieces(out), strict=True):
+        torch.mul(part, _gelu_gate(part), out=y)
+    return out
+
+
+def _gelu_backward(grad: Tensor, x: Tensor, out: Tensor) -> Tensor:
+    """GELU of x again, into ``out``; and its gradient, in place of that of what came out of it."""
+    for g, part, y in zip(_pieces(grad), _pieces(x), _pieces(out), strict=True):
+        # With the gate s: d(x s) = s + x s (1 - s) z', and z' = SLOPE + 3 CUBIC x^2.
+        gate = _gelu_gate(part)
+        torch.mul(part, gate, out=y)
+        slope = torch.addcmul(torch.tensor(SLOPE), part, part, value=3 * CUBIC).mul_(y)  # x s z'
+        g.mul_(slope.addcmul_(slope, gate, value=-1).add_(gate))
+    return out
 
 
 def _gelu_gate(x: Tensor) -> Tensor:
@@ -201,26 +271,3 @@ def _gelu_gate(x: Tensor) -> Tensor:
 def _pieces(x: Tensor) -> Iterator[Tensor]:
     """Views of a contiguous tensor, one after another."""
     yield from x.view(-1).split(PIECE)
-
-
-class _Gelu(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        x = x.contiguous()
-        ctx.save_for_backward(x)
-        out = torch.empty_like(x)
-        for part, y in zip(_pieces(x), _pieces(out), strict=True):
-            torch.mul(part, _gelu_gate(part), out=y)
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        out, grad = torch.empty_like(x), grad.contiguous()
-        for part, g, d in zip(_pieces(x), _pieces(grad), _pieces(out), strict=True):
-            # With the gate s: d(x s) = s + x s (1 - s) z', and z' = SLOPE + 3 CUBIC x^2.
-            gate = _gelu_gate(part)
-            slope = torch.addcmul(torch.tensor(SLOPE), part, part, value=3 * CUBIC).mul_(part)
-            slope.addcmul_(slope, gate, value=-1).add_(1).mul_(gate)
-            torch.mul(slope, g, out=d)
-        return out

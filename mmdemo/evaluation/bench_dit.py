@@ -64,14 +64,15 @@ def _networks(tokens: int, samples: int, device: str) -> list[tuple[nn.Module, F
     torch.manual_seed(0)
     config = DiTConfig([Stream("image", CHANNELS, [side, side])], width=WIDTH, depth=DEPTH, heads=HEADS)
     ours = DiT(config).to(device)
-    theirs: Any = DiTTransformer2DModel(
+    theirs: nn.Module = DiTTransformer2DModel(
         num_attention_heads=HEADS,
         attention_head_dim=WIDTH // HEADS,
         in_channels=CHANNELS,
         num_layers=DEPTH,
         sample_size=side,
         patch_size=1,
-    ).to(device)
+    )
+    theirs.to(device)
     x, t = torch.randn(samples, CHANNELS, side, side, device=device), torch.rand(samples, device=device)
     step, label = (t * 999).long(), torch.zeros(samples, dtype=torch.long, device=device)
     return [

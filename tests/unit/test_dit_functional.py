@@ -44,6 +44,23 @@ def test_modulation_by_run_and_by_token(rows, shift_rows):
     )
 
 
+def test_modulation_of_a_single_run():
+    compare(
+        lambda x, scale, shift: fn.modulate(x, scale, shift, [N]),
+        lambda x, scale, shift: x * scale + shift,
+        draw(B, N, 6),
+        draw(B, 1, 6),
+        draw(B, N, 6),
+    )
+
+
+@pytest.mark.parametrize("rows", [len(RUNS), N])
+def test_modulation_without_gradients(rows):
+    x, scale, shift = draw(B, N, 6), draw(B, rows, 6), draw(B, rows, 6)
+    expected = x * spread(scale) + spread(shift)
+    torch.testing.assert_close(fn.modulate(x, scale, shift, RUNS), expected)
+
+
 def test_layer_norm():
     compare(fn.layer_norm, lambda x: F.layer_norm(x, x.shape[-1:]), 3 * draw(B, N, 6) + 1)
 
@@ -70,10 +87,12 @@ def test_queries_and_keys_are_normalised_and_turned():
 def test_other_devices_get_the_same(monkeypatch):
     angles, inputs = draw(N, DIM // 2), (draw(B, N, 3 * HEADS * DIM), draw(DIM), 0.5 * draw(DIM))
     x, scale, shift = draw(B, N, 6), draw(B, 3, 6), draw(B, 3, 6)
+    fc1, fc2 = torch.nn.Linear(6, 24), torch.nn.Linear(24, 6)
 
     def all_of_them():
         qkv = fn.qk_norm_rotary(*inputs, angles.cos(), angles.sin())
-        return [*qkv, fn.modulate(x, scale, shift, RUNS), fn.layer_norm(x), fn.gelu(x.clone())]
+        modulated = fn.modulate(x.clone(), scale, shift, RUNS)
+        return [*qkv, modulated, fn.layer_norm(x), fn.gelu(x.clone()), fn.mlp(x, fc1, fc2)]
 
     by_hand = all_of_them()
     monkeypatch.setattr(fn, "by_hand", lambda x: False)
@@ -83,9 +102,33 @@ def test_other_devices_get_the_same(monkeypatch):
 
 def test_gelu_also_of_more_than_a_piece():
     x = 3 * draw(5, fn.PIECE // 4 + 3)
-    compare(fn.gelu, lambda x: F.gelu(x, approximate="tanh"), x)
     torch.testing.assert_close(fn.gelu(x.clone()), F.gelu(x, approximate="tanh"), rtol=1e-5, atol=1e-6)
     assert fn.gelu(torch.tensor([-50.0, 50.0])).tolist() == [0, 50]
+
+
+def layers(width, hidden, parameters):
+    """Two linear layers that hold just these tensors, so that gradients reach them."""
+    fc1, fc2 = torch.nn.Linear(width, hidden), torch.nn.Linear(hidden, width)
+    for layer, (weight, bias) in zip((fc1, fc2), (parameters[:2], parameters[2:]), strict=True):
+        del layer.weight, layer.bias
+        layer.weight, layer.bias = weight, bias
+    return fc1, fc2
+
+
+@pytest.mark.parametrize("tokens", [7, fn.ROWS + 5])  # with two samples, one lot of rows or several
+def test_mlp_with_and_without_gradients(tokens):
+    def ours(x, *parameters):
+        return fn.mlp(x, *layers(6, 24, parameters))
+
+    def plain(x, w1, b1, w2, b2):
+        return F.linear(F.gelu(F.linear(x, w1, b1), approximate="tanh"), w2, b2)
+
+    inputs = draw(2, tokens, 6), draw(24, 6), draw(24), draw(6, 24), draw(6)
+    compare(ours, plain, *inputs)
+    with torch.no_grad():
+        x = inputs[0].clone()
+        torch.testing.assert_close(ours(x, *inputs[1:]), plain(*inputs), rtol=1e-4, atol=1e-4)
+        assert torch.equal(x, inputs[0])
 
 
 @pytest.mark.parametrize("training", [False, True])
