@@ -64,7 +64,7 @@ def _networks(tokens: int, samples: int, device: str) -> list[tuple[nn.Module, F
     torch.manual_seed(0)
     config = DiTConfig([Stream("image", CHANNELS, [side, side])], width=WIDTH, depth=DEPTH, heads=HEADS)
     ours = DiT(config).to(device)
-    theirs: nn.Module = DiTTransformer2DModel(
+    theirs: Any = DiTTransformer2DModel(
         num_attention_heads=HEADS,
         attention_head_dim=WIDTH // HEADS,
         in_channels=CHANNELS,
