@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..codec import Codec
 from ..diffusion.conditions import ConditionEncoder
 from ..diffusion.frames import Frame
+from .cache import cached
 
 CHUNK = 256  # items encoded at a time
 
@@ -61,21 +60,7 @@ class Encoders:
     def _cached(self, stream: str, items: Tensor, make: Callable[[], Tensor]) -> Tensor:
         """``make()``, or what it gave for the same items through the same tokenizer in an earlier run."""
         if self.cache is None:
-            return make()
+            return make()  # no digest of what is not kept
         digest = hashlib.sha256(items.contiguous().numpy().tobytes())
         digest.update(f"{self.codecs[stream].fingerprint} {items.dtype} {tuple(items.shape)}".encode())
-        path = self.cache / f"{digest.hexdigest()[:24]}.safetensors"
-        if path.is_file():
-            return load_file(path)["latents"]
-        made = make()
-        self.cache.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")  # written aside, then moved: a cut leaves no half file
-        save_file({"latents": made.contiguous()}, temporary)
-        temporary.replace(path)
-        return made
-
-
-def cache_folder() -> Path:
-    """Where encoded items are kept between runs: ``MMDEMO_CACHE``, else the user's cache folder."""
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmdemo"
-    return Path(os.environ.get("MMDEMO_CACHE") or usual) / "latents"
+        return cached(self.cache, digest.hexdigest()[:24], make)

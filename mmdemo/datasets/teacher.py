@@ -9,17 +9,16 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
 from ..errors import InputError
+from .cache import cached
 
 
 def meanings(texts: Sequence[str], cache: Path | None = None) -> Tensor:
@@ -28,15 +27,8 @@ def meanings(texts: Sequence[str], cache: Path | None = None) -> Tensor:
     Raises:
         InputError: the packages are not installed.
     """
-    if cache is None:
-        return _meanings(texts)
-    path = cache / f"minilm-{hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()[:24]}.safetensors"
-    if not path.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")  # written aside, then moved: a cut leaves no half file
-        save_file({"vectors": _meanings(texts)}, temporary)
-        temporary.replace(path)
-    return load_file(path)["vectors"]
+    digest = hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
+    return cached(cache, f"minilm-{digest[:24]}", lambda: _meanings(texts))
 
 
 @torch.inference_mode()

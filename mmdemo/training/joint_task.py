@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from .. import checkpoints
 from ..codec import Codec
 from ..config import Name, Share, Weight, from_dict, settings, to_dict
-from ..datasets.encoders import Encoders, cache_folder
+from ..datasets.cache import cache_folder
+from ..datasets.encoders import Encoders
 from ..datasets.paired import UNKNOWN, Mixture, PairedDataset, SetConfig, load_set
 from ..diffusion.conditions import ConditionEncoder
 from ..diffusion.dit import DiT
@@ -37,7 +38,7 @@ class JointData:
     tokenizers: dict[Name, str] = field(default_factory=dict)  # stream -> checkpoint of its tokenizer
     sets: list[SetConfig] = field(default_factory=list)
     conditions: dict[Name, str] = field(default_factory=dict)  # condition -> checkpoint with its encoder's weights
-    cache: bool = False  # keep encoded items between runs (`datasets.encoders.cache_folder`)
+    cache: bool = False  # keep encoded items between runs (`datasets.cache.cache_folder`)
 
 
 @settings

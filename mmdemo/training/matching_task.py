@@ -10,8 +10,8 @@ from torch import Tensor
 
 from .. import checkpoints
 from ..config import from_dict, to_dict
+from ..datasets.cache import cache_folder
 from ..datasets.emoji import pictures, pixels, read_annotations
-from ..datasets.encoders import cache_folder
 from ..datasets.teacher import meanings
 from ..emoji.matching import MatchingJudge, MatchingJudgeConfig
 from .prompt_task import principal

@@ -11,8 +11,8 @@ from torch import Tensor
 from .. import checkpoints
 from ..config import from_dict, settings, to_dict
 from ..datasets import prompts
+from ..datasets.cache import cache_folder
 from ..datasets.emoji import read_annotations
-from ..datasets.encoders import cache_folder
 from ..datasets.teacher import meanings
 from ..prompts.encoder import PromptEncoder, PromptEncoderConfig, rows
 from .recipe import Recipe

@@ -177,22 +177,24 @@ def _text(value: Any) -> str:
     return text
 
 
-def _number(name: str, value: Any, low: float, high: float) -> float:
+def _parsed(value: Any) -> float:
+    """A number, also one written as text; NaN for anything else."""
     try:
-        number = float(value)
+        return math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
-        number = math.nan
-    if not low <= number <= high or isinstance(value, bool):
+        return math.nan
+
+
+def _number(name: str, value: Any, low: float, high: float) -> float:
+    number = _parsed(value)
+    if not low <= number <= high:
         raise InputError(f"{name} has to be a number from {low:g} to {high:g}.")
     return number
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not low <= number <= high or number != int(number) or isinstance(value, bool):
+    number = _parsed(value)
+    if not low <= number <= high or number != int(number):
         raise InputError(f"{name} has to be a whole number from {low} to {high}.")
     return int(number)
 
