@@ -2,7 +2,8 @@
 
 A convolutional network maps a picture to the space in which a large sentence encoder (MiniLM) puts the labels, so
 labels of concepts that it never saw can be ranked too (as CLIP does, Radford et al. 2021, with the text side fixed).
-It is trained on real pictures of the training split alone, and tells the drawing style besides.
+It is trained on real pictures of the training split alone, and tells the drawing style besides: by lines and shading
+within a few pixels, because a view of the whole picture would learn which styles a concept was not shown in.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class MatchingJudgeConfig:
 class MatchingJudge(nn.Module):
     """Pictures (B, 3, 64, 64) in [0, 1] -> scores of labels, and logits of styles."""
 
-    labels: Tensor
+    vectors: Tensor
 
     def __init__(self, config: MatchingJudgeConfig) -> None:
         super().__init__()
@@ -49,15 +50,39 @@ class MatchingJudge(nn.Module):
         )
         self.dropout = nn.Dropout(0.2)
         self.embed = nn.Linear(4 * 8 * w, config.dim)  # of four quarters: where a part is tells much
-        self.style = nn.Linear(8 * w, len(config.styles))
-        self.register_buffer("labels", torch.zeros(len(config.labels), config.dim))  # (labels, D) unit vectors
+        self.strokes = nn.Sequential(  # sees 18 x 18 pixels
+            nn.Conv2d(3, 32, 4, stride=2, padding=1),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 4, stride=2, padding=1),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.Conv2d(64, 64, 3, padding=1),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+        )
+        self.style = nn.Linear(64, len(config.styles))
+        self.register_buffer("vectors", torch.zeros(len(config.labels), config.dim))  # (labels, D) unit vectors
+        self.offsets = nn.Parameter(torch.zeros(len(config.labels), config.dim))  # learned, of labels seen in training
         self.scale = nn.Parameter(torch.tensor(3.0))  # log of the inverse temperature
+
+    @property
+    def labels(self) -> Tensor:
+        """(labels, D) unit vectors."""
+        return F.normalize(self.vectors + self.offsets, dim=-1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, 64, 64) -> unit vectors (B, D) and style logits (B, styles)."""
-        h = self.body(x.float() * 2 - 1)  # (B, 8w, 4, 4)
-        quarters = F.avg_pool2d(h, 2).flatten(1)  # (B, 4 * 8w)
-        return F.normalize(self.embed(self.dropout(quarters)), dim=-1), self.style(h.mean((2, 3)))
+        return self.embedding(x), self.style_logits(x)
+
+    def embedding(self, x: Tensor) -> Tensor:
+        """(B, 3, 64, 64) -> unit vectors (B, D)."""
+        h = F.avg_pool2d(self.body(x.float() * 2 - 1), 2)  # (B, 8w, 2, 2)
+        return F.normalize(self.embed(self.dropout(h.flatten(1))), dim=-1)
+
+    def style_logits(self, x: Tensor) -> Tensor:
+        """(B, 3, 64, 64) -> (B, styles)."""
+        return self.style(self.strokes(x.float() * 2 - 1).mean((2, 3)))
 
     @torch.inference_mode()
     def read(self, x: Tensor) -> tuple[Tensor, Tensor]:

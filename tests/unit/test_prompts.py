@@ -54,7 +54,7 @@ def test_the_judge_ranks_the_nearest_label_first():
     judge = MatchingJudge(MatchingJudgeConfig(["cat", "dog", "sun"], ["flat", "round"], dim=8, width=4)).eval()
     x = torch.rand(5, 3, 64, 64)
     vectors, _ = judge(x)
-    judge.labels.copy_(vectors[:3])  # so each of the first three pictures is exactly its label
+    judge.vectors.copy_(vectors[:3])  # so each of the first three pictures is exactly its label
     scores, styles = judge.read(x)
     assert scores[:3].argmax(1).tolist() == [0, 1, 2] and styles.shape == (5,)
     assert judge.place(["sun", "cat"]).tolist() == [2, 0]
