@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import __version__, console
+from . import __version__, cli_data, console
 from .batch import Codecs, run
 from .diffusion.settings import SamplingSettings
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="See inside VQ autoencoders and diffusion transformers for images, text and audio.",
 )
+app.add_typer(cli_data.app, name="data")
 
 Inputs = Annotated[list[Path], typer.Argument(help="One or more files; - is the standard input.")]
 Output = Annotated[

@@ -213,8 +213,10 @@ def _read_codes(header: Header, payload: bytes, checksum: int, priors: Priors) -
         prior = _matching(found, header.prior_fingerprint, f"the model {header.model!r} ({header.fingerprint})")
         config = prior.network.config
         size = config.codebook_size
-        if shape[0] > config.levels or len(shape) - 1 != config.axes:
+        if shape[0] > config.levels:
             raise _damaged(f"it has {shape[0]} levels, and {header.model!r} {config.levels}")
+        if len(shape) - 1 != config.axes:
+            raise _damaged(f"{header.model!r} ({header.fingerprint}) is no model for {header.modality}")
         codes = _decoded(payload, shape, prior)
     _verify(_content(codes), checksum)
     if int(codes.max()) >= size:

