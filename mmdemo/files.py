@@ -59,6 +59,12 @@ def write_bytes(target: str | os.PathLike, data: bytes) -> Path:
     return Path(target)
 
 
+def cache_folder(kind: str) -> Path:
+    """Where what takes long to work out is kept between runs: in ``MMDEMO_CACHE``, else in the user's cache folder."""
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmdemo"
+    return Path(os.environ.get("MMDEMO_CACHE") or usual) / kind
+
+
 def cannot_write(target: str | os.PathLike, error: OSError) -> InputError:
     """The sentence for a file that could not be written."""
     reason = error.strerror or "the format does not allow it"

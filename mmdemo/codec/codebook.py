@@ -1,7 +1,8 @@
-"""The codes of a level, to look at: what each adds to the output, how often it was used, and orders to put them in."""
+"""The codes of a level, to look at: what each adds to the output, how often it was used, orders, neighbours, a map."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,15 +47,16 @@ def rarity(counts: Tensor) -> list[str]:
     return ["dead" if s < DEAD else "rare" if s < RARE else "" for s in share.tolist()]
 
 
-def orders(codec: Any, level: int) -> dict[str, list[int]]:
+def orders(codec: Any, level: int, tone: Sequence[int] = ()) -> dict[str, list[int]]:
     """Ways to lay out a level's codes, each all of 0..K-1 once.
 
     "reference": most used in training first (where it is known); "energy": longest codeword first; "similar": every
-    code is followed by the nearest that is left; "tone": pictures by hue, greys last by lightness, sounds by the centre
-    of their spectrum, texts by the alphabet.
+    code is followed by the nearest that is left; "tone": as given, see `by_tone`.
     """
     book = codec.codebook(level).float().cpu()
-    found = {"energy": _by(-book.norm(dim=1)), "similar": chain(book), "tone": _by_tone(codec, level, len(book))}
+    found = {"energy": _by(-book.norm(dim=1)), "similar": chain(book)}
+    if tone:
+        found["tone"] = list(tone)
     counts = reference_counts(codec, level)
     return found if counts is None else {"reference": _by(-counts), **found}
 
@@ -75,13 +77,22 @@ def _by(keys: Tensor) -> list[int]:
     return torch.argsort(keys, stable=True).tolist()
 
 
-def _by_tone(codec: Any, level: int, size: int) -> list[int]:
-    codes = torch.arange(size)
-    if codec.modality == "text":
-        texts = codec.show_codes(level, codes)
-        return sorted(range(size), key=lambda code: (texts[code].casefold(), texts[code]))
-    output = added(codec, level, codes)
-    return _by(hue_key(output.mean((2, 3)) * gain(output)) if codec.modality == "image" else centroid(output))
+def by_tone(modality: str, outputs: Any) -> list[int]:
+    """Codes in the order of what they look or sound like.
+
+    Args:
+        outputs: of each code: pictures or what they add (N, 3, H, W): by hue, greys last by lightness; sounds
+            (N, samples): by the centre of their spectrum; texts: by the alphabet.
+    """
+    if modality == "text":
+        return sorted(range(len(outputs)), key=lambda code: (outputs[code].casefold(), outputs[code]))
+    return _by(hue_key(_colours(outputs)) if modality == "image" else centroid(outputs))
+
+
+def _colours(outputs: Tensor) -> Tensor:
+    """(N, 3) mean colours, as they are to be compared: what a later level adds is amplified first."""
+    means = outputs.mean((2, 3))
+    return means * gain(outputs) if (outputs < 0).any() else means
 
 
 def hue_key(colours: Tensor, grey: float = 0.04) -> Tensor:
@@ -96,3 +107,34 @@ def centroid(waves: Tensor) -> Tensor:
     """Waves (N, samples) -> (N,) the centre of each one's power spectrum, as a share of half the sample rate."""
     power = torch.fft.rfft(waves * torch.hann_window(waves.shape[1])).abs().square()  # (N, bins)
     return (power * torch.linspace(0, 1, power.shape[1])).sum(1) / power.sum(1).clamp(min=1e-12)
+
+
+def neighbours(book: Tensor, count: int = 8) -> tuple[Tensor, Tensor]:
+    """Codewords (K, D) -> the nearest other codes of each, and how far they are by Euclid, (K, min(count, K - 1))."""
+    distance = torch.cdist(book, book, compute_mode="donot_use_mm_for_euclid_dist")
+    distance.fill_diagonal_(torch.inf)  # a code is no neighbour of itself, however many lie at the same place
+    found = distance.topk(min(count, len(book) - 1), largest=False)
+    return found.indices, found.values
+
+
+def pca(vectors: Tensor) -> tuple[Tensor, list[float]]:
+    """(K, D) -> the first two principal components and their shares of the variance.
+
+    The components are (K, 2), centred and scaled into [-1, 1]. The sign of each is fixed (its largest
+    coordinate is positive), so that the map always looks the same.
+    """
+    centred = vectors - vectors.mean(0)
+    u, s, _ = torch.linalg.svd(centred, full_matrices=False)
+    places = torch.zeros(len(vectors), 2)
+    parts = min(2, s.numel())
+    places[:, :parts] = u[:, :parts] * s[:parts]
+    extreme = places.abs().argmax(0)
+    places = places * torch.where(places[extreme, torch.arange(2)] < 0, -1.0, 1.0)
+    total = s.square().sum().clamp(min=1e-12)
+    return framed(places), [float(x) for x in (s.square() / total)[:2]]
+
+
+def framed(places: Tensor) -> Tensor:
+    """Places (K, 2) in the middle of [-1, 1]², as large as they get there."""
+    places = places - (places.amax(0) + places.amin(0)) / 2
+    return places / places.abs().max().clamp(min=1e-12)

@@ -31,11 +31,11 @@ def encode(tokenizer: Tokenizer, x: Tensor, levels: int | None = None) -> Tensor
     sizes = [n // stride for n in x.shape[-axes:]]
     out = torch.empty(0)
     for where, take in plan(sizes, MODALITIES[tokenizer.modality].tile, tokenizer.receptive_field.encoder):
-        codes = tokenizer.encode(x[_box([(a * stride, b * stride) for a, b in where])], levels)
+        codes = tokenizer.encode(x[box([(a * stride, b * stride) for a, b in where])], levels)
         if not out.numel():
             out = codes.new_zeros((1, codes.shape[1], *sizes))
         inner = [(t0 - a, t1 - a) for (a, _), (t0, t1) in zip(where, take, strict=True)]
-        out[_box(take)] = codes[_box(inner)]
+        out[box(take)] = codes[box(inner)]
     return out
 
 
@@ -52,20 +52,20 @@ def decode(tokenizer: Tokenizer, codes: Tensor) -> Tensor:
     sizes = list(codes.shape[2:])
     out = torch.empty(0)
     for where, take in plan(sizes, MODALITIES[tokenizer.modality].tile, tokenizer.receptive_field.decoder):
-        y = tokenizer.to_canonical(tokenizer.decode(codes[_box(where)]))
+        y = tokenizer.to_canonical(tokenizer.decode(codes[box(where)]))
         if not out.numel():
             lead = y.shape[: y.ndim - len(sizes)]
             out = y.new_empty((*lead, *(n * stride for n in sizes)))
         inner = [((t0 - a) * stride, (t1 - a) * stride) for (a, _), (t0, t1) in zip(where, take, strict=True)]
-        out[_box([(t0 * stride, t1 * stride) for t0, t1 in take])] = y[_box(inner)]
+        out[box([(t0 * stride, t1 * stride) for t0, t1 in take])] = y[box(inner)]
     return out
 
 
 Span = tuple[int, int]
 
 
-def _box(spans: list[Span]) -> Any:
-    """Index of the last axes: ``x[_box([(0, 4), (2, 6)])]`` is ``x[..., 0:4, 2:6]``."""
+def box(spans: list[Span]) -> Any:
+    """Index of the last axes: ``x[box([(0, 4), (2, 6)])]`` is ``x[..., 0:4, 2:6]``."""
     return (..., *(slice(a, b) for a, b in spans))
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from .. import files
 from ..files import atomic_write
 
 
 def cache_folder() -> Path:
-    """Where encoded items are kept between runs: ``MMDEMO_CACHE``, else the user's cache folder."""
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmdemo"
-    return Path(os.environ.get("MMDEMO_CACHE") or usual) / "latents"
+    """Where encoded items are kept between runs."""
+    return files.cache_folder("latents")
 
 
 def cached(folder: Path | None, name: str, make: Callable[[], Tensor]) -> Tensor:

@@ -17,8 +17,6 @@ from PIL import Image
 
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
-from mmdemo.ui.codebook.handlers import CodebookHandlers
-from mmdemo.ui.codebook.view import level_view, pca
 from mmdemo.ui.image.baselines import rate_stages, size_stages
 from mmdemo.ui.image.handlers import ImageHandlers
 from mmdemo.ui.image.session import MAX_RATIO, Picture, encode_picture, load_picture
@@ -357,34 +355,6 @@ def test_every_example_has_a_credit():
     assert len(gallery.pictures()) >= 5
     for path in gallery.pictures():
         assert gallery.credits().get(path.name), path.name
-
-
-# ---------------------------------------------------------------- codebook
-
-
-def test_pca_is_bounded_and_keeps_variance_order():
-    import torch
-
-    vectors = torch.randn(50, 6) * torch.tensor([5.0, 3, 1, 1, 1, 1])
-    places, share = pca(vectors)
-    assert places.abs().max() <= 1 + 1e-6 and share[0] >= share[1]
-    assert pca(torch.zeros(4, 1))[0].shape == (4, 2)
-
-
-def test_codebook_shows_the_newest_input(context: Context, picture_file: Path):
-    tokens = context.codec("image").encode(picture_file)
-    context.remember(request(), tokens)
-    view, _ = CodebookHandlers(context).choose({"model": "image", "level": 1}, request())
-    assert sum(view["uses"]) == tokens.codes[1].numel()
-    assert len(view["map"]) == len(view["nearest"]) == context.codec("image").codebook_size
-    assert all(code not in row for code, row in enumerate(view["nearest"]))
-    with pytest.raises(gr.Error):
-        CodebookHandlers(context).choose({"model": "../secret", "level": 0}, request())
-
-
-def test_codebook_without_an_input(context: Context):
-    view = level_view(context.codec("image"), None, 0, "")
-    assert view["uses"] == [] and view["count"] == len(view["norms"]) == 256
 
 
 # ---------------------------------------------------------------- the endpoint

@@ -1,9 +1,8 @@
-"""The Image and Codebook tabs in a real browser."""
+"""The Image tab in a real browser."""
 
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -217,63 +216,6 @@ def test_downloads(page: Any, tmp_path: Path):
     wait_for_new_picture(page, before)
     assert page.locator(".mm-levels output").inner_text() == "1 of 1"
     assert figure(page, "psnr") == "–"
-
-
-def click_code(page: Any, code: int) -> None:
-    """Click on a code in the sheet of all codes."""
-    board = page.locator(".mm-codebook .mm-board")
-    count, box = int(board.get_attribute("data-count")), board.bounding_box()
-    columns = math.ceil(math.sqrt(count))
-    side = box["width"] / columns
-    board.click(position={"x": (code % columns + 0.5) * side, "y": (code // columns + 0.5) * side})
-
-
-def test_codebook_follows_the_picture(page: Any):
-    page.get_by_role("tab", name="Codebook").click()
-    page.wait_for_selector(".mm-codebook[data-ready]", timeout=WAIT)
-    click_code(page, 3)
-    assert page.locator(".mm-detail h3").inner_text() == "Code 3"
-    page.locator(".mm-codebook .mm-board").press("ArrowRight")
-    assert page.locator(".mm-detail h3").inner_text() == "Code 4"
-    assert page.locator(".mm-codebook .mm-board [role=option]").inner_text() == "Code 4"
-    page.locator(".mm-near button").first.click()
-    assert page.locator(".mm-detail h3").inner_text() != "Code 4"
-    page.locator(".mm-codebook .mm-chip").nth(1).click()
-    page.wait_for_selector(".mm-codebook[data-ready$='-1']", timeout=WAIT)
-    page.click("[data-model=text]")  # codebooks differ in size: the last code of the larger is in no other
-    page.wait_for_selector(".mm-codebook[data-ready^='text-']", timeout=WAIT)
-    page.locator(".mm-cells > :last-child").click()
-    assert page.locator(".mm-near button").count() == 8
-    page.click("[data-model=image]")
-    page.wait_for_selector(".mm-codebook[data-ready^='image-']", timeout=WAIT)
-    assert page.locator(".mm-near button").count() == 8
-
-
-def test_codebook_of_sounds_is_one_picture(page: Any):
-    """A sheet of spectra was once put into the style of every cell, and froze the browser for most of a minute."""
-    page.get_by_role("tab", name="Codebook").click()
-    page.wait_for_selector(".mm-codebook[data-ready]", timeout=WAIT)
-    page.click("[data-model=audio]")
-    page.wait_for_selector(".mm-codebook[data-ready^='audio-']", timeout=WAIT)
-    assert page.evaluate("document.querySelector('.mm-codebook').outerHTML.length") < 50_000
-    board = page.locator(".mm-codebook .mm-board")
-    assert int(board.get_attribute("data-count")) >= 256
-    painted = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size > 50"
-    assert board.locator("canvas").evaluate(painted)
-    slowest = page.evaluate(
-        """async () => {
-          const canvas = document.querySelector(".mm-codebook .mm-board canvas"), box = canvas.getBoundingClientRect();
-          let slowest = 0;
-          for (let i = 0; i < 20; i++) {
-            const start = performance.now(), at = (20 + i * 11) % (box.width - 20);
-            const place = { clientX: box.x + at, clientY: box.y + at, bubbles: true };
-            canvas.dispatchEvent(new PointerEvent("pointermove", place));
-            slowest = Math.max(slowest, performance.now() - start);
-          }
-          return slowest;
-        }"""
-    )
-    assert slowest < 100  # ms; a few on an idle machine
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { hslToRgb, axisStep, melDifference } from "../../mmdemo/ui/audio/draw.js";
 import { niceTicks } from "../../mmdemo/ui/image/rate_plot.js";
 import { base64Of, bytesOf, number, readValue, translator, unpackCodes, visible } from "../../mmdemo/ui/shared/base.js";
-import { codeAt, moved, Sheets } from "../../mmdemo/ui/shared/code_sheet.js";
+import { codeAt, columnsFor, gridOf, inOrder, moved, Sheets, sizeOf } from "../../mmdemo/ui/shared/code_sheet.js";
 import { pcmOf, samplesOfPcm, wavOf } from "../../mmdemo/ui/shared/sound.js";
 import { ramp } from "../../mmdemo/ui/shared/sound_draw.js";
 import { BINS, fft, FFT_SIZE, spectrogram } from "../../mmdemo/ui/shared/spectrum.js";
@@ -37,15 +37,26 @@ test("bytes and codes come back", () => {
 });
 
 test("blanks and control characters are seen", () => {
-  assert.equal(visible("a b\n\x7f七"), "a␠b␊␡七");
+  assert.equal(visible("a b\n\x7f\0七"), "a·b↵▯∅七");
 });
 
-test("a place in a sheet is a code, and arrow keys stay inside", () => {
-  const sheet = { columns: 4, rows: 3, count: 10 };
-  assert.equal(codeAt(sheet, 0, 0), 0);
-  assert.equal(codeAt(sheet, 0.6, 0.5), 6);
-  assert.equal(codeAt(sheet, 0.99, 0.99), 9); // the last row is not full
-  assert.deepEqual(["ArrowLeft", "ArrowDown", "End", "x"].map((key) => moved(sheet, 0, key)), [0, 4, 9, null]);
+test("a place in a grid is a code, and arrow keys stay inside, in any order", () => {
+  const grid = gridOf(inOrder(10), 4);
+  assert.equal(codeAt(grid, 0, 0), 0);
+  assert.equal(codeAt(grid, 0.6, 0.5), 6);
+  assert.equal(codeAt(grid, 0.3, 0.99), 9);
+  assert.equal(codeAt(grid, 0.99, 0.99), null); // the last row is not full
+  assert.deepEqual(["ArrowLeft", "ArrowDown", "End", "x"].map((key) => moved(grid, 0, key)), [0, 4, 9, null]);
+  const some = gridOf([7, 3, 5], 2);
+  assert.deepEqual([codeAt(some, 0, 0), codeAt(some, 0.2, 0.9)], [7, 5]);
+  assert.deepEqual(["ArrowRight", "ArrowDown", "End"].map((key) => moved(some, 7, key)), [3, 5, 5]);
+  assert.equal(moved(some, 99, "ArrowRight"), 3); // one that the search has left out
+  assert.deepEqual([columnsFor(350, 26, 2, 32), columnsFor(2000, 26, 2, 32), columnsFor(10, 26, 2, 32)], [12, 32, 1]);
+});
+
+test("what is used more is drawn larger", () => {
+  assert.ok(sizeOf(0, 10) < sizeOf(1, 10) && sizeOf(1, 10) < sizeOf(10, 10));
+  assert.equal(sizeOf(10, 10), 1);
 });
 
 test("a sheet is asked for once, and again after it failed", async () => {

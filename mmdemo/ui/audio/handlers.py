@@ -28,9 +28,7 @@ OUTPUTS = 5  # how many values `show` gives
 VISITORS = 1000  # whose newest request is remembered
 
 
-def examples() -> list[Path]:
-    """Example recordings, speech first."""
-    return sorted(gallery.EXAMPLES.glob("*.flac"), key=lambda file: (not file.stem.startswith("speech"), file.stem))
+examples = gallery.sounds
 
 
 class AudioHandlers:
@@ -67,7 +65,7 @@ class AudioHandlers:
         if clip is None:
             return [None, None, "", None, ""]
         lang = lang_of(request)
-        self.ctx.remember(request, clip.tokens)
+        self.ctx.remember(request, clip.tokens, clip.wave)
         levels = self._levels(clip, levels)
         self.newest[request.session_hash or ""] = clip.ident, levels
         while len(self.newest) > VISITORS:

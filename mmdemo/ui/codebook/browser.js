@@ -1,183 +1,443 @@
-// The codebook browser: all codes, details of the selected one, PCA map, levels.
-import { clamp, el, levelTone, number, translator, readValue, visible } from "../shared/base.js";
-import { patch, sheetBoard, Sheets } from "../shared/code_sheet.js";
+// The codebook browser: all codes of a level, one of them in detail, their map, their use, and where they live.
+import { clamp, el, levelTone, number, readValue, translator, unpackCodes, visible } from "../shared/base.js";
+import { openSheet, patch, sheetBoard, Sheets } from "../shared/code_sheet.js";
+import { OneSound, samplesOfPcm } from "../shared/sound.js";
+import { addressOf, asked } from "./address.js";
 import { makeMap } from "./code_map.js";
+import { Grains } from "./grains.js";
 import { levelBars } from "./level_bars.js";
+import { CONTINUED, makeLives, placeOf } from "./lives.js";
+import { distances, levelStrip } from "./place.js";
+import { clipOf, found, patchOf } from "./search.js";
+import { countsOf, perplexityOf, ranked, rankPlot, usedShare } from "./use.js";
+
+const LEAST = 26; // pixels of a code in the atlas: a finger finds it
 
 export default function browser({ element, props, server, trigger, watch }) {
   const say = translator(props);
   const host = element.querySelector(".mm-codebook");
-  const view = { value: null, sheet: null, selected: 0, hovered: null, asked: null };
-  const map = makeMap(say, hover, select);
-  const sheets = new Sheets((key) => server.code_sheet(JSON.parse(key)));
-  const sheetOf = (model, level) => sheets.get(JSON.stringify({ model, level }));
-  const board = sheetBoard({ label: say("chart_title"), name: (code) => say("code_n", { n: code }),
-    onHover: hover, onPick: pick, onMove: pick });
-  const texts = el("div", { class: "mm-cells mm-texts", role: "listbox", tabindex: "0", "aria-label": say("chart_title") });
-  const detail = el("div", { class: "mm-detail" });
-  const models = el("div", { class: "mm-modes", role: "tablist" });
-  const chips = el("div", { class: "mm-chips" });
+  const start = asked(location.search, props.models);
+  const view = { model: start.model, level: start.level, code: start.code, hovered: null, order: "number", query: "",
+    data: null, sheet: null, input: null, codes: null, wanted: undefined, counts: [], like: null,
+    place: null, choices: [], serial: 0, examples: null };
+  const key = (model, level) => JSON.stringify({ model, level });
+  const levels = new Sheets((name) => server.level(JSON.parse(name)), async (data) => data);
+  const sheets = new Sheets((name) => server.sheet(JSON.parse(name)), openSheet);
+  const grains = new Grains((codes) => server.sounds({ level: view.level, codes }), (code) => view.data?.nearest[code] || []);
+  const player = new OneSound();
+  const spoken = (code) => {
+    const text = view.sheet?.texts ? ` ${visible(view.sheet.texts[code] ?? "")}` : "", uses = view.counts[code];
+    return say("code_n", { n: code }) + text + (uses ? `, ${say("times", { n: number(uses) })}` : "");
+  };
+
+  // ---------------------------------------------------------------- parts of the page
+  const board = sheetBoard({ label: say("chart_title"), name: spoken, onHover: hover, onPick: pick, onMove: pick, least: LEAST });
+  const map = makeMap({ say, name: spoken, onHover: hover, onPick: pick, onDrag: sweep, onLift: () => grains.lift() });
+  const lives = makeLives({ say, name: placeName, onPick: goTo });
+  const models = el("div", { class: "mm-modes", role: "tablist", "aria-label": say("model") });
+  const chips = el("div", { class: "mm-chips", role: "group", "aria-label": say("levels_title") });
   const busy = el("span", { class: "mm-busy", role: "status" }, say("loading"));
-  const hint = el("p", { class: "mm-hint" });
-  const source = el("p", { class: "mm-hint" });
-  const bars = el("div", {});
-  const dim = el("input", { type: "checkbox", checked: true, onchange: showUse });
-  const player = el("audio", {});
+  const orders = el("select", { class: "mm-select", "aria-label": say("order"), onchange: () => { view.order = orders.value; view.like = null; arrange(); } });
+  const search = el("input", { class: "mm-search", type: "search", placeholder: say("search"), "aria-label": say("search"),
+    oninput: () => { view.query = search.value; arrange(); } });
+  const file = el("input", { type: "file", hidden: true, onchange: () => { like(file.files[0]); file.value = ""; } });
+  const drop = el("button", { type: "button", class: "mm-button", onclick: () => file.click() });
+  const sized = el("input", { type: "checkbox", onchange: () => board.bySize(sized.checked) });
+  const hint = el("p", { class: "mm-hint" }), none = el("p", { class: "mm-hint", role: "status" }), marks = el("p", { class: "mm-hint mm-key" });
+  const scroll = el("div", { class: "mm-atlas" }, board.node);
+  const atlas = el("section", { class: "mm-card mm-atlas-card" }, el("h3", {}, say("chart_title")),
+    el("div", { class: "mm-tools" }, orders, search, drop, file), none, scroll,
+    el("label", { class: "mm-check" }, sized, el("span", {}, say("by_size"))), marks, hint);
+  const detail = el("section", { class: "mm-card mm-detail" });
+  const title = el("h3", {}), chooser = el("details", { class: "mm-chooser" }), livesHint = el("p", { class: "mm-hint" });
+  const place = el("div", { class: "mm-place" }), back = el("a", { class: "mm-link", href: "#" }, "");
+  const here = el("section", { class: "mm-card" }, title, chooser, lives.node, livesHint, place);
+  const ranks = el("div"), bars = el("div"), useHint = el("p", { class: "mm-hint" });
 
   host.replaceChildren(
     el("div", { class: "mm-bar" }, models, busy), chips,
     el("div", { class: "mm-cols" },
-      el("section", { class: "mm-card" }, el("h3", {}, say("chart_title")), hint, board.node, texts,
-        el("label", { class: "mm-check" }, dim, el("span", {}, say("dim"))), source),
-      el("div", { class: "mm-rows" },
-        el("section", { class: "mm-card" }, detail),
-        el("section", { class: "mm-card" }, el("h3", {}, say("map_title")), map.node,
-          el("p", { class: "mm-hint" }, say("map_hint"))),
-        el("section", { class: "mm-card" }, el("h3", {}, say("levels_title")), bars,
-          el("p", { class: "mm-hint" }, say("levels_hint"))))));
+      el("div", { class: "mm-rows" }, detail, here),
+      el("div", { class: "mm-rows" }, atlas),
+      el("section", { class: "mm-card" }, el("h3", {}, say("map_title")), map.node, el("p", { class: "mm-hint mm-map-hint" })),
+      el("section", { class: "mm-card" }, el("h3", {}, say("use_title")), ranks, el("h4", {}, say("levels_title")), bars, useHint)));
 
-  texts.addEventListener("click", (event) => withCode(event, pick));
-  texts.addEventListener("pointerover", (event) => withCode(event, hover));
-  texts.addEventListener("pointerleave", () => hover(null));
-  texts.addEventListener("keydown", moveByKey);
-  watch("value", update);
-  drawModels();
-  update();
-
-  const isSound = () => view.value.modality === "audio";
-
-  function withCode(event, act) {
-    const cell = event.target.closest("[data-code]");
-    if (cell) act(Number(cell.dataset.code));
-  }
-
-  function moveByKey(event) {
-    const columns = getComputedStyle(texts).gridTemplateColumns.split(" ").length;
-    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
-    if (!step || !view.value) return;
+  back.addEventListener("click", (event) => {
     event.preventDefault();
-    select(clamp(view.selected + step, 0, view.value.count - 1));
-  }
+    document.getElementById(`mm-tab-${view.model}-button`)?.click();
+  });
+  for (const type of ["dragover", "drop"])
+    atlas.addEventListener(type, (event) => {
+      if (view.model === "text" || ![...event.dataTransfer.types].includes("Files")) return;
+      event.preventDefault();
+      atlas.classList.toggle("mm-over", type === "dragover");
+      if (type === "drop") like(event.dataTransfer.files[0]);
+    });
+  atlas.addEventListener("dragleave", () => atlas.classList.remove("mm-over"));
+  // What the visitor opened elsewhere since is shown when this tab is opened again.
+  window.addEventListener("mm-tab", ({ detail: tab }) => {
+    if (tab === "codebook" && element.isConnected && view.input) want(undefined);
+  });
+  new MutationObserver(() => { board.repaint(); map.redraw(); lives.redraw(); })
+    .observe(document.body, { attributes: true, attributeFilter: ["class"] }); // light and dark
+  watch("value", receive);
+  drawModels();
+  open(view.model, view.level);
+  want(undefined);
 
-  function choose(model, level) {
-    view.asked = { model, level };
+  // ---------------------------------------------------------------- what is asked for
+
+  // A level of a model; its codes are painted as soon as they are here.
+  async function open(model, level) {
+    const other = model !== view.model;
+    Object.assign(view, { model, level, hovered: null, like: null, query: "", examples: null });
+    if (other) Object.assign(view, { input: null, codes: null, code: null, place: null, choices: [], wanted: undefined });
+    search.value = "";
     busy.textContent = say("loading");
+    grains.clear();
     drawModels();
     drawLevels();
-    trigger("choose", view.asked);
-  }
-
-  async function update() {
-    const value = readValue(props);
-    if (!value) return;
-    const sheet = await sheetOf(value.model, value.level).catch(() => null);
-    if (readValue(props)?.id !== value.id) return; // another level was chosen while this sheet was on its way
+    const name = key(model, level);
+    const [sheet, data] = await Promise.all([sheets.get(name), levels.get(name)]).catch(() => [null, null]);
+    if (model !== view.model || level !== view.level) return; // another was chosen since
     busy.textContent = "";
-    if (!sheet) return;
-    const other = !view.value || view.value.id !== value.id;
-    Object.assign(view, { value, sheet, asked: null });
-    if (other) {
-      // Start on the code that the input uses most: there is something to see at once.
-      view.selected = value.uses.length ? value.uses.indexOf(Math.max(...value.uses)) : 0;
-      view.hovered = null;
-    }
-    board.node.hidden = Boolean(sheet.texts);
-    texts.hidden = !sheet.texts;
-    if (sheet.texts) drawTexts();
-    else board.show(sheet, value.uses);
-    drawModels();
+    if (!sheet) return level ? open(model, 0) : null; // a link may name a level that is not there
+    Object.assign(view, { sheet, data });
+    count();
+    if (view.code === null || view.code >= data.count) view.code = first();
+    host.dataset.model = model;
     drawLevels();
+    map.show(data, sheet);
+    if (view.input) showUse();
+    else {
+      arrange();
+      drawUse();
+      select(view.code);
+    }
+    sheetOfRest();
+    host.dataset.ready = data.id;
+  }
+
+  // An input by its name; undefined: the newest one of the visitor, or an example.
+  function want(input) {
+    view.wanted = input;
+    view.serial++;
+    trigger("choose", { model: view.model, level: view.level, input: input ?? null, serial: view.serial });
+  }
+
+  // The sheets of other levels, for the codes of a place.
+  function sheetOfRest() {
+    if (view.place === null || !view.data) return;
+    for (let level = 0; level < view.data.levels; level++) {
+      const name = key(view.model, level);
+      if (!sheets.now(name)) sheets.get(name).then(() => view.place !== null && drawPlace()).catch(() => {});
+    }
+  }
+
+  function receive() {
+    const value = readValue(props);
+    if (!value || value.model !== view.model || value.asked !== view.serial) return; // another was asked for since
+    const same = view.input?.id === value.id;
+    Object.assign(view, { input: value, codes: unpackCodes(value.codes) });
+    if (!same) Object.assign(view, { place: null, choices: [] });
+    lives.show(value, view.codes);
+    count();
+    drawInput();
+    if (!view.data) return; // `open` goes on from here when the level comes
+    if (!same && !start.given) view.code = first();
     showUse();
-    hint.textContent = say("chart_hint_" + value.modality);
-    source.textContent = value.source ? say("source", { name: value.source }) : "";
-    bars.replaceChildren(levelBars(say, value, (level) => choose(value.model, level)));
-    map.show(value);
-    select(view.selected);
-    host.dataset.ready = value.id;
   }
 
-  function drawModels() {
-    const current = view.asked ? view.asked.model : view.value?.model;
-    models.replaceChildren(...props.models.map((model) => el("button", { type: "button", role: "tab",
-      "data-model": model, "aria-selected": String(model === current), onclick: () => choose(model, 0) }, say(model))));
-  }
-
-  function drawLevels() {
-    const value = view.value;
-    if (!value) return;
-    const current = view.asked ? view.asked.level : value.level;
-    const same = !view.asked || view.asked.model === value.model;
-    chips.replaceChildren(...Array.from({ length: same ? value.levels : 0 }, (_, level) => el("button", {
-      type: "button", class: "mm-chip" + (level === current ? " mm-on" : ""), "data-level": level,
-      style: levelTone(level), onclick: () => choose(value.model, level) }, say("level_n", { n: level + 1 }))));
-  }
-
-  // A code as a picture of its own, or its text.
-  const face = (code) =>
-    view.sheet.texts ? el("span", { class: "mm-text-face" }, visible(view.sheet.texts[code])) : patch(view.sheet, code);
-
-  function drawTexts() {
-    texts.replaceChildren(...view.sheet.texts.map((_, code) =>
-      el("div", { class: "mm-cell", role: "option", id: `mm-code-${code}`, "data-code": code,
-        title: say("code_n", { n: code }) }, face(code))));
-  }
-
-  // Codes that the input does not use are dimmed.
+  // The codes of the level and the input are both here.
   function showUse() {
-    const { uses } = view.value;
-    board.dim(dim.checked && uses.length > 0);
-    texts.classList.toggle("mm-dimming", dim.checked && uses.length > 0);
-    for (const cell of texts.children)
-      cell.classList.toggle("mm-unused", uses.length > 0 && !uses[Number(cell.dataset.code)]);
+    start.given = false;
+    arrange();
+    drawUse();
+    select(view.code);
+    host.dataset.input = view.input.id;
   }
 
+  // How often each code of the level is used by the input, where both are known.
+  function count() {
+    const { input, data, level } = view, positions = input ? input.grid.reduce((a, b) => a * b, 1) : 0;
+    const known = input && data && data.model === input.model && level < input.levels;
+    view.counts = known ? countsOf(view.codes, level, positions, data.count) : [];
+    map.use(view.counts);
+  }
+
+  const first = () => (view.counts.length ? view.counts.indexOf(Math.max(...view.counts)) : view.data.orders.reference?.[0] ?? 0);
+
+  // ---------------------------------------------------------------- what is chosen
+
+  const frame = { asked: 0 };
   function hover(code) {
-    if (!view.value || code === view.hovered) return;
-    texts.querySelectorAll(".mm-hover").forEach((cell) => cell.classList.remove("mm-hover"));
+    if (!view.data || code === view.hovered) return;
     view.hovered = code;
-    if (code !== null && view.sheet.texts) texts.children[code].classList.add("mm-hover");
     board.mark({ hovered: code });
-    map.mark(view.selected, code);
-    drawDetail(code === null ? view.selected : code);
+    if (!frame.asked)
+      frame.asked = requestAnimationFrame(() => {
+        frame.asked = 0;
+        if (!view.data) return;
+        const shown = view.hovered ?? view.code;
+        map.mark(view.code, view.hovered);
+        lives.light(view.level, shown);
+        drawDetail(shown);
+      });
   }
 
   function select(code) {
-    texts.querySelectorAll("[aria-selected]").forEach((cell) => cell.removeAttribute("aria-selected"));
-    view.selected = code;
-    if (view.sheet.texts) {
-      texts.children[code].setAttribute("aria-selected", "true");
-      texts.setAttribute("aria-activedescendant", `mm-code-${code}`);
-    }
-    board.mark({ selected: code, hovered: view.hovered });
-    map.mark(code, view.hovered);
+    if (!view.data) return;
+    Object.assign(view, { code, hovered: null, examples: null });
+    board.mark({ selected: code, hovered: null });
+    map.mark(code, null);
+    lives.light(view.level, code);
     drawDetail(code);
+    drawLivesHint();
+    if (view.place !== null) drawPlace();
+    wantExamples();
+    const query = addressOf(location.search, view);
+    window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "codebook", query } }));
   }
 
   // A code chosen by hand is heard too.
   function pick(code) {
+    if (code === null || code === undefined) return;
     select(code);
-    if (isSound()) play(code);
+    if (view.model === "audio") grains.once(code);
+  }
+
+  function sweep(code) {
+    if (code !== view.code) select(code);
+    grains.hold(code);
+  }
+
+  // A place of the input: its code on this level becomes the chosen one.
+  async function goTo(position) {
+    view.place = position;
+    view.choices = [];
+    lives.pick(position);
+    if (view.level >= view.input.levels) return drawPlace();
+    select(codeOf(view.level, position));
+    if (view.model === "audio") player.toggle(lives.sound(position), 16000, lives.node);
+    sheetOfRest();
+    if (!view.input.exact) return;
+    const { input } = view;
+    const answer = await server.place({ model: view.model, input: input.id, place: placeOf(input.grid, position) }).catch(() => null);
+    if (view.place !== position || view.input !== input) return;
+    view.choices = answer?.levels || [];
+    drawPlace();
+  }
+
+  const codeOf = (level, position) => view.codes[level * view.input.grid.reduce((a, b) => a * b, 1) + position];
+
+  // ---------------------------------------------------------------- the atlas
+
+  function drawOrders() {
+    const names = ["number", ...(view.counts.length ? ["here"] : []), ...Object.keys(view.data.orders)];
+    const word = (name) => (name === "tone" ? `order_tone_${view.model}` : `order_${name}`);
+    if (!names.includes(view.order)) view.order = "number";
+    orders.replaceChildren(...names.map((name) => el("option", { value: name, selected: name === view.order && !view.like }, say(word(name)))),
+      ...(view.like ? [el("option", { value: "like", selected: true }, say("order_like"))] : []));
+    drop.hidden = view.model === "text";
+    drop.textContent = say(view.model === "audio" ? "drop_clip" : "drop_patch");
+    file.accept = view.model === "audio" ? "audio/*" : "image/*";
+  }
+
+  function order() {
+    if (view.like) return view.like;
+    const { data, counts } = view, all = Array.from({ length: data.count }, (_, code) => code);
+    if (view.order === "here" && counts.length) return all.sort((a, b) => counts[b] - counts[a] || a - b);
+    return data.orders[view.order] || all;
+  }
+
+  function arrange() {
+    if (!view.data) return;
+    drawOrders();
+    const { data, sheet, counts } = view, hits = found(view.query, data.count, sheet.texts);
+    const shown = hits ? order().filter((code) => hits.includes(code)) : order();
+    const dead = new Set(data.dead), rare = new Set(data.rare);
+    none.textContent = !hits ? "" : hits.length ? say("hits", { n: number(hits.length) }) : say("no_hits");
+    board.show(sheet, { order: shown, uses: counts.length ? counts : null, dead, rare });
+    board.mark({ selected: view.code, hovered: null });
+    sized.closest("label").hidden = !counts.length;
+    marks.replaceChildren(...[["rare", rare.size], ["dead", dead.size]].filter(([, n]) => n).map(([mark, n]) =>
+      el("span", {}, el("i", { class: `mm-sign mm-${mark}` }), say(mark, { n: number(n) }))));
+    const gain = data.gain > 1 ? " " + say("gain", { gain: number(data.gain, 1) }) : "";
+    hint.textContent = say(`chart_hint_${data.modality}${data.level ? "_later" : ""}`) + gain;
+  }
+
+  // Codes by their distance to a picture or a sound of the visitor's own.
+  async function like(given) {
+    if (!given || !view.data) return;
+    const { model, level } = view;
+    none.textContent = say("loading");
+    try {
+      const data = await (model === "audio" ? clipOf(given) : patchOf(given));
+      const order = await server.near({ model, level, data });
+      if (model !== view.model || level !== view.level) return;
+      if (!Array.isArray(order)) throw new Error("refused");
+      view.like = order;
+      view.query = search.value = "";
+      arrange();
+      none.textContent = say("like_hint");
+      scroll.scrollTop = 0;
+      pick(order[0]);
+    } catch {
+      none.textContent = say("like_failed");
+    }
+  }
+
+  // ---------------------------------------------------------------- the rest
+
+  function drawModels() {
+    models.replaceChildren(...props.models.map((model) => el("button", { type: "button", role: "tab",
+      "data-model": model, "aria-selected": String(model === view.model), onclick: () => {
+        if (model === view.model) return;
+        open(model, 0);
+        want(undefined);
+      } }, say(model))));
+  }
+
+  function drawLevels() {
+    const known = view.data?.model === view.model ? view.data.levels : 0;
+    chips.replaceChildren(...Array.from({ length: known }, (_, level) => el("button", {
+      type: "button", class: "mm-chip" + (level === view.level ? " mm-on" : ""), "data-level": level,
+      "aria-pressed": String(level === view.level), style: levelTone(level), onclick: () => goLevel(level) },
+    say("level_n", { n: level + 1 }))));
+  }
+
+  function goLevel(level) {
+    if (level === view.level) return;
+    const code = view.place !== null && view.input && level < view.input.levels ? codeOf(level, view.place) : null;
+    view.code = code;
+    open(view.model, level);
+    trigger("formulas", { model: view.model, level, input: view.input?.id ?? null });
+  }
+
+  function face(code) {
+    return patch(view.sheet, code);
   }
 
   function drawDetail(code) {
-    const value = view.value;
-    const uses = value.uses[code] || 0;
-    const all = value.uses.reduce((a, b) => a + b, 0);
-    const use = !all ? "" : uses ? say("uses", { n: number(uses), share: number((100 * uses) / all, 1) }) : say("unused");
-    const facts = [say("norm", { norm: value.norms[code].toFixed(2), dim: value.dim }), use].filter(Boolean);
-    const listen = el("button", { type: "button", class: "mm-button", onclick: () => play(code) }, say("listen"));
+    const { data, counts } = view, all = counts.reduce((a, b) => a + b, 0), uses = counts[code] || 0;
+    const facts = [];
+    if (all) facts.push(uses ? say("uses", { n: number(uses), share: number((100 * uses) / all, 1) }) : say("unused"));
+    if (data.counts.length) facts.push(say("trained", { times: number(data.counts[code], data.counts[code] < 10 ? 2 : 0) }) +
+      (data.dead.includes(code) ? ` ${say("is_dead")}` : data.rare.includes(code) ? ` ${say("is_rare")}` : ""));
+    facts.push(say("norm", { norm: data.norms[code].toFixed(2), dim: data.dim }));
+    const listen = data.modality === "audio"
+      ? el("button", { type: "button", class: "mm-button", onclick: () => grains.once(code) }, `▶ ${say("listen")}`) : null;
     detail.replaceChildren(
-      el("div", { class: "mm-code-head" }, el("div", { class: "mm-big", "data-kind": value.modality }, face(code)),
-        el("div", {}, el("h3", {}, say("code_n", { n: code })), facts.map((text) => el("p", { class: "mm-hint" }, text)),
-          isSound() ? listen : null)),
+      el("div", { class: "mm-code-head" }, el("div", { class: "mm-big", "data-kind": data.modality }, face(code)),
+        el("div", { class: "mm-grow" }, el("h3", {}, say("code_n", { n: code })), facts.map((text) => el("p", { class: "mm-hint" }, text))), listen),
       el("p", { class: "mm-hint" }, say("nearest")),
-      el("div", { class: "mm-near" }, value.nearest[code].map((other, i) => el("button", { type: "button",
-        title: `‖Δ‖ = ${value.distances[code][i]}`, onclick: () => { view.hovered = null; select(other); } },
-        el("div", { class: "mm-near-face", "data-kind": value.modality }, face(other)), el("span", {}, String(other))))));
+      el("div", { class: "mm-near" }, data.nearest[code].map((other, i) => el("button", { type: "button",
+        title: `‖Δ‖ = ${data.distances[code][i]}`, onclick: () => pick(other) },
+        el("div", { class: "mm-near-face", "data-kind": data.modality }, face(other)), el("span", {}, String(other))))),
+      code === view.code ? exampleRow() : "");
   }
 
-  async function play(code) {
-    player.src = await server.sound({ level: view.value.level, code });
-    player.play().catch(() => {});
+  // Where in the shipped examples the chosen code fits best.
+  let waiting = 0;
+  function wantExamples() {
+    clearTimeout(waiting);
+    if (!view.data.examples) return;
+    waiting = setTimeout(async () => {
+      const { model, level, code } = view;
+      const answer = await server.examples({ model, level, code, lang: globalThis.mmLang }).catch(() => []);
+      if (model !== view.model || level !== view.level || code !== view.code || !Array.isArray(answer)) return;
+      view.examples = answer;
+      if (view.hovered === null) drawDetail(code);
+    }, 120);
+  }
+
+  function exampleRow() {
+    if (!view.data.examples) return el("div");
+    const row = el("div", { class: "mm-tops" }, (view.examples || []).map((example) => {
+      const open = () => { view.after = example.place; want(example.input); };
+      const attributes = { type: "button", title: example.name, "aria-label": say("example_of", { name: example.name }) };
+      if (example.picture) return el("button", { ...attributes, class: "mm-top", onclick: open }, el("img", { src: example.picture, alt: "" }), el("i"));
+      if (example.text) {
+        const [before, middle, after] = example.text;
+        return el("button", { ...attributes, class: "mm-top mm-top-text", onclick: open }, visible(before), el("mark", {}, visible(middle)), visible(after));
+      }
+      return el("button", { ...attributes, class: "mm-button mm-top-sound", onclick: (event) => player.toggle(samplesOfPcm(example.pcm), 16000, event.currentTarget) }, `▶ ${example.name}`);
+    }));
+    return el("div", {}, el("p", { class: "mm-hint mm-tops-title" }, say(view.examples && !view.examples.length ? "no_tops" : "tops")), row);
+  }
+
+  function placeName(position) {
+    const at = placeOf(view.input.grid, position), code = say("code_n", { n: codeOf(Math.min(view.level, view.input.levels - 1), position) });
+    return `${placeTitle(at)}: ${code}`;
+  }
+
+  function placeTitle(at) {
+    if (at.length === 2) return say("place_image", { row: at[0] + 1, column: at[1] + 1 });
+    if (view.model === "audio") return say("place_audio", { time: ((at[0] * view.input.stride) / 16000).toFixed(2) });
+    return say("place_text", { n: at[0] + 1, says: visible(view.input.spans[at[0]]) || CONTINUED });
+  }
+
+  function drawInput() {
+    const { input } = view;
+    const pictureOf = (choice) => (choice.thumb ? el("img", { src: choice.thumb, alt: "" }) : null);
+    const current = input.choices.find((choice) => choice.id === input.id);
+    chooser.open = false;
+    chooser.replaceChildren(
+      el("summary", {}, current?.thumb ? pictureOf(current) : null, el("span", {}, input.name), el("small", {}, say("other_input"))),
+      el("div", { class: "mm-choices" }, input.choices.map((choice) => el("button", { type: "button",
+        class: "mm-choice" + (choice.id === input.id ? " mm-on" : ""), "aria-pressed": String(choice.id === input.id),
+        onclick: () => want(choice.id) }, pictureOf(choice), el("span", {}, choice.name),
+        choice.mine ? el("small", {}, say("yours")) : null)), back));
+    back.textContent = say("back", { tab: say(view.model) });
+    lives.pick(null);
+    if (view.after) {
+      const at = view.after;
+      view.after = null;
+      setTimeout(() => goTo(at.length === 2 ? at[0] * input.grid[1] + at[1] : at[0]));
+    }
+    drawPlace();
+  }
+
+  function drawLivesHint() {
+    const { input, counts, code, level } = view;
+    title.textContent = say("lives_title");
+    if (!input) livesHint.textContent = say("loading");
+    else if (level >= input.levels) livesHint.textContent = say("no_level", { n: input.levels });
+    else livesHint.textContent = counts[code] ? say("lives", { n: number(counts[code]), code }) : say("lives_not", { code });
+  }
+
+  function drawPlace() {
+    const { input, choices, level } = view;
+    if (view.place === null || !input) return place.replaceChildren(el("p", { class: "mm-hint" }, input ? say(`place_hint_${view.model}`) : ""));
+    const codes = Array.from({ length: input.levels }, (_, l) => codeOf(l, view.place));
+    const choice = choices[level], parts = [
+      el("h4", {}, placeTitle(placeOf(input.grid, view.place))),
+      levelStrip(say, codes, level, choices, (l) => sheets.now(key(view.model, l)), (l, code) => (l === level ? pick(code) : goLevel(l)))];
+    if (choice) parts.push(
+      el("p", { class: "mm-hint" }, say(level ? "distance_later" : "distance_first", { level: level + 1, before: choice.before.toFixed(2), levels: level })),
+      distances(say, choice, level, view.sheet, pick),
+      el("p", { class: "mm-hint" }, say(choice.rank ? "argmin_not" : "argmin", { code: choice.code, after: choice.after.toFixed(2),
+        share: number((100 * choice.after) / Math.max(1e-9, choices[0].before)) })));
+    else if (input.exact && !choices.length && view.place !== null) parts.push(el("p", { class: "mm-hint" }, say(view.model === "text" ? "no_distances_text" : "loading")));
+    else if (!input.exact) parts.push(el("p", { class: "mm-hint" }, say("no_distances")));
+    place.replaceChildren(...parts);
+  }
+
+  function drawUse() {
+    const { data, input, counts } = view, tone = `--mm-level-${data.level % 8}`;
+    const here = ranked(counts), training = ranked(data.counts), positions = input ? input.grid.reduce((a, b) => a * b, 1) : 0;
+    const summary = say("rank_summary", { here: number(here.length ? perplexityOf(counts) : null), training: number(data.perplexity[data.level] ?? null), size: data.count });
+    ranks.replaceChildren(rankPlot(say, [
+      { shares: training, tone: "--mm-muted", dashed: true, name: say("in_training") },
+      { shares: here, tone, name: input ? say("in_input", { name: input.name }) : "" }], data.count, summary));
+    const rows = Array.from({ length: data.levels }, (_, level) => {
+      const own = input && input.model === data.model && level < input.levels ? countsOf(view.codes, level, positions, data.count) : null;
+      return { here: own && perplexityOf(own), used: own ? usedShare(own) : 0, training: data.perplexity[level] ?? null };
+    });
+    bars.replaceChildren(levelBars(say, rows, data.count, data.level, goLevel));
+    useHint.textContent = say("levels_hint", { size: data.count, positions: number(clamp(positions, 0, 1e9)) });
+    const mapHint = host.querySelector(".mm-map-hint");
+    mapHint.textContent = say(data.umap ? "map_hint" : "map_hint_pca", { share: number(100 * (data.variance[0] + data.variance[1])) }) +
+      (data.modality === "audio" ? " " + say("map_hint_play") : "");
   }
 }

@@ -1,4 +1,4 @@
-"""The codebook browser: all codes of a level, details of one, their map, and how an input uses them."""
+"""The codebook browser: all codes of a level, details of one, their map, their use, and where they live in an input."""
 
 from __future__ import annotations
 
@@ -6,41 +6,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mmdemo.ui.shared.component import Component
+from mmdemo.ui.shared.i18n import table
+
+# What the server says itself.
+NOT_SAID = ("tab", "intro", "own_image", "own_audio", "own_text", "explain", "explain_use", "explain_empty")
 
 
 class CodeBrowser(Component):
-    """Codes, map and details of one level; the value is `mmdemo.ui.codebook.view.level_view`'s.
+    """Codes, map, use and places of one level; the value is `mmdemo.ui.codebook.view.input_view`'s.
 
-    Event: `choose` {model, level}. `code_sheet({model, level})` gives the sheet of a level, `sound({level, code})`
-    a WAV data URI.
+    Events: `choose` {model, level, input, serial} and `formulas` {model, level, input}. Functions of the server:
+    `level`, `sheet`, `sounds`, `place`, `examples` and `near` of `mmdemo.ui.codebook.handlers`.
     """
 
     markup = '<div class="mm-codebook"></div>'
-    words = tuple(
-        f"codebook.{word}"
-        for word in (
-            *("image", "audio", "text", "level_n", "chart_title", "chart_hint_image", "chart_hint_audio"),
-            *(
-                "chart_hint_text",
-                "dim",
-                "code_n",
-                "uses",
-                "unused",
-                "norm",
-                "nearest",
-                "listen",
-                "map_title",
-                "map_hint",
-            ),
-            *("levels_title", "levels_hint", "used_share", "source", "loading"),
-        )
-    )
+    words = tuple(key for key in table() if key.split(".")[0] == "codebook" and key.split(".")[1] not in NOT_SAID)
 
-    def __init__(
-        self,
-        models: Sequence[str],
-        code_sheet: Callable[[dict[str, Any]], dict[str, Any]],
-        sound: Callable[[dict[str, Any]], str],
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(functions=[code_sheet, sound], models=list(models), **kwargs)
+    def __init__(self, models: Sequence[str], functions: Sequence[Callable[..., Any]], **kwargs: Any) -> None:
+        super().__init__(functions=functions, models=list(models), **kwargs)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Any
 
 import gradio as gr
+import numpy as np
+import torch
+from torch import Tensor
 
+from mmdemo.codec.places import is_residual
 from mmdemo.errors import InputError
 from mmdemo.modalities import MODALITIES
+from mmdemo.ui.codebook import view
 from mmdemo.ui.codebook.maths import explain
 from mmdemo.ui.codebook.session import Inputs
-from mmdemo.ui.codebook.view import level_view
 from mmdemo.ui.shared import code_sheet
-from mmdemo.ui.shared.i18n import lang_of
+from mmdemo.ui.shared.i18n import DEFAULT, LANGUAGES, lang_of
 from mmdemo.ui.shared.state import Context, friendly, whole
 
 MODELS = tuple(MODALITIES)
+MOST_SOUNDS = 64  # of one request
+PATCH, CLIP = 40, 9_600  # pixels a side, and most samples, of what is searched for
 
 
 class CodebookHandlers:
@@ -25,35 +33,108 @@ class CodebookHandlers:
         self.ctx = ctx
         self.inputs = Inputs(ctx)
 
-    @friendly
-    def code_sheet(self, asked: Any) -> dict[str, Any]:
-        """All codes of a level, {"model", "level"}, decoded."""
-        return code_sheet.sheet(*self.level(asked))
+    # ------------------------------------------------------------------ functions of the page's script
 
     @friendly
-    def sound(self, asked: Any) -> str:
-        """The sound of one code {"level", "code"} of the audio tokenizer, as a WAV data URI."""
-        asked = asked if isinstance(asked, dict) else {}
-        codec, level = self.level({**asked, "model": "audio"})
-        return code_sheet.sound(codec, level, whole(asked.get("code"), 0, codec.codebook_size - 1))
-
-    def ask(self, event: gr.EventData) -> dict[str, Any]:
-        """Note what was chosen."""
-        return dict(event._data or {})
+    def level(self, asked: Any) -> dict[str, Any]:
+        """All there is to show of a level, {"model", "level"}."""
+        return view.level_view(*self.codec(asked))
 
     @friendly
-    def choose(self, asked: dict[str, Any] | None, request: gr.Request) -> tuple[dict[str, Any], str]:
-        """Show a level of a model, and how this visitor's newest input, or an example, uses it."""
-        codec, level = self.level(asked or {"model": MODELS[0], "level": 0})
+    def sheet(self, asked: Any) -> dict[str, Any]:
+        """The codes of a level, {"model", "level"}, drawn."""
+        return code_sheet.sheet(*self.codec(asked))
+
+    @friendly
+    def sounds(self, asked: Any) -> dict[str, str]:
+        """The sounds of codes {"level", "codes"} of the audio tokenizer."""
+        codec, level = self.codec({**_table(asked), "model": "audio"})
+        codes = _table(asked).get("codes")
+        if not isinstance(codes, list) or not 0 < len(codes) <= MOST_SOUNDS:
+            raise InputError(f"A list of 1 to {MOST_SOUNDS} codes is needed.")
+        return code_sheet.sounds(codec, level, [whole(code, 0, self._last(codec, level)) for code in codes])
+
+    @friendly
+    def place(self, asked: Any) -> dict[str, Any]:
+        """How the codes of a place {"model", "input", "place"} were chosen, level by level."""
+        asked = _table(asked)
+        codec, _ = self.codec({**asked, "level": 0})
+        chosen = self.inputs.known(asked.get("input"))
+        place, sizes = asked.get("place"), chosen.tokens.positions
+        if not isinstance(place, list) or len(place) != len(sizes) or chosen.tokens.modality != codec.modality:
+            raise InputError("This is no place in that input.")
+        return {"levels": view.place_view(codec, chosen, [whole(p, 0, n - 1) for p, n in zip(place, sizes)])}
+
+    @friendly
+    def examples(self, asked: Any) -> list[dict[str, Any]]:
+        """Where in the shipped examples a code {"model", "level", "code", "lang"} fits best."""
+        asked = _table(asked)
+        codec, level = self.codec(asked)
+        lang = str(asked.get("lang"))
+        code = whole(asked.get("code"), 0, self._last(codec, level))
+        return view.example_views(codec, level, code, lang if lang in LANGUAGES else DEFAULT)
+
+    @friendly
+    def near(self, asked: Any) -> list[int]:
+        """Codes by their distance to a patch of pixels or a clip of samples, {"model", "level", "data"}."""
+        asked = _table(asked)
+        codec, level = self.codec(asked)
+        if not is_residual(codec) or codec.modality not in ("image", "audio"):
+            raise InputError("Search by example is for pictures and sounds.")
+        return view.nearest_codes(codec, level, _sample(codec.modality, asked.get("data")))
+
+    # ------------------------------------------------------------------ events
+
+    @friendly
+    def choose(self, event: gr.EventData, request: gr.Request) -> tuple[Any, str]:
+        """Show how an input uses the codes of a model, {"model", "level", "input"}."""
+        return self.show(dict(event._data or {}), request)
+
+    @friendly
+    def formulas(self, event: gr.EventData, request: gr.Request) -> str:
+        """The fold-out of another level, {"model", "level", "input"}."""
+        asked = dict(event._data or {})
+        codec, level = self.codec(asked)
+        tokens = self.inputs.known(asked["input"]).tokens if asked.get("input") else None
+        return explain(codec, level, tokens, lang_of(request))
+
+    def show(self, asked: dict[str, Any], request: gr.Request | None) -> tuple[Any, str]:
+        """The input's view and the fold-out of the level."""
+        codec, level = self.codec(asked)
         lang = lang_of(request)
-        chosen = self.inputs.of(codec, request, lang)
-        return level_view(codec, chosen.tokens, level, chosen.source), explain(codec, level, chosen.tokens, lang)
+        chosen = self.inputs.choose(codec, asked.get("input"), request)
+        if chosen is None:
+            return None, explain(codec, level, None, lang)
+        value = view.input_view(codec, chosen, self.inputs.own(codec, request), lang)
+        return {**value, "asked": asked.get("serial")}, explain(codec, level, chosen.tokens, lang)
 
-    def level(self, asked: Any) -> tuple[Any, int]:
+    def codec(self, asked: Any) -> tuple[Any, int]:
         """The codec and the level of a request from the page; anybody can post one."""
-        asked = asked if isinstance(asked, dict) else {}
+        asked = _table(asked)
         model = asked.get("model")
         if model not in MODELS:
             raise InputError(f"There is no codebook {model!r}; take one of {', '.join(MODELS)}.")
         codec = self.ctx.codec(str(model))
         return codec, whole(asked.get("level", 0), 0, codec.levels - 1)
+
+    @staticmethod
+    def _last(codec: Any, level: int) -> int:
+        return int(codec.tokenizer.codebook_sizes[level]) - 1
+
+
+def _table(asked: Any) -> dict[str, Any]:
+    return asked if isinstance(asked, dict) else {}
+
+
+def _sample(modality: str, data: Any) -> Tensor:
+    """A patch or a clip from the page, canonical. Raises InputError for anything else."""
+    try:
+        raw = base64.b64decode(data, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        raw = b""
+    if modality == "image" and len(raw) == 3 * PATCH**2:
+        pixels = np.frombuffer(raw, np.uint8).reshape(PATCH, PATCH, 3)
+        return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
+    if modality == "audio" and 640 <= len(raw) <= 2 * CLIP and not len(raw) % 2:
+        return torch.from_numpy(np.frombuffer(raw, "<i2").astype(np.float32) / 32_768)
+    raise InputError(f"A patch of {PATCH} x {PATCH} pixels or up to {CLIP:,} samples are needed.")

@@ -1,13 +1,14 @@
-// One bar a level: how many codes are effectively in use, out of the size of the codebook.
+// One bar a level: how many codes are effectively in use on the input and, as a tick, in training.
 import { el, levelTone, number } from "../shared/base.js";
 
-export function levelBars(say, value, onLevel) {
-  return el("div", { class: "mm-bars" }, value.perplexity.map((perplexity, level) => el("button", {
-    type: "button", class: "mm-bar-row" + (level === value.level ? " mm-on" : ""),
+// `rows`: for each level {here, training, used}, perplexities (training may be null) and the share of codes in use here.
+export function levelBars(say, rows, size, current, onLevel) {
+  return el("div", { class: "mm-bars" }, rows.map(({ here, training, used }, level) => el("button", {
+    type: "button", class: "mm-bar-row" + (level === current ? " mm-on" : ""),
     style: levelTone(level), onclick: () => onLevel(level),
-    title: say("used_share", { share: number(100 * value.usage[level], 0) }) },
+    title: here === null ? null : say("used_share", { share: number(100 * used, 0) }) },
     el("span", {}, say("level_n", { n: level + 1 })),
-    el("i", {}, el("b", { style: `width:${(100 * perplexity) / value.count}%` }),
-      el("em", { style: `left:${100 * value.usage[level]}%` })),
-    el("span", { class: "mm-bar-value" }, number(perplexity, 0)))));
+    el("i", {}, here === null ? null : el("b", { style: `width:${(100 * here) / size}%` }),
+      training === null ? null : el("em", { style: `left:calc(${(100 * training) / size}% - 1px)` })),
+    el("span", { class: "mm-bar-value" }, number(here, 0)))));
 }

@@ -1,11 +1,8 @@
-"""The Codebook tab: what each code stands for, and which of them an input uses."""
+"""The Codebook tab: what each code stands for, where it lives, and which of them an input uses."""
 
 from __future__ import annotations
 
 from typing import Any
-
-import gradio as gr
-from gradio.context import Context as Building
 
 from mmdemo.ui.codebook.api import add_api
 from mmdemo.ui.codebook.browser import CodeBrowser
@@ -14,35 +11,35 @@ from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.i18n import t
 from mmdemo.ui.shared.state import CONCURRENCY_ID, Context
 
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-
 
 def build(ctx: Context) -> None:
     """Build the tab inside the current `gr.Tab`."""
     handlers = CodebookHandlers(ctx)
     add_api(ctx)
 
-    def code_sheet(asked: dict[str, Any]) -> dict[str, Any]:  # server functions have to be plain ones
-        return handlers.code_sheet(asked)
+    def level(asked: dict[str, Any]) -> dict[str, Any]:  # functions of a component have to be plain ones
+        return handlers.level(asked)
 
-    def sound(asked: dict[str, Any]) -> str:
-        return handlers.sound(asked)
+    def sheet(asked: dict[str, Any]) -> dict[str, Any]:
+        return handlers.sheet(asked)
 
-    asked = gr.State(None)
+    def sounds(asked: dict[str, Any]) -> dict[str, str]:
+        return handlers.sounds(asked)
+
+    def place(asked: dict[str, Any]) -> dict[str, Any]:
+        return handlers.place(asked)
+
+    def examples(asked: dict[str, Any]) -> list[dict[str, Any]]:
+        return handlers.examples(asked)
+
+    def near(asked: dict[str, Any]) -> list[int]:
+        return handlers.near(asked)
+
     intro("codebook.intro")
-    browser = CodeBrowser(MODELS, code_sheet, sound, elem_id="mm-codebook")
+    browser = CodeBrowser(MODELS, [level, sheet, sounds, place, examples, near], elem_id="mm-codebook")
     formulas = how_it_works(t("codebook.explain_empty"))
-
-    show: dict[str, Any] = {
-        "inputs": asked,
-        "outputs": [browser, formulas],
-        "concurrency_id": CONCURRENCY_ID,
-        "concurrency_limit": 1,
-        "trigger_mode": "always_last",
-        **QUIET,
-    }
-    # Opening the tab shows the newest input's codes; nothing is computed for visitors who never come here.
-    Building.block.select(handlers.choose, **show)
-    browser.choose(handlers.ask, None, asked, queue=False, trigger_mode="multiple", **QUIET).then(
-        handlers.choose, **show
-    )
+    # The codes of a level come beside the queue, from what is kept; only what is counted on an input waits in it.
+    quiet: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", "api_visibility": "private"}
+    queue: dict[str, Any] = {"concurrency_id": CONCURRENCY_ID, "concurrency_limit": 1}
+    browser.choose(handlers.choose, None, [browser, formulas], **queue, **quiet)
+    browser.formulas(handlers.formulas, None, formulas, queue=False, **quiet)

@@ -1,46 +1,41 @@
-"""What the Codebook tab shows of one level of one tokenizer, as one JSON object."""
+"""What the Codebook tab shows, as JSON objects: a level of a tokenizer, an input, a place in it, examples of a code."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
-NEIGHBOURS = 8
+from mmdemo.codec import codebook
+from mmdemo.codec.atlas import atlas, key
+from mmdemo.codec.places import choices, is_residual, latent_at
+from mmdemo.metrics.codes import perplexity, usage
+from mmdemo.ui.codebook.session import EXAMPLE, Input
+from mmdemo.ui.shared import gallery
+from mmdemo.ui.shared.i18n import tr
+from mmdemo.ui.shared.payload import data_uri, pack_codes, pcm
+from mmdemo.ui.shared.state import Opened
+
+SHOWN_SIDE = 640  # pixels of a picture shown
+AROUND = {"image": 3, "audio": 12, "text": 5}  # positions to each side that an example of a code is shown with
+THUMB = 56
 
 
-def level_view(codec: Any, tokens: Any, level: int, source: str) -> dict[str, Any]:
-    """The value of `CodeBrowser` for `level` (0 the coarsest).
+# ------------------------------------------------------------------------------ a level
 
-    The codes themselves come as a sheet (`mmdemo.ui.shared.code_sheet`). `tokens` are the ones whose use of the
-    codebook is shown, or None; `source` says what they are of.
 
-    Holds for each code: its place on the PCA map (both coordinates in [-1, 1]), its norm, its nearest
-    codes, and how often the input uses it.
+def level_view(codec: Any, level: int) -> dict[str, Any]:
+    """All there is to show of ``level`` (0 the coarsest), whatever the input.
+
+    Holds for each code: its place on the maps (coordinates in [-1, 1]), its norm, its nearest codes, its use in
+    training relative to the mean; orders of the codes; and for each level how much of it was used in training.
     """
-    book = codec.codebook(level).float()
-    used = tokens is not None and level < tokens.levels
-    return {
-        "id": f"{codec.name}-{codec.fingerprint}-{level}",
-        "model": codec.name,
-        "modality": codec.modality,
-        "level": level,
-        "levels": codec.levels,
-        "count": len(book),
-        "dim": book.shape[1],
-        **geometry(codec, level),
-        "uses": torch.bincount(tokens.codes[level].flatten(), minlength=len(book)).tolist() if used else [],
-        "perplexity": [round(p, 1) for p in tokens.perplexity()] if tokens is not None else [],
-        "usage": [round(u, 4) for u in tokens.usage()] if tokens is not None else [],
-        "source": source,
-    }
-
-
-def geometry(codec: Any, level: int) -> dict[str, Any]:
-    """PCA map, norms and nearest codes of a level."""
-    return _geometry(_Key(codec, level))
+    return _level(_Key(codec, level))
 
 
 class _Key:
@@ -48,7 +43,7 @@ class _Key:
 
     def __init__(self, codec: Any, level: int) -> None:
         self.codec, self.level = codec, level
-        self._id = (codec.name, codec.fingerprint, level)
+        self._id = (codec.name, key(codec), level)
 
     def __hash__(self) -> int:
         return hash(self._id)
@@ -58,36 +53,203 @@ class _Key:
 
 
 @lru_cache(maxsize=64)
-def _geometry(key: _Key) -> dict[str, Any]:
-    book = key.codec.codebook(key.level).float()
-    distance = torch.cdist(book, book)
-    nearest = distance.topk(min(NEIGHBOURS + 1, len(book)), largest=False).indices.tolist()
-    places, share = pca(book)
+def _level(key: _Key) -> dict[str, Any]:
+    codec, level = key.codec, key.level
+    book, kept = codec.codebook(level).float(), atlas(codec, level)
+    nearest, distances = codebook.neighbours(book)
+    places, share = codebook.pca(book)
+    counts = codebook.reference_counts(codec, level)
+    marks = codebook.rarity(counts) if counts is not None else []
+    reference = [c for n in range(codec.levels) if (c := codebook.reference_counts(codec, n)) is not None]
     return {
-        "map": [[round(x, 4), round(y, 4)] for x, y in places.tolist()],
+        "id": f"{codec.name}-{codec.fingerprint}-{level}",
+        "model": codec.name,
+        "modality": codec.modality,
+        "level": level,
+        "levels": codec.levels,
+        "count": len(book),
+        "dim": book.shape[1],
+        "map": _rounded(places, 4),
         "variance": [round(s, 4) for s in share],
-        "norms": [round(n, 3) for n in book.norm(dim=1).tolist()],
-        "nearest": [[n for n in row if n != code][:NEIGHBOURS] for code, row in enumerate(nearest)],
-        "distances": [
-            [round(float(distance[code, n]), 3) for n in row if n != code][:NEIGHBOURS]
-            for code, row in enumerate(nearest)
+        "umap": None if kept.umap is None else _rounded(kept.umap, 3),
+        "norms": _rounded(book.norm(dim=1), 3),
+        "nearest": nearest.tolist(),
+        "distances": _rounded(distances, 3),
+        "orders": codebook.orders(codec, level, kept.sheet.tone),
+        "counts": [] if counts is None else _rounded(counts / counts.mean().clamp(min=1e-12), 4),
+        "dead": [code for code, mark in enumerate(marks) if mark == "dead"],
+        "rare": [code for code, mark in enumerate(marks) if mark == "rare"],
+        "perplexity": [round(perplexity(c), 1) for c in reference],
+        "usage": [round(usage(c), 4) for c in reference],
+        "examples": kept.places is not None,
+        "gain": round(kept.sheet.gain, 1),
+    }
+
+
+def _rounded(values: Tensor, digits: int) -> list[Any]:
+    return np.round(values.double().numpy(), digits).tolist()
+
+
+# ------------------------------------------------------------------------------ an input
+
+
+def input_view(codec: Any, chosen: Input, own: Sequence[Opened], lang: str) -> dict[str, Any]:
+    """An input and its codes on all levels, and what else could be chosen."""
+    tokens = chosen.tokens
+    return {
+        "id": chosen.ident,
+        "model": codec.name,
+        "modality": codec.modality,
+        "name": label(chosen.tokens, chosen.source, lang) if chosen.file is None else example_name(chosen.file, lang),
+        "mine": chosen.file is None,
+        "levels": tokens.levels,
+        "grid": list(tokens.positions),
+        "stride": int(codec.tokenizer.stride),
+        "codes": pack_codes(tokens.codes, codec.codebook_size),
+        "exact": chosen.source is not None and is_residual(codec),
+        **shown(codec, chosen),
+        "choices": [
+            *({"id": o.ident, "name": label(o.tokens, o.source, lang), "mine": True} for o in own),
+            *(
+                {"id": EXAMPLE + f.name, "name": example_name(f, lang), "thumb": thumbnail(f)}
+                for f in gallery.of(codec.modality)
+            ),
         ],
     }
 
 
-def pca(vectors: Tensor) -> tuple[Tensor, list[float]]:
-    """(K, D) -> the first two principal components and their shares of the variance.
+def shown(codec: Any, chosen: Input) -> dict[str, Any]:
+    """The input as the page shows it; of an .mmt file, what it decodes to."""
+    x = chosen.source if chosen.source is not None else codec.decode_tensor(chosen.tokens)
+    if codec.modality == "image":
+        pixels = (x.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+        image = Image.fromarray(pixels)
+        image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+        return {"picture": data_uri(image), "size": list(x.shape[:0:-1])}
+    if codec.modality == "audio":
+        return {"pcm": pcm(x)}
+    return {"spans": spans(bytes(x.tolist()), int(codec.tokenizer.stride))}
 
-    The components are (K, 2), centred and scaled into [-1, 1]. The sign of each is fixed (its largest
-    coordinate is positive), so that the map always looks the same.
-    """
-    centred = vectors - vectors.mean(0)
-    u, s, _ = torch.linalg.svd(centred, full_matrices=False)
-    places = torch.zeros(len(vectors), 2)
-    parts = min(2, s.numel())
-    places[:, :parts] = u[:, :parts] * s[:parts]
-    extreme = places.abs().argmax(0)
-    places = places * torch.where(places[extreme, torch.arange(2)] < 0, -1.0, 1.0)
-    total = s.square().sum().clamp(min=1e-12)
-    places = places - (places.amax(0) + places.amin(0)) / 2
-    return places / places.abs().max().clamp(min=1e-12), [float(x) for x in (s.square() / total)[:2]]
+
+def spans(data: bytes, stride: int) -> list[str]:
+    """For each position, the characters that begin in it."""
+    labels, at = [""] * -(-len(data) // stride), 0
+    for character in data.decode("utf-8", "surrogateescape"):
+        size = len(character.encode("utf-8", "surrogateescape"))
+        labels[at // stride] += character if size > 1 or character.isascii() else "\ufffd"
+        at += size
+    return labels
+
+
+def label(tokens: Any, source: Any, lang: str) -> str:
+    """What a visitor's own input is called."""
+    meta = tokens.meta
+    if tokens.modality == "image":
+        return tr("codebook.own_image", lang, **meta)
+    if tokens.modality == "audio":
+        return tr("codebook.own_audio", lang, seconds=meta["samples"] / 16_000)
+    data = source if isinstance(source, bytes) else bytes(source.tolist()) if source is not None else b""
+    beginning = " ".join(data[:200].decode("utf-8", "ignore").split())[:24]
+    return tr("codebook.own_text", lang, beginning=beginning or f"{meta['bytes']:,} B")
+
+
+def example_name(file: Any, lang: str) -> str:
+    """An example's name in the visitor's language, where it has one."""
+    try:
+        return tr(f"audio.example_{file.stem}", lang)
+    except KeyError:
+        return str(file.stem).replace("_", " ")
+
+
+@lru_cache(maxsize=64)
+def thumbnail(file: Any) -> str | None:
+    """A small square of a picture."""
+    if file.suffix not in (".png", ".jpg", ".jpeg", ".webp"):
+        return None
+    with Image.open(file) as image:
+        shape = image.convert("RGBA")
+    small = Image.new("RGB", shape.size, "white")
+    small.paste(shape, mask=shape.getchannel("A"))
+    edge = min(small.size)
+    left, top = (small.width - edge) // 2, (small.height - edge) // 2
+    return data_uri(small.crop((left, top, left + edge, top + edge)).resize((THUMB, THUMB)), exact_up_to=0, quality=80)
+
+
+# ------------------------------------------------------------------------------ a place
+
+
+def place_view(codec: Any, chosen: Input, place: Sequence[int]) -> list[dict[str, Any]]:
+    """For each level, how it came to its code at a place; [] where that is not known (see `choices`)."""
+    if chosen.source is None or not is_residual(codec):
+        return []
+    z = latent_at(codec, chosen.source, place)
+    codes = chosen.tokens.codes[(slice(None), *place)]
+    return [
+        {
+            "code": c.code,
+            "rank": c.rank,
+            "before": round(c.before, 4),
+            "after": round(c.after, 4),
+            "nearest": [[code, round(d, 5)] for code, d in c.nearest],
+            "distance": round(c.distance, 5),
+        }
+        for c in choices(codec, z, codes)
+    ]
+
+
+def nearest_codes(codec: Any, level: int, x: Tensor) -> list[int]:
+    """All codes of a level, by their distance to what is left to say in the middle of a small input at that level."""
+    z = codec.tokenizer.to_latent(codec.tokenizer.pad(x[None]).to(codec.device))[0].float().cpu()
+    middle = tuple(n // 2 for n in z.shape[1:])
+    left = z[(slice(None), *middle)]
+    if level:
+        codes = codec.tokenizer.encode(x[None].to(codec.device), level)[0].cpu()[(slice(None), *middle)]
+        left = left - sum(codec.codebook(n).float()[code] for n, code in enumerate(codes.tolist()))
+    order: list[int] = torch.argsort((codec.codebook(level).float() - left).square().sum(1)).tolist()
+    return order
+
+
+# ------------------------------------------------------------------------------ examples of a code
+
+
+def example_views(codec: Any, level: int, code: int, lang: str) -> list[dict[str, Any]]:
+    """Where in the shipped examples a code fits best: a piece of each, with the place in its middle."""
+    kept = atlas(codec, level)
+    if kept.places is None:
+        return []
+    by_name = {file.name: file for file in gallery.of(codec.modality)}
+    found = []
+    for number, *place in kept.places[code].tolist():
+        file = by_name.get(kept.examples[number]) if number >= 0 else None
+        if file is not None:
+            piece = _piece(codec, file, place)
+            found.append({"name": example_name(file, lang), "input": EXAMPLE + file.name, "place": place, **piece})
+    return found
+
+
+def _piece(codec: Any, file: Any, place: Sequence[int]) -> dict[str, Any]:
+    stride, reach = int(codec.tokenizer.stride), AROUND[codec.modality]
+    x = _example(codec.modality, file)
+    if codec.modality == "image":
+        height, width = x.shape[1:]
+        top, left = ((p - reach) * stride for p in place)
+        side = (2 * reach + 1) * stride
+        rows = torch.arange(top, top + side).clamp(0, height - 1)
+        columns = torch.arange(left, left + side).clamp(0, width - 1)
+        pixels = (x[:, rows][:, :, columns] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+        return {"picture": data_uri(Image.fromarray(pixels), exact_up_to=0, quality=90)}
+    first = max(0, (place[0] - reach) * stride)
+    part = x[first : (place[0] + reach + 1) * stride]
+    if codec.modality == "audio":
+        return {"pcm": pcm(part), "at": place[0] * stride - first}
+    data = bytes(part.tolist())
+    at = place[0] * stride - first
+    pieces = data[:at], data[at : at + stride], data[at + stride :]
+    return {"text": [piece.decode("utf-8", "ignore" if i != 1 else "replace") for i, piece in enumerate(pieces)]}
+
+
+@lru_cache(maxsize=32)
+def _example(modality: str, file: Any) -> Tensor:
+    from mmdemo.modalities import MODALITIES
+
+    return MODALITIES[modality].load(file).tensor

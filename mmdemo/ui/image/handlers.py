@@ -163,7 +163,7 @@ class ImageHandlers:
         return None if self._stale(asked, request) else encode_picture(codec, item, name, source)
 
     def _run(self, picture: Picture, start: int, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
-        self.ctx.remember(request, picture.tokens)
+        self.ctx.remember(request, picture.tokens, picture.original)
         for view in picture.stages(start):
             yield view, picture
             if self._stale(asked, request):

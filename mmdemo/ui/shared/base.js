@@ -97,15 +97,10 @@ export function saveBlob(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-// Characters without a shape of their own, shown by the signs that Unicode has for them.
-export function visible(text) {
-  return [...text]
-    .map((c) => {
-      const point = c.codePointAt(0);
-      return point <= 32 ? String.fromCodePoint(0x2400 + point) : point === 127 ? "␡" : c;
-    })
-    .join("");
-}
+// Characters without a shape of their own, shown by signs that most fonts have.
+const SIGNS = { " ": "·", "\n": "↵", "\r": "↵", "\t": "→", "\0": "∅" };
+export const visible = (text) =>
+  [...text].map((c) => SIGNS[c] || (c.codePointAt(0) < 32 || c.codePointAt(0) === 127 ? "▯" : c)).join("");
 
 // Words of a template: <span data-l="key"></span>.
 export function fillWords(root, say) {

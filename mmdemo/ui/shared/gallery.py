@@ -19,6 +19,21 @@ def pictures() -> list[Path]:
     return files(".png", ".jpg", ".jpeg", ".webp")
 
 
+def sounds() -> list[Path]:
+    """Example recordings, speech first."""
+    return sorted(EXAMPLES.glob("*.flac"), key=lambda file: (not file.stem.startswith("speech"), file.stem))
+
+
+def texts() -> list[Path]:
+    """Example texts, English prose first."""
+    return sorted(files(".txt"), key=lambda f: (f.stem != "prose_english", not f.stem.startswith("prose"), f.stem))
+
+
+def of(modality: str) -> list[Path]:
+    """Examples of a modality as its tab has them; the first one is what it opens with."""
+    return {"image": pictures, "audio": sounds, "text": texts}[modality]()
+
+
 def credits() -> dict[str, str]:
     """For each example file, what it is, by whom, under which licence; read from ATTRIBUTION.md's tables."""
     path = EXAMPLES / CREDITS

@@ -6,9 +6,11 @@ import functools
 import inspect
 import logging
 import os
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -33,8 +35,32 @@ MAX_TEXT_BYTES = 20_000
 # On ZeroGPU a GPU is borrowed for a sampling run only; tokenizers are small and answer at once on the CPU.
 BORROWED_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
 KEPT_SECONDS = 3600  # how long a visitor's input stays in memory after its page is closed
-KEPT_TOKENS = 200  # visitors' newest tokens that are kept in memory for the other tabs
+KEPT_INPUTS = 120  # what visitors opened that is kept in memory for the other tabs
+KEPT_OF_ONE = 4  # of one visitor in one modality
 CACHE_AGE = (3600, 6 * 3600)  # clean the upload folder every hour of what is older than six
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """What a visitor opened: its tokens, and what they were made of where that is known."""
+
+    tokens: Any
+    source: Any = None
+    ident: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+
+    def continues(self, before: Opened) -> bool:
+        """Whether this is the input of before: with other codes, or with some letters more or less."""
+        if self.source is None or before.source is None:
+            return self.source is before.source and self.tokens.positions == before.tokens.positions
+        if self.tokens.modality != "text":
+            return self.source is before.source or torch.equal(self.source, before.source)
+        a, b = self.source, before.source
+        return 2 * (_shared(a, b) + _shared(a[::-1], b[::-1])) >= max(len(a), len(b))
+
+
+def _shared(a: bytes, b: bytes) -> int:
+    """How many bytes both begin with."""
+    return next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
 
 
 class Context:
@@ -48,7 +74,7 @@ class Context:
         self.device = auto_device(device)
         self.lock = threading.RLock()
         self._models: dict[str, Any] = {}
-        self._newest: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._opened: OrderedDict[tuple[str, str], list[Opened]] = OrderedDict()  # newest first
 
     def codec(self, name: str) -> Any:
         """The tokenizer "image", "audio" or "text" (or a path or Hub id) as `mmdemo.codec.Codec`."""
@@ -58,20 +84,30 @@ class Context:
         """The joint diffusion model `name` as `mmdemo.diffusion.joint.JointDiffusion`."""
         return self._load(name, str(self.device))
 
-    def remember(self, request: gr.Request | None, tokens: Any) -> None:
-        """Note a visitor's newest tokens of a modality, so that other tabs can show them too."""
+    def remember(self, request: gr.Request | None, tokens: Any, source: Any = None) -> None:
+        """Note a visitor's newest input, so that other tabs can show it too.
+
+        Args:
+            source: what was encoded: pixels (3, H, W) uint8, samples (T,), or bytes; None where only tokens were given.
+        """
         if request is None or not request.session_hash:
             return
         with self.lock:
             key = (request.session_hash, tokens.modality)
-            self._newest.pop(key, None)
-            self._newest[key] = tokens
-            while len(self._newest) > KEPT_TOKENS:
-                self._newest.popitem(last=False)
+            before = self._opened.pop(key, [])
+            now = Opened(tokens, source)
+            self._opened[key] = [now, *before[now.continues(before[0]) if before else 0 :]][:KEPT_OF_ONE]
+            while sum(map(len, self._opened.values())) > KEPT_INPUTS:
+                self._opened.popitem(last=False)
 
     def recall(self, request: gr.Request | None, modality: str) -> Any:
         """The visitor's newest tokens of a modality, or None."""
-        return self._newest.get(((request.session_hash or "") if request else "", modality))
+        opened = self.opened(request, modality)
+        return opened[0].tokens if opened else None
+
+    def opened(self, request: gr.Request | None, modality: str) -> list[Opened]:
+        """What the visitor opened of a modality, newest first."""
+        return list(self._opened.get(((request.session_hash or "") if request else "", modality), ()))
 
     @property
     def device_name(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import gradio as gr
@@ -24,10 +23,7 @@ from mmdemo.ui.text.session import MAX_EXACT_BYTES, TextSession, decoded_bytes, 
 OUTPUTS, PICKER = 8, 4  # how many values `show` gives, and which of them is the code picker
 
 
-def examples() -> list[Path]:
-    """Example texts, English prose first."""
-    files = gallery.EXAMPLES.glob("*.txt")
-    return sorted(files, key=lambda file: (file.stem != "prose_english", not file.stem.startswith("prose"), file.stem))
+examples = gallery.texts
 
 
 class TextHandlers:
@@ -74,7 +70,7 @@ class TextHandlers:
         if session is None:
             empty = compare.pane("", tr("text.reconstruction", lang), tr("text.empty", lang))
             return [None, empty, "", None, None, "", "", None]
-        self.ctx.remember(request, session.tokens)
+        self.ctx.remember(request, session.tokens, session.original)
         session = keep_bytes(session, lossless is True)
         levels = _levels(session, levels)
         data = decoded_bytes(self.codec, session.tokens, levels)

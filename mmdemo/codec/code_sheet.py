@@ -1,0 +1,118 @@
+"""Sheets of codes: what every code of a level stands for, as one picture or as texts.
+
+A code of level 1 is decoded among copies of itself. Of a later level it is what the code adds, the difference from the
+decoder's output of the latent zero, amplified as far as the level allows (`codebook`).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from . import codebook
+
+MEL_BANDS = 24
+HOP = 100  # samples of a column of a log-mel picture
+# Ends of the colour ramp of log-mel pictures: quiet is dark teal, loud is pale yellow.
+_RAMP = np.array([[12, 28, 30], [15, 92, 92], [90, 170, 130], [245, 238, 180]], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """All codes of a level.
+
+    Attributes:
+        data: a WebP of patches of pictures or log-mel pictures of sounds, row by row; empty where there are texts.
+        texts: what each code says.
+        columns: patches a row. gain: how far a later level's patches are amplified, else 1.
+        tone: the codes by `codebook.by_tone`.
+    """
+
+    data: bytes
+    texts: tuple[str, ...]
+    columns: int
+    gain: float
+    tone: tuple[int, ...]
+
+
+def draw(codec: Any, level: int) -> Sheet:
+    """The sheet of a level, 0 the coarsest. Takes seconds: every code is decoded."""
+    codes = torch.arange(len(codec.codebook(level)))
+    if codec.modality == "text":
+        texts = tuple(codec.show_codes(level, codes))
+        return Sheet(b"", texts, 0, 1.0, tuple(codebook.by_tone(codec.modality, texts)))
+    outputs = decoded(codec, level, codes)
+    if codec.modality == "image":
+        factor = codebook.gain(outputs) if level else 1.0
+        patches, exact = _patches(outputs, level, factor), True
+    else:
+        factor = 1.0
+        patches, exact = spectra(outputs.numpy()), False
+    tone = tuple(codebook.by_tone(codec.modality, outputs))
+    columns = math.ceil(math.sqrt(len(patches)))
+    return Sheet(_page(patches, columns, exact), (), columns, factor, tone)
+
+
+def decoded(codec: Any, level: int, codes: Tensor) -> Tensor:
+    """Codes (N,) of a level as outputs: themselves, or of a later level what they add. Canonical units, signed."""
+    if level:
+        return codebook.added(codec, level, codes)
+    return codec.decode_alone(codec.codewords(level, codes), level)
+
+
+def _patches(outputs: Tensor, level: int, factor: float) -> np.ndarray:
+    """(N, 3, H, W) -> (N, H, W, 3) uint8."""
+    shown = 0.5 + factor * outputs if level else outputs
+    return shown.clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def spectra(waves: np.ndarray) -> np.ndarray:
+    """Waves (N, samples) -> log-mel pictures (N, 24, columns, 3) uint8, on one scale, so that loud ones look loud."""
+    power = np.abs(_stft(waves)) ** 2  # (N, columns, bins)
+    mel = np.log10(power @ _mel_filters(power.shape[-1]).T + 1e-7)  # (N, columns, bands)
+    low, high = np.percentile(mel, (5, 99.8))
+    scaled = np.clip((mel - low) / max(high - low, 1e-6), 0, 1)
+    return np.stack([_ramp(picture.T[::-1]) for picture in scaled])
+
+
+def _stft(waves: np.ndarray, size: int = 512, hop: int = HOP) -> np.ndarray:
+    window = np.hanning(size).astype(np.float32)
+    padded = np.pad(waves, ((0, 0), (size // 2, size // 2)))
+    starts = range(0, padded.shape[1] - size + 1, hop)
+    return np.stack([np.fft.rfft(padded[:, s : s + size] * window) for s in starts], axis=1)
+
+
+def _mel_filters(bins: int, rate: int = 16_000) -> np.ndarray:
+    """(bands, bins) triangular filters, evenly spaced in mel."""
+    top = 2595 * math.log10(1 + rate / 2 / 700)
+    edges = 700 * (10 ** (np.linspace(0, top, MEL_BANDS + 2) / 2595) - 1) / (rate / 2) * (bins - 1)
+    at = np.arange(bins)
+    rising = (at - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - at) / (edges[2:] - edges[1:-1])[:, None]
+    return np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)
+
+
+def _ramp(values: np.ndarray) -> np.ndarray:
+    """Values in [0, 1], (H, W) -> (H, W, 3) uint8."""
+    place = values * (len(_RAMP) - 1)
+    lower = np.clip(place.astype(int), 0, len(_RAMP) - 2)
+    part = (place - lower)[..., None]
+    return (_RAMP[lower] * (1 - part) + _RAMP[lower + 1] * part).round().astype(np.uint8)
+
+
+def _page(patches: np.ndarray, columns: int, exact: bool) -> bytes:
+    """Patches (N, H, W, 3) on one page, as WebP: exactly, or as well as is seen."""
+    count, height, width, _ = patches.shape
+    page = np.zeros((math.ceil(count / columns), columns, height, width, 3), np.uint8)
+    page.reshape(-1, height, width, 3)[:count] = patches
+    whole = page.transpose(0, 2, 1, 3, 4).reshape(-1, columns * width, 3)
+    buffer = io.BytesIO()
+    Image.fromarray(whole).save(buffer, "WEBP", lossless=exact, quality=100 if exact else 82, method=6)
+    return buffer.getvalue()

@@ -1,0 +1,188 @@
+"""The Codebook tab without a browser: levels, the inputs of a visit, places, examples, searches, its endpoint."""
+
+from __future__ import annotations
+
+import base64
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+
+from mmdemo.codec import places
+from mmdemo.ui.audio.handlers import AudioHandlers
+from mmdemo.ui.codebook import view
+from mmdemo.ui.codebook.handlers import MOST_SOUNDS, PATCH, CodebookHandlers
+from mmdemo.ui.shared import gallery
+from mmdemo.ui.shared.i18n import LANGUAGES
+from mmdemo.ui.shared.state import KEPT_OF_ONE, Context, Opened
+from mmdemo.ui.text.handlers import TextHandlers
+
+TEXT = {"model": "text", "level": 0}
+
+
+@pytest.fixture(scope="module")
+def context() -> Context:
+    return Context("cpu")
+
+
+@pytest.fixture
+def handlers(context: Context) -> CodebookHandlers:
+    return CodebookHandlers(context)
+
+
+def request(who: str = "ann") -> Any:
+    return SimpleNamespace(session_hash=who, headers={"accept-language": LANGUAGES[0]}, query_params={})
+
+
+def test_text_and_sound_are_remembered_per_visitor(context, tmp_path):
+    import soundfile
+
+    TextHandlers(context).typed("a sentence", None, 3, False, request("ann"))
+    wave = tmp_path / "tone.wav"
+    soundfile.write(wave, 0.3 * np.sin(np.arange(8000) / 9), 16_000)
+    AudioHandlers(context).opened(str(wave), 2, request("ann"))
+    assert context.recall(request("ann"), "text").positions == (3,)  # ten bytes, four a position
+    assert context.recall(request("ann"), "audio").positions == (25,)  # half a second at 50 frames a second
+    assert context.recall(request("bob"), "text") is None
+
+
+def test_a_visit_keeps_its_inputs_and_typing_is_one_of_them(context):
+    codec = context.codec("text")
+    for text in ("one short te", "one short text", "and now something else", "third, wholly other", "4th 4th", "№ 5"):
+        context.remember(request("eve"), codec.encode(text), text.encode())
+    opened = context.opened(request("eve"), "text")
+    assert [o.source.decode() for o in opened] == ["№ 5", "4th 4th", "third, wholly other", "and now something else"]
+    assert len(opened) == KEPT_OF_ONE
+
+
+def test_an_edit_is_the_same_input():
+    tokens = SimpleNamespace(modality="image", positions=(2, 2))
+    pixels = torch.zeros(3, 16, 16, dtype=torch.uint8)
+    assert Opened(tokens, pixels).continues(Opened(tokens, pixels.clone()))
+    assert not Opened(tokens, pixels + 1).continues(Opened(tokens, pixels))
+    assert Opened(tokens).continues(Opened(tokens)) and not Opened(tokens, pixels).continues(Opened(tokens))
+
+
+def test_without_a_visit_it_is_the_example_of_the_tab(handlers):
+    value, maths = handlers.show({**TEXT, "serial": 5}, request("nobody"))
+    first = gallery.texts()[0]
+    assert value["id"] == f"example-{first.name}" and not value["mine"] and value["asked"] == 5
+    assert "".join(value["spans"]) == first.read_text("utf-8")
+    assert [choice["id"] for choice in value["choices"]] == [f"example-{f.name}" for f in gallery.texts()]
+    assert "512" in maths
+
+
+def test_inputs_of_a_visit_come_first_and_can_be_chosen(handlers, context):
+    codec = context.codec("text")
+    for text in ("the first of two", "Zwei: naß"):
+        context.remember(request("zoe"), codec.encode(text), text.encode())
+    value, _ = handlers.show(dict(TEXT), request("zoe"))
+    assert value["mine"] and "".join(value["spans"]) == "Zwei: naß"
+    other = value["choices"][1]
+    assert other["mine"] and "the first" in other["name"]
+    again, _ = handlers.show({**TEXT, "input": other["id"]}, request("zoe"))
+    assert "".join(again["spans"]) == "the first of two"
+    stranger, _ = handlers.show({**TEXT, "input": other["id"]}, request("mallory"))
+    assert not stranger["mine"]  # nobody else's
+
+
+def test_a_place_says_how_its_codes_were_chosen(handlers, context):
+    context.remember(
+        request("pia"), context.codec("text").encode("Hello there, this is it."), b"Hello there, this is it."
+    )
+    value, _ = handlers.show(dict(TEXT), request("pia"))
+    found = handlers.place({"model": "text", "input": value["id"], "place": [0]})["levels"]
+    tokens = context.recall(request("pia"), "text")
+    assert [level["code"] for level in found] == tokens.codes[:, 0].tolist()
+    assert found[-1]["after"] < 0.2 * found[0]["before"]
+    for place in ([99], [0, 0], "x", [-1], None):
+        with pytest.raises(gr.Error):
+            handlers.place({"model": "text", "input": value["id"], "place": place})
+    with pytest.raises(gr.Error, match="not kept any more"):
+        handlers.place({"model": "text", "input": "example-none", "place": [0]})
+
+
+def test_tokens_without_their_source_have_places_and_no_distances(handlers, context):
+    context.remember(request("tom"), context.codec("text").encode("only its codes"))
+    value, _ = handlers.show(dict(TEXT), request("tom"))
+    assert not value["exact"] and "".join(value["spans"]) == "only its codes"
+    assert handlers.place({"model": "text", "input": value["id"], "place": [1]}) == {"levels": []}
+
+
+def test_a_level_has_all_there_is_to_show(handlers):
+    found = handlers.level({"model": "text", "level": 2})
+    assert found["count"] == len(found["map"]) == len(found["nearest"]) == len(found["counts"]) == 512
+    assert set(found["orders"]) == {"reference", "energy", "similar", "tone"}
+    assert all(sorted(order) == list(range(512)) for order in found["orders"].values())
+    assert len(found["perplexity"]) == 3
+    assert len(handlers.sheet({"model": "text", "level": 2})["texts"]) == 512
+
+
+@pytest.mark.parametrize(
+    "asked", [None, {}, {"model": "../secret"}, {"model": "text", "level": 3}, {"model": "text", "level": "1"}]
+)
+def test_other_requests_are_refused(handlers, asked):
+    for function in (handlers.level, handlers.sheet, handlers.examples, handlers.near):
+        with pytest.raises(gr.Error):
+            function(asked)
+
+
+def test_examples_of_a_code_hold_it(handlers, context):
+    codec = context.codec("text")
+    level = handlers.level(dict(TEXT))
+    if not level["examples"]:
+        pytest.skip("the shipped file is of other weights")
+    code = level["orders"]["reference"][0]
+    found = handlers.examples({**TEXT, "code": code})
+    assert found
+    for example in found:
+        file = gallery.EXAMPLES / example["input"].removeprefix(view.EXAMPLE)
+        assert int(codec.encode(file).codes[0, example["place"][0]]) == code
+
+
+def test_sounds_of_codes_are_heard(handlers):
+    found = handlers.sounds({"level": 3, "codes": [0, 700]})
+    assert set(found) == {"0", "700"}
+    samples = np.frombuffer(base64.b64decode(found["700"]), "<i2")
+    assert len(samples) == 1600 and abs(samples).max() > 0.29 * 32767
+    for codes in ([], [1024], ["1"], list(range(MOST_SOUNDS + 1)), None):
+        with pytest.raises(gr.Error):
+            handlers.sounds({"level": 0, "codes": codes})
+
+
+def test_a_patch_finds_its_own_code(handlers, context):
+    codec = context.codec("image")
+    pixels = np.random.default_rng(0).integers(0, 255, (PATCH, PATCH, 3), dtype=np.uint8)
+    data = base64.b64encode(pixels.tobytes()).decode()
+    x = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+    middle = PATCH // codec.tokenizer.stride // 2
+    z = places.latents(codec, x)[:, middle, middle]
+    order = handlers.near({"model": "image", "level": 0, "data": data})
+    assert order[0] == int((codec.codebook(0).float() - z).norm(dim=1).argmin())
+    assert sorted(order) == list(range(256))
+    for odd in ("", data[:-8], None, 7):
+        with pytest.raises(gr.Error):
+            handlers.near({"model": "image", "level": 0, "data": odd})
+
+
+def test_spans_begin_where_their_characters_do():
+    assert view.spans("aé漢\n!".encode(), 4) == ["aé漢", "\n!"]
+    assert view.spans(b"ok\xff\xfe", 4) == ["ok\ufffd\ufffd"]
+
+
+def test_endpoint(app_url: str):
+    from gradio_client import Client
+
+    figures = Client(app_url, verbose=False).predict("text", 1, api_name="/codebook")
+    assert figures["count"] == len(figures["norms"]) == 512 and figures["level"] == 1
+    assert all(code not in row for code, row in enumerate(figures["nearest"]))
+
+
+def test_endpoint_refuses_in_one_sentence(app_url: str):
+    from gradio_client import Client
+
+    with pytest.raises(Exception, match="There is no codebook"):
+        Client(app_url, verbose=False).predict("../secret", 0, api_name="/codebook")

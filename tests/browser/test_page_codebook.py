@@ -1,0 +1,156 @@
+"""The Codebook tab in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+WAIT = 90_000
+SELECTED = ".mm-codebook .mm-atlas [role=option]"
+
+
+@pytest.fixture(params=[(1280, 720)])
+def page(request: Any, browser: Any) -> Iterator[Any]:
+    width, height = request.param
+    context = browser.new_context(viewport={"width": width, "height": height}, locale="en-US", has_touch=width < 500)
+    page = context.new_page()
+    page.set_default_timeout(WAIT)
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    yield page
+    context.close()
+    assert problems == []
+
+
+def opened(page: Any, url: str, query: str = "") -> Any:
+    """The tab with its codes and its input."""
+    page.goto(f"{url}/?tab=codebook{query}")
+    page.wait_for_selector(".mm-codebook[data-ready][data-input]")
+    return page.locator(".mm-codebook .mm-board")
+
+
+def click_code(page: Any, place: int) -> None:
+    """Click on a code of the atlas, by its place in it."""
+    board = page.locator(".mm-codebook .mm-board")
+    columns, box = int(board.get_attribute("data-columns")), board.bounding_box()
+    side = box["width"] / columns
+    board.click(position={"x": (place % columns + 0.5) * side, "y": (place // columns + 0.5) * side})
+
+
+def code(page: Any) -> int:
+    return int(page.locator(".mm-detail h3").inner_text().split()[-1])
+
+
+def test_a_code_is_chosen_by_pointer_key_and_neighbour(page: Any, app_url: str):
+    board = opened(page, app_url)
+    assert int(board.get_attribute("data-count")) == 256
+    click_code(page, 3)
+    assert code(page) == 3
+    board.press("ArrowRight")
+    assert code(page) == 4 and page.locator(SELECTED).inner_text().startswith("Code 4")
+    page.locator(".mm-near button").first.click()
+    assert code(page) != 4
+    assert f"code={code(page)}" in page.url
+
+
+def test_an_address_opens_a_code_and_levels_change_without_a_word_of_the_server(page: Any, app_url: str):
+    opened(page, app_url, "&model=text&level=2&code=40")
+    assert code(page) == 40
+    page.click("[data-level='0']")
+    page.wait_for_selector(".mm-codebook[data-ready$='-0']")
+    page.click("[data-model=image]")
+    page.wait_for_selector(".mm-codebook[data-ready^='image-'][data-input$='cat.jpg']")
+    assert page.locator(".mm-near button").count() == 8
+
+
+def test_codes_are_sorted_and_found(page: Any, app_url: str):
+    board = opened(page, app_url, "&model=text")
+    page.fill(".mm-search", "the")
+    page.wait_for_function("Number(document.querySelector('.mm-codebook .mm-board').dataset.count) < 30")
+    assert int(board.get_attribute("data-count")) > 1
+    board.press("Home")
+    assert "the" in page.locator(SELECTED).inner_text().lower()
+    page.fill(".mm-search", "")
+    page.select_option(".mm-select", "here")
+    board.press("Home")
+    assert "times here" in page.locator(SELECTED).inner_text()
+
+
+def test_a_code_lives_in_the_picture_and_a_place_says_how_it_was_chosen(page: Any, app_url: str):
+    opened(page, app_url)
+    lives = page.locator(".mm-lives")
+    page.wait_for_function("Number(document.querySelector('.mm-lives').dataset.places) > 0")  # the most used code
+    box = lives.bounding_box()
+    lives.click(position={"x": box["width"] * 0.4, "y": box["height"] * 0.4})
+    page.wait_for_selector(".mm-distance.mm-on")
+    assert page.locator(".mm-strip .mm-code").count() == 12
+    assert int(page.locator(".mm-strip .mm-on b").first.inner_text()) == code(page)
+    assert page.locator(".mm-distance").count() >= 6
+    before = page.locator(".mm-lives [role=option]").inner_text()
+    lives.press("ArrowRight")
+    page.wait_for_function("b => document.querySelector('.mm-lives [role=option]').innerText !== b", arg=before)
+    page.click(".mm-strip .mm-code >> nth=4")
+    page.wait_for_selector(".mm-codebook[data-ready$='-4']")
+    assert int(page.locator(".mm-strip .mm-on b").first.inner_text()) == code(page)
+
+
+def test_the_map_zooms_and_is_walked_by_keys(page: Any, app_url: str):
+    opened(page, app_url)
+    board = page.locator(".mm-map-board")
+    picture = "c => c.toDataURL()"
+    whole = board.locator("canvas").evaluate(picture)
+    board.press("+")
+    page.wait_for_function("b => document.querySelector('.mm-map').toDataURL() !== b", arg=whole)
+    before = code(page)
+    for key in ("ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown"):
+        board.press(key)
+    assert board.locator("[role=option]").inner_text() == page.locator(SELECTED).inner_text()
+    board.press("ArrowRight")
+    board.press("ArrowUp")
+    assert code(page) != before or board.locator("[role=option]").inner_text() != ""
+
+
+def test_sounds_are_one_picture_and_pointing_is_quick(page: Any, app_url: str):
+    """A sheet of spectra was once put into the style of every cell, and froze the browser for most of a minute."""
+    board = opened(page, app_url, "&model=audio&level=2")
+    assert page.evaluate("document.querySelector('.mm-codebook').outerHTML.length") < 80_000
+    assert int(board.get_attribute("data-count")) == 1024
+    painted = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size > 50"
+    assert board.locator("canvas").evaluate(painted)
+    slowest = page.evaluate(
+        """async () => {
+          const canvas = document.querySelector(".mm-codebook .mm-board canvas"), box = canvas.getBoundingClientRect();
+          const times = [];
+          for (let i = 0; i < 20; i++) {
+            const start = performance.now(), at = (20 + i * 11) % (box.width - 20);
+            const place = { clientX: box.x + at, clientY: box.y + at, bubbles: true };
+            canvas.dispatchEvent(new PointerEvent("pointermove", place));
+            times.push(performance.now() - start);
+            await new Promise((go) => requestAnimationFrame(go));
+          }
+          return times.sort((a, b) => a - b)[10];
+        }"""
+    )
+    assert slowest < 16  # ms, the median; less than one on an idle machine
+
+
+@pytest.mark.parametrize("page", [(390, 844)], indirect=True)
+def test_on_a_phone_codes_are_large_enough_and_the_chosen_one_is_in_view(page: Any, app_url: str):
+    board = opened(page, app_url)
+    assert board.bounding_box()["width"] / int(board.get_attribute("data-columns")) >= 24
+    page.locator(".mm-atlas").scroll_into_view_if_needed()
+    click_code(page, 20)
+    assert code(page) == 20
+    detail, atlas = page.locator(".mm-detail h3").bounding_box(), board.bounding_box()
+    assert 0 <= detail["y"] < 844 and 0 <= atlas["y"] < 844
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    small = page.evaluate(
+        """() => [...document.querySelectorAll(".mm-codebook button, .mm-codebook select, .mm-codebook summary")]
+          .filter((node) => node.offsetWidth && Math.min(node.offsetWidth, node.offsetHeight) < 24)
+          .map((node) => node.className + ' ' + node.innerText)"""
+    )
+    assert small == []
+    assert "hover" not in page.locator(".mm-codebook").inner_text().lower()
