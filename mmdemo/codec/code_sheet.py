@@ -19,7 +19,7 @@ from torch import Tensor
 from . import codebook
 
 MEL_BANDS = 24
-HOP = 100  # samples of a column of a log-mel picture
+HOP = 200  # samples of a column of a log-mel picture: a code among copies of itself changes little in time
 # Ends of the colour ramp of log-mel pictures: quiet is dark teal, loud is pale yellow.
 _RAMP = np.array([[12, 28, 30], [15, 92, 92], [90, 170, 130], [245, 238, 180]], dtype=np.float32)
 
@@ -114,5 +114,5 @@ def _page(patches: np.ndarray, columns: int, exact: bool) -> bytes:
     page.reshape(-1, height, width, 3)[:count] = patches
     whole = page.transpose(0, 2, 1, 3, 4).reshape(-1, columns * width, 3)
     buffer = io.BytesIO()
-    Image.fromarray(whole).save(buffer, "WEBP", lossless=exact, quality=100 if exact else 82, method=6)
+    Image.fromarray(whole).save(buffer, "WEBP", lossless=exact, quality=100 if exact else 75, method=6)
     return buffer.getvalue()

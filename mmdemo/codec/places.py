@@ -101,7 +101,7 @@ def choices(codec: Any, z: Tensor, codes: Tensor, count: int = 6) -> list[Choice
     return found
 
 
-def best_places(codec: Any, inputs: Sequence[Tensor], count: int = 6, of_one: int = 2) -> list[Tensor]:
+def best_places(codec: Any, inputs: Sequence[Tensor], count: int = 5, of_one: int = 2) -> list[Tensor]:
     """For each level, where in canonical inputs each code fits best: (K, count, 1 + axes) int16.
 
     A row is the number of the input and the place in it, -1 where the code has fewer places. Those come first where
@@ -117,7 +117,7 @@ def best_places(codec: Any, inputs: Sequence[Tensor], count: int = 6, of_one: in
     for number, x in enumerate(inputs):
         left = latents(codec, x)  # (D, *positions)
         with isolated(codec.device):
-            found = tiling.encode(codec.tokenizer, x[None].to(codec.device))[0].cpu()  # (L, *positions)
+            found = codec.tokenizer.codes(left[None].to(codec.device))[0].cpu()  # (L, *positions)
         grid = torch.stack(torch.meshgrid(*[torch.arange(n) for n in found.shape[1:]], indexing="ij"), -1)
         where.append(torch.cat([torch.full((grid[..., 0].numel(), 1), number), grid.view(-1, axes)], 1))
         left = left.flatten(1).T  # (N, D)

@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # has to be set before gradio is imported
 
 import html
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.middleware import Middleware
 
 from mmdemo.errors import InputError
 from mmdemo.ui.audio.tab import build as audio_tab
+from mmdemo.ui.codebook.handlers import warm
 from mmdemo.ui.codebook.tab import build as codebook_tab
 from mmdemo.ui.generate.tab import build as generate_tab
 from mmdemo.ui.image.tab import build as image_tab
@@ -80,7 +82,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         context = Context(args.device)
     except InputError as error:
         raise SystemExit(f"mmdemo app: {error}") from error
-    launch.serve(build(context), args, launch_kwargs())
+    demo = build(context)
+    threading.Thread(target=warm, args=(context,), name="warm", daemon=True).start()
+    launch.serve(demo, args, launch_kwargs())
 
 
 def _header(ctx: Context) -> str:

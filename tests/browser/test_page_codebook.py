@@ -47,6 +47,7 @@ def code(page: Any) -> int:
 def test_a_code_is_chosen_by_pointer_key_and_neighbour(page: Any, app_url: str):
     board = opened(page, app_url)
     assert int(board.get_attribute("data-count")) == 256
+    page.select_option(".mm-select", "number")
     click_code(page, 3)
     assert code(page) == 3
     board.press("ArrowRight")
@@ -86,13 +87,13 @@ def test_a_code_lives_in_the_picture_and_a_place_says_how_it_was_chosen(page: An
     box = lives.bounding_box()
     lives.click(position={"x": box["width"] * 0.4, "y": box["height"] * 0.4})
     page.wait_for_selector(".mm-distance.mm-on")
-    assert page.locator(".mm-strip .mm-code").count() == 12
+    assert page.locator(".mm-strip .mm-rung").count() == 12
     assert int(page.locator(".mm-strip .mm-on b").first.inner_text()) == code(page)
     assert page.locator(".mm-distance").count() >= 6
     before = page.locator(".mm-lives [role=option]").inner_text()
     lives.press("ArrowRight")
     page.wait_for_function("b => document.querySelector('.mm-lives [role=option]').innerText !== b", arg=before)
-    page.click(".mm-strip .mm-code >> nth=4")
+    page.click(".mm-strip .mm-rung >> nth=4")
     page.wait_for_selector(".mm-codebook[data-ready$='-4']")
     assert int(page.locator(".mm-strip .mm-on b").first.inner_text()) == code(page)
 
@@ -142,6 +143,7 @@ def test_on_a_phone_codes_are_large_enough_and_the_chosen_one_is_in_view(page: A
     board = opened(page, app_url)
     assert board.bounding_box()["width"] / int(board.get_attribute("data-columns")) >= 24
     page.locator(".mm-atlas").scroll_into_view_if_needed()
+    page.select_option(".mm-select", "number")
     click_code(page, 20)
     assert code(page) == 20
     detail, atlas = page.locator(".mm-detail h3").bounding_box(), board.bounding_box()

@@ -11,13 +11,14 @@ import { distances, levelStrip } from "./place.js";
 import { clipOf, found, patchOf } from "./search.js";
 import { countsOf, perplexityOf, ranked, rankPlot, usedShare } from "./use.js";
 
-const LEAST = 26; // pixels of a code in the atlas: a finger finds it
+// Pixels of a code in the atlas, at least: a finger needs more than a mouse.
+const LEAST = matchMedia("(pointer: coarse), (max-width: 720px)").matches ? 26 : 16;
 
 export default function browser({ element, props, server, trigger, watch }) {
   const say = translator(props);
   const host = element.querySelector(".mm-codebook");
   const start = asked(location.search, props.models);
-  const view = { model: start.model, level: start.level, code: start.code, hovered: null, order: "number", query: "",
+  const view = { model: start.model, level: start.level, code: start.code, hovered: null, order: "tone", query: "",
     data: null, sheet: null, input: null, codes: null, wanted: undefined, counts: [], like: null,
     place: null, choices: [], serial: 0, examples: null };
   const key = (model, level) => JSON.stringify({ model, level });
@@ -58,9 +59,10 @@ export default function browser({ element, props, server, trigger, watch }) {
     el("div", { class: "mm-bar" }, models, busy), chips,
     el("div", { class: "mm-cols" },
       el("div", { class: "mm-rows" }, detail, here),
-      el("div", { class: "mm-rows" }, atlas),
-      el("section", { class: "mm-card" }, el("h3", {}, say("map_title")), map.node, el("p", { class: "mm-hint mm-map-hint" })),
-      el("section", { class: "mm-card" }, el("h3", {}, say("use_title")), ranks, el("h4", {}, say("levels_title")), bars, useHint)));
+      el("div", { class: "mm-rows" }, atlas,
+        el("section", { class: "mm-card" }, el("h3", {}, say("map_title")), map.node, el("p", { class: "mm-hint mm-map-hint" }))),
+      el("section", { class: "mm-card" }, el("h3", {}, say("use_title")),
+        el("div", { class: "mm-halves" }, ranks, el("div", {}, el("h4", {}, say("levels_title")), bars, useHint)))));
 
   back.addEventListener("click", (event) => {
     event.preventDefault();
@@ -218,7 +220,7 @@ export default function browser({ element, props, server, trigger, watch }) {
     lives.pick(position);
     if (view.level >= view.input.levels) return drawPlace();
     select(codeOf(view.level, position));
-    if (view.model === "audio") player.toggle(lives.sound(position), 16000, lives.node);
+    if (view.model === "audio") hear(lives.sound(position));
     sheetOfRest();
     if (!view.input.exact) return;
     const { input } = view;
@@ -228,6 +230,11 @@ export default function browser({ element, props, server, trigger, watch }) {
     drawPlace();
   }
 
+  function hear(samples) {
+    player.stop();
+    player.toggle(samples, 16000, place);
+  }
+
   const codeOf = (level, position) => view.codes[level * view.input.grid.reduce((a, b) => a * b, 1) + position];
 
   // ---------------------------------------------------------------- the atlas
@@ -235,7 +242,7 @@ export default function browser({ element, props, server, trigger, watch }) {
   function drawOrders() {
     const names = ["number", ...(view.counts.length ? ["here"] : []), ...Object.keys(view.data.orders)];
     const word = (name) => (name === "tone" ? `order_tone_${view.model}` : `order_${name}`);
-    if (!names.includes(view.order)) view.order = "number";
+    if (!names.includes(view.order)) view.order = "tone";
     orders.replaceChildren(...names.map((name) => el("option", { value: name, selected: name === view.order && !view.like }, say(word(name)))),
       ...(view.like ? [el("option", { value: "like", selected: true }, say("order_like"))] : []));
     drop.hidden = view.model === "text";
@@ -361,7 +368,7 @@ export default function browser({ element, props, server, trigger, watch }) {
         const [before, middle, after] = example.text;
         return el("button", { ...attributes, class: "mm-top mm-top-text", onclick: open }, visible(before), el("mark", {}, visible(middle)), visible(after));
       }
-      return el("button", { ...attributes, class: "mm-button mm-top-sound", onclick: (event) => player.toggle(samplesOfPcm(example.pcm), 16000, event.currentTarget) }, `▶ ${example.name}`);
+      return el("button", { ...attributes, class: "mm-button mm-top-sound", onclick: (event) => player.toggle(samplesOfPcm(example.pcm), 16000, event.currentTarget) }, `▶ ${example.name} · ${example.time.toFixed(1)} s`);
     }));
     return el("div", {}, el("p", { class: "mm-hint mm-tops-title" }, say(view.examples && !view.examples.length ? "no_tops" : "tops")), row);
   }

@@ -28,6 +28,7 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
 
   function look(next) {
     view = next;
+    touch();
     draw();
   }
 
@@ -167,14 +168,19 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
   new ResizeObserver(drawNow).observe(canvas);
 
   const choices = (row, options, current, choose) => row.replaceChildren(...options.map((option) => el("button", {
-    type: "button", "aria-pressed": String(option === current), "aria-selected": String(option === current),
+    type: "button", "aria-pressed": String(option === current),
     "data-map": option, onclick: () => choose(option) }, say("map_" + option))));
 
   function drawTools() {
     choices(kinds, level.umap ? ["umap", "pca"] : ["pca"], level.umap ? kind : "pca", (next) => { kind = next; drawTools(); look(WHOLE); });
     tools.hidden = level.modality !== "audio";
     choices(tools, ["play", "move"], tool, (next) => { tool = next; drawTools(); });
-    board.style.touchAction = "none";
+    touch();
+  }
+
+  // A finger scrolls the page on, unless it plays or moves the map.
+  function touch() {
+    board.style.touchAction = plays() || view.zoom > 1 ? "none" : "pan-y";
   }
 
   return {

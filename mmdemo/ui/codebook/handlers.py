@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
@@ -138,3 +139,12 @@ def _sample(modality: str, data: Any) -> Tensor:
     if modality == "audio" and 640 <= len(raw) <= 2 * CLIP and not len(raw) % 2:
         return torch.from_numpy(np.frombuffer(raw, "<i2").astype(np.float32) / 32_768)
     raise InputError(f"A patch of {PATCH} x {PATCH} pixels or up to {CLIP:,} samples are needed.")
+
+
+def warm(ctx: Context) -> None:
+    """Load the models and read what the tab shows of them; where that is not shipped, draw it and keep it."""
+    for model in MODELS:
+        with suppress(InputError):  # who opens the tab is told
+            codec = ctx.codec(model)
+            for level in range(codec.levels):
+                view.level_view(codec, level)

@@ -4,7 +4,7 @@ import { samplesOfPcm } from "../shared/sound.js";
 import { mix, ramp, spectrogramImage } from "../shared/sound_draw.js";
 import { spectrogram } from "../shared/spectrum.js";
 
-const TALL = { audio: 150, text: 240 };
+const TALL = 150; // of a spectrogram
 const COLUMNS = 1200; // of a spectrogram
 export const CONTINUED = "▹"; // a position in which no character begins
 
@@ -72,7 +72,7 @@ export function makeLives({ say, name, onPick }) {
     node.dataset.places = countHere();
     if (input.spans) return markWords();
     if (!canvas.clientWidth) return;
-    canvas.style.height = `${input.picture ? Math.min(460, (canvas.clientWidth * input.size[1]) / input.size[0]) : TALL.audio}px`;
+    canvas.style.height = `${input.picture ? Math.min(460, (canvas.clientWidth * input.size[1]) / input.size[0]) : TALL}px`;
     if (input.picture) drawPicture();
     else drawSound();
   }
@@ -172,7 +172,7 @@ export function makeLives({ say, name, onPick }) {
     }
     words.style.setProperty("--tone", `var(--mm-level-${level % 8})`);
     const lit = words.querySelector(picked === null ? ".mm-lit" : ".mm-on");
-    if (lit) words.scrollTop = clamp(lit.offsetTop - words.clientHeight / 2, 0, words.scrollHeight);
+    if (lit) node.scrollTop = clamp(lit.offsetTop - node.clientHeight / 2, 0, node.scrollHeight);
   }
 
   function positionAt(event) {

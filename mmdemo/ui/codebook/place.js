@@ -7,7 +7,7 @@ export function levelStrip(say, codes, current, choices, sheets, onLevel) {
   const whole = choices[0]?.before || 0;
   return el("div", { class: "mm-strip" }, codes.map((code, level) => {
     const sheet = sheets(level), choice = choices[level];
-    return el("button", { type: "button", class: "mm-code" + (level === current ? " mm-on" : ""), style: levelTone(level),
+    return el("button", { type: "button", class: "mm-rung" + (level === current ? " mm-on" : ""), style: levelTone(level),
       "aria-pressed": String(level === current), onclick: () => onLevel(level, code) },
     el("span", {}, say("level_n", { n: level + 1 })),
     el("span", { class: "mm-strip-face" }, sheet ? patch(sheet, code) : null),

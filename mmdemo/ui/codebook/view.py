@@ -241,7 +241,7 @@ def _piece(codec: Any, file: Any, place: Sequence[int]) -> dict[str, Any]:
     first = max(0, (place[0] - reach) * stride)
     part = x[first : (place[0] + reach + 1) * stride]
     if codec.modality == "audio":
-        return {"pcm": pcm(part), "at": place[0] * stride - first}
+        return {"pcm": pcm(part), "time": place[0] * stride / 16_000}
     data = bytes(part.tolist())
     at = place[0] * stride - first
     pieces = data[:at], data[at : at + stride], data[at + stride :]
