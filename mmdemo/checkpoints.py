@@ -35,9 +35,13 @@ SHARD_BYTES = 9_500_000
 # Kept in fp32: code assignment must not move when weights are rounded, and counts exceed half precision.
 FULL_PRECISION = ("codebooks", "ema_count", "mean", "std", "running_mean", "running_var", "fb", "window")
 MAX_CONFIG_BYTES = 1_000_000
-# Modalities -> the settings of their tokenizers' networks.
+# Networks of tokenizers -> their settings.
 TOKENIZER_SETTINGS = Registry(
-    "modality", {m: f"mmdemo.tokenizers.{m}:{m.title()}TokenizerConfig" for m in ("image", "audio", "text")}
+    "tokenizer",
+    {
+        **{m: f"mmdemo.tokenizers.{m}:{m.title()}TokenizerConfig" for m in ("image", "audio", "text")},
+        "symbols": "mmdemo.tokenizers.symbols:SymbolTokenizerConfig",
+    },
 )
 # Kinds of checkpoints besides tokenizers -> the settings of their networks.
 MODEL_SETTINGS = Registry(
@@ -48,6 +52,8 @@ MODEL_SETTINGS = Registry(
         "judge": "mmdemo.digits.classifier:JudgeConfig",
         "matching": "mmdemo.emoji.matching:MatchingJudgeConfig",
         "prompt": "mmdemo.prompts.encoder:PromptEncoderConfig",
+        "recognizer": "mmdemo.speech.recognizer:RecognizerConfig",
+        "durations": "mmdemo.speech.duration:DurationConfig",
     },
 )
 
@@ -119,6 +125,7 @@ class CheckpointConfig:
     kind: Name  # "tokenizer" or "joint", or one of `MODEL_SETTINGS`
     name: Annotated[str, Field(max_length=1000)] = ""
     modality: Name = ""  # of a tokenizer
+    network: Name = ""  # of a tokenizer: of `tokenizers.REGISTRY`; empty: the modality's own
     model: dict[str, Any] = field(default_factory=dict)
     tokenizers: dict[Name, StreamTokenizer] = field(default_factory=dict)  # of a joint model
     schedule: Name = "flow"  # of a joint model
@@ -161,7 +168,7 @@ CONFIG_KEYS = {f.name for f in fields(CheckpointConfig)}
 def _model_settings(config: CheckpointConfig) -> Any:
     """The dataclass of a network's settings; None for a kind that is not known here."""
     if config.kind == "tokenizer":
-        return TOKENIZER_SETTINGS[config.modality]
+        return TOKENIZER_SETTINGS[config.network or config.modality]
     return MODEL_SETTINGS[config.kind] if config.kind in MODEL_SETTINGS else None  # noqa: SIM401 - it has no get
 
 

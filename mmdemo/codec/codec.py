@@ -57,7 +57,7 @@ class Codec:
         """
         config = checkpoints.read_config(folder)
         with isolated():
-            model = build_tokenizer(str(config["modality"]), config["model"])
+            model = build_tokenizer(str(config.get("network") or config["modality"]), config["model"])
             checkpoints.load_into(model, folder)
             codec = Codec(
                 model.float().freeze(), str(config["name"]), priors=Priors.of(folder), folder=folder, config=config

@@ -43,6 +43,19 @@ class Encoders:
         """
         return self._cached(stream, items, lambda: self._encode(stream, items))
 
+    @torch.inference_mode()
+    def latents_each(self, stream: str, items: Sequence[Tensor]) -> list[Tensor]:
+        """As `latents`, for sequences that differ in length, (T,) each -> (D, positions) each."""
+        codec = self.codecs[stream]
+        stride = codec.tokenizer.stride
+
+        def make() -> Tensor:
+            parts = [codec.tokenizer.encode(x[None].to(codec.device)) for x in items]
+            return torch.cat([codec.tokenizer.latent(codes)[0].half().cpu() for codes in parts], 1).clone()
+
+        joined = self._cached(stream, torch.cat(list(items)), make, [len(x) for x in items])  # (D, all positions)
+        return list(joined.split([-(-len(x) // stride) for x in items], dim=1))
+
     def _encode(self, stream: str, items: Tensor) -> Tensor:
         codec = self.codecs[stream]
         parts = []
@@ -57,10 +70,11 @@ class Encoders:
         encoder = self.conditions[condition]
         return torch.cat([encoder(texts[i : i + CHUNK]).half().cpu() for i in range(0, len(texts), CHUNK)]).clone()
 
-    def _cached(self, stream: str, items: Tensor, make: Callable[[], Tensor]) -> Tensor:
+    def _cached(self, stream: str, items: Tensor, make: Callable[[], Tensor], lengths: Sequence[int] = ()) -> Tensor:
         """``make()``, or what it gave for the same items through the same tokenizer in an earlier run."""
         if self.cache is None:
             return make()  # no digest of what is not kept
         digest = hashlib.sha256(items.contiguous().numpy().tobytes())
         digest.update(f"{self.codecs[stream].fingerprint} {items.dtype} {tuple(items.shape)}".encode())
+        digest.update("".join(f" {n}" for n in lengths).encode())
         return cached(self.cache, digest.hexdigest()[:24], make)

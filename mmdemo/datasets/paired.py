@@ -27,6 +27,7 @@ PAIRED = Registry(
     {
         "digits": "mmdemo.datasets.digits:paired_digits",
         "emoji": "mmdemo.datasets.emoji:paired_emoji",
+        "speech": "mmdemo.datasets.spoken:paired_speech",
     },
 )
 

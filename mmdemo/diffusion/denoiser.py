@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from .dit import DiT
 from .editing import EditSource
-from .patches import from_tokens, to_tokens
+from .patches import per_position, to_tokens
 from .schedule import NoiseSchedule
 from .streams import Stream
 
@@ -103,7 +102,7 @@ class JointDenoiser:
         if kept is None or not kept.any():
             return x, t
         stream = next(s for s in self.network.config.streams if s.name == name)
-        positions = from_tokens(kept[None, :, None].expand(1, -1, math.prod(stream.patches)), stream, x.shape[2])[0, 0]
+        positions = per_position(kept[None], stream, x.shape[2])[0]
         return torch.where(positions, self.sources[name].latent, x), torch.where(kept, 0.0, t[:, None])
 
     def _packed_sources(self) -> tuple[Tensor, Tensor]:

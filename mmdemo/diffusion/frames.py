@@ -34,6 +34,8 @@ FRAMES = Registry(
         "text": "mmdemo.diffusion.frames:TextFrame",
         "digit_picture": "mmdemo.digits.frames:DigitPicture",
         "spoken_word": "mmdemo.digits.frames:SpokenWord",
+        "speech": "mmdemo.speech.frames:SpeechFrame",
+        "spoken_frames": "mmdemo.speech.frames:SpokenFrames",
     },
 )
 USUAL = {"image": "picture", "audio": "sound", "text": "text"}  # frame of a modality where a model names none

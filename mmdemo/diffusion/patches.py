@@ -49,3 +49,8 @@ def from_tokens(h: Tensor, stream: Stream, length: int | None = None) -> Tensor:
     (rows, columns), (p, q) = stream.grid, stream.patches
     split = h.reshape(batch, rows, columns, p, q, dim)
     return split.permute(0, 5, 1, 3, 2, 4).reshape(batch, dim, *stream.shape)
+
+
+def per_position(values: Tensor, stream: Stream, length: int | None = None) -> Tensor:
+    """One value a token (B, N) -> one a position (B, *shape), that of its token."""
+    return from_tokens(values[..., None].expand(-1, -1, math.prod(stream.patches)), stream, length)[:, 0]

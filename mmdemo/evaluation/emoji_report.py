@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..datasets.emoji import Emoji, Picture, captions, pictures, pixels, read_annotations
+from ..diffusion.frames import TextFrame
 from ..diffusion.joint import JointDiffusion
 from ..emoji.matching import MatchingJudge, load_matching_judge
 from ..metrics import Figure
@@ -145,14 +146,18 @@ def _last(steps: Iterator[Any]) -> Any:
 
 def _drawn(model: JointDiffusion, asked: Sequence[tuple[str, str | None]], seed: int) -> tuple[Tensor, Tensor]:
     """A picture of each prompt in its style (None: each style in turn): (N, 3, 64, 64), and the styles (N,)."""
-    out, styles = [], []
-    for i, (text, style) in enumerate(tqdm(asked, desc="text -> picture", leave=False)):
-        index = i % len(model.styles) if style is None else model.styles.index(style)
-        given = {"text": text}
-        step = _last(model.sample(given, ("image",), n=1, seed=1000 * seed + i, style=model.styles[index], **SETTINGS))
-        out.append(step.decoded("image"))
-        styles.append(index)
-    return torch.cat(out), torch.tensor(styles)
+    own = [i % len(model.styles) if style is None else model.styles.index(style) for i, (_, style) in enumerate(asked)]
+    styles = torch.tensor(own, dtype=torch.long)
+    out: dict[int, Tensor] = {}
+    frame = model.frames["text"]
+    assert isinstance(frame, TextFrame)  # what the recipe says
+    for style in tqdm(range(len(model.styles)), desc="text -> picture", leave=False):
+        for part in (styles == style).nonzero()[:, 0].split(BATCH):
+            texts = torch.stack([frame.fit_text(asked[i][0]) for i in part.tolist()])
+            way = {**SETTINGS, "style": model.styles[style], "seed": 1000 * seed + int(part[0])}
+            made = _last(model.sample_batch({"text": texts}, ("image",), **way)).decoded("image")
+            out |= dict(zip(part.tolist(), made, strict=True))
+    return torch.stack([out[i] for i in range(len(asked))]), styles
 
 
 def _held_out(

@@ -9,12 +9,14 @@ from .audio import AudioTokenizer, AudioTokenizerConfig
 from .autoencoder import Autoencoder, AutoencoderOutput
 from .base import ReceptiveField, Tokenizer
 from .image import ImageTokenizer, ImageTokenizerConfig
+from .symbols import SymbolTokenizer, SymbolTokenizerConfig
 from .text import TextTokenizer, TextTokenizerConfig
 
 REGISTRY: dict[str, tuple[type, type]] = {
     "image": (ImageTokenizer, ImageTokenizerConfig),
     "audio": (AudioTokenizer, AudioTokenizerConfig),
     "text": (TextTokenizer, TextTokenizerConfig),
+    "symbols": (SymbolTokenizer, SymbolTokenizerConfig),  # of texts over a small alphabet
 }
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
     "ImageTokenizer",
     "ImageTokenizerConfig",
     "ReceptiveField",
+    "SymbolTokenizer",
+    "SymbolTokenizerConfig",
     "TextTokenizer",
     "TextTokenizerConfig",
     "Tokenizer",
@@ -33,13 +37,16 @@ __all__ = [
 ]
 
 
-def build_tokenizer(modality: str, config: dict[str, Any]) -> Autoencoder:
-    """Untrained tokenizer for ``modality`` from a plain (JSON or TOML) dictionary.
+def build_tokenizer(network: str, config: dict[str, Any]) -> Any:
+    """A `Tokenizer` that is a module, as drawn, from a plain (JSON or TOML) dictionary.
+
+    Args:
+        network: of `REGISTRY`: a modality for its own, or another.
 
     Raises:
-        ValueError: the modality is unknown, or the dictionary has a key its config does not.
+        ValueError: there is none of that name, or the dictionary has a key its config does not.
     """
-    if modality not in REGISTRY:
-        raise ValueError(f"Unknown modality {modality!r}; choose one of {', '.join(REGISTRY)}.")
-    model, model_config = REGISTRY[modality]
+    if network not in REGISTRY:
+        raise ValueError(f"Unknown tokenizer {network!r}; choose one of {', '.join(REGISTRY)}.")
+    model, model_config = REGISTRY[network]
     return model(from_dict(model_config, config))

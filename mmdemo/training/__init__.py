@@ -31,6 +31,8 @@ TASKS = Registry(
         "judge": "mmdemo.training.judge_task:JudgeTask",
         "matching": "mmdemo.training.matching_task:MatchingTask",
         "prior": "mmdemo.training.prior_task:PriorTask",
+        "recognizer": "mmdemo.training.recognizer_task:RecognizerTask",
+        "durations": "mmdemo.training.duration_task:DurationTask",
         "prompt": "mmdemo.training.prompt_task:PromptTask",
     },
 )

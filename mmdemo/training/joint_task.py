@@ -21,9 +21,11 @@ from ..diffusion.conditions import ConditionEncoder
 from ..diffusion.dit import DiT
 from ..diffusion.interface import JointInterface, check_names
 from ..diffusion.latents import LatentNormalizer
+from ..diffusion.patches import per_position
 from ..diffusion.schedule import SCHEDULES
-from ..diffusion.streams import DiTConfig
+from ..diffusion.streams import DiTConfig, Stream
 from ..errors import InputError
+from .infilling import made_part
 from .recipe import Recipe
 from .task import Task
 
@@ -57,6 +59,8 @@ class JointLoss:
     p_uncond: Share = 0.2  # none given: one absent
     p_drop_style: Share = 0.5
     p_drop_vector: Share = 0.1  # each vector condition by itself
+    # How often a stream that is made shows a part of itself clean (see `infilling`): to keep a part, or a voice.
+    p_infill: dict[Name, Share] = field(default_factory=dict)
     p_drop_all: Share = 0.0  # no stream, vector or style given: what classifier-free guidance leads away from
     condition_weights: dict[Name, Weight] = field(default_factory=dict)  # how often each stream is the one given
     # Mean of the logit of t. Above 0 a stream's times move towards noise. A word is one of few: only near t = 1 is it
@@ -96,7 +100,8 @@ class JointTask(Task):
         torch.manual_seed(recipe.seed)
         config = from_dict(DiTConfig, recipe.model, "[model]")
         self.interface.check(config)
-        for table in (self.settings.condition_weights, self.settings.logit_mean, self.settings.latent_std):
+        tables = self.settings.condition_weights, self.settings.logit_mean, self.settings.latent_std
+        for table in (*tables, self.settings.p_infill):
             check_names("stream", table, [s.name for s in config.streams])
         check_names("stream", self.settings.shared_scale, [s.name for s in config.streams])
         check_names("label", self.settings.aux, train.classes)
@@ -161,9 +166,9 @@ class JointTask(Task):
         return self._batch(self.train, generator)
 
     def _batch(self, data: PairedDataset, generator: torch.Generator) -> dict[str, Tensor]:
-        """Flat, as the loop takes it: "x.<stream>" (B, D, *shape) latents, "t.<stream>" (B,) and "eps.<stream>" noise,
-        "mask.<stream>" where rows differ in length, "style" (B,), "vector.<condition>" and "known.<condition>",
-        "label.<name>"."""
+        """Flat, as the loop takes it: "x.<stream>" (B, D, *shape) latents, "t.<stream>" (B,) or (B, tokens),
+        "eps.<stream>" noise, "mask.<stream>" where rows differ in length, "style" (B,), "vector.<condition>" and
+        "known.<condition>", "label.<name>"."""
         size = self.recipe.batch_size
         rows = data.draw(size, generator)
         nowhere = torch.zeros(size, dtype=torch.bool)
@@ -183,6 +188,9 @@ class JointTask(Task):
             }
             if s.name in rows.masks:
                 out[f"mask.{s.name}"] = rows.masks[s.name]
+            if share := self.settings.p_infill.get(s.name):
+                filled = torch.rand(size, generator=generator) < share
+                out[f"t.{s.name}"] = self._infilled(s, t[:, i], filled & ~dropped, rows.masks.get(s.name), generator)
         anonymous = (rows.style == UNKNOWN) | dropped
         anonymous |= torch.rand(size, generator=generator) < self.settings.p_drop_style
         out["style"] = rows.style.masked_fill(anonymous, self.network.any_style)
@@ -192,6 +200,19 @@ class JointTask(Task):
             known &= ~self._made(self.interface.conditions[c.name].stream, t)
             out |= {f"vector.{c.name}": rows.vectors.get(c.name, torch.zeros(size, c.dim)), f"known.{c.name}": known}
         return out
+
+    def _infilled(
+        self, s: Stream, t: Tensor, filled: Tensor, mask: Tensor | None, generator: torch.Generator
+    ) -> Tensor:
+        """Times (B,) -> (B, tokens), 0 on what the rows ``filled`` (B,) show of a stream while they make the rest."""
+        grid = list(s.grid)
+        if mask is not None:
+            grid[-1] = -(-mask.shape[-1] // s.patches[-1])
+        ends = torch.full((len(t),), grid[-1])
+        if mask is not None:
+            ends = (mask.sum(1) / s.patches[-1]).ceil().long().clamp(min=1)
+        shown = ~made_part(grid, ends, generator) & filled[:, None] & ((t > 0) & (t < 1))[:, None]
+        return torch.where(shown, 0.0, t[:, None])
 
     def _made(self, stream: str, t: Tensor) -> Tensor:
         """(B,) where a stream is being made: a vector of its text would give the answer away."""
@@ -243,11 +264,14 @@ class JointTask(Task):
 
     def _losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Mean squared error of the velocity per stream, and the weighted auxiliary losses."""
-        x, t, targets = {}, {}, {}
+        x, t, targets, made = {}, {}, {}, {}
         for s in self.streams:
             x0 = self.latents.normalize(s.name, batch[f"x.{s.name}"])
             eps, t[s.name] = batch[f"eps.{s.name}"], batch[f"t.{s.name}"]
-            wide = t[s.name].reshape(-1, *[1] * (x0.ndim - 1))
+            when = t[s.name]
+            when = per_position(when, s, x0.shape[2]) if when.ndim == 2 else when.reshape(-1, *[1] * (x0.ndim - 2))
+            made[s.name] = ((when > 0) & (when < 1)).expand(len(x0), *x0.shape[2:])  # what counts
+            wide = when[:, None]
             x[s.name] = self.schedule.scale_model_input(self.schedule.add_noise(x0, eps, wide), wide)
             targets[s.name] = self.schedule.target(x0, eps, wide)
         hidden: list[Tensor] | None = [] if self.aux_heads else None
@@ -257,10 +281,12 @@ class JointTask(Task):
         parts = {}
         for s in self.streams:  # a mean per stream: few text tokens are not drowned by many picture tokens
             error = (out[s.name].float() - targets[s.name]).square().mean(1)  # (B, *shape)
-            mask = batch.get(f"mask.{s.name}", torch.ones_like(error)).to(error)
-            each = (error * mask).flatten(1).sum(1) / mask.flatten(1).sum(1).clamp(min=1)  # (B,)
-            counted = ((t[s.name] > 0) & (t[s.name] < 1)).float()
-            parts[s.name] = (each * counted).sum() / counted.sum().clamp(min=1)
+            counted = made[s.name]
+            if f"mask.{s.name}" in batch:
+                counted = counted & batch[f"mask.{s.name}"]
+            counted = counted.flatten(1).to(error)  # (B, positions)
+            each = (error.flatten(1) * counted).sum(1) / counted.sum(1).clamp(min=1)  # (B,)
+            parts[s.name] = each.sum() / (counted.sum(1) > 0).sum().clamp(min=1)
         for name, heads in self.aux_heads.items():
             parts[name] = self.settings.aux[name] * _aux_loss(heads, hidden or [], batch[f"label.{name}"])
         return parts

@@ -22,7 +22,7 @@ LAYERS = (
     ("tokens",),
     ("codec",),
     ("diffusion", "loading"),
-    ("digits",),
+    ("digits", "speech"),
     ("datasets",),
     ("training", "generation", "api", "batch"),
     ("evaluation",),
