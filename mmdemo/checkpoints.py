@@ -38,10 +38,7 @@ MAX_CONFIG_BYTES = 1_000_000
 # Networks of tokenizers -> their settings.
 TOKENIZER_SETTINGS = Registry(
     "tokenizer",
-    {
-        **{m: f"mmdemo.tokenizers.{m}:{m.title()}TokenizerConfig" for m in ("image", "audio", "text")},
-        "symbols": "mmdemo.tokenizers.symbols:SymbolTokenizerConfig",
-    },
+    {n: f"mmdemo.tokenizers.{n}:{n.title()}TokenizerConfig" for n in ("image", "audio", "text", "symbols")},
 )
 # Kinds of checkpoints besides tokenizers -> the settings of their networks.
 MODEL_SETTINGS = Registry(

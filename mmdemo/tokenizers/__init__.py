@@ -9,14 +9,14 @@ from .audio import AudioTokenizer, AudioTokenizerConfig
 from .autoencoder import Autoencoder, AutoencoderOutput
 from .base import ReceptiveField, Tokenizer
 from .image import ImageTokenizer, ImageTokenizerConfig
-from .symbols import SymbolTokenizer, SymbolTokenizerConfig
+from .symbols import SymbolsTokenizer, SymbolsTokenizerConfig
 from .text import TextTokenizer, TextTokenizerConfig
 
 REGISTRY: dict[str, tuple[type, type]] = {
     "image": (ImageTokenizer, ImageTokenizerConfig),
     "audio": (AudioTokenizer, AudioTokenizerConfig),
     "text": (TextTokenizer, TextTokenizerConfig),
-    "symbols": (SymbolTokenizer, SymbolTokenizerConfig),  # of texts over a small alphabet
+    "symbols": (SymbolsTokenizer, SymbolsTokenizerConfig),  # of texts over a small alphabet
 }
 
 __all__ = [
@@ -28,8 +28,8 @@ __all__ = [
     "ImageTokenizer",
     "ImageTokenizerConfig",
     "ReceptiveField",
-    "SymbolTokenizer",
-    "SymbolTokenizerConfig",
+    "SymbolsTokenizer",
+    "SymbolsTokenizerConfig",
     "TextTokenizer",
     "TextTokenizerConfig",
     "Tokenizer",

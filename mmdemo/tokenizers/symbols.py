@@ -16,7 +16,7 @@ from .base import ReceptiveField
 
 
 @settings
-class SymbolTokenizerConfig:
+class SymbolsTokenizerConfig:
     """The alphabet, and the size of its codewords."""
 
     symbols: str  # ASCII, the first stands for every byte that is not among them
@@ -27,7 +27,7 @@ class SymbolTokenizerConfig:
             raise ValueError("An alphabet is ASCII symbols, each of them once.")
 
 
-class SymbolTokenizer(nn.Module):
+class SymbolsTokenizer(nn.Module):
     """Bytes (B, T) <-> codes (B, 1, T), one a byte."""
 
     modality = "text"
@@ -38,7 +38,7 @@ class SymbolTokenizer(nn.Module):
     code_of: Tensor
     byte_of: Tensor
 
-    def __init__(self, config: SymbolTokenizerConfig) -> None:
+    def __init__(self, config: SymbolsTokenizerConfig) -> None:
         super().__init__()
         self.config = config
         symbols = torch.tensor(list(config.symbols.encode()))  # (K,)
@@ -63,7 +63,7 @@ class SymbolTokenizer(nn.Module):
     def fingerprint(self) -> str:
         return checkpoints.fingerprint(self, ("codewords",))
 
-    def freeze(self) -> SymbolTokenizer:
+    def freeze(self) -> SymbolsTokenizer:
         """Nothing here ever changes."""
         return self.eval()
 

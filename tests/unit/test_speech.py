@@ -11,7 +11,7 @@ from mmdemo.speech.alphabet import SYMBOLS, collapse, letters, spoken, spread, u
 from mmdemo.speech.duration import DurationConfig, DurationModel, duration_loss
 from mmdemo.speech.recognizer import OUTPUTS, Recognizer, RecognizerConfig, read, targets
 from mmdemo.tokenizers.base import Tokenizer
-from mmdemo.tokenizers.symbols import SymbolTokenizer, SymbolTokenizerConfig
+from mmdemo.tokenizers.symbols import SymbolsTokenizer, SymbolsTokenizerConfig
 
 # ------------------------------------------------------------------------------------------- alphabet
 
@@ -64,7 +64,7 @@ def test_frames_say_the_sentence_whatever_the_durations(words, marks, random):
 
 
 def test_symbols_are_a_tokenizer_whose_codes_are_found_again_in_noise():
-    tokenizer = SymbolTokenizer(SymbolTokenizerConfig(SYMBOLS))
+    tokenizer = SymbolsTokenizer(SymbolsTokenizerConfig(SYMBOLS))
     assert isinstance(tokenizer, Tokenizer)
     x = torch.tensor([list(SYMBOLS.encode())])
     z = tokenizer.latent(tokenizer.encode(x))  # (1, 16, 58)
@@ -87,7 +87,7 @@ def test_codewords_are_further_apart_than_random_ones():
 @pytest.mark.parametrize("symbols", ["", "aab", "é"])
 def test_an_alphabet_is_ascii_without_repeats(symbols):
     with pytest.raises(ValueError, match="ASCII symbols, each of them once"):
-        SymbolTokenizerConfig(symbols)
+        SymbolsTokenizerConfig(symbols)
 
 
 # ------------------------------------------------------------------------------------------- alignment
