@@ -20,7 +20,7 @@ export default function browser({ element, props, server, trigger, watch }) {
   const start = asked(location.search, props.models);
   const view = { model: start.model, level: start.level, code: start.code, hovered: null, order: "tone", query: "",
     data: null, sheet: null, input: null, codes: null, wanted: undefined, counts: [], like: null,
-    place: null, choices: [], serial: 0, examples: null };
+    place: null, choices: [], serial: 0 };
   const key = (model, level) => JSON.stringify({ model, level });
   const levels = new Sheets((name) => server.level(JSON.parse(name)), async (data) => data);
   const sheets = new Sheets((name) => server.sheet(JSON.parse(name)), openSheet);
@@ -38,6 +38,7 @@ export default function browser({ element, props, server, trigger, watch }) {
   const models = el("div", { class: "mm-modes", role: "tablist", "aria-label": say("model") });
   const chips = el("div", { class: "mm-chips", role: "group", "aria-label": say("levels_title") });
   const busy = el("span", { class: "mm-busy", role: "status" }, say("loading"));
+  const lead = el("p", { class: "mm-hint mm-lead" });
   const orders = el("select", { class: "mm-select", "aria-label": say("order"), onchange: () => { view.order = orders.value; view.like = null; arrange(); } });
   const search = el("input", { class: "mm-search", type: "search", placeholder: say("search"), "aria-label": say("search"),
     oninput: () => { view.query = search.value; arrange(); } });
@@ -49,14 +50,14 @@ export default function browser({ element, props, server, trigger, watch }) {
   const atlas = el("section", { class: "mm-card mm-atlas-card" }, el("h3", {}, say("chart_title")),
     el("div", { class: "mm-tools" }, orders, search, drop, file), none, scroll,
     el("label", { class: "mm-check" }, sized, el("span", {}, say("by_size"))), marks, hint);
-  const detail = el("section", { class: "mm-card mm-detail" });
+  const about = el("div"), tops = el("div"), detail = el("section", { class: "mm-card mm-detail" }, about, tops);
   const title = el("h3", {}), chooser = el("details", { class: "mm-chooser" }), livesHint = el("p", { class: "mm-hint" });
   const place = el("div", { class: "mm-place" }), back = el("a", { class: "mm-link", href: "#" }, "");
   const here = el("section", { class: "mm-card" }, title, chooser, lives.node, livesHint, place);
   const ranks = el("div"), bars = el("div"), useHint = el("p", { class: "mm-hint" });
 
   host.replaceChildren(
-    el("div", { class: "mm-bar" }, models, busy), chips,
+    el("div", { class: "mm-bar" }, models, busy, lead), chips,
     el("div", { class: "mm-cols" },
       el("div", { class: "mm-rows" }, detail, here),
       el("div", { class: "mm-rows" }, atlas,
@@ -92,7 +93,7 @@ export default function browser({ element, props, server, trigger, watch }) {
   // A level of a model; its codes are painted as soon as they are here.
   async function open(model, level) {
     const other = model !== view.model;
-    Object.assign(view, { model, level, hovered: null, like: null, query: "", examples: null });
+    Object.assign(view, { model, level, hovered: null, like: null, query: "" });
     if (other) Object.assign(view, { input: null, codes: null, code: null, place: null, choices: [], wanted: undefined });
     search.value = "";
     busy.textContent = say("loading");
@@ -103,7 +104,7 @@ export default function browser({ element, props, server, trigger, watch }) {
     const [sheet, data] = await Promise.all([sheets.get(name), levels.get(name)]).catch(() => [null, null]);
     if (model !== view.model || level !== view.level) return; // another was chosen since
     busy.textContent = "";
-    if (!sheet) return level ? open(model, 0) : null; // a link may name a level that is not there
+    if (!sheet) return retry(model, level);
     Object.assign(view, { sheet, data });
     count();
     if (view.code === null || view.code >= data.count) view.code = first();
@@ -117,7 +118,18 @@ export default function browser({ element, props, server, trigger, watch }) {
       select(view.code);
     }
     sheetOfRest();
+    lead.textContent = say(`lead_${data.modality}`, { count: number(data.count), stride: data.stride, more: data.levels - 1,
+      ms: number((1000 * data.stride) / 16000) });
     host.dataset.ready = data.id;
+    const next = key(model, Math.min(level + 1, data.levels - 1)); // what is looked at next, most likely
+    setTimeout(() => Promise.all([sheets.get(next), levels.get(next)]).catch(() => {}), 600);
+  }
+
+  // A link may name a level that is not there; the server may have been busy.
+  function retry(model, level) {
+    if (level && !host.dataset.ready) return open(model, 0);
+    busy.textContent = say("busy");
+    setTimeout(() => model === view.model && level === view.level && open(model, level), 4000);
   }
 
   // An input by its name; undefined: the newest one of the visitor, or an example.
@@ -189,7 +201,7 @@ export default function browser({ element, props, server, trigger, watch }) {
 
   function select(code) {
     if (!view.data) return;
-    Object.assign(view, { code, hovered: null, examples: null });
+    Object.assign(view, { code, hovered: null });
     board.mark({ selected: code, hovered: null });
     map.mark(code, null);
     lives.light(view.level, code);
@@ -216,7 +228,7 @@ export default function browser({ element, props, server, trigger, watch }) {
   // A place of the input: its code on this level becomes the chosen one.
   async function goTo(position) {
     view.place = position;
-    view.choices = [];
+    view.choices = null; // not known yet
     lives.pick(position);
     if (view.level >= view.input.levels) return drawPlace();
     select(codeOf(view.level, position));
@@ -225,8 +237,8 @@ export default function browser({ element, props, server, trigger, watch }) {
     if (!view.input.exact) return;
     const { input } = view;
     const answer = await server.place({ model: view.model, input: input.id, place: placeOf(input.grid, position) }).catch(() => null);
-    if (view.place !== position || view.input !== input) return;
-    view.choices = answer?.levels || [];
+    if (!answer?.levels || view.place !== position || view.input !== input) return;
+    view.choices = answer.levels;
     drawPlace();
   }
 
@@ -334,33 +346,32 @@ export default function browser({ element, props, server, trigger, watch }) {
     facts.push(say("norm", { norm: data.norms[code].toFixed(2), dim: data.dim }));
     const listen = data.modality === "audio"
       ? el("button", { type: "button", class: "mm-button", onclick: () => grains.once(code) }, `▶ ${say("listen")}`) : null;
-    detail.replaceChildren(
+    about.replaceChildren(
       el("div", { class: "mm-code-head" }, el("div", { class: "mm-big", "data-kind": data.modality }, face(code)),
         el("div", { class: "mm-grow" }, el("h3", {}, say("code_n", { n: code })), facts.map((text) => el("p", { class: "mm-hint" }, text))), listen),
       el("p", { class: "mm-hint" }, say("nearest")),
       el("div", { class: "mm-near" }, data.nearest[code].map((other, i) => el("button", { type: "button",
         title: `‖Δ‖ = ${data.distances[code][i]}`, onclick: () => pick(other) },
-        el("div", { class: "mm-near-face", "data-kind": data.modality }, face(other)), el("span", {}, String(other))))),
-      code === view.code ? exampleRow() : "");
+        el("div", { class: "mm-near-face", "data-kind": data.modality }, face(other)), el("span", {}, String(other))))));
+    tops.style.visibility = code === view.code ? "visible" : "hidden"; // of the chosen code; nothing below moves
   }
 
   // Where in the shipped examples the chosen code fits best.
   let waiting = 0;
   function wantExamples() {
     clearTimeout(waiting);
-    if (!view.data.examples) return;
+    tops.hidden = !view.data.examples;
+    if (tops.hidden) return;
     waiting = setTimeout(async () => {
       const { model, level, code } = view;
       const answer = await server.examples({ model, level, code, lang: globalThis.mmLang }).catch(() => []);
       if (model !== view.model || level !== view.level || code !== view.code || !Array.isArray(answer)) return;
-      view.examples = answer;
-      if (view.hovered === null) drawDetail(code);
+      drawExamples(answer);
     }, 120);
   }
 
-  function exampleRow() {
-    if (!view.data.examples) return el("div");
-    const row = el("div", { class: "mm-tops" }, (view.examples || []).map((example) => {
+  function drawExamples(found) {
+    const row = el("div", { class: "mm-tops" }, found.map((example) => {
       const open = () => { view.after = example.place; want(example.input); };
       const attributes = { type: "button", title: example.name, "aria-label": say("example_of", { name: example.name }) };
       if (example.picture) return el("button", { ...attributes, class: "mm-top", onclick: open }, el("img", { src: example.picture, alt: "" }), el("i"));
@@ -370,7 +381,7 @@ export default function browser({ element, props, server, trigger, watch }) {
       }
       return el("button", { ...attributes, class: "mm-button mm-top-sound", onclick: (event) => player.toggle(samplesOfPcm(example.pcm), 16000, event.currentTarget) }, `▶ ${example.name} · ${example.time.toFixed(1)} s`);
     }));
-    return el("div", {}, el("p", { class: "mm-hint mm-tops-title" }, say(view.examples && !view.examples.length ? "no_tops" : "tops")), row);
+    tops.replaceChildren(el("p", { class: "mm-hint mm-tops-title" }, say(found.length ? "tops" : "no_tops")), row);
   }
 
   function placeName(position) {
@@ -417,16 +428,16 @@ export default function browser({ element, props, server, trigger, watch }) {
     const { input, choices, level } = view;
     if (view.place === null || !input) return place.replaceChildren(el("p", { class: "mm-hint" }, input ? say(`place_hint_${view.model}`) : ""));
     const codes = Array.from({ length: input.levels }, (_, l) => codeOf(l, view.place));
-    const choice = choices[level], parts = [
+    const choice = choices?.[level], parts = [
       el("h4", {}, placeTitle(placeOf(input.grid, view.place))),
-      levelStrip(say, codes, level, choices, (l) => sheets.now(key(view.model, l)), (l, code) => (l === level ? pick(code) : goLevel(l)))];
+      levelStrip(say, codes, level, choices || [], (l) => sheets.now(key(view.model, l)), (l, code) => (l === level ? pick(code) : goLevel(l)))];
     if (choice) parts.push(
       el("p", { class: "mm-hint" }, say(level ? "distance_later" : "distance_first", { level: level + 1, before: choice.before.toFixed(2), levels: level })),
       distances(say, choice, level, view.sheet, pick),
       el("p", { class: "mm-hint" }, say(choice.rank ? "argmin_not" : "argmin", { code: choice.code, after: choice.after.toFixed(2),
         share: number((100 * choice.after) / Math.max(1e-9, choices[0].before)) })));
-    else if (input.exact && !choices.length && view.place !== null) parts.push(el("p", { class: "mm-hint" }, say(view.model === "text" ? "no_distances_text" : "loading")));
     else if (!input.exact) parts.push(el("p", { class: "mm-hint" }, say("no_distances")));
+    else parts.push(el("p", { class: "mm-hint" }, say(choices ? "no_distances_text" : "loading")));
     place.replaceChildren(...parts);
   }
 

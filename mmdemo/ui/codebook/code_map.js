@@ -152,8 +152,10 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
   board.addEventListener("pointerleave", () => level && !held.size && onHover(null));
   board.addEventListener("wheel", (event) => {
     if (!level) return;
+    const next = zoomed(view, Math.exp(-event.deltaY / 400), spot(event));
+    if (next.zoom === view.zoom) return; // the page scrolls on
     event.preventDefault();
-    look(zoomed(view, Math.exp(-event.deltaY / 400), spot(event)));
+    look(next);
   }, { passive: false });
   board.addEventListener("keydown", (event) => {
     if (!level) return;

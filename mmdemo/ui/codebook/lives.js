@@ -219,7 +219,7 @@ export function makeLives({ say, name, onPick }) {
     },
     // The sound about a position.
     sound: (position, reach = 3) =>
-      samples && samples.subarray(Math.max(0, (position - reach) * input.stride), (position + reach + 1) * input.stride),
+      samples?.subarray(Math.max(0, (position - reach) * input.stride), (position + reach + 1) * input.stride),
     redraw: draw,
   };
 }

@@ -15,6 +15,7 @@ from mmdemo.codec import codebook
 from mmdemo.codec.atlas import atlas, key
 from mmdemo.codec.places import choices, is_residual, latent_at
 from mmdemo.metrics.codes import perplexity, usage
+from mmdemo.modalities import MODALITIES
 from mmdemo.ui.codebook.session import EXAMPLE, Input
 from mmdemo.ui.shared import gallery
 from mmdemo.ui.shared.i18n import tr
@@ -69,6 +70,7 @@ def _level(key: _Key) -> dict[str, Any]:
         "levels": codec.levels,
         "count": len(book),
         "dim": book.shape[1],
+        "stride": int(codec.tokenizer.stride),
         "map": _rounded(places, 4),
         "variance": [round(s, 4) for s in share],
         "umap": None if kept.umap is None else _rounded(kept.umap, 3),
@@ -109,7 +111,10 @@ def input_view(codec: Any, chosen: Input, own: Sequence[Opened], lang: str) -> d
         "exact": chosen.source is not None and is_residual(codec),
         **shown(codec, chosen),
         "choices": [
-            *({"id": o.ident, "name": label(o.tokens, o.source, lang), "mine": True} for o in own),
+            *(
+                {"id": o.ident, "name": label(o.tokens, o.source, lang), "mine": True, "thumb": own_thumbnail(o)}
+                for o in own
+            ),
             *(
                 {"id": EXAMPLE + f.name, "name": example_name(f, lang), "thumb": thumbnail(f)}
                 for f in gallery.of(codec.modality)
@@ -163,16 +168,28 @@ def example_name(file: Any, lang: str) -> str:
 
 @lru_cache(maxsize=64)
 def thumbnail(file: Any) -> str | None:
-    """A small square of a picture."""
-    if file.suffix not in (".png", ".jpg", ".jpeg", ".webp"):
+    """A small square of a picture file; None for other files."""
+    if file.suffix not in MODALITIES["image"].suffixes:
         return None
     with Image.open(file) as image:
         shape = image.convert("RGBA")
-    small = Image.new("RGB", shape.size, "white")
-    small.paste(shape, mask=shape.getchannel("A"))
-    edge = min(small.size)
-    left, top = (small.width - edge) // 2, (small.height - edge) // 2
-    return data_uri(small.crop((left, top, left + edge, top + edge)).resize((THUMB, THUMB)), exact_up_to=0, quality=80)
+    flat = Image.new("RGB", shape.size, "white")
+    flat.paste(shape, mask=shape.getchannel("A"))
+    return _square(flat)
+
+
+def own_thumbnail(opened: Opened) -> str | None:
+    """The same of what a visitor opened."""
+    if opened.tokens.modality != "image" or opened.source is None:
+        return None
+    return _square(Image.fromarray(opened.source.permute(1, 2, 0).contiguous().numpy()))
+
+
+def _square(image: Image.Image) -> str:
+    edge = min(image.size)
+    left, top = (image.width - edge) // 2, (image.height - edge) // 2
+    box = (left, top, left + edge, top + edge)
+    return data_uri(image.resize((THUMB, THUMB), box=box, reducing_gap=2), exact_up_to=0, quality=80)
 
 
 # ------------------------------------------------------------------------------ a place
@@ -250,6 +267,5 @@ def _piece(codec: Any, file: Any, place: Sequence[int]) -> dict[str, Any]:
 
 @lru_cache(maxsize=32)
 def _example(modality: str, file: Any) -> Tensor:
-    from mmdemo.modalities import MODALITIES
-
-    return MODALITIES[modality].load(file).tensor
+    tensor: Tensor = MODALITIES[modality].load(file).tensor
+    return tensor
