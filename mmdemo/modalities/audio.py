@@ -204,9 +204,11 @@ def _write(pieces: Iterable[np.ndarray], path: str | os.PathLike, rate: int, cha
                     sound.comment = comment
                 for piece in pieces:
                     sound.write(piece)
-        except soundfile.LibsndfileError as error:
+        except (soundfile.LibsndfileError, AssertionError) as error:  # the latter where less was written than given
             if sink.error:  # what the disk said, not what libsndfile makes of it
                 raise sink.error from None
+            if isinstance(error, AssertionError):
+                raise
             raise InputError(
                 f"{rate} Hz with {channels} channels cannot be saved as {label(target)} "
                 f"({error.error_string.strip()}); WAV takes any."

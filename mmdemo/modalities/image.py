@@ -6,6 +6,7 @@ import io
 import math
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -53,6 +54,7 @@ _FORMATS = (
 MAX_FILE_BYTES = 256 * 2**20
 """Most bytes of a picture file."""
 
+_CUT = (OSError, SyntaxError, ValueError)  # what Pillow raises at the end of a file that goes on
 _DAMAGED = "is damaged or cut short, as not all of it could be decoded"
 _ACCEPTED = (
     f"a PNG, JPEG, WebP, GIF{', AVIF' if _AVIF else ''}{', HEIC' if HEIC_READ else ''}, BMP or TIFF picture is needed"
@@ -67,8 +69,8 @@ def load(
 
     The size is checked before any pixel is decoded. The EXIF orientation is applied, an animation gives its
     first frame, transparent parts are put on `background`, and colours with a profile (CMYK too), or of a space
-    that the file names in another way, are converted to sRGB; HDR is mapped into its range. A JPEG that is cut short
-    gives what is there. The notes say so.
+    that the file names in another way, are converted to sRGB; HDR is mapped into its range. A JPEG, PNG, GIF or BMP
+    that is cut short gives what is there. The notes say so.
 
     Args:
         source: a path, file bytes, a binary file, a PIL image, or an array or tensor: (H, W), (H, W, 1..4) or
@@ -184,7 +186,8 @@ def _from_file(file: BinaryIO, name: str, notes: list[str]) -> Image.Image:
             image.info["cicp"] = containers.read_cicp(file)
     image = _decoded(image, name, notes, file)
     if png and png.depth == 16 and image.mode == "RGB" and isinstance(image.info.get("transparency"), tuple):
-        _apply_deep_key(image, png)
+        with suppress(*_CUT):
+            _apply_deep_key(image, png)
     return image
 
 
@@ -262,7 +265,7 @@ def _decoded(image: Image.Image, name: str, notes: list[str], file: BinaryIO | N
         _note_frames(image, notes)
         image.load()
     except Exception as error:
-        part = _readable_part(file, image, notes) if file and image.format in ("JPEG", "MPO") else None
+        part = _readable_part(file, image, notes) if file else None
         if part is None:
             raise InputError(f"{name} {_DAMAGED}; {_ACCEPTED}.") from error
         image = part
@@ -272,7 +275,15 @@ def _decoded(image: Image.Image, name: str, notes: list[str], file: BinaryIO | N
 
 
 def _readable_part(file: BinaryIO, image: Image.Image, notes: list[str]) -> Image.Image | None:
-    """What there is of a JPEG that is cut short, as browsers show it; None where nothing is."""
+    """What there is of a file that is cut short, as browsers show it; None where nothing is, or nothing can be told."""
+    if image.format in ("JPEG", "MPO"):
+        return _part_of_jpeg(file, image, notes)
+    if image.format in ("PNG", "GIF", "BMP") and image._im is not None:
+        return _part_in_rows(file, image, notes)
+    return None
+
+
+def _part_of_jpeg(file: BinaryIO, image: Image.Image, notes: list[str]) -> Image.Image | None:
     file.seek(0)
     data = file.read()
     try:
@@ -292,6 +303,52 @@ def _readable_part(file: BinaryIO, image: Image.Image, notes: list[str]) -> Imag
         said = "The file is cut short: at least {rows} of {all} rows could be read."
         notes.append(Note("cut_rows", said, rows=seen[3], all=whole.height))
     return whole
+
+
+def _part_in_rows(file: BinaryIO, image: Image.Image, notes: list[str]) -> Image.Image | None:
+    """What was decoded of a format that comes row by row; the rest is white, or coarse where rows are interlaced."""
+    reached = _reached(file, image)
+    if reached is None or not reached.any():
+        return None
+    part = image._new(image.im)  # as it is: `load` would try to read on
+    if part.mode == "P":
+        part = part.convert("RGBA" if "transparency" in part.info else "RGB")
+    values, rows = np.array(part), reached.any(axis=1)
+    if image.info.get("interlace") or (image.format == "GIF" and image.tile[0].args[1]):
+        for mask, axis in ((reached, 1), (rows[:, None], 0)):  # from the left, then from above
+            places = np.arange(mask.shape[axis], dtype=np.int32)
+            filled = np.maximum.accumulate(np.where(mask, places if axis else places[:, None], 0), axis=axis)
+            values = np.take_along_axis(values, filled if values.ndim == 2 else filled[..., None], axis)
+        notes.append(Note("cut_coarse", "The file is cut short: the picture is as fine as the part that is there."))
+    else:
+        values[~rows] = np.iinfo(values.dtype).max if values.dtype != bool else True
+        said = "The file is cut short: at least {rows} of {all} rows could be read."
+        notes.append(Note("cut_rows", said, rows=int(rows.sum()), all=len(rows)))
+    whole = Image.fromarray(values)
+    whole.info = part.info
+    return whole
+
+
+def _reached(file: BinaryIO, image: Image.Image) -> np.ndarray | None:
+    """(H, W), true for pixels that were decoded: over another ground they are the same."""
+
+    def prepare() -> None:
+        usual()
+        bands = len(again.getbands())
+        other = 65_535 if again.mode == "I;16" else 0 if ground == 255 else 255
+        again.im.paste(other if bands == 1 else (other,) * bands, (0, 0, *again.size))
+
+    try:
+        file.seek(0)
+        again = Image.open(file, formats=(str(image.format),))
+        ground = again.info.get("transparency")  # of a GIF
+        usual, again.load_prepare = again.load_prepare, prepare  # type: ignore[attr-defined]
+        with suppress(Exception):
+            again.load()
+        same = np.asarray(image._new(image.im)) == np.asarray(again._new(again.im))
+    except Exception:
+        return None
+    return same if same.ndim == 2 else same.all(axis=2)
 
 
 def _note_frames(image: Image.Image, notes: list[str]) -> None:

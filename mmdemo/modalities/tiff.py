@@ -48,6 +48,7 @@ class Layout:
     bytes: int  # of the whole file
     planar: bool
     big_endian: bool
+    big: bool  # BigTIFF: offsets of 64 bits
     raw: bool
     preview: bool
 
@@ -57,9 +58,13 @@ class Layout:
         whole = file.seek(0, os.SEEK_END)
         file.seek(0)
         header = file.read(8)
-        if 43 in header[2:4]:  # BigTIFF
+        big = 43 in header[2:4]  # BigTIFF
+        if big:
             header += file.read(8)
-        tags = ImageFileDirectory_v2(header)
+        order = header[:2]
+        if big and order == b"MM":  # Pillow looks for the 43 where the other order has it
+            header = b"II\x2b\0" + header[4:]
+        tags = ImageFileDirectory_v2(header, prefix=order)
         file.seek(tags.next)
         tags.load(file)
 
@@ -81,7 +86,8 @@ class Layout:
             compression=many(259, 1)[0],
             bytes=whole,
             planar=many(284, 1)[0] == 2,
-            big_endian=header.startswith(b"MM"),
+            big_endian=order == b"MM",
+            big=big,
             # DNGVersion, a sensor's mosaic, or a camera's preview with the real picture in a directory below it
             raw=50706 in tags or colours in _RAW or (preview and 271 in tags and 330 in tags),
             preview=preview,
@@ -107,6 +113,8 @@ class Layout:
     @property
     def for_pillow(self) -> bool:
         """Whether Pillow reads these pixels right (tests/unit/test_modalities_tiff.py compares every kind)."""
+        if self.big and self.big_endian:
+            return False
         grey = self.colours == _BLACK_IS_ZERO and self.samples == 1
         if self.colours == _YCBCR:
             return self.bits == 8 and self.compression in _JPEG  # elsewhere it takes no notice of the subsampling

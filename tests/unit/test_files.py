@@ -97,6 +97,21 @@ def test_a_full_disk_is_named_and_costs_nothing(tmp_path, monkeypatch, name):
     assert target.read_bytes() == b"before" and names(tmp_path) == [name]
 
 
+@pytest.mark.parametrize("name", SAVERS)
+def test_a_disk_that_is_full_in_the_middle_of_a_file_costs_nothing(tmp_path, name):
+    resource = pytest.importorskip("resource")
+    target = tmp_path / name
+    target.write_bytes(b"before")
+    _, hard = before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600, hard))  # bytes of any file
+    try:
+        with pytest.raises(InputError, match=os.strerror(errno.EFBIG)):
+            SAVERS[name](target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert target.read_bytes() == b"before" and names(tmp_path) == [name]
+
+
 def test_a_comment_is_kept_in_pictures_and_sounds(tmp_path):
     import soundfile
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
 import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -57,13 +59,56 @@ def test_zero_sizes_are_refused():
     refused(Image.new("RGB", (0, 5)), "no pixels")
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.6, 0.9])
-def test_files_cut_short_are_refused(kind, part):
+def test_files_cut_short_of_which_no_part_can_be_read_are_refused(kind, part):
     if kind == "AVIF" and not features.check("avif"):
         pytest.skip("this Pillow has no AVIF")
     data = encoded(Image.fromarray(colours(64, 64)), kind)
     refused(data[: int(len(data) * part)])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])
+def test_files_that_come_row_by_row_give_the_rows_that_are_there(kind, mode):
+    array = colours(150, 200, 4)
+    whole = Image.fromarray(array[..., 0] * np.uint16(257)) if mode == "I;16" else Image.fromarray(array).convert(mode)
+    if kind != "PNG" and mode in ("I;16", "RGBA"):
+        pytest.skip("not kept by the format")
+    data = encoded(whole, kind, **({"interlace": 0} if kind == "GIF" else {}))
+    expected = pixels(image.load(data, background="black")).astype(int)
+    for part in (0.55, 0.9):
+        item = image.load(data[: int(len(data) * part)], background="black")
+        note = next(n for n in item.notes if "cut short" in n)
+        rows = note.values["rows"]
+        assert part - 0.2 < rows / 150 <= part + 0.1 and note.values["all"] == 150
+        kept = slice(150 - rows + 1, None) if kind == "BMP" else slice(rows - 1)  # the row of the cut may be a part
+        off = np.abs(pixels(item).astype(int) - expected)
+        assert off[kept].max() == 0
+        rest = pixels(item)[: 150 - rows] if kind == "BMP" else pixels(item)[rows:]
+        assert (rest == 255).all()
+    refused(data[:60])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_interlaced_files_that_are_cut_short_are_coarse(kind):
+    array = smooth(160, 120)
+    if kind == "GIF":
+        data = encoded(Image.fromarray(array), "GIF", interlace=1)
+    else:
+        passes = [array[y::dy, x::dx] for x, y, dx, dy in ADAM7]
+        rows = b"".join(np.pad(p.reshape(len(p), -1), ((0, 0), (1, 0))).tobytes() for p in passes)
+        data = png(120, 160, rows=rows).replace(b"\x08\2\0\0\0", b"\x08\2\0\0\1", 1)
+        data = data[:29] + struct.pack(">I", zlib.crc32(data[12:29])) + data[33:]
+    whole = pixels(image.load(data)).astype(int)
+    assert np.abs(whole - array).mean() < 10
+    item = image.load(data[: len(data) // 2])
+    assert any("as fine as" in note for note in item.notes)
+    assert np.abs(pixels(item).astype(int) - whole).mean() < 12
+
+
+# Columns and rows of each pass: first column, first row, and the steps.
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
 def test_a_jpeg_cut_short_gives_what_is_there():

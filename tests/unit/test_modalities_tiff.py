@@ -220,6 +220,7 @@ def test_many_samples_are_refused_before_they_are_decoded():
         bytes=2**31,
         planar=False,
         big_endian=False,
+        big=False,
         raw=False,
         preview=False,
     )
@@ -248,3 +249,19 @@ def test_missing_strips_are_no_black():
         place = file.pages.first.tags[279]
     struct.pack_into("<H", data, place.valueoffset, 0)
     refusal(image.load, bytes(data), "damaged or cut short")
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("kind, layout", [("uint8", "RGB"), ("uint16", "grey"), ("float32", "RGB"), ("uint8", "RGBA")])
+def test_big_tiff_of_either_byte_order(kind, layout, order):
+    values = drawn({"grey": 1, "RGB": 3, "RGBA": 4}[layout])
+    values[..., 3:] = 1
+    samples = samples_of(values, kind)
+    options: dict = {"photometric": "minisblack" if layout == "grey" else "rgb", "bigtiff": True, "byteorder": order}
+    if layout == "RGBA":
+        options["extrasamples"] = ["unassalpha"]
+    for tile in (None, (16, 16)):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, samples[..., 0] if layout == "grey" else samples, tile=tile, **options)
+        picture = image.load(buffer.getvalue()).tensor.permute(1, 2, 0).numpy()
+        assert np.abs(picture - values[..., :3]).max() <= 1.1 / 255
