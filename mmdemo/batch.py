@@ -80,10 +80,16 @@ def _line(item: dict[str, Any]) -> str:
 
 
 class Codecs:
-    """Codecs by name, loaded once; the model is guessed from the input where none is named."""
+    """Codecs by name, loaded once; the model is guessed from the input where none is named.
 
-    def __init__(self, model: str | None, device: str, encoding: str | None = None) -> None:
-        self.model, self.device, self.encoding = model, device, encoding
+    Attributes:
+        encoding: of text files; None where it is found out. background: of pictures' transparent parts; None for auto.
+    """
+
+    def __init__(
+        self, model: str | None, device: str, encoding: str | None = None, background: str | None = None
+    ) -> None:
+        self.model, self.device, self.encoding, self.background = model, device, encoding, background
         self.loaded: dict[str, Codec] = {}
 
     def get(self, name: str) -> Codec:
@@ -123,6 +129,10 @@ class Codecs:
         return MODALITIES[modality].save_suffixes
 
     def load(self, codec: Codec, path: Path) -> Item:
-        from .modalities import text
+        from .modalities import image, text
 
-        return text.load(path, self.encoding) if self.encoding else codec.load(path)
+        if self.encoding:
+            return text.load(path, self.encoding)
+        if self.background and codec.modality == "image":
+            return image.load(path, self.background)
+        return codec.load(path)

@@ -38,6 +38,9 @@ Model = Annotated[
 Encoding = Annotated[
     str | None, typer.Option(help="Text only: of the files, such as gbk or latin-1 (default: found out).")
 ]
+Background = Annotated[
+    str | None, typer.Option(help="Pictures only: what transparent parts are put on: auto, white, black or checker.")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -64,11 +67,12 @@ def reconstruct(
     original: Original = False,
     device: Device = "auto",
     encoding: Encoding = None,
+    background: Background = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Encode to tokens and decode again, and say what it cost and lost."""
-    codecs = Codecs(model, device, encoding)
+    codecs = Codecs(model, device, encoding, background)
 
     def one(path: Path, target: Path) -> dict[str, Any]:
         from . import api
@@ -92,10 +96,11 @@ def encode(
     as_json: Json = False,
     lossy: Annotated[bool, typer.Option("--lossy", help="Text only: keep the tokens and drop the exact text.")] = False,
     encoding: Encoding = None,
+    background: Background = None,
     force: Force = False,
 ) -> None:
     """Files -> tokens (.mmt). Sounds may be of any length: they are read and coded piece by piece."""
-    codecs = Codecs(model, device, encoding)
+    codecs = Codecs(model, device, encoding, background)
 
     def one(path: Path, target: Path) -> dict[str, Any]:
         from .codec import streaming

@@ -59,24 +59,30 @@ def sentence(error: Exception) -> str:
 
 
 @contextmanager
-def readable(inputs: Sequence[Path]) -> Iterator[list[tuple[Path, Path]]]:
-    """Each input with a path to read it: itself, or for ``-`` and pipes a copy of what comes through.
+def readable(inputs: Sequence[Path]) -> Iterator[list[tuple[Path, Path, str]]]:
+    """Each input with a path to read it, itself, or for ``-`` and pipes a copy of what comes through; and why it cannot
+    be read, "" where it can.
 
     Raises:
-        InputError: the standard input is named twice, or more comes through a pipe than is taken.
+        InputError: the standard input is named twice.
     """
+    if sum(path == STDIO for path in inputs) > 1:
+        raise InputError("The standard input can be read once; it is named twice.")
     with tempfile.TemporaryDirectory(prefix="mmdemo-") as folder:
         found = []
         for number, path in enumerate(inputs):
             if not _is_stream(path):
-                found.append((path, path))
+                found.append((path, path, ""))
                 continue
-            copy = Path(folder) / str(number) / "stdin"
+            copy, problem = Path(folder) / str(number) / "stdin", ""
             copy.parent.mkdir()
-            _spool(path, copy)
-            found.append((path, copy))
-        if sum(path == STDIO for path in inputs) > 1:
-            raise InputError("The standard input can be read once; it is named twice.")
+            try:
+                _spool(path, copy)
+            except InputError as error:
+                problem = str(error)
+            except OSError as error:
+                problem = f"What comes through the pipe could not be kept ({error.strerror or error})."
+            found.append((path, copy, problem))
         yield found
 
 
@@ -90,6 +96,8 @@ def _is_stream(path: Path) -> bool:
 
 
 def _spool(path: Path, copy: Path) -> None:
+    if path == STDIO and sys.stdin is None:
+        raise InputError("The standard input is closed.")
     left = MAX_STREAM_BYTES + 1
     with nullcontext(sys.stdin.buffer) if path == STDIO else open(path, "rb") as source, open(copy, "wb") as file:
         while left and (block := source.read(min(left, 1 << 20))):
@@ -101,7 +109,9 @@ def _spool(path: Path, copy: Path) -> None:
 
 @contextmanager
 def written_out(suffix: str) -> Iterator[Path]:
-    """A path to write a result to, which then goes to the standard output."""
+    """A path to write a result to, which then goes to the standard output. Raises InputError if that is closed."""
+    if sys.stdout is None:
+        raise InputError("The standard output is closed.")
     with tempfile.TemporaryDirectory(prefix="mmdemo-") as folder:
         path = Path(folder) / f"stdout{suffix}"
         yield path

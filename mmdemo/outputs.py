@@ -32,7 +32,7 @@ class Job:
 
 
 def plan(
-    inputs: Sequence[tuple[Path, Path]],
+    inputs: Sequence[tuple[Path, Path, str]],
     output: Path,
     suffixes: Callable[[Path], Sequence[str]],
     force: bool = False,
@@ -40,7 +40,7 @@ def plan(
     """A job for each input, in their order; what would lose a file, or cannot be written, is refused now.
 
     Args:
-        inputs: each as it was typed, and where it is to be read.
+        inputs: each as it was typed, where it is to be read, and why it cannot be ("" where it can).
         output: a file for one input, a folder for several, or ``-``.
         suffixes: what the result of an input may end in, the usual ending first; MmdemoError for an input that is none.
         force: write over the input itself, and over other files beside it.
@@ -55,8 +55,10 @@ def plan(
     if many and as_file:
         raise InputError(f"{shown(output)} is a file, and there are several inputs: give a folder.")
     jobs = []
-    for source, path in inputs:
+    for source, path, unreadable in inputs:
         try:
+            if unreadable:
+                raise InputError(unreadable)
             endings = suffixes(path)
         except MmdemoError as error:
             jobs.append(Job(source, path, None, str(error)))

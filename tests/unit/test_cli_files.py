@@ -198,9 +198,19 @@ def test_a_pipe_is_read_where_a_person_names_it(here):
 def test_the_standard_input_is_read_once_and_so_much(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(bytes(100))))
     monkeypatch.setattr(console, "MAX_STREAM_BYTES", 99)
-    with pytest.raises(InputError, match="through the pipe"), console.readable([outputs.STDIO]):
-        pass
+    with console.readable([outputs.STDIO, Path("a.png")]) as ((_, _, problem), other):
+        assert "through the pipe" in problem and other == (Path("a.png"), Path("a.png"), "")
     with pytest.raises(InputError, match="named twice"), console.readable([outputs.STDIO] * 2):
+        pass
+
+
+def test_closed_streams_are_a_sentence_and_stop_no_other_input(here, model, monkeypatch):
+    picture(here / "a.png")
+    monkeypatch.setattr("sys.stdin", None)
+    with console.readable([outputs.STDIO, Path("a.png")]) as ((_, _, problem), (_, _, other)):
+        assert problem == "The standard input is closed." and not other
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(InputError, match="output is closed"), console.written_out(".mmt"):
         pass
 
 
@@ -273,3 +283,16 @@ def test_devices_that_are_not_here_are_sentences(here, model):
 def test_figures_without_a_number_are_null_in_json(capsys):
     console.say_json({"psnr": float("inf"), "rows": [float("nan"), 1.5, ("七",)]})
     assert json.loads(capsys.readouterr().out) == {"psnr": None, "rows": [None, 1.5, ["七"]]}
+
+
+def test_the_ground_under_transparent_parts_may_be_chosen(here, model):
+    Image.new("RGBA", (16, 16), (255, 255, 255, 0)).save(here / "clear.png")
+    files = {}
+    for ground in ("white", "black", "checker"):
+        result = run("encode", "clear.png", "-o", f"{ground}.mmt", "--model", model, "--background", ground, "--json")
+        (note,) = json.loads(result.stdout)["items"][0]["notes"]
+        assert ground in note
+        files[ground] = (here / f"{ground}.mmt").read_bytes()
+    assert files["white"] != files["black"]
+    result = run("reconstruct", "clear.png", "-o", "out.png", "--model", model, "--background", "pink", code=1)
+    assert "white, black, checker" in result.output
