@@ -17,6 +17,7 @@ import torch
 
 from mmdemo import metrics
 from mmdemo.evaluation import classical
+from mmdemo.modalities import audio
 from mmdemo.tokens import Tokens
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.baselines import baseline_settings
@@ -343,6 +344,7 @@ def test_endpoint(app_url: str, tab: AudioHandlers, speech: Path, tmp_path: Path
     tokens = Tokens.load(file)
     assert rate == RATE and len(wave) == tokens.meta["samples"] and tokens.levels == 3
     assert {"bytes", "rate", "rate_unit", "stoi", "pesq"} <= set(figures) and figures["rate_unit"] == "kbps"
+    assert figures["notes"] == [str(note) for note in audio.load(speech).notes]
     given = soundfile.info(speech)
     sound, *_ = client.predict(handle_file(speech), 3, True, api_name="/reconstruct_audio")
     assert soundfile.info(sound).samplerate == given.samplerate != RATE

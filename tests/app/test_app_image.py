@@ -360,14 +360,19 @@ def test_every_example_has_a_credit():
 # ---------------------------------------------------------------- the endpoint
 
 
-def test_endpoint(app_url: str, picture_file: Path):
+def test_endpoint(app_url: str, picture_file: Path, tmp_path: Path):
     from gradio_client import Client, handle_file
 
     client = Client(app_url, verbose=False)
     output, figures, tokens = client.predict(handle_file(str(picture_file)), 2, "white", api_name="/reconstruct_image")
     assert Image.open(output).size == (120, 96)
     assert figures["bytes"] == Path(tokens).stat().st_size
-    assert figures["tokens"] == 2 * 12 * 15
+    assert figures["tokens"] == 2 * 12 * 15 and figures["notes"] == []
+    Image.new("RGBA", (16, 16)).save(tmp_path / "clear.png")
+    clear = handle_file(str(tmp_path / "clear.png"))
+    assert client.predict(clear, 2, "black", api_name="/reconstruct_image")[1]["notes"] == [
+        "Transparent parts put on black."
+    ]
 
 
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\nbroken", b"GIF89a"])

@@ -24,7 +24,8 @@ def add_api(ctx: Context) -> None:
     ) -> tuple[str, dict[str, Any], str]:
         """Encode a sound to tokens on so many levels (0: all) and decode it; gives rate, STOI, PESQ.
 
-        The reconstruction is 16 kHz mono, or has the sample rate and channels of the input with `original`.
+        The reconstruction is 16 kHz mono, or has the sample rate and channels of the input with `original`. The figures
+        include notes: sentences about what was done to the sound before.
         """
         if sound is None:
             raise InputError("A sound is needed: a WAV, FLAC, OGG or MP3 file.")
@@ -38,7 +39,8 @@ def add_api(ctx: Context) -> None:
         result = api.reconstruct(item, codec, whole(levels or 0, 0, codec.levels) or None, original is True)
         folder = Path(tempfile.mkdtemp(dir=outputs[2].GRADIO_CACHE))  # where Gradio cleans up
         wav = audio.save(result.output, folder / "reconstruction.wav")
-        return str(wav), result.figures, str(result.tokens.save(folder / "audio.mmt"))
+        figures = {**result.figures, "notes": [str(note) for note in item.notes]}
+        return str(wav), figures, str(result.tokens.save(folder / "audio.mmt"))
 
     with gr.Row(visible=False):
         inputs = [

@@ -23,7 +23,10 @@ def add_api(ctx: Context) -> None:
     def reconstruct_image(
         picture: str | None, levels: float | None, background: str, request: gr.Request
     ) -> tuple[Any, Any, Any]:
-        """Encode a picture to tokens on so many levels (0: all), decode it, measure both ways."""
+        """Encode a picture to tokens on so many levels (0: all), decode it, measure both ways.
+
+        The figures include notes: sentences about what was done to the picture before.
+        """
         if picture is None:
             raise InputError("A picture is needed.")
         codec, lang = ctx.codec("image"), lang_of(request)
@@ -32,6 +35,7 @@ def add_api(ctx: Context) -> None:
         output, quality = shown.reconstruct(wanted)
         data, (height, width) = shown.file(wanted), shown.size
         figures = {"bytes": len(data), "bpp": bits_per_pixel(len(data), width, height), **quality}
+        figures["notes"] = [str(note) for note in shown.notes]
         folder = Path(tempfile.mkdtemp(dir=outputs[2].GRADIO_CACHE))  # where Gradio cleans up
         (folder / "picture.mmt").write_bytes(data)
         return output, figures, str(folder / "picture.mmt")

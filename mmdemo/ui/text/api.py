@@ -24,7 +24,8 @@ def add_api(ctx: Context) -> None:
     ) -> tuple[str, dict[str, Any], str]:
         """Encode a text to tokens on so many levels (0: all) and decode it; gives rate and accuracy too.
 
-        With lossless the file keeps every byte, whatever the levels.
+        With lossless the file keeps every byte, whatever the levels. The figures include notes: sentences about what
+        was done to the text before.
         """
         codec = ctx.codec("text")
         item = codec.load(text)
@@ -33,15 +34,17 @@ def add_api(ctx: Context) -> None:
                 f"The text has {item.meta['bytes']:,} bytes; at most {MAX_TEXT_BYTES:,} are accepted here, "
                 "any number on the command line."
             )
+        notes = [str(note) for note in item.notes]
         folder = Path(tempfile.mkdtemp(dir=outputs[2].GRADIO_CACHE))  # where Gradio cleans up
         if lossless:
             if item.meta["bytes"] > MAX_EXACT_BYTES:
                 raise InputError(tr("text.lossless_long", lang_of(request), limit=MAX_EXACT_BYTES))
             tokens = codec.encode(item, lossless=True)
             figures = api.figures("text", item.tensor, codec.decode_tensor(tokens), tokens)
+            figures["notes"] = notes
             return codec.decode(tokens), figures, str(tokens.save(folder / "text.mmt"))
         result = api.reconstruct(item, codec, whole(levels or 0, 0, codec.levels) or None)
-        return result.output, result.figures, str(result.tokens.save(folder / "text.mmt"))
+        return result.output, {**result.figures, "notes": notes}, str(result.tokens.save(folder / "text.mmt"))
 
     with gr.Row(visible=False):
         inputs = [
