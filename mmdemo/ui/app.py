@@ -23,6 +23,7 @@ from mmdemo.ui.image.tab import build as image_tab
 from mmdemo.ui.serving import launch
 from mmdemo.ui.serving.doors import Doors, last_resort
 from mmdemo.ui.serving.queue import FairQueue
+from mmdemo.ui.serving.uploads import UploadsOnly
 from mmdemo.ui.shared import state
 from mmdemo.ui.shared.i18n import LANGUAGES, t, tr, translations
 from mmdemo.ui.shared.state import Context
@@ -42,7 +43,7 @@ LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 def build(ctx: Context | None = None) -> gr.Blocks:
     """The whole page, with its queue configured; give it to `launch(**launch_kwargs())`."""
     ctx = ctx or Context()
-    with gr.Blocks(title="mmdemo", analytics_enabled=False, delete_cache=state.CACHE_AGE) as demo:
+    with UploadsOnly(title="mmdemo", analytics_enabled=False, delete_cache=state.CACHE_AGE) as demo:
         gr.HTML(_header(ctx), elem_classes=["mm-header"], apply_default_css=False)
         address.Address(list(TABS), elem_classes=["mm-address"])
         with gr.Tabs(elem_id="mm-tabs"):
