@@ -22,7 +22,7 @@ from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from .config import Name, from_dict, settings
+from .config import MAX_WEIGHTS, Name, from_dict, settings
 from .errors import InputError, MissingError
 from .files import shown, write_bytes
 from .hub import download, is_hub_id
@@ -35,6 +35,7 @@ SHARD_BYTES = 9_500_000
 # Kept in fp32: code assignment must not move when weights are rounded, and counts exceed half precision.
 FULL_PRECISION = ("codebooks", "ema_count", "mean", "std", "running_mean", "running_var", "fb", "window")
 MAX_CONFIG_BYTES = 1_000_000
+MAX_FILE_BYTES = 4 * MAX_WEIGHTS + 16_000_000  # of one file of weights: as many as a model may have, and their names
 # Networks of tokenizers -> their settings.
 TOKENIZER_SETTINGS = Registry(
     "tokenizer",
@@ -244,12 +245,14 @@ def load_state(folder: Path) -> dict[str, Tensor]:
     """All weights of a checkpoint, floating ones in fp32.
 
     Raises:
-        InputError: a file is missing, damaged, or not the one that config.json has the checksum of; or a weight is no
-            number.
+        InputError: a file is missing, damaged, larger than any model's, or not the one that config.json has the
+            checksum of; or a weight is no number.
     """
     state: dict[str, Tensor] = {}
     for file, digest in _weight_files(folder).items():
         try:
+            if file.stat().st_size > MAX_FILE_BYTES:
+                raise InputError(f"The weights of checkpoint {shown(folder)} are over {MAX_FILE_BYTES >> 20} MB.")
             data = file.read_bytes()
             if digest and hashlib.sha256(data).hexdigest() != digest:
                 raise InputError(f"The weights of checkpoint {shown(folder)} were altered or damaged: {file.name}.")

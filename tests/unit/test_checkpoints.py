@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -270,3 +271,22 @@ def test_a_new_decoder_keeps_the_fingerprint_and_a_new_encoder_or_codebook_does_
     with torch.no_grad():
         next(model.encoder.parameters()).add_(1.0)
     assert len({first, second, mark()}) == 3
+
+
+def test_files_larger_than_any_model_are_not_read(tmp_path, model):
+    checkpoints.save(tmp_path, model, CONFIG)
+    with open(tmp_path / "model.safetensors", "r+b") as file:
+        file.truncate(50 * 2**30)  # takes no room on the disk
+    for read in (checkpoints.load_state, lambda folder: checkpoints.load_into(model, folder)):
+        with pytest.raises(InputError, match=r"weights of checkpoint .* are over \d+ MB"):
+            read(tmp_path)
+
+
+def test_nothing_is_unpickled():
+    """Neither by us nor by a default of PyTorch, NumPy or pandas that does it."""
+    package = Path(checkpoints.__file__).parent
+    harmful = re.compile(
+        r"torch\.load\(|pickle\.loads?\(|allow_pickle|read_pickle|joblib|\bimport pickle\b|shelve|marshal"
+    )
+    found = [str(path) for path in package.rglob("*.py") if harmful.search(path.read_text("utf-8"))]
+    assert found == []
