@@ -26,13 +26,23 @@ COMMON = {
     "cp949": "EUC-KR",
     "cp1252": "Latin-1 (Windows-1252)",
     "cp1250": "Latin-2 (Windows-1250)",
+    "cp1254": "Turkish (Windows-1254)",
     "cp1251": "Cyrillic (Windows-1251)",
     "koi8_r": "KOI8-R",
     "cp1253": "Greek (Windows-1253)",
     "cp1255": "Hebrew (Windows-1255)",
     "cp1256": "Arabic (Windows-1256)",
 }
-LATIN = ("cp1250", "cp1252")
+LATIN = ("cp1250", "cp1252", "cp1254", "iso8859_2", "mac_roman")
+# Of older systems; looked for where none of the common ones fits.
+OLD = {
+    "cp866": "Cyrillic (DOS)",
+    "iso8859_5": "Cyrillic (ISO 8859-5)",
+    "iso8859_2": "Latin-2 (ISO 8859-2)",
+    "mac_roman": "Latin-1 (Macintosh)",
+}
+# Where these letters of Turkish stand in Windows-1254, Windows-1252 has ones of Icelandic, which comes with others.
+_TURKISH, _ICELANDIC = re.compile("[ğışĞİŞ]"), re.compile("[áéíóúæÁÉÍÓÚÆ]")
 WIDE = {"utf_16_le": "UTF-16 (little endian)", "utf_16_be": "UTF-16 (big endian)"}
 # Python's own ways to write strings, and what needs the operating system: no encodings of files.
 _NOT_FOR_FILES = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
@@ -67,12 +77,16 @@ def detect(data: bytes) -> tuple[str, str]:
             return encoding, "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
     text = data.decode("utf-8", errors="replace")
     bad = text.count("\ufffd") - data.count("\ufffd".encode())
+    if bad == 0 and re.search(rb"\x1b\$[@B]", data):
+        return "iso2022_jp", "ISO-2022-JP"
     if _may_be_wide(data, valid=bad == 0) and (found := _likeliest(data, WIDE)):
         return found
     # Letters over ASCII that are right in UTF-8 are no accident: then what is not is damage.
     if bad <= sum(c > "\x7f" for c in text) // 4:
         return "utf-8", "UTF-8"
     if found := _likeliest(data, COMMON):
+        return found
+    if sum(byte > 127 for byte in data) > 5 and (found := _likeliest(data, OLD)):
         return found
     # A few accents in a short text are not enough to tell; most such files are of western Europe.
     return ("cp1252", COMMON["cp1252"]) if _in_words(data.decode("latin-1")) else ("utf-8", "UTF-8")
@@ -87,8 +101,17 @@ def _likeliest(data: bytes, names: dict[str, str]) -> tuple[str, str] | None:
     best = min((m for m in found if (m.chaos, m.coherence) == first), key=lambda m: order.index(m.encoding))
     if best.encoding in LATIN and not _in_words(str(best)):
         return None
-    if best.encoding == "cp1250" and str(best) == data.decode("cp1252", errors="replace"):
+    western = data.decode("cp1252", errors="replace")
+    if (
+        best.encoding == "cp1252"
+        and _TURKISH.search(data.decode("cp1254", "replace"))
+        and not _ICELANDIC.search(western)
+    ):
+        return "cp1254", names["cp1254"]
+    if best.encoding in ("cp1250", "cp1254") and str(best) == western:
         return "cp1252", names["cp1252"]  # the letters that both have
+    if best.encoding == "cp1250" and _letters(data.decode("iso8859_2")) > _letters(str(best)):
+        return "iso8859_2", OLD["iso8859_2"]
     return codecs.lookup(best.encoding).name, names[best.encoding]
 
 
@@ -98,12 +121,19 @@ def _in_words(text: str) -> bool:
     return 2 * len(re.findall(r"(?<=[A-Za-z])[^\x00-\x9f]|[^\x00-\x9f](?=[A-Za-z])", text)) >= high > 0
 
 
+def _letters(text: str) -> int:
+    return sum(c.isalpha() for c in text) - 2 * sum("\x80" <= c < "\xa0" for c in text)
+
+
 def _may_be_wide(data: bytes, valid: bool) -> bool:
-    """Whether bytes may be UTF-16: hardly any other text has NULs.
+    """Whether bytes may be UTF-16: hardly any other text has NULs or control bytes.
 
     Where they are UTF-8 as well, only if most letters have a NUL, as English ones have, or there are control bytes.
     """
-    if len(data) % 2 or b"\0" not in data:
+    if len(data) % 2:
         return False
+    controls = re.search(rb"[\x01-\x06\x0e-\x1a]", data) is not None
+    if b"\0" not in data:
+        return controls and not valid
     letters = max(data[0::2].count(0), data[1::2].count(0)) > 0.7 * len(data) / 2
-    return not valid or letters or re.search(rb"[\x01-\x06\x0e-\x1a]", data) is not None
+    return not valid or letters or controls

@@ -39,6 +39,8 @@ FORMATS = {
     "an Ogg file of several streams": "ogg",
 }
 """FFmpeg's name of the format for each kind of file that is read here."""
+SPARE = {"a WAV sound": "wav", "an AIFF sound": "aiff", "an AU sound": "au", "a CAF sound": "caf"}
+"""The same for kinds that are read by libsndfile, unless their samples are coded in a way that it does not know."""
 
 _FRAMES = 1 << 16
 
@@ -79,14 +81,15 @@ def opened_stream(file: BinaryIO, kind: str, most_seconds: float | None) -> Iter
 
     Args:
         file: seekable; read from its start.
-        kind: one of `FORMATS`.
+        kind: one of `FORMATS` or `SPARE`.
         most_seconds: ffmpeg stops after so many, a little more than the caller takes.
 
     Raises:
         Unreadable: there is no sound in it, or it is damaged.
     """
     file.seek(0)
-    opener = _pyav(file, FORMATS[kind]) if _has_pyav() else _ffmpeg(file, FORMATS[kind], most_seconds)
+    demuxer = FORMATS.get(kind) or SPARE[kind]
+    opener = _pyav(file, demuxer) if _has_pyav() else _ffmpeg(file, demuxer, most_seconds)
     with opener as stream:
         yield stream
 

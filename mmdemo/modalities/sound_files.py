@@ -23,6 +23,7 @@ from mmdemo.modalities.waveform import MAX_VALUES, VALUES_PER_BYTE, Source, chec
 
 _FRAMES = 1 << 16  # read at once
 _FORMATS = {"WAV", "WAVEX", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64"}
+_NO_SOUND = "is damaged, or holds no sound"
 _ACCEPTED = "a WAV, FLAC, OGG or MP3 sound is needed"
 
 
@@ -60,12 +61,24 @@ def _open_file(file: BinaryIO, name: str, max_seconds: float | None) -> Iterator
     if kind and modality != "audio":
         how = how_to_convert(kind) if "sound" in kind else ""
         raise InputError(f"{name} is {kind}, not a sound that can be read; {how or _ACCEPTED}.")
-    yield _from_parts(
-        file, name, extents.parts(file, start, kind), kind, extents.channel_mask(file, start), max_seconds
-    )
+    try:
+        sound = _from_parts(
+            file, name, extents.parts(file, start, kind), kind, extents.channel_mask(file, start), max_seconds
+        )
+    except _NotRead:
+        if kind not in media.SPARE or start or not media.is_available():
+            raise
+        with _from_media(file, name, kind, max_seconds) as sound:
+            yield sound
+        return
+    yield sound
 
 
 # ---- by libsndfile
+
+
+class _NotRead(InputError):
+    """Libsndfile makes nothing of the file."""
 
 
 class _Reader(soundfile.SoundFile):
@@ -105,9 +118,9 @@ def _from_parts(
         reason = (
             "is damaged, or its kind of file is not known"
             if kind is None
-            else f"is {kind} that is damaged at its start"
+            else f"is {kind} that is damaged at its start, or coded in a way that is not read"
         )
-        raise InputError(f"{name} {reason}; {_ACCEPTED}.")
+        raise _NotRead(f"{name} {reason}; {_ACCEPTED}.")
     with first:
         rate, channels, container = first.samplerate, first.channels, first.format
         floats = first.subtype in ("FLOAT", "DOUBLE")
@@ -205,7 +218,8 @@ def _from_media(file: BinaryIO, name: str, kind: str, max_seconds: float | None)
         try:
             return stack.enter_context(media.opened_stream(file, kind, max_seconds))
         except media.Unreadable:
-            raise InputError(f"{name} is {kind} that is damaged, or holds no sound; {_ACCEPTED}.") from None
+            reason = "is damaged, or coded in a way that is not read" if kind in media.SPARE else _NO_SOUND
+            raise InputError(f"{name} is {kind} that {reason}; {_ACCEPTED}.") from None
 
     with ExitStack() as stack:
         about = stream(stack)

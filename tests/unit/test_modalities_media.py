@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +162,19 @@ def test_names_of_kinds():
     assert sniff(b"#!AMR\n\x3c\0\0\0")[1] == "an AMR recording"
     refusal(audio.load, b"MThd\0\0\0\6\0\1\0\1\0\x60", "MIDI", "render")
     refusal(audio.load, b"DSD \x1c\0\0\0\0\0\0\0", "DSD", "convert")
+
+
+def test_wav_files_with_samples_that_libsndfile_does_not_know(tmp_path):
+    """Through FFmpeg where it knows them; what it does not know either is not called damaged alone."""
+
+    def wav(form: int, bits: int, samples: np.ndarray) -> bytes:
+        size = bits // 8
+        head = struct.pack("<HHIIHH", form, 1, RATE, RATE * size, size, bits)
+        body = b"WAVEfmt " + struct.pack("<I", 16) + head + b"data" + struct.pack("<I", samples.nbytes)
+        return b"RIFF" + struct.pack("<I", len(body) + samples.nbytes) + body + samples.tobytes()
+
+    wave = tone(RATE, 0.5)
+    item = audio.load(wav(1, 64, (wave * 2**62).astype("<i8")))
+    assert item.meta["samples"] == len(wave)
+    assert np.abs(item.tensor.numpy() - wave / 2).max() < 1e-4
+    refusal(audio.load, wav(0x7777, 16, wave.astype("<f2")), "a WAV sound", "coded in a way that is not read")

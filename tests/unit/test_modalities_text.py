@@ -227,16 +227,23 @@ LETTERS = {
     "koi8_r": "Это письмо. Сегодня хорошая погода, и мы пошли в парк. Там было очень много людей.",
     "utf-16-le": "A letter.\r\nГрафик 大小",
     "utf-16-be": "A letter.\r\nГрафик 大小",
+    "cp1254": "Pijamalı hasta yağız şoföre çabucak güvendi. Bugün hava çok güzel, parka gittik.",
+    "iso8859_2": "Zażółć gęślą jaźń, pchnąć w tę łódź jeża, proszę bardzo.",
+    "cp866": "Это письмо. Сегодня хорошая погода, и мы пошли в парк. Там было очень много людей.",
+    "iso8859_5": "Это письмо. Сегодня хорошая погода, и мы пошли в парк. Там было очень много людей.",
+    "mac_roman": "Le café était fermé, où êtes-vous allés à Noël ?",
+    "iso2022_jp": "これは手紙です。今日は天気がいい。",
 }
+WIDE = "これは日本語の文章です。今日はとても良い天気ですね。"  # without a NUL in UTF-16
 
 
-@pytest.mark.parametrize("encoding", LETTERS)
-def test_the_encoding_of_a_file_is_found_and_said(tmp_path, encoding):
+@pytest.mark.parametrize("encoding, words", [*LETTERS.items(), ("utf-16-le", WIDE), ("utf-16-be", WIDE)])
+def test_the_encoding_of_a_file_is_found_and_said(tmp_path, encoding, words):
     path = tmp_path / "a.txt"
-    path.write_bytes(LETTERS[encoding].encode(encoding))
+    path.write_bytes(words.encode(encoding))
     for source in (path, io.BytesIO(path.read_bytes())):
         item = text.load(source)
-        assert text.restore(item.tensor, item.meta) == LETTERS[encoding] and item.raw == path.read_bytes()
+        assert text.restore(item.tensor, item.meta) == words and item.raw == path.read_bytes()
         assert len(item.notes) == 1 and item.notes[0].startswith("Not UTF-8: read as ")
     assert guess(path) == "text"
 
