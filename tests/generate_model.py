@@ -68,15 +68,15 @@ class RandomContext(Context):
 
 
 @contextmanager
-def served(context: Context) -> Iterator[str]:
-    """The whole page on a free port; gives its address."""
+def served(context: Context, **settings: Any) -> Iterator[str]:
+    """The whole page on a free port; gives its address. Settings go to `launch`."""
     demo = app.build(context)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     try:
         local = {"server_name": "127.0.0.1", "server_port": port}
-        demo.launch(**local, prevent_thread_lock=True, quiet=True, **app.launch_kwargs())
+        demo.launch(**local, prevent_thread_lock=True, quiet=True, **app.launch_kwargs(), **settings)
         yield demo.local_url.rstrip("/")
     finally:
         demo.close(verbose=False)

@@ -11,6 +11,7 @@ from ..isolation import isolated
 from ..threads import one_thread
 from .integer import IntegerPrior
 
+FEW = 1 << 14  # symbols that are not worth a second thread
 CHUNK = 1 << 21  # probabilities held at once while encoding
 _MODEL = constriction.stream.model.Categorical(perfect=False)
 
@@ -22,6 +23,13 @@ def encode(codes: Tensor, prior: IntegerPrior) -> list[bytes]:
     Level after level, so that the coarse ones come first and all of these are made in one pass; within a level,
     wave after wave.
     """
+    if codes.numel() > FEW:
+        return _encode(codes, prior)
+    with one_thread():
+        return _encode(codes, prior)
+
+
+def _encode(codes: Tensor, prior: IntegerPrior) -> list[bytes]:
     made = []
     flat = codes.flatten(1)  # (levels, N)
     neighbours = prior.layout(tuple(codes.shape[1:]))

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .layout import Layout
@@ -26,6 +27,7 @@ LIMIT = 2.0**20  # activations are clipped here: 512 products of 2^20 and 2^16 s
 WEIGHT_LIMIT = 2.0**16
 REACH = 15  # nats below the best logit at which the probability stops falling
 ONE = 1 << 22  # frequency of the most likely symbol
+MOST_IN_TABLE = 1 << 23  # numbers in a table of symbols (64 MB)
 
 
 @lru_cache
@@ -44,38 +46,69 @@ class IntegerPrior:
         self.layout = prior.layout
         weights = {k: v.detach().cpu().double() for k, v in prior.state_dict().items()}
         self.words = _fixed(weights["words"], VALUE_BITS)  # (L, K, D)
-        self.near, self.far, self.hidden, self.out = (
-            _fixed(weights[k], WEIGHT_BITS) for k in ("near", "far", "hidden", "out")
-        )
-        self.bias1, self.bias2, self.bias3 = (
+        near, far, hidden, out = (_fixed(weights[k], WEIGHT_BITS) for k in ("near", "far", "hidden", "out"))
+        bias1, bias2, bias3 = (
             _fixed(weights[k], VALUE_BITS + WEIGHT_BITS, LIMIT * WEIGHT_LIMIT) for k in ("bias1", "bias2", "bias3")
         )
+        # Products are brought back to the scale of activations, or of logits, in the weights: a power of two is exact.
+        back, last = 2.0**-WEIGHT_BITS, 2.0 ** (LOGIT_BITS - VALUE_BITS - WEIGHT_BITS)
+        self.near, self.far, self.hidden, self.out = near * back, far * back, hidden * back, out * last
+        self.bias1, self.bias2, self.bias3 = bias1 * back, bias2 * back, bias3 * last
+        self.table = self._table() if self._one_level(MOST_IN_TABLE) else None
+
+    def _one_level(self, most: int) -> bool:
+        """Whether neighbours are single symbols, not sums over levels, and a table of them all is small enough."""
+        c = self.config
+        rows = len(c.before) * (c.codebook_size + 1)
+        return c.levels == 1 and bool(c.before) and not c.around and rows * c.width <= most
+
+    def _table(self) -> Tensor:
+        """(B * (K + 1), width): what each symbol, and none, adds to the hidden units at each place before.
+
+        The sum of B of its rows is the product with ``near``, to the last bit: a decoder that goes symbol by symbol
+        reads a fraction of the memory for it.
+        """
+        places = self.near[0].unflatten(0, (-1, self.config.dim))  # (B, D, width)
+        words = torch.cat([self.words[0], torch.zeros_like(self.words[0][:1])])  # (K + 1, D)
+        return (words @ places).flatten(0, 1)
 
     def start(self, count: int) -> Tensor:
-        """Sums before any level is decoded: (N + 1, D) zeros, whose last row stays "no neighbour"."""
+        """What stands for N positions before any level is decoded; its last row stays "no neighbour".
+
+        (N + 1, D) zeros, sums of words; or, with a table, (N + 1,) symbols, K for none.
+        """
+        if self.table is not None:
+            return torch.full((count + 1,), self.config.codebook_size)
         return torch.zeros(count + 1, self.config.dim, dtype=torch.float64)
 
     def add(self, total: Tensor, level: int, where: Tensor, codes: Tensor) -> None:
-        """Add the words of ``codes`` (n,) at positions ``where`` (n,) to the sums."""
-        total[where] += self.words[level][codes]
+        """Add ``codes`` (n,) of a level at positions ``where`` (n,) to what `start` gave."""
+        if self.table is not None:
+            total[where] = codes
+        else:
+            total[where] += self.words[level][codes]
 
     def frequencies(self, level: int, lower: Tensor, current: Tensor, neighbours: Layout, where: Tensor) -> np.ndarray:
         """Relative frequencies of every symbol at some positions.
 
         Args:
-            lower: (N + 1, D) sums of the levels below, complete.
-            current: (N + 1, D) sums through this level, right at least for all waves before.
+            lower: as `start`, with the levels below, complete.
+            current: as `start`, with this level too, right at least for all waves before.
             where: (n,) positions of one wave.
 
         Returns:
             (n, K) float32, whole numbers from 1 to ``ONE``.
         """
-        acc = current[neighbours.before[where]].flatten(1) @ self.near[level] + self.bias1[level]  # (n, width)
+        before = current[neighbours.before[where]]  # (n, B, D), or (n, B) symbols
+        if self.table is not None:
+            first = torch.arange(before.shape[1]) * (self.config.codebook_size + 1)
+            acc = F.embedding_bag(before + first, self.table, mode="sum") + self.bias1[level]  # (n, width)
+        else:
+            acc = torch.addmm(self.bias1[level], before.flatten(1), self.near[level])
         if len(self.config.around):
             acc += lower[neighbours.around[where]].flatten(1) @ self.far[level]
-        acc = _rescale(acc).relu_() @ self.hidden[level] + self.bias2[level]
-        acc = _rescale(acc).relu_() @ self.out[level] + self.bias3[level]  # (n, K)
-        logits = (acc / 2.0 ** (VALUE_BITS + WEIGHT_BITS - LOGIT_BITS)).floor_()
+        hidden = torch.addmm(self.bias2[level], _activation(acc), self.hidden[level])
+        logits = torch.addmm(self.bias3[level], _activation(hidden), self.out[level]).floor_()  # (n, K)
         below = (logits.amax(1, keepdim=True) - logits).clamp_(max=REACH << LOGIT_BITS)
         return exp_table()[below.to(torch.int64).numpy()]
 
@@ -85,6 +118,6 @@ def _fixed(values: Tensor, bits: int, limit: float = WEIGHT_LIMIT) -> Tensor:
     return (values * 2.0**bits).round().clamp(-limit, limit)
 
 
-def _rescale(acc: Tensor) -> Tensor:
-    """From the scale of products back to that of activations; floor, because shifting must be the same everywhere."""
-    return (acc / 2.0**WEIGHT_BITS).floor_().clamp_(-LIMIT, LIMIT)
+def _activation(acc: Tensor) -> Tensor:
+    """Whole numbers again, in place, and ReLU; floor, because rounding must be the same everywhere."""
+    return acc.floor_().clamp_(0.0, LIMIT)

@@ -9,6 +9,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # has to be set befo
 import html
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -20,7 +21,7 @@ from mmdemo.ui.codebook.handlers import warm
 from mmdemo.ui.codebook.tab import build as codebook_tab
 from mmdemo.ui.generate.tab import build as generate_tab
 from mmdemo.ui.image.tab import build as image_tab
-from mmdemo.ui.serving import launch
+from mmdemo.ui.serving import launch, waiting
 from mmdemo.ui.serving.doors import Doors, last_resort
 from mmdemo.ui.serving.queue import FairQueue
 from mmdemo.ui.serving.uploads import UploadsOnly
@@ -37,11 +38,16 @@ TABS = {
     "codebook": codebook_tab,
     "generate": generate_tab,
 }
+TAB_OF = {state.DIGITS: "generate"}  # where it is not called like its model
 LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 
 
-def build(ctx: Context | None = None) -> gr.Blocks:
-    """The whole page, with its queue configured; give it to `launch(**launch_kwargs())`."""
+def build(ctx: Context | None = None, folder: Path | None = None) -> gr.Blocks:
+    """The whole page, with its queue configured; give it to `launch(**launch_kwargs())`.
+
+    Args:
+        folder: where Gradio keeps files, if it is this page's alone: those of visitors who have gone are deleted.
+    """
     ctx = ctx or Context()
     with UploadsOnly(title="mmdemo", analytics_enabled=False, delete_cache=state.CACHE_AGE) as demo:
         gr.HTML(_header(ctx), elem_classes=["mm-header"], apply_default_css=False)
@@ -52,7 +58,7 @@ def build(ctx: Context | None = None) -> gr.Blocks:
                     build_tab(ctx)
                 tab.select(None, js=address.opened(name), queue=False, api_visibility="private")
     demo.queue(api_open=False)  # what waits in the queue on the page waits for everybody
-    demo._queue = FairQueue(demo)
+    demo._queue = FairQueue(demo, folder=folder, forget=ctx.forget)
     return demo
 
 
@@ -68,7 +74,7 @@ def launch_kwargs() -> dict[str, Any]:
         "footer_links": ["api"],
         "enable_monitoring": False,
         "ssr_mode": False,
-        "head": page.HEAD,
+        "head": page.HEAD + waiting.head(),
         "app_kwargs": {
             "middleware": [Middleware(Doors), *page.middleware()],
             "exception_handlers": {Exception: last_resort},
@@ -79,13 +85,17 @@ def launch_kwargs() -> dict[str, Any]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Build the page and serve it until interrupted; what is wrong with the options is one sentence."""
     args = launch.options_of(argv)
+    launch.prepare()
     try:
-        context = Context(args.device)
+        with launch.own_folder() as folder:
+            context = Context(args.device, args.model)
+            demo = build(context, folder)
+            threading.Thread(target=warm, args=(context,), name="warm", daemon=True).start()
+            launch.serve(demo, args, launch_kwargs())
     except InputError as error:
         raise SystemExit(f"mmdemo app: {error}") from error
-    demo = build(context)
-    threading.Thread(target=warm, args=(context,), name="warm", daemon=True).start()
-    launch.serve(demo, args, launch_kwargs())
+    except KeyboardInterrupt:  # while it was built
+        raise SystemExit(130) from None
 
 
 def _header(ctx: Context) -> str:
@@ -98,7 +108,12 @@ def _header(ctx: Context) -> str:
         other = next(code for code in LANGUAGES if code != lang)
         device = tr("common.device", lang, device=ctx.device_name)
         lines += f'<p data-lang="{lang}">{html.escape(tr("common.tagline", lang))}</p>'
-        devices += f'<span class="mm-device" data-lang="{lang}">{html.escape(device)}</span>'
+        own = [
+            tr("common.own_model", lang, tab=tr(f"{TAB_OF.get(name, name)}.tab", lang), name=Path(folder).name)
+            for name, folder in ctx.own.items()
+        ]
+        for line in (device, *own):
+            devices += f'<span class="mm-device" data-lang="{lang}">{html.escape(line)}</span>'
         links += f'<a data-lang="{lang}" href="?lang={other}" lang="{other}">{LANGUAGE_NAMES[other]}</a>'
     title = html.escape(tr("common.title"))
     return f'<header class="mm-head"><h1>{title}</h1>{lines}<nav>{devices}{links}</nav></header>'

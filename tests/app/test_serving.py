@@ -2,113 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import closing
+from dataclasses import replace
 
-import gradio as gr
 import httpx
 import pytest
-from starlette.middleware import Middleware
-
-from mmdemo.ui.serving.doors import Doors, last_resort
-from mmdemo.ui.serving.limits import Limits
-from mmdemo.ui.serving.queue import FairQueue
-
-LIMITS = Limits(places=5, share=3, address_share=5, grace=0.6, direct=2, direct_share=2, direct_waiting=2, body=10_000)
-
-
-class Served:
-    """A page of a few functions behind our queue and doors."""
-
-    def __init__(self) -> None:
-        self.go = threading.Event()  # the slow functions wait for it
-        self.ran: list[str] = []
-        self.steps = 0
-        with gr.Blocks() as self.demo:
-            word, out, number = gr.Textbox(), gr.Textbox(), gr.Number()
-            click = gr.Button().click
-            click(self.slow, word, out, api_name="slow", concurrency_id="one", concurrency_limit=1)
-            click(self.quick, word, out, api_name="quick", concurrency_id="two", concurrency_limit=1)
-            click(self.endless, None, out, api_name="endless", concurrency_id="three", concurrency_limit=1)
-            click(self.broken, number, out, api_name="broken")
-            click(self.refused, word, out, api_name="refused")
-            click(self.slow, word, out, api_name="beside", queue=False)
-        self.demo.queue(api_open=False)
-        self.demo._queue = self.queue = FairQueue(self.demo, LIMITS)
-        kwargs = {
-            "middleware": [Middleware(Doors, limits=LIMITS)],
-            "exception_handlers": {Exception: last_resort},
-        }
-        self.demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, app_kwargs=kwargs)
-        self.url = self.demo.local_url.rstrip("/") + "/gradio_api"
-        self.client = httpx.Client(timeout=20)
-
-    def slow(self, word: str) -> str:
-        self.ran.append(word)
-        assert self.go.wait(8)
-        return word
-
-    def quick(self, word: str) -> str:
-        return word
-
-    def endless(self) -> Iterator[str]:
-        try:
-            for self.steps in range(10_000):
-                yield str(self.steps)
-                time.sleep(0.02)
-        finally:
-            self.ran.append("ended")
-
-    def broken(self, number: float) -> str:
-        raise RuntimeError("a secret path")
-
-    def refused(self, word: str) -> str:
-        raise gr.Error("One clear sentence.", print_exception=False)
-
-    def post(self, path: str, **kwargs: Any) -> httpx.Response:
-        return self.client.post(self.url + path, **kwargs)
-
-    def join(self, name: str, data: list[Any], session: str) -> httpx.Response:
-        index = next(i for i, fn in self.demo.fns.items() if fn.api_name == name)
-        return self.post("/queue/join", json={"data": data, "fn_index": index, "session_hash": session})
-
-    def messages(self, session: str) -> list[dict[str, Any]]:
-        """All messages of a session until its stream closes."""
-        lines = []
-        with self.client.stream("GET", f"{self.url}/queue/data", params={"session_hash": session}) as stream:
-            lines = [json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: ")]
-        return lines
-
-    def result(self, session: str) -> dict[str, Any]:
-        return next(m for m in self.messages(session) if m["msg"] == "process_completed")
-
-    def call(self, name: str, *data: Any) -> tuple[str, Any]:
-        """(event, data) with which a call without a session ended."""
-        event = self.post(f"/call/{name}", json={"data": data}).json()["event_id"]
-        with self.client.stream("GET", f"{self.url}/call/{name}/{event}") as stream:
-            lines = [line for line in stream.iter_lines() if line]
-        return lines[-2].removeprefix("event: "), json.loads(lines[-1].removeprefix("data: "))
+from serving_page import LIMITS, Served, until
 
 
 @pytest.fixture
 def served() -> Iterator[Served]:
     page = Served()
     yield page
-    page.go.set()
-    page.client.close()
-    page.demo.close(verbose=False)
-
-
-def until(what: Any, seconds: float = 10) -> None:
-    """Wait for a condition that comes soon."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.01)
+    page.close()
 
 
 def test_results_come_through_the_queue(served):
@@ -157,8 +66,9 @@ def test_a_visitor_has_a_share_and_is_told_so_at_once(served):
     assert "more" not in served.ran and served.call("quick", "b") == ("complete", ["b"])
 
 
-def test_beyond_the_queue_one_is_told_the_place_and_the_time(served):
-    with ThreadPoolExecutor(1) as pool:
+def test_beyond_the_queue_one_is_told_the_place_and_the_time():
+    served = Served(limits=replace(LIMITS, grace=30))  # those who wait here listen to nothing
+    with closing(served), ThreadPoolExecutor(1) as pool:
         served.join("slow", ["first"], "v")
         listening = pool.submit(served.messages, "v")
         until(lambda: served.ran == ["first"])
@@ -166,7 +76,7 @@ def test_beyond_the_queue_one_is_told_the_place_and_the_time(served):
             assert served.join("slow", [str(n)], f"v{n}").status_code == 200
         refused = served.post("/call/slow", json={"data": ["late"]})
         assert refused.status_code == 503
-        assert f"number {LIMITS.places + 2} in line, in about " in refused.json()["detail"]
+        assert f"number {LIMITS.places + 1} in line, in about " in refused.json()["detail"]
         assert served.call("quick", "x") == ("complete", ["x"])  # the queues are apart
         served.go.set()
         listening.result()
@@ -209,6 +119,34 @@ def test_a_stranger_cannot_cancel_a_run(served):
     until(lambda: served.ran == ["ended"])
 
 
+@pytest.mark.parametrize("how", ["cancel", "leave"])
+def test_who_stops_or_leaves_ends_their_run_at_its_step_and_nobody_elses(served, how):
+    index = next(i for i, fn in served.demo.fns.items() if fn.api_name == "count")
+    with ThreadPoolExecutor(2) as pool:
+        served.join("count", ["other"], "b")
+        other = pool.submit(served.result, "b")
+        event = served.join("count", ["mine"], "a").json()["event_id"]
+        with served.client.stream("GET", f"{served.url}/queue/data", params={"session_hash": "a"}) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            until(lambda: served.counts["mine"] > 2 and served.counts["other"] > 2)
+            if how == "cancel":
+                body = {"event_id": event, "session_hash": "a", "fn_index": index}
+                served.post("/cancel", json=body)
+                steps = served.counts["mine"]
+        until(lambda: event not in served.queue.event_ids_to_events)  # its place is free
+        if how == "leave":
+            steps = served.counts["mine"]
+        before = served.counts["other"]
+        until(lambda: served.counts["other"] > before + 5)
+        assert served.counts["mine"] <= steps + 1
+        served.join("count", ["next"], "c")  # and taken
+        third = pool.submit(served.result, "c")
+        until(lambda: served.counts["next"] > 2)
+        served.go.set()
+        assert other.result()["success"] and third.result()["success"]
+
+
 def test_errors_have_words_and_no_secrets(served):
     assert served.call("refused", "x")[1]["error"] == "One clear sentence."
     for name, data in (("broken", [1]), ("broken", ["not a number"]), ("quick", []), ("quick", [1, 2, 3])):
@@ -248,8 +186,7 @@ def served_once() -> Iterator[Served]:
     page = Served()
     page.go.set()
     yield page
-    page.client.close()
-    page.demo.close(verbose=False)
+    page.close()
 
 
 def test_streams_of_nobody_end_in_good_order(served_once):
@@ -272,7 +209,7 @@ def test_beside_the_queue_only_some_are_served_at_once(served):
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(beside, n) for n in range(8)]
         until(lambda: sum(a.done() for a in asked) == 8 - LIMITS.direct_share - LIMITS.direct_waiting)
-        assert len(served.ran) == LIMITS.direct_share
+        until(lambda: len(served.ran) == LIMITS.direct_share)
         served.go.set()
         statuses = sorted(a.result() for a in asked)
     assert statuses == [200] * 4 + [503] * 4

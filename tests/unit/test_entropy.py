@@ -9,7 +9,7 @@ import torch
 
 from mmdemo import checkpoints
 from mmdemo.config import to_dict
-from mmdemo.entropy import coder
+from mmdemo.entropy import coder, integer
 from mmdemo.entropy.integer import ONE, IntegerPrior, exp_table
 from mmdemo.entropy.layout import layout
 from mmdemo.entropy.prior import CodePrior, PriorConfig
@@ -43,6 +43,24 @@ def test_pictures_of_any_shape_come_back(positions):
 def test_sequences_come_back_in_segments_of_any_length(segment):
     network, x = IntegerPrior(prior(1, segment=segment)), codes((2, 37))
     assert torch.equal(coder.decode(coder.encode(x, network)[-1], 2, (37,), network), x)
+
+
+def test_a_table_of_symbols_gives_the_products_to_the_last_bit(monkeypatch):
+    torch.manual_seed(0)
+    config = PriorConfig("", "", 1, 1, 32, 4, 24, [[-1], [-2], [-5]], [], 16)
+    network, x = CodePrior(config).requires_grad_(False), codes((1, 50))
+    quick = IntegerPrior(network)
+    monkeypatch.setattr(integer, "MOST_IN_TABLE", 0)
+    plain = IntegerPrior(network)
+    assert quick.table is not None and plain.table is None
+    neighbours, every = network.layout((50,)), torch.arange(50)
+    tables = []
+    for one in (quick, plain):
+        total = one.start(50)
+        one.add(total, 0, every, x[0])
+        tables.append(one.frequencies(0, total, total, neighbours, every))
+    assert np.array_equal(*tables)
+    assert torch.equal(coder.decode(coder.encode(x, plain)[0], 1, (50,), quick), x)
 
 
 def test_one_pass_makes_the_bytes_of_every_number_of_levels():

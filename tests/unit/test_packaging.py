@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from mmdemo.ui.serving import launch
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -30,6 +33,7 @@ DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "vector_quantize_pytorch": "
 WITH_GRADIO = {"fastapi", "gradio_client", "pydantic", "starlette"}
 NEWER_STDLIB = {"compression"}  # 3.14; imported only where it exists
 MACHINE_PATH = re.compile(r"(?<![\w.~>-])/(?:work|opt|root|home|Users)/[\w.]+|/tmp/(?:build|bash)")
+NEEDED = {"app.py", "requirements.txt", "mmdemo", "checkpoints"}  # to run the page
 SPACES_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 
 
@@ -138,6 +142,21 @@ def test_readme_gives_the_two_commands():
 def test_readme_links_exist():
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", readme()[1])
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_dockerfile_starts_what_is_here():
+    """No image is built here: its options are ours, its files are in the repository, and it asks for its own health."""
+    lines = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ").splitlines()
+    orders = dict(line.split(" ", 1) for line in lines if line and not line.startswith("#"))
+    python, script, *options = json.loads(orders["ENTRYPOINT"])
+    assert python == "python" and (ROOT / script).is_file()
+    args = launch.parser().parse_args(options)
+    assert args.host == "0.0.0.0"
+    assert str(args.port) == orders["EXPOSE"] and f"127.0.0.1:{args.port}/health" in orders["HEALTHCHECK"]
+    assert SpecifierSet(pyproject()["project"]["requires-python"]).contains(orders["FROM"].split(":")[1].split("-")[0])
+    left_out = (ROOT / ".dockerignore").read_text("utf-8").split()
+    needed = {path.relative_to(ROOT).parts[0] for path in tracked() if path.parts[len(ROOT.parts)] in NEEDED}
+    assert needed == NEEDED and not NEEDED & set(left_out)
 
 
 def test_front_matter_is_valid_for_spaces():

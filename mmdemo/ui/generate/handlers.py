@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from mmdemo.errors import InputError
+from mmdemo.threads import free_threads
 from mmdemo.ui.generate import messages
 from mmdemo.ui.generate.form import Form, filled
 from mmdemo.ui.generate.inputs import pack_sound, pack_uri, picture_uri, unpack_sound
@@ -117,7 +118,8 @@ class GenerateHandlers:
 def answered(name: str, function: Callable[[Any], Any], request: Any) -> dict[str, Any]:
     """The answer of a server function to the page: {name: result}, or {"error": one sentence}."""
     try:
-        return {name: function(request)}
+        with free_threads():
+            return {name: function(request)}
     except InputError as error:
         return {"error": str(error)}
 

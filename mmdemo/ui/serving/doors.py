@@ -4,8 +4,9 @@ One piece of ASGI middleware between Gradio and the outside:
 
 - only the routes that a page, `gradio_client` or a program needs are open;
 - requests beside the queue (`/run`, functions of components, uploads) are answered a few at a time;
+- what takes much memory goes one at a time, by the queue or beside it;
 - what Gradio lets fall (an exception, `{"error": null}`, a stream that breaks off) becomes one sentence in JSON;
-- the queue is told who listens;
+- the queue is told who listens, and who is here;
 - `/health` says that the server is up.
 """
 
@@ -15,8 +16,9 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,6 +27,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from mmdemo.errors import InputError
+from mmdemo.ui.serving.lanes import SHORT, lane_of
 from mmdemo.ui.serving.limits import Limits
 from mmdemo.ui.serving.queue import FairQueue, address_of
 from mmdemo.ui.shared.i18n import lang_of, tr
@@ -105,12 +108,16 @@ class Doors:
             if name in DIRECT and scope["method"] == "POST":
                 out.mends = True
                 async with self.turnstile.through(address_of(request)):
-                    await self.app(scope, taking, out)
-                return None
-            session = self._session(request, name, rest)
+                    return await self._beside(request, name, scope, taking, out)
+            session, listens = self._session(request, name, rest)
             if session is None:
                 return await self.app(scope, taking, out)
-            with self._queue(scope).listening(session):
+            queue = self._queue(scope)
+            with ExitStack() as here:
+                here.enter_context(queue.visitors.here(session))
+                here.enter_context(queue.visitors.here(queue.visitors.at(address_of(request))))
+                if listens:
+                    here.enter_context(queue.listening(session))
                 await self.app(scope, taking, out)
         except Exception as error:
             await self._explain(error, out, scope, lang)
@@ -121,20 +128,42 @@ class Doors:
         assert isinstance(queue, FairQueue)
         return queue
 
-    def _session(self, request: Request, name: str, rest: list[str]) -> str | None:
-        """The session whose messages this request is to stream, None for any other request."""
+    def _session(self, request: Request, name: str, rest: list[str]) -> tuple[str | None, bool]:
+        """The session that this request keeps open, None for any other; and whether it streams its messages."""
         if request.method != "GET":
-            return None
+            return None, False
+        if name == "heartbeat" and len(rest) == 1:
+            return rest[0], False
         if name == "queue" and rest == ["data"]:
-            return request.query_params.get("session_hash")
+            return request.query_params.get("session_hash"), True
         if name == "call" and len(rest) >= 2:
             event = self._queue(request.scope).event_ids_to_events.get(rest[-1])
-            return event.session_hash if event else None
-        return None
+            return (event.session_hash if event else rest[-1]), True
+        return None, False
+
+    async def _beside(self, request: Request, name: str, scope: Any, receive: Any, send: Any) -> None:
+        """A request beside the queue, which may be a large one."""
+        queue = self._queue(scope)
+        if name == "upload":
+            note = partial(queue.visitors.uploaded, queue.visitors.at(address_of(request)))
+            return await self.app(scope, receive, _noting(send, note))
+        if not request.headers.get("content-type", "").startswith("application/json"):
+            return await self.app(scope, receive, send)
+        body = await _whole(receive)
+        if body is None:  # the visitor has gone meanwhile
+            return None
+        asked, lane = await asyncio.to_thread(_judged, body)
+        if isinstance(session := asked.get("session_hash"), str):
+            queue.visitors.seen(session)
+            queue.visitors.notes(session, asked)
+        async with queue.one_large(lane):
+            await self.app(scope, _again(body, receive), send)
 
     async def _cancel(self, request: Request, scope: Any, receive: Any, send: Any) -> None:
         """Stop a run, for the session that it belongs to only."""
-        body = await Request(scope, receive).body()
+        body = await _whole(receive)
+        if body is None:
+            return None
         try:
             asked = json.loads(body)
             event = self._queue(scope).event_ids_to_events.get(asked["event_id"])
@@ -242,6 +271,42 @@ def _limited(receive: Any, most: int, out: _Answer) -> Any:
         return message
 
     return limited
+
+
+async def _whole(receive: Any) -> bytes | None:
+    """The body of a request, None if its sender went away meanwhile."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _judged(body: bytes) -> tuple[dict[str, Any], str]:
+    """What a request beside the queue asks for, {} if that cannot be told, and its lane."""
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        asked = None
+    return (asked, lane_of(None, [asked])) if isinstance(asked, dict) else ({}, SHORT)  # Gradio says what is wrong
+
+
+def _noting(send: Any, note: Callable[[Any], None]) -> Any:
+    """Pass an answer on, and note the JSON in it."""
+    whole = b""
+
+    async def noting(message: Any) -> None:
+        nonlocal whole
+        whole += message.get("body", b"")
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            with suppress(ValueError):
+                note(json.loads(whole))
+        await send(message)
+
+    return noting
 
 
 def _again(body: bytes, receive: Any) -> Any:

@@ -9,12 +9,16 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mmdemo.errors import InputError
+from mmdemo.modalities import MODALITIES
+from mmdemo.ui.shared.state import DIGITS
 
+MODELS = (*MODALITIES, DIGITS)
 FIRST_PORT, PORTS = 7860, 100  # Gradio takes the first free one of these where none is named
 
 
@@ -29,6 +33,13 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--root-path", default=None, metavar="/PATH", help="path under which a proxy shows the app, such as /demo"
     )
+    options.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help=f"show a model of your own in place of a shipped one ({', '.join(MODELS)}); may be given for each",
+    )
     return options
 
 
@@ -38,9 +49,10 @@ def options_of(argv: Sequence[str] | None) -> argparse.Namespace:
     args = options.parse_args(argv)
     try:
         args.auth = account(args.auth)
+        args.model = models(args.model)
         args.root_path = root_path(args.root_path)
         check_port(args.host or os.environ.get("GRADIO_SERVER_NAME"), args.port)
-        check_temporary_folder()
+        temporary_folder()
     except InputError as error:
         options.exit(2, f"{options.prog}: {error}\n")
     return args
@@ -54,6 +66,23 @@ def account(given: str | None) -> tuple[str, str] | None:
     if not user.strip() or not password.strip():  # Gradio strips what is typed into its form
         raise InputError("--auth takes USER:PASSWORD, and neither may be empty.")
     return user.strip(), password.strip()
+
+
+def models(given: Sequence[str]) -> dict[str, str]:
+    """NAME=FOLDER, each, as a dictionary. Raises InputError for a name that the page does not have, or no folder."""
+    found: dict[str, str] = {}
+    for one in given:
+        name, equals, folder = one.partition("=")
+        if not equals or name not in MODELS:
+            raise InputError(
+                f"--model takes NAME=FOLDER, where NAME is {', '.join(MODELS[:-1])} or {MODELS[-1]}: {one!r}."
+            )
+        if name in found:
+            raise InputError(f"--model names {name} twice.")
+        if not Path(folder).is_dir():
+            raise InputError(f"--model {one}: there is no folder {folder!r}.")
+        found[name] = folder
+    return found
 
 
 def root_path(given: str | None) -> str | None:
@@ -93,8 +122,8 @@ def check_port(host: str | None, port: int | None) -> None:
     raise InputError(f"Port {port} is taken already; name another with --port, or leave it out to get a free one.")
 
 
-def check_temporary_folder() -> None:
-    """Raises InputError if uploads could not be kept."""
+def temporary_folder() -> Path:
+    """Where uploads go. Raises InputError if they could not be kept there."""
     named = os.environ.get("GRADIO_TEMP_DIR")
     folder = Path(named or Path(tempfile.gettempdir()) / "gradio")
     try:
@@ -104,15 +133,38 @@ def check_temporary_folder() -> None:
     except OSError as error:
         which = "GRADIO_TEMP_DIR" if named else "the folder for temporary files"
         raise InputError(f"Uploads cannot be kept in {folder} ({which}): {error.strerror or error}.") from None
+    return folder
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder for the files of this server's visitors alone, deleted at the end. The page has to be built inside."""
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    with tempfile.TemporaryDirectory(dir=temporary_folder(), prefix="mmdemo-", ignore_cleanup_errors=True) as name:
+        folder = Path(name).resolve()
+        os.environ["GRADIO_TEMP_DIR"] = str(folder)
+        try:
+            yield folder
+        finally:
+            if before is None:
+                del os.environ["GRADIO_TEMP_DIR"]
+            else:
+                os.environ["GRADIO_TEMP_DIR"] = before
+
+
+def prepare() -> None:
+    """Logs are seen at once, in a container too; SIGTERM ends the app as Ctrl-C does."""
+    if os.environ.get("SPACE_ID"):  # nobody but the proxy of Spaces can come in: addresses are what that says
+        os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def serve(demo: Any, args: argparse.Namespace, settings: dict[str, Any]) -> None:
     """Launch, and serve until interrupted or told to end (SIGINT, SIGTERM)."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(line_buffering=True)  # what is logged is seen at once, in a container too
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         demo.launch(
             share=args.share,

@@ -1,7 +1,7 @@
 """How much one visitor, and all together, may ask for at once.
 
-Requests wait in queues by cost, so that a short one never waits for another visitor's long one: a queue serves one
-at a time. The identifiers of the queues are in `mmdemo.ui.shared.state`, where the tabs find them.
+Requests wait in queues by what they ask for, each of which serves one at a time. The identifiers of the queues are in
+`mmdemo.ui.shared.state`, where the tabs find them. Within a queue, what is long goes by a lane of its own (`lanes`).
 """
 
 from __future__ import annotations
@@ -24,3 +24,6 @@ class Limits:
     direct_share: int = 8  # of them, from one address
     direct_waiting: int = 128  # further ones from one address, which wait a moment
     body: int = 64 * MB  # of one request; a file sent inside JSON takes a third more than on its own
+    kept: float = 30.0  # seconds that files and content are kept for who has gone
+    page_kept: float = 600.0  # the content of a page, if it is one of the last
+    pages_away: int = 5  # that were closed

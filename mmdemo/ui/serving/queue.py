@@ -1,8 +1,11 @@
 """The queue of the page: fair between visitors, and for those who listen.
 
 Gradio's own queue serves first come, first served, has one limit for all, and runs what nobody waits for any more.
-This one gives every visitor a share, takes visitors in turn, starts what somebody listens to, drops what nobody does,
-and tells who finds it full how long it would take.
+This one gives every visitor a share, takes visitors in turn, lets what is short pass what is long (`lanes`), starts
+what somebody listens to, drops what nobody does, and tells everybody their place and about how long it will take.
+
+It replaces methods of a class that is not part of Gradio's public interface: `tests/app/test_gradio_queue.py` says
+which, and fails when a release of Gradio changes them.
 """
 
 from __future__ import annotations
@@ -11,20 +14,24 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from gradio.queueing import Event, EventQueue, Queue
-from gradio.server_messages import EventMessage, ProcessCompletedMessage
+from gradio.server_messages import EstimationMessage, EventMessage, ProcessCompletedMessage
 from gradio.utils import run_coro_in_background
 
+from mmdemo.ui.serving.lanes import LARGE, SHORT, lane_of
 from mmdemo.ui.serving.limits import Limits
+from mmdemo.ui.serving.times import Times
+from mmdemo.ui.serving.visitors import Visitors, give_memory_back
 from mmdemo.ui.shared.i18n import lang_of, tr
 
 log = logging.getLogger("mmdemo.ui")
 
-USUAL = 1.0  # seconds that a function is thought to take before it has run once
 REMEMBERED = 600.0  # seconds for which it is known when a visitor was served
 THREADS = 40  # Gradio's; `launch` sets it again
 
@@ -33,9 +40,19 @@ class FairQueue(Queue):
     """Takes the place of a `gr.Blocks`' queue.
 
     A visitor is a session (an open page, a `gradio_client.Client`), or an address for requests without a session.
+
+    Args:
+        folder: where Gradio keeps files, if that is this server's alone (`Visitors`).
+        forget: called with the session of each visitor who has gone.
     """
 
-    def __init__(self, blocks: Any, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        blocks: Any,
+        limits: Limits | None = None,
+        folder: Path | None = None,
+        forget: Callable[[str], None] = lambda session: None,
+    ) -> None:
         super().__init__(
             live_updates=True,
             concurrency_count=THREADS,
@@ -44,10 +61,21 @@ class FairQueue(Queue):
             blocks=blocks,
             default_concurrency_limit=1,
         )
+        self.ANALYTICS_MAX_EVENTS = 1  # kept for figures that nobody sees
+        self.sleep_when_free = (
+            0.01  # seconds between looks at the queue; Gradio's thousand a second cost a tenth of a core
+        )
         self.limits = limits or Limits()
+        self.visitors = Visitors(self.limits, folder)
+        self._forget = forget
         self._listeners: Counter[str] = Counter()
         self._heard: dict[str, float] = {}  # session -> when somebody last listened to it
         self._served: dict[tuple[str, str], float] = {}  # queue and visitor -> when it last was at work for them
+        self._lanes: WeakKeyDictionary[Event, str] = WeakKeyDictionary()
+        self.times = Times(self._lane)
+        self._beside = 0  # large requests beside the queue that are under way, or next
+        self._large_beside = False  # whether one is under way
+        self._worked = False  # since memory was last given back
 
     # ------------------------------------------------------------------ coming in
 
@@ -58,21 +86,33 @@ class FairQueue(Queue):
         if fn is None:
             return False, tr("common.bad_request", lang), "error"
         self.create_event_queue_for_fn(fn)
-        refused = self._refusal(self.event_queue_per_concurrency_id[fn.concurrency_id], fn, body, request, lang)
+        lane = await asyncio.to_thread(lane_of, fn.fn, body.data, body.event_data)
+        queue = self.event_queue_per_concurrency_id[fn.concurrency_id]
+        if body.session_hash:
+            self.visitors.seen(body.session_hash)
+        refused = self._refusal(queue, fn, lane, body, request, lang)
         if refused:
             return self._refuse(refused, fn, body, request, username)
-        return await super().push(body, request, username)
+        taken = await super().push(body, request, username)
+        if event := self.event_ids_to_events.get(str(taken[1])):
+            self._lanes[event] = lane
+            self.visitors.seen(event.session_hash)
+            self.visitors.notes(event.session_hash, [body.data, body.event_data])
+            self.broadcast_estimations(fn.concurrency_id)
+        return taken
 
-    def _refusal(self, queue: EventQueue, fn: Any, body: Any, request: Any, lang: str) -> str:
+    def _refusal(self, queue: EventQueue, fn: Any, lane: str, body: Any, request: Any, lang: str) -> str:
         """Why there is no place for this request; "" if there is one."""
-        address, waiting = address_of(request), self._waiting()
-        mine = [e for e in waiting if visitor_of(e) == (body.session_hash or address)]
+        address = address_of(request)
+        mine = [e for e in self._waiting() if visitor_of(e) == (body.session_hash or address)]
         if len(mine) >= self.limits.share:
-            return tr("common.busy_share", lang, count=len(mine), seconds=self._seconds(queue, fn, mine))
+            seconds = sum(self.times.usual(e.fn, self._lane(e)) for e in mine) + self.times.usual(fn, lane)
+            return tr("common.busy_share", lang, count=len(mine), seconds=max(1, round(seconds)))
         neighbours = sum(address_of(e.request) == address for e in queue.queue)
         if len(queue.queue) >= self.limits.places or neighbours >= self.limits.address_share:
-            place = len(queue.queue) + queue.current_concurrency + 1
-            return tr("common.busy", lang, place=place, seconds=self._seconds(queue, fn))
+            waiting = [event for event in queue.queue if self._lane(event) == lane]
+            seconds = self.times.left([*self._ahead(queue, lane), *waiting]) + self.times.usual(fn, lane)
+            return tr("common.busy", lang, place=len(waiting) + 1, seconds=max(1, round(seconds)))
         return ""
 
     def _refuse(self, why: str, fn: Any, body: Any, request: Any, username: str | None) -> Any:
@@ -90,45 +130,82 @@ class FairQueue(Queue):
         self.send_message(event, ProcessCompletedMessage(output=output, title=title, success=False))
         return True, event._id, "success"
 
+    def compute_analytics_summary(self, records: Any) -> Any:
+        """Nothing: Gradio would make a table of all requests after each, for a page of figures that is closed here."""
+        return self.cached_event_analytics_summary
+
     def _waiting(self) -> list[Event]:
         return [event for queue in self.event_queue_per_concurrency_id.values() for event in queue.queue]
 
     def _running(self) -> list[Event]:
         return [event for job in self.active_jobs if job for event in job]
 
-    def _seconds(self, queue: EventQueue, fn: Any, ahead: list[Event] | None = None) -> int:
-        """After how many seconds a request for `fn` would be done that waits for those ahead of it."""
-        ahead = list(queue.queue) if ahead is None else ahead
-        left = 0.0
-        for running, starts in list(queue.start_times_per_fn.items()):
-            left += sum(max(0.5, start + self._usual(running) - time.time()) for start in starts)
-        total = left + sum(self._usual(event.fn) for event in ahead) + self._usual(fn)
-        return max(1, round(total / (queue.concurrency_limit or 1)))
+    def _lane(self, event: Event) -> str:
+        return self._lanes.get(event, SHORT)
 
-    def _usual(self, fn: Any) -> float:
-        return float(self.process_time_per_fn[fn].avg_time) if fn in self.process_time_per_fn else USUAL
+    def _ahead(self, queue: EventQueue, lane: str) -> list[Event]:
+        """What is running and has to end before this lane of a queue can go on."""
+        everywhere = lane == LARGE
+        running = [e for e in self._running() if everywhere or e.concurrency_id == queue.concurrency_id]
+        return [event for event in running if self._lane(event) == lane]
 
     # ------------------------------------------------------------------ whose turn it is
 
     def broadcast_estimations(self, concurrency_id: str, after: int | None = None) -> None:
-        """Put a queue into the order in which it is served, and tell everybody in it their place."""
+        """Put a queue into the order in which it is served, and tell everybody in it their place and time."""
         queue = self.event_queue_per_concurrency_id[concurrency_id]
         queue.queue[:] = self._in_turn(concurrency_id)
-        super().broadcast_estimations(concurrency_id)
+        rank: Counter[str] = Counter()
+        seconds: dict[str, float] = {}
+        for event in queue.queue:
+            lane = self._lane(event)
+            if lane not in seconds:
+                seconds[lane] = self.times.left(self._ahead(queue, lane))
+            seconds[lane] += self.times.usual(event.fn, lane)
+            message = EstimationMessage(rank=rank[lane], rank_eta=seconds[lane], queue_size=len(queue.queue))
+            self.send_message(event, message)
+            rank[lane] += 1
 
     def get_events(self) -> tuple[list[Event], bool, str] | None:
-        """The next request to run, from any queue that is free: visitors in turn, who listen."""
-        now = time.monotonic()
-        for event in self._running():
+        """The next request to run, from any queue whose lane is free: visitors in turn, who listen."""
+        now, running = time.monotonic(), self._running()
+        for event in running:
             self._served[event.concurrency_id, visitor_of(event)] = now
+        large = self._beside or any(self._lane(event) == LARGE for event in running)
+        taken = Counter((event.concurrency_id, self._lane(event)) for event in running)
         for concurrency_id, queue in self.event_queue_per_concurrency_id.items():
-            if queue.concurrency_limit is not None and queue.current_concurrency >= queue.concurrency_limit:
+            if not queue.queue:
                 continue
+            limits = {SHORT: queue.concurrency_limit}
             for event in self._in_turn(concurrency_id):
-                if self.listened(event.session_hash):
-                    queue.queue.remove(event)
-                    return [event], event.fn.batch, concurrency_id
+                lane = self._lane(event)
+                limit = limits.get(lane, 1)
+                full = limit is not None and taken[concurrency_id, lane] >= limit
+                if full or (lane == LARGE and large) or not self.listened(event.session_hash):
+                    continue
+                queue.queue.remove(event)
+                self.times.begin(event)
+                self._worked = True
+                return [event], event.fn.batch, concurrency_id
         return None
+
+    @asynccontextmanager
+    async def one_large(self, lane: str) -> AsyncIterator[None]:
+        """For a request beside the queue: one that takes much memory waits until no other does."""
+        if lane != LARGE:
+            yield
+            return
+        self._beside += 1
+        try:
+            while self._large_beside or any(self._lane(event) == LARGE for event in self._running()):
+                await asyncio.sleep(0.02)
+            self._large_beside = self._worked = True
+            try:
+                yield
+            finally:
+                self._large_beside = False
+        finally:
+            self._beside -= 1
 
     def _in_turn(self, concurrency_id: str) -> list[Event]:
         """The requests of a queue in the order of serving: everybody's next before anybody's second.
@@ -168,16 +245,18 @@ class FairQueue(Queue):
     def start(self) -> None:
         """Start serving; called by Gradio when the app starts."""
         super().start()
+        self.visitors.open()
         run_coro_in_background(self._watch)
 
     async def _watch(self) -> None:
-        """End what nobody listens to."""
+        """End what nobody listens to, and drop what is left of who has gone."""
         while not self.stopped:
-            await asyncio.sleep(min(1.0, self.limits.grace / 4))
+            await asyncio.sleep(min(1.0, self.limits.grace / 4, self.limits.kept / 4))
             try:
                 await self.drop_unheard()
+                await self.drop_gone()
             except Exception:  # the watch goes on
-                log.exception("dropping unheard requests failed")
+                log.exception("dropping what nobody waits for failed")
 
     async def drop_unheard(self) -> None:
         """Drop requests that nobody has listened to for `grace` seconds; a run ends at its next step."""
@@ -187,9 +266,7 @@ class FairQueue(Queue):
             if not self.listened(event.session_hash) and now - event.enqueue_time > self.limits.grace:
                 gone.add(event.session_hash)
         for session in gone:
-            await self.clean_events(session_hash=session)
-            self.pending_messages_per_session.pop(session, None)
-            self.pending_event_ids_session.pop(session, None)
+            await self._drop_messages(session)
         for session, heard in list(self._heard.items()):
             if now - heard > self.limits.grace and session not in self._listeners:
                 del self._heard[session]
@@ -197,13 +274,40 @@ class FairQueue(Queue):
             if now - served > REMEMBERED:
                 del self._served[key]
 
+    async def drop_gone(self) -> None:
+        """Drop content and files of visitors who have gone, and give free memory back when there is nothing to do."""
+        busy = {event.session_hash for event in (*self._waiting(), *self._running())}
+        for session in self.visitors.gone(busy, self._has_content):
+            await self._drop_messages(session)
+            if self.server_app is not None:
+                self.server_app.state_holder.session_data.pop(session, None)
+                self.server_app.state_holder.time_last_used.pop(session, None)
+            self._forget(session)
+            self.visitors.forget(session)
+            self._worked = True
+        await asyncio.to_thread(self.visitors.sweep, self.visitors.kept_files())
+        if self._worked and not self._running() and not self._beside:
+            self._worked = False
+            await asyncio.to_thread(give_memory_back)
+
+    async def _drop_messages(self, session: str) -> None:
+        await self.clean_events(session_hash=session)
+        self.pending_messages_per_session.pop(session, None)
+        self.pending_event_ids_session.pop(session, None)
+
+    def _has_content(self, session: str) -> bool:
+        holder = self.server_app and self.server_app.state_holder.session_data.get(session)
+        return bool(holder) and any(value is not None for value in holder.state_data.values())
+
     # ------------------------------------------------------------------ going out
 
     def send_message(self, event: Event, event_message: EventMessage) -> None:
-        """An error without words comes from what Gradio makes of the inputs: it gets some."""
-        if isinstance(event_message, ProcessCompletedMessage) and not event_message.success:
+        """Note what goes to whom. An error without words comes from what Gradio makes of the inputs: it gets some."""
+        self.visitors.notes(event.session_hash, getattr(event_message, "output", None))
+        if isinstance(event_message, ProcessCompletedMessage):
+            self.times.end(event)
             output = event_message.output or {}
-            if not output.get("error"):
+            if not event_message.success and not output.get("error"):
                 lang = lang_of(event.request)
                 title = tr("common.problem", lang)
                 event_message.output = {

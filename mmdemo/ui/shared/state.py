@@ -9,24 +9,29 @@ import os
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import torch
 
 import mmdemo
+from mmdemo import checkpoints
 from mmdemo.checkpoints import auto_device
 from mmdemo.errors import InputError
+from mmdemo.threads import free_threads
 from mmdemo.ui.shared.i18n import lang_of, tr
 
 log = logging.getLogger("mmdemo.ui")
+_END = object()
 
 # Queues by cost, each serving one request at a time: a short one never waits for another visitor's long one.
 CONCURRENCY_ID = "model"  # what the page asks of a model for an input that it has
 OPENING_ID = "opening"  # files, which may be large
 PROGRAMS_ID = "programs"  # endpoints for programs, which encode, decode and measure in one go
+DIGITS = "digits"  # the joint model of the Generate tab
 SESSIONS = 100  # visitors whose pictures, sounds and texts are kept in memory
 MAX_FILE_SIZE = "40mb"  # one upload
 MAX_PICTURE_SIDE = 1024  # the page works on pictures up to this many pixels a side; the CLI has no such limit
@@ -68,10 +73,19 @@ class Context:
 
     Models are loaded on first use and kept; `lock` is held while one loads. Running a model is serialised
     by the queue (`CONCURRENCY_ID`), not here.
+
+    Args:
+        own: folders of models that take the place of shipped ones, by their names: a modality's or "digits".
+
+    Raises:
+        InputError: no such device, or a folder that holds no model of the kind that its place wants.
     """
 
-    def __init__(self, device: str = "auto") -> None:
+    def __init__(self, device: str = "auto", own: Mapping[str, str] | None = None) -> None:
         self.device = auto_device(device)
+        self.own = dict(own or {})
+        for name, folder in self.own.items():
+            _check_place(name, Path(folder))
         self.lock = threading.RLock()
         self._models: dict[str, Any] = {}
         self._opened: OrderedDict[tuple[str, str], list[Opened]] = OrderedDict()  # newest first
@@ -80,7 +94,7 @@ class Context:
         """The tokenizer "image", "audio" or "text" (or a path or Hub id) as `mmdemo.codec.Codec`."""
         return self._load(name, "cpu" if BORROWED_GPU else str(self.device))
 
-    def joint(self, name: str = "digits") -> Any:
+    def joint(self, name: str = DIGITS) -> Any:
         """The joint diffusion model `name` as `mmdemo.diffusion.joint.JointDiffusion`."""
         return self._load(name, str(self.device))
 
@@ -109,6 +123,12 @@ class Context:
         """What the visitor opened of a modality, newest first."""
         return list(self._opened.get(((request.session_hash or "") if request else "", modality), ()))
 
+    def forget(self, session: str) -> None:
+        """Let go of what was remembered for a visitor who has gone."""
+        with self.lock:
+            for key in [key for key in self._opened if key[0] == session]:
+                del self._opened[key]
+
     @property
     def device_name(self) -> str:
         """What to show: "CPU", "Apple GPU" or the name of the CUDA device."""
@@ -119,8 +139,21 @@ class Context:
     def _load(self, name: str, device: str) -> Any:
         with self.lock:
             if name not in self._models:
-                self._models[name] = mmdemo.load(name, device=device)
+                own = self.own.get(name)
+                self._models[name] = mmdemo.load(Path(own) if own else name, device=device)
             return self._models[name]
+
+
+def _check_place(name: str, folder: Path) -> None:
+    """Raises InputError if the checkpoint in a folder is none that can stand in the place of a shipped one."""
+    config = checkpoints.read_config(folder)
+    kind, modality = config.get("kind"), config.get("modality")
+    if name == DIGITS:
+        if kind != "joint":
+            raise InputError(f"The checkpoint {folder.name!r} is no diffusion model, as {name} is, but a {kind}.")
+    elif kind != "tokenizer" or modality != name:
+        what = f"{modality} tokenizer" if kind == "tokenizer" else kind
+        raise InputError(f"The checkpoint {folder.name!r} is no {name} tokenizer, but a model of another kind: {what}.")
 
 
 class Latest:
@@ -159,23 +192,33 @@ def friendly(fn: Callable) -> Callable:
 
     An `InputError` is shown as it is: one clear sentence. Anything else is logged and shown as one general
     sentence. Both are raised as `gr.Error`: outputs keep their values, and API clients get a real error.
-    Works on plain functions and on generators; finds the language in a `gr.Request` argument.
+    Works on plain functions and on generators; finds the language in a `gr.Request` argument. Whatever is at work at
+    once shares the cores.
     """
     if inspect.isgeneratorfunction(fn):
 
         @functools.wraps(fn)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
+            steps = fn(*args, **kwargs)
             try:
-                yield from fn(*args, **kwargs)
+                while True:
+                    with free_threads():
+                        value = next(steps, _END)
+                    if value is _END:
+                        return
+                    yield value
             except Exception as error:
                 raise _explained(error, fn, args, kwargs) from None
+            finally:
+                steps.close()
 
     else:
 
         @functools.wraps(fn)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             try:
-                return fn(*args, **kwargs)
+                with free_threads():
+                    return fn(*args, **kwargs)
             except Exception as error:
                 raise _explained(error, fn, args, kwargs) from None
 
