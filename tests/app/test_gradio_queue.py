@@ -83,6 +83,7 @@ def test_attributes_are_there():
     assert "state_data" in inspect.getsource(SessionState)
     assert {"rank", "rank_eta", "queue_size"} <= EstimationMessage.model_fields.keys()
     assert {"output", "success", "title"} <= ProcessCompletedMessage.model_fields.keys()
+    assert all(isinstance(known, set) for known in demo.temp_file_sets)
     assert demo._queue is not queue and isinstance(demo._queue, queueing.Queue)  # the one that `build` replaces
 
 

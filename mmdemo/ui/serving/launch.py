@@ -74,9 +74,8 @@ def models(given: Sequence[str]) -> dict[str, str]:
     for one in given:
         name, equals, folder = one.partition("=")
         if not equals or name not in MODELS:
-            raise InputError(
-                f"--model takes NAME=FOLDER, where NAME is {', '.join(MODELS[:-1])} or {MODELS[-1]}: {one!r}."
-            )
+            names = f"{', '.join(MODELS[:-1])} or {MODELS[-1]}"
+            raise InputError(f"--model takes NAME=FOLDER, where NAME is {names}, not {one!r}.")
         if name in found:
             raise InputError(f"--model names {name} twice.")
         if not Path(folder).is_dir():

@@ -285,7 +285,9 @@ class FairQueue(Queue):
             self._forget(session)
             self.visitors.forget(session)
             self._worked = True
-        await asyncio.to_thread(self.visitors.sweep, self.visitors.kept_files())
+        if deleted := await asyncio.to_thread(self.visitors.sweep, self.visitors.kept_files()):
+            for known in self.blocks.temp_file_sets:  # what Gradio would look for every hour
+                known -= deleted
         if self._worked and not self._running() and not self._beside:
             self._worked = False
             await asyncio.to_thread(give_memory_back)

@@ -99,21 +99,22 @@ class Visitors:
         """Those that are somebody's, or the page's."""
         return self._lasting.union(*self._files.values())
 
-    def sweep(self, kept: set[Path]) -> int:
-        """Delete other files that are not of just now, and empty folders; returns how many files."""
+    def sweep(self, kept: set[Path]) -> set[str]:
+        """Delete other files that are not of just now, and empty folders; returns the paths of the files."""
+        deleted: set[str] = set()
         if self.folder is None:
-            return 0
-        latest, count = time.time() - self.limits.kept, 0
+            return deleted
+        latest = time.time() - self.limits.kept
         for parent, _, names in os.walk(self.folder, topdown=False):
             for path in (Path(parent, name) for name in names):
                 with suppress(OSError):  # others delete too
                     if path not in kept and path.lstat().st_ctime < latest:
                         path.unlink()
-                        count += 1
+                        deleted.add(str(path))
             with suppress(OSError):
                 if Path(parent) != self.folder and os.stat(parent).st_ctime < latest:
                     os.rmdir(parent)  # refused unless empty
-        return count
+        return deleted
 
 
 def paths_in(value: Any) -> Iterator[str]:

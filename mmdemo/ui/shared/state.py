@@ -39,7 +39,7 @@ MAX_AUDIO_SECONDS = 60.0
 MAX_TEXT_BYTES = 20_000
 # On ZeroGPU a GPU is borrowed for a sampling run only; tokenizers are small and answer at once on the CPU.
 BORROWED_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
-KEPT_SECONDS = 3600  # how long a visitor's input stays in memory after its page is closed
+KEPT_SECONDS = 3600  # that an input stays in memory; less where its visitor has gone (`serving.limits`)
 KEPT_INPUTS = 120  # what visitors opened that is kept in memory for the other tabs
 KEPT_OF_ONE = 4  # of one visitor in one modality
 CACHE_AGE = (3600, 6 * 3600)  # clean the upload folder every hour of what is older than six
