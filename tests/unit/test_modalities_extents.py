@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from modalities_files import refusal, tone, written
 
 from mmdemo.errors import InputError
-from mmdemo.modalities import audio, sound_files
+from mmdemo.modalities import audio, guess, sound_files
 from mmdemo.modalities.extents import View, parts
 
 RATE = 16_000
@@ -234,6 +234,16 @@ def test_joined_mp3s_of_different_rates_and_channels(tmp_path):
     assert item.meta["sample_rate"] == 44_100 and item.meta["channels"] == 2
     seconds = item.tensor[: 4 * RATE].reshape(4, -1).square().mean(1).sqrt()
     assert seconds[1:].min() > 0.05  # each of them sounds
+
+
+def test_mp3_that_begins_in_the_middle_of_a_frame(tmp_path):
+    whole = written(noise(2.0), RATE, "MP3")
+    path = tmp_path / "radio.mp3"
+    path.write_bytes(whole[1000:])
+    assert guess(path) == "audio"
+    item = audio.load(path)
+    assert 1.6 < item.meta["samples"] / RATE <= 2.1
+    refusal(audio.load, np.random.default_rng(0).bytes(20_000), "not known")
 
 
 def test_mp3_with_damage_in_the_middle_goes_on_after_it(tmp_path):

@@ -41,4 +41,8 @@ def parts(file: BinaryIO, start: int, kind: str | None) -> list[Part]:
         found = [au_part(data, start)]
     elif layout := chunks_of(data.at(start, 16)):
         found = [chunked_part(data, start, layout)]
+    elif kind is None:  # what was recorded from a broadcast begins in the middle of a frame
+        found = mpeg_parts(data, start)
+        if sum(part.end - part.start for part in found) <= max(data.size // 2, 4096):
+            found = []
     return found or [Part(start, data.size)]
