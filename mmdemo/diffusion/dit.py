@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import functional as fn
-from .patches import from_tokens, missing_positions, to_tokens, without_padding
+from .patches import from_tokens, missing_positions, on_positions, to_tokens, without_padding
 from .streams import DiTConfig, Stream
 
 # ------------------------------------------------------------------------------------------ embeddings
@@ -226,8 +226,7 @@ class DiT(nn.Module):
             h = block(h, modulation, seq)  # (B, N, C)
         if hidden is not None:
             hidden += self.features(h, seq)  # (B, C) each
-        lengths = {k: z.shape[2] for k, z in x.items()}
-        return self.unembed(h, seq.runs, lengths, real)
+        return self.unembed(h, seq.runs, x, t, real)
 
     # ------------------------------------------------------------------------------ its parts
 
@@ -304,16 +303,17 @@ class DiT(nn.Module):
         return [means[at[s.aligned or s.name]] for s in config.streams]
 
     def unembed(
-        self, h: Tensor, runs: list[int], lengths: Mapping[str, int], real: Mapping[str, Tensor]
+        self, h: Tensor, runs: list[int], x: Mapping[str, Tensor], t: Mapping[str, Tensor], real: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Tokens (B, N, C) -> per stream (B, D, *shape). ``lengths``: stream -> positions along its first axis."""
+        """Tokens (B, N, C) -> velocity per stream (B, D, *shape); the other arguments as in `forward`."""
         shift, scale = self.final_scale_shift_table
         h = fn.layer_norm(h) * (1 + scale) + shift
         parts = dict(zip([s.name for s in self.config.leaders], h.split(runs, dim=1), strict=False))
         out = {}
         for s in self.config.streams:
             y = self.final_layers[s.name](parts[s.aligned or s.name])  # (B, tokens, positions of a token * D)
-            out[s.name] = from_tokens(y, s, lengths[s.name])
+            y = from_tokens(y, s, x[s.name].shape[2])
+            out[s.name] = fn.velocity_from_x0(x[s.name], y, on_positions(t[s.name], s, y)) if s.predict == "x0" else y
         return without_padding(out, real)
 
     def _stream(self, name: str) -> Stream:

@@ -54,3 +54,10 @@ def from_tokens(h: Tensor, stream: Stream, length: int | None = None) -> Tensor:
 def per_position(values: Tensor, stream: Stream, length: int | None = None) -> Tensor:
     """One value a token (B, N) -> one a position (B, *shape), that of its token."""
     return from_tokens(values[..., None].expand(-1, -1, math.prod(stream.patches)), stream, length)[:, 0]
+
+
+def on_positions(t: Tensor, stream: Stream, like: Tensor) -> Tensor:
+    """Times (B,), or (B, N) of each token -> what broadcasts against a latent ``like`` (B, D, *shape)."""
+    if t.ndim == 1:
+        return t.reshape(-1, *[1] * (like.ndim - 1))
+    return per_position(t, stream, like.shape[2])[:, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
+from typing import Literal
 
 from ..config import Depth, Expansion, Name, Positive, Width, check_weights, settings
 
@@ -21,6 +22,8 @@ class Stream:
     patch: Positive | list[Positive] = 1
     # Another stream on the same axis of time, token by token: their tokens are added up to one (see `DiT`).
     aligned: str = ""
+    # What the last layer says of it: the velocity, or the clean latent, from which the velocity follows ("flow" only).
+    predict: Literal["velocity", "x0"] = "velocity"
 
     def __post_init__(self) -> None:
         even = len(self.patches) == len(self.shape) and not any(n % p for n, p in zip(self.shape, self.patches))

@@ -21,7 +21,7 @@ from ..diffusion.conditions import ConditionEncoder
 from ..diffusion.dit import DiT
 from ..diffusion.interface import JointInterface, check_names
 from ..diffusion.latents import LatentNormalizer
-from ..diffusion.patches import per_position
+from ..diffusion.patches import on_positions
 from ..diffusion.schedule import SCHEDULES
 from ..diffusion.streams import DiTConfig, Stream
 from ..errors import InputError
@@ -100,6 +100,8 @@ class JointTask(Task):
         torch.manual_seed(recipe.seed)
         config = from_dict(DiTConfig, recipe.model, "[model]")
         self.interface.check(config)
+        if self.schedule.name != "flow" and any(s.predict == "x0" for s in config.streams):
+            raise InputError(f"A stream can predict “x0” with the schedule “flow” alone, not {self.schedule.name!r}.")
         tables = self.settings.condition_weights, self.settings.logit_mean, self.settings.latent_std
         for table in (*tables, self.settings.p_infill):
             check_names("stream", table, [s.name for s in config.streams])
@@ -268,10 +270,8 @@ class JointTask(Task):
         for s in self.streams:
             x0 = self.latents.normalize(s.name, batch[f"x.{s.name}"])
             eps, t[s.name] = batch[f"eps.{s.name}"], batch[f"t.{s.name}"]
-            when = t[s.name]
-            when = per_position(when, s, x0.shape[2]) if when.ndim == 2 else when.reshape(-1, *[1] * (x0.ndim - 2))
-            made[s.name] = ((when > 0) & (when < 1)).expand(len(x0), *x0.shape[2:])  # what counts
-            wide = when[:, None]
+            wide = on_positions(t[s.name], s, x0)
+            made[s.name] = ((wide > 0) & (wide < 1))[:, 0].expand(len(x0), *x0.shape[2:])  # what counts
             x[s.name] = self.schedule.scale_model_input(self.schedule.add_noise(x0, eps, wide), wide)
             targets[s.name] = self.schedule.target(x0, eps, wide)
         hidden: list[Tensor] | None = [] if self.aux_heads else None
