@@ -6,7 +6,7 @@ import math
 from dataclasses import field
 from typing import Literal
 
-from ..config import Depth, Expansion, Name, Positive, Width, check_weights, settings
+from ..config import Depth, Expansion, Name, Natural, Positive, Width, check_weights, settings
 
 MAX_POSITIONS = 65_536  # of one stream: what attends to everything grows with its square
 
@@ -16,7 +16,7 @@ class Stream:
     """One modality as the transformer sees it."""
 
     name: Name  # "image", "audio", "text"
-    dim: Width  # channels of its latent
+    dim: Width  # channels of its latent, as the transformer sees it
     shape: list[Positive]  # latent positions per axis; of a single axis, the most that there may be
     # neighbouring positions put into one token: along the last axis, or along each axis
     patch: Positive | list[Positive] = 1
@@ -24,11 +24,18 @@ class Stream:
     aligned: str = ""
     # What the last layer says of it: the velocity, or the clean latent, from which the velocity follows ("flow" only).
     predict: Literal["velocity", "x0"] = "velocity"
+    # Channels of the tokenizer's latent, of which the transformer sees the first principal directions; 0: all, as is.
+    # What is left out is little, and noise in it would have to be carried through the network's width.
+    latent_dim: Natural = 0
 
     def __post_init__(self) -> None:
         even = len(self.patches) == len(self.shape) and not any(n % p for n, p in zip(self.shape, self.patches))
         if not 1 <= len(self.shape) <= 2 or math.prod(self.shape) > MAX_POSITIONS or not even:
             raise ValueError(f"A stream cannot have the shape {self.shape} in patches of {self.patch}.")
+        if self.latent_dim and self.latent_dim < self.dim:
+            raise ValueError(
+                f"The stream {self.name!r} cannot have {self.dim} directions of {self.latent_dim} channels."
+            )
         if self.aligned and len(self.shape) > 1:
             raise ValueError(f"The stream {self.name!r} has no axis of time, and cannot be aligned to another.")
 
@@ -45,6 +52,11 @@ class Stream:
     @property
     def tokens(self) -> int:
         return math.prod(self.grid)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the tokenizer's latent."""
+        return self.latent_dim or self.dim
 
     @property
     def token_dim(self) -> int:

@@ -180,13 +180,13 @@ class JointTask(Task):
         for i, s in enumerate(self.streams):
             z = rows.latents.get(s.name)
             if z is None:
-                z = torch.zeros(size, s.dim, *s.shape)
+                z = torch.zeros(size, s.channels, *s.shape)
             if s.name in rows.given:
                 z = torch.where((t[:, i] == 0).reshape(-1, *[1] * (z.ndim - 1)), rows.given[s.name], z)
             out |= {
                 f"x.{s.name}": z,
                 f"t.{s.name}": t[:, i],
-                f"eps.{s.name}": torch.randn(z.shape, generator=generator),
+                f"eps.{s.name}": torch.randn(size, s.dim, *z.shape[2:], generator=generator),
             }
             if s.name in rows.masks:
                 out[f"mask.{s.name}"] = rows.masks[s.name]
