@@ -85,8 +85,10 @@ def test_noise_added_on_the_way_is_not_the_start_noise_again(model, monkeypatch)
         model, "run", lambda clean, want, noise, way, *a: taken.extend(way) or run(clean, want, noise, way, *a)
     )
     next(model.sample({"text": "two"}, ("image",), n=2, steps=2, seed=9))
+    next(model.sample_batch({"image": torch.rand(2, 3, 32, 32)}, ("text",), steps=2, seed=9))
     start = model.start_noise(2, 9)
-    for i, generator in enumerate(taken):
+    assert len(taken) == 4
+    for i, generator in zip((0, 1, 0, 1), taken, strict=True):
         added = torch.randn(640, generator=generator)
         for name in model.streams:
             own = start[name][i].flatten()[:640]
