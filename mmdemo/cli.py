@@ -158,8 +158,8 @@ def decode(
         data = mmt.contents(path)
         codec = codecs.for_tokens(mmt.made_by(data))
         tokens = Tokens.from_bytes(data, codec.priors)
-        if tokens.exact and levels is None:
-            text.save(tokens.raw or tokens.exact, target)  # the bytes of the file that it was made of
+        if tokens.lossless and levels is None:
+            text.save(tokens.raw or tokens.lossless, target)  # the bytes of the file that it was made of
             return {"model": codec.name, "exact": True}
         if codec.modality == "audio":
             audio.save_blocks(streaming.decode(codec, tokens, levels), target, tokens.meta, original)

@@ -135,8 +135,8 @@ def _write(
     model: JointDiffusion, step: SamplingStep | NumberStep, folder: Path, asked: dict[str, Any]
 ) -> dict[str, Any]:
     """The last step's samples as files, with what was asked for beside them in settings.json and within them."""
-    mark = checkpoints.fingerprint(model.network)
-    record = {"version": __version__, "model": model.name, "checkpoint": mark, **asked}
+    weights = checkpoints.fingerprint(model.network)
+    record = {"version": __version__, "model": model.name, "checkpoint": weights, **asked}
     before, items = _earlier(folder), []
     for modality in step.x0:
         for i, native in enumerate(step.preview(modality)):

@@ -140,13 +140,13 @@ class Codec:
             x = item.tensor[None].to(self.device)  # (1, ...)
             codes = tiling.encode(self.tokenizer, x, levels)[0].cpu()  # (levels, *positions)
         tokens = self.wrap(codes, item.meta)
-        return replace(tokens, exact=bytes(item.tensor.numpy()), raw=item.raw) if lossless else tokens
+        return replace(tokens, lossless=bytes(item.tensor.numpy()), raw=item.raw) if lossless else tokens
 
     def complete(self, tokens: Tokens) -> Tokens:
         """Tokens of an exact text with their codes: a file holds only the text, and is encoded again here."""
-        if tokens.levels or not tokens.exact:
+        if tokens.levels or not tokens.lossless:
             return tokens
-        text = torch.frombuffer(bytearray(tokens.exact), dtype=torch.uint8)
+        text = torch.frombuffer(bytearray(tokens.lossless), dtype=torch.uint8)
         return self.encode(Item(text, dict(tokens.meta), raw=tokens.raw), lossless=True)
 
     def check_levels(self, levels: int | None) -> int:
@@ -177,8 +177,8 @@ class Codec:
 
         With ``levels`` given the result is the lossy one of that many levels.
         """
-        if tokens.exact and levels is None:
-            return torch.frombuffer(bytearray(tokens.exact), dtype=torch.uint8)
+        if tokens.lossless and levels is None:
+            return torch.frombuffer(bytearray(tokens.lossless), dtype=torch.uint8)
         tokens = self.complete(tokens)
         self.check(tokens)
         if levels is not None:
@@ -269,7 +269,7 @@ class Codec:
     def rate(self, tokens: Tokens) -> tuple[float, str]:
         """Rate of the tokens as a whole file, and its unit: bits per pixel, kilobits a second, bits a character."""
         bits = 8 * len(tokens.to_bytes())
-        return self.files.rate(bits, tokens.meta, tokens.exact), self.files.rate_unit
+        return self.files.rate(bits, tokens.meta, tokens.lossless), self.files.rate_unit
 
 
 def _times(sizes: Iterable[int]) -> str:

@@ -33,8 +33,8 @@ def noised_text(
     codec = model.codecs["text"]
     clean = model.latents.normalize("text", codec.latent(codec.encode(text)))  # (1, D, positions)
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed)).to(clean)
-    when = torch.tensor(list(ts), device=clean.device)[:, None, None]  # (times, 1, 1)
-    z = model.latents.restore("text", schedule.add_noise(clean, noise, when))  # (times, D, positions)
+    t = torch.tensor(list(ts), device=clean.device)[:, None, None]  # (times, 1, 1)
+    z = model.latents.restore("text", schedule.add_noise(clean, noise, t))  # (times, D, positions)
     probability, data = codec.tokenizer.decode_latent(z).float().softmax(1).max(1)  # (times, bytes)
     size = len(text.encode("utf-8"))  # the last position is padded
     rows = zip(data[:, :size].tolist(), probability[:, :size].tolist(), strict=True)

@@ -10,11 +10,11 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-import torchaudio
 from torch import Tensor, nn
 
 from .. import checkpoints
 from ..config import Positive, Width, check_weights, from_dict, settings
+from ..metrics.mel import mel_bands
 
 
 @settings
@@ -27,11 +27,6 @@ class JudgeConfig:
 
     def __post_init__(self) -> None:
         check_weights(600 * self.width**2 + 8 * self.width * self.classes)
-
-
-def mel_bands() -> nn.Module:
-    """Waveforms (B, T) at 16 kHz -> power in 64 mel bands every 10 ms, (B, 64, frames)."""
-    return torchaudio.transforms.MelSpectrogram(16_000, n_fft=512, hop_length=160, n_mels=64)
 
 
 class Judge(nn.Module):

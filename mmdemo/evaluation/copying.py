@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..digits.classifier import mel_bands
+from ..metrics.mel import mel_bands
 from ..quantizers.kmeans import nearest
 
 CLOSE = 0.01  # share of real test samples that counts as "close to the training set"

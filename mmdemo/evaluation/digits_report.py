@@ -25,7 +25,7 @@ from ..digits.number import sample_number
 from ..digits.words import ENGLISH, WORDS, read_digit
 from ..errors import InputError
 from ..metrics import Figure
-from ..training.judge_task import real_digits
+from ..training.digit_judge_task import real_digits
 from . import copying
 from .speaker_probe import VoiceProbe, real_voices
 

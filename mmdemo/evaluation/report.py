@@ -58,30 +58,30 @@ def evaluate(
         from .tokenizer_report import evaluate_tokenizer
 
         model = load(folder, device)
-        figures, mark = evaluate_tokenizer(model, data_dir, limit, missing), model.fingerprint
+        figures, weights = evaluate_tokenizer(model, data_dir, limit, missing), model.fingerprint
     elif kind == "joint":
         model = load(folder, device)
-        mark = checkpoints.fingerprint(model.network)
+        weights = checkpoints.fingerprint(model.network)
         figures = collect([lambda: _joint(model, data_dir, limit, group)], missing)
     elif kind == "judge":
         from ..digits.classifier import load_judge
 
         judge = load_judge(folder)
-        mark = checkpoints.fingerprint(judge)
+        weights = checkpoints.fingerprint(judge)
         figures = collect([lambda: _judge(judge, data_dir, limit)], missing)
     elif kind == "matching":
         from ..emoji.matching import load_matching_judge
         from .emoji_report import judge_figures
 
         matching = load_matching_judge(folder)
-        mark = checkpoints.fingerprint(matching)
+        weights = checkpoints.fingerprint(matching)
         figures = collect([lambda: judge_figures(matching, data_dir)], missing)
     elif kind == "prompt":
         from ..prompts.encoder import load_prompt_encoder
         from .emoji_report import prompt_figures
 
         encoder = load_prompt_encoder(folder)
-        mark = checkpoints.fingerprint(encoder)
+        weights = checkpoints.fingerprint(encoder)
         figures = collect([lambda: prompt_figures(encoder, data_dir)], missing)
     elif kind == "prior":
         from ..config import from_dict
@@ -89,11 +89,11 @@ def evaluate(
         from .prior_report import evaluate_prior
 
         settings = from_dict(PriorConfig, config["model"])
-        mark = checkpoints.fingerprint(checkpoints.load_into(CodePrior(settings), folder))
+        weights = checkpoints.fingerprint(checkpoints.load_into(CodePrior(settings), folder))
         figures = collect([lambda: evaluate_prior(settings, data_dir, limit)], missing)
     else:
         raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {kind!r}.")
-    result = {"model": config["name"], "checkpoint": mark, "figures": [f.as_dict() for f in figures]}
+    result = {"model": config["name"], "checkpoint": weights, "figures": [f.as_dict() for f in figures]}
     return {**result, "missing": missing} if missing else result
 
 
@@ -105,7 +105,7 @@ def _joint(model: JointDiffusion, data_dir: Path, limit: int | None, group: str)
 
 
 def _judge(judge: Judge, data_dir: Path, limit: int | None) -> list[Figure]:
-    from ..training.judge_task import real_digits
+    from ..training.digit_judge_task import real_digits
 
     x, y = real_digits(judge.config.modality, data_dir, train=False)
     x, y = x[:limit], y[:limit]

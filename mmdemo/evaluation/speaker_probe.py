@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ..datasets.speech import fsdd_files, fsdd_labels, read_clips
-from ..digits.classifier import mel_bands
 from ..digits.frames import frame_sound
-from ..training.judge_task import SAMPLES
+from ..metrics.mel import mel_bands
+from ..training.digit_judge_task import SAMPLES
 
 RIDGE = 1.0  # of standardised features; a few thousand recordings stand against 192 features
 

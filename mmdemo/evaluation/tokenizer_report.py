@@ -165,7 +165,7 @@ def _speech(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
 def _spoken_digits(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
     """What a digit classifier, trained on real clips only, still understands after 3 levels (1.5 kbps)."""
     from ..digits.classifier import load_judge
-    from ..training.judge_task import real_digits
+    from ..training.digit_judge_task import real_digits
 
     if "judges/audio" not in checkpoints.list_checkpoints():
         return []  # no judge is shipped or trained yet: the figure is left out, not guessed

@@ -44,7 +44,7 @@ class ConvNeXtBlock(nn.Module):
             if x.ndim == 4:
                 return self.depthwise(x.float())
             # As a picture one row high: with channels last that takes a twentieth of the time of a 1-D convolution.
-            weight, pad = self.depthwise.weight[:, :, None], (0, self.reach)
+            weight, pad = self.depthwise.weight[:, :, None], (0, self.radius)
             rows = x.float()[:, :, None].contiguous(memory_format=torch.channels_last)
             return F.conv2d(rows, weight, self.depthwise.bias, padding=pad, groups=x.shape[1])[:, :, 0]
 
@@ -77,7 +77,7 @@ class ConvNeXtBlock(nn.Module):
         return torch.addmm(self.narrow.bias, hidden, self.narrow.weight.t(), out=rows)
 
     @property
-    def reach(self) -> int:
+    def radius(self) -> int:
         """Positions to each side that one output depends on."""
         return self.depthwise.kernel_size[0] // 2
 

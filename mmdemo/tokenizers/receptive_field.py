@@ -34,16 +34,16 @@ def receptive_field(*parts: nn.Module) -> int | None:
     """
     total = 0
     for part in parts:
-        reach = _reach(part)
-        if reach is None:
+        radius = _radius(part)
+        if radius is None:
             return None
-        total += reach
+        total += radius
     return total
 
 
-def _reach(part: nn.Module) -> int | None:
+def _radius(part: nn.Module) -> int | None:
     if isinstance(part, ConvNeXtBlock):
-        return part.reach
+        return part.radius
     if isinstance(part, CONVOLUTIONS) and part.padding_mode != "circular":  # that one sees the other end
         spans = [d * (k - 1) for k, d in zip(part.kernel_size, part.dilation, strict=True)]
         same = not isinstance(part.padding, str) and all(2 * p == n for p, n in zip(part.padding, spans, strict=True))

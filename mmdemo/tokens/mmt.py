@@ -103,7 +103,7 @@ def write(tokens: Tokens) -> list[EncodedFile]:
 
 def write_exact(tokens: Tokens) -> EncodedFile:
     """The file of a text kept without loss, in the shortest coding: of its UTF-8, or of its file's own bytes."""
-    content, prior = tokens.raw or tokens.exact, tokens.priors.for_bytes()
+    content, prior = tokens.raw or tokens.lossless, tokens.priors.for_bytes()
     head = Header(DEFLATED, tokens.model, tokens.modality, (1, len(content)), meta={"bytes": len(content)})
     head = replace(head, encoding=str(tokens.meta.get("encoding", "utf-8")))
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -233,16 +233,16 @@ def _read_text(header: Header, payload: bytes, checksum: int, priors: Priors) ->
         prior = _matching(priors.for_bytes(header.prior_fingerprint), header.prior_fingerprint, "the bytes of a text")
         content = _decoded(payload, (1, count), prior).numpy().astype(np.uint8).tobytes()
     _verify(content, checksum)
-    exact, raw = content, b""
+    lossless, raw = content, b""
     meta: dict[str, Any] = {"bytes": count}
     if header.coding != EXACT:
-        exact = to_utf8(content, header.encoding)
-        meta = {"bytes": len(exact)}
-        if exact != content:
+        lossless = to_utf8(content, header.encoding)
+        meta = {"bytes": len(lossless)}
+        if lossless != content:
             raw, meta = content, {**meta, "encoding": header.encoding}
     none = torch.zeros(0, 1, dtype=torch.int64)  # 0 levels
     out = {"model": header.model, "modality": header.modality, "fingerprint": ""}
-    return out | {"codes": none, "codebook_size": 2, "meta": meta, "exact": exact, "raw": raw}
+    return out | {"codes": none, "codebook_size": 2, "meta": meta, "lossless": lossless, "raw": raw}
 
 
 def _decoded(payload: bytes, shape: tuple[int, ...], prior: StoredPrior) -> Tensor:

@@ -27,9 +27,9 @@ class Tokens:
         codes: (levels, *positions) int64; positions are (H/8, W/8) for images, (frames,) or (T/4,) otherwise.
         model: name of the checkpoint that made them; fingerprint: 8 hex digits of its weights.
         meta: what is needed to give the input back (height and width, samples and rates, bytes).
-        exact: the UTF-8 bytes of a text kept without loss; empty for lossy tokens. The file of such tokens holds these
-            bytes and no codes, which the tokenizer can make again (so they have 0 levels when read back).
-        raw: beside ``exact``, the bytes of the text's file where they are not the same: another encoding
+        lossless: the UTF-8 bytes of a text kept without loss; empty for lossy tokens. The file of such tokens holds
+            these bytes and no codes, which the tokenizer can make again (so they have 0 levels when read back).
+        raw: beside ``lossless``, the bytes of the text's file where they are not the same: another encoding
             (``meta["encoding"]``), a byte order mark, invalid parts. Then these are what the file holds.
         priors: under which the file is written: those of the tokenizer that made the codes.
     """
@@ -40,7 +40,7 @@ class Tokens:
     codebook_size: int
     fingerprint: str
     meta: dict[str, Any] = field(default_factory=dict)
-    exact: bytes = field(default=b"", repr=False)
+    lossless: bytes = field(default=b"", repr=False)
     raw: bytes = field(default=b"", repr=False)
     priors: Priors = field(default=SHIPPED, repr=False)
     _whole = None  # no field, so that `replace` forgets it: the tokens that these are the coarse levels of
@@ -57,7 +57,7 @@ class Tokens:
     def _identity(self) -> tuple[Any, ...]:
         """Everything but the codes."""
         names = (self.model, self.modality, self.codebook_size, self.fingerprint)
-        return (*names, tuple(self.codes.shape), self.exact, self.raw, self.meta)
+        return (*names, tuple(self.codes.shape), self.lossless, self.raw, self.meta)
 
     @property
     def levels(self) -> int:
@@ -85,7 +85,7 @@ class Tokens:
     @cached_property
     def encoded_file(self) -> mmt.EncodedFile:
         """The contents of the file, entropy coded once: its bytes, and how many of them are payload."""
-        if self.exact:
+        if self.lossless:
             return mmt.write_exact(self)
         whole: Tokens = self._whole or self
         return whole._files[self.levels - 1]
@@ -108,7 +108,7 @@ class Tokens:
         levels = check_int("number of levels of these tokens", levels, 1, self.levels)
         if levels == self.levels:
             return self
-        part = replace(self, codes=self.codes[:levels], exact=b"", raw=b"")
+        part = replace(self, codes=self.codes[:levels], lossless=b"", raw=b"")
         object.__setattr__(part, "_whole", self._whole or self)
         return part
 
@@ -123,7 +123,7 @@ class Tokens:
             )
         codes = self.codes.clone()
         codes[place] = code
-        return replace(self, codes=codes, exact=b"", raw=b"")
+        return replace(self, codes=codes, lossless=b"", raw=b"")
 
     def histogram(self) -> Tensor:
         """(levels, K) how often each code is used."""

@@ -28,7 +28,7 @@ TASKS = Registry(
         "audio": "mmdemo.training.audio_task:AudioTask",
         "text": "mmdemo.training.text_task:TextTask",
         "joint": "mmdemo.training.joint_task:JointTask.from_recipe",
-        "judge": "mmdemo.training.judge_task:JudgeTask",
+        "judge": "mmdemo.training.digit_judge_task:DigitJudgeTask",
         "matching": "mmdemo.training.matching_task:MatchingTask",
         "prior": "mmdemo.training.prior_task:PriorTask",
         "recognizer": "mmdemo.training.recognizer_task:RecognizerTask",

@@ -276,8 +276,8 @@ class JointTask(Task):
             targets[s.name] = self.schedule.target(x0, eps, wide)
         hidden: list[Tensor] | None = [] if self.aux_heads else None
         masks = {s.name: batch[f"mask.{s.name}"] for s in self.streams if f"mask.{s.name}" in batch}
-        told = self._conditions(batch) | ({"mask": masks} if masks else {})
-        out = self.network(x, t, batch["style"], hidden, **told)
+        conditions = self._conditions(batch) | ({"mask": masks} if masks else {})
+        out = self.network(x, t, batch["style"], hidden, **conditions)
         parts = {}
         for s in self.streams:  # a mean per stream: few text tokens are not drowned by many picture tokens
             error = (out[s.name].float() - targets[s.name]).square().mean(1)  # (B, *shape)

@@ -22,7 +22,7 @@ from mmdemo.tokens import Tokens
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.baselines import baseline_settings
 from mmdemo.ui.audio.handlers import OUTPUTS, AudioHandlers, examples
-from mmdemo.ui.audio.session import KEPT_BASELINES, KEPT_WAVES, RATE, Clip
+from mmdemo.ui.audio.session import KEPT_BASELINES, KEPT_WAVES, RATE, AudioSession
 from mmdemo.ui.audio.view import mel_bytes, track
 from mmdemo.ui.shared import state
 from mmdemo.ui.shared.common import said
@@ -108,7 +108,7 @@ def test_lab_holds_original_reconstruction_and_what_a_level_adds(tab: AudioHandl
     assert samples(layer) * layer["plain"] == pytest.approx(two - one, abs=1e-3)
     assert value["frames"] * value["hop"] >= len(clip.wave) > (value["frames"] - 1) * value["hop"]
     assert Tokens.from_bytes(base64.b64decode(value["mmt"])).levels == 2
-    assert value["active"] == 2 and value["levels"] == tab.codec.levels
+    assert value["num_levels"] == 2 and value["levels"] == tab.codec.levels
 
 
 def test_moving_the_slider_does_not_send_the_original_again(tab: AudioHandlers, speech: Path):
@@ -243,7 +243,7 @@ def test_an_emptied_input_keeps_the_page(tab: AudioHandlers):
 
 def test_levels_from_outside_are_checked(tab: AudioHandlers, speech: Path):
     clip = tab.start(speech)
-    assert tab.relevelled(clip, 60, request())[1]["active"] == tab.codec.levels
+    assert tab.relevelled(clip, 60, request())[1]["num_levels"] == tab.codec.levels
     for wrong in (0, 2.5, "3", None, float("nan")):
         with pytest.raises(gr.Error):
             tab.relevelled(clip, wrong, request())
@@ -258,7 +258,7 @@ def test_examples_that_do_not_exist(tab: AudioHandlers, index: Any):
 def test_every_example_opens(tab: AudioHandlers):
     for index, _ in enumerate(examples()):
         values = tab.example(2, SimpleNamespace(index=index), request())
-        assert values[0] is None and isinstance(values[1], Clip)
+        assert values[0] is None and isinstance(values[1], AudioSession)
 
 
 # ---------------------------------------------------------------- measuring

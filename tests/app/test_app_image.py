@@ -19,11 +19,11 @@ from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
 from mmdemo.ui.image.baselines import rate_stages, size_stages
 from mmdemo.ui.image.handlers import ImageHandlers
-from mmdemo.ui.image.session import MAX_RATIO, Picture, encode_picture, load_picture
+from mmdemo.ui.image.session import MAX_RATIO, ImageSession, encode_picture, load_picture
 from mmdemo.ui.shared import gallery, i18n, state
 from mmdemo.ui.shared.common import said
 from mmdemo.ui.shared.payload import pack_codes
-from mmdemo.ui.shared.state import Context, Latest, friendly, whole
+from mmdemo.ui.shared.state import Context, Latest, friendly, parse_int
 
 UI = Path(i18n.__file__).parents[1]
 
@@ -42,7 +42,7 @@ def picture_file(tmp_path: Path) -> Path:
     return path
 
 
-def open_picture(codec: Any, source: Any, name: str, lang: str) -> Picture:
+def open_picture(codec: Any, source: Any, name: str, lang: str) -> ImageSession:
     return encode_picture(codec, load_picture(codec, source, lang), name)
 
 
@@ -155,11 +155,11 @@ def test_friendly_keeps_input_errors_and_hides_others():
 @pytest.mark.parametrize("value", [None, "3", True, 2.5, float("nan"), -1, 9])
 def test_whole_refuses(value: object):
     with pytest.raises(InputError):
-        whole(value, 0, 8)
+        parse_int(value, 0, 8)
 
 
 def test_whole_takes_integral_floats():
-    assert whole(3.0, 0, 8) == 3
+    assert parse_int(3.0, 0, 8) == 3
 
 
 def test_latest_counts_each_visitor_alone():

@@ -131,7 +131,7 @@ def test_typing_shows_text_tiles_chips_and_mathematics(tab: TextHandlers):
     for says, row in zip(data["says"], data["codes"], strict=False):
         alone = {key for key in says if "." not in key}  # the others are what codes say beside a template
         assert alone == {str(code) for code in row} and all(says.values())
-    assert data["active"] == 1 and len(data["codes"]) == tab.codec.levels
+    assert data["num_levels"] == 1 and len(data["codes"]) == tab.codec.levels
     assert picker is None
     assert "Characters10" in text_of(tiles) and "Bytes18" in text_of(tiles)
     assert "{" not in re.sub(r"\$\$.*?\$\$|\$.*?\$|`.*?`", "", maths, flags=re.S)  # every number is filled in
@@ -313,18 +313,18 @@ def test_a_lossless_file_brings_every_byte_back(tab: TextHandlers):
     label, name, data = values[7][0]
     assert label == "Save lossless (.mmt)"
     file = base64.b64decode(data)
-    assert Tokens.from_bytes(file).exact == source.encode()
+    assert Tokens.from_bytes(file).lossless == source.encode()
     assert "100 %" in values[2] and f"{8 * len(file) / len(source):.2f}" in values[2]
     assert f"{len(file)} B" in text_of(values[5]) and ">exact<" in values[1]
     text, lossless, session, *_ = tab.opened(1, False, event(name=name, data=data), request())
     assert (text, lossless, session.original) == (source, True, source.encode())
-    assert session.tokens.levels == tab.codec.levels and not session.tokens.exact  # chips show its codes
+    assert session.tokens.levels == tab.codec.levels and not session.tokens.lossless  # chips show its codes
 
 
 def test_the_switch_changes_the_file_and_back(tab: TextHandlers):
     session = tab.typed("one two three", None, 2, False, request())[0]
     kept = tab.relevelled(session, 2, True, request())
-    assert kept[0].lossless.exact == b"one two three" and "Lossless .mmt file" in kept[5]
+    assert kept[0].lossless.lossless == b"one two three" and "Lossless .mmt file" in kept[5]
     back = tab.relevelled(kept[0], 2, False, request())
     assert back[0].lossless is None and "Lossless .mmt file" not in back[5]
 
@@ -366,7 +366,7 @@ def test_endpoint(app_url: str, tab: TextHandlers):
     assert {"bytes", "rate", "rate_unit", "byte_accuracy", "exact"} <= set(figures) and figures["notes"] == []
     text, figures, file = client.predict("Hello, 世界", 1, True, api_name="/reconstruct_text")
     assert text == "Hello, 世界" and figures["exact"] and figures["notes"] == []
-    assert Tokens.load(file).exact == text.encode() and figures["bytes"] == Path(file).stat().st_size
+    assert Tokens.load(file).lossless == text.encode() and figures["bytes"] == Path(file).stat().st_size
     with pytest.raises(Exception, match="empty"):
         client.predict("", 0, api_name="/reconstruct_text")
     with pytest.raises(Exception, match="20,000"):

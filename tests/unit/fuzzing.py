@@ -247,7 +247,7 @@ def tokens() -> dict[str, bytes]:
         made[name] = Tokens(none, "text", "text", 2, "", meta, plain, b"" if encoding == "utf-8" else raw)
     files = {name: tokens.to_bytes() for name, tokens in made.items()}
     for name, tokens in made.items():
-        if tokens.exact:
+        if tokens.lossless:
             files[f"{name} deflated"] = replace(tokens, priors=_NoPriors()).to_bytes()
     return files
 

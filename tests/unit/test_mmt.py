@@ -167,7 +167,7 @@ def test_the_shortest_coding_is_taken():
     assert torch.equal(Tokens.from_bytes(tokens.to_bytes()).codes, noise)
     repeated = b"the same again and again. " * 100
     tokens = Tokens(torch.zeros(0, 1, dtype=torch.long), "text", "text", 2, "", {"bytes": len(repeated)}, repeated)
-    assert len(tokens.to_bytes()) < 100 and Tokens.from_bytes(tokens.to_bytes()).exact == repeated
+    assert len(tokens.to_bytes()) < 100 and Tokens.from_bytes(tokens.to_bytes()).lossless == repeated
 
 
 @pytest.mark.parametrize("name", ["image", "audio", "text", "mine", "七"])
@@ -191,7 +191,7 @@ def test_the_bytes_of_a_file_come_back(encoding):
     raw = "Größe, 大小\r\n".encode(encoding, "ignore") + (b"\xff\xfe\xff" if encoding == "utf-8" else b"")
     for tokens in (exact_text(raw, encoding), exact_text(raw * 50, encoding)):
         back = Tokens.from_bytes(tokens.to_bytes())
-        assert back.raw == tokens.raw and back.exact == tokens.exact and back.meta == tokens.meta
+        assert back.raw == tokens.raw and back.lossless == tokens.lossless and back.meta == tokens.meta
     assert exact_text(raw, encoding) != exact_text(raw + b"a", encoding)
 
 
@@ -203,13 +203,13 @@ def test_any_bytes_of_a_file_come_back(raw):
     except UnicodeDecodeError:
         plain = False
     back = Tokens.from_bytes(exact_text(raw, None if plain else "utf-8").to_bytes())
-    assert (back.raw or back.exact) == raw and back.exact == raw.decode("utf-8", "replace").encode()
+    assert (back.raw or back.lossless) == raw and back.lossless == raw.decode("utf-8", "replace").encode()
 
 
 def test_what_costs_next_to_nothing_is_believed_again():
     """NULs are the coder's zero: all of their bytes would be dropped at the end of the file."""
     for raw in (bytes(5_000), b"a" * 5_000):
-        assert Tokens.from_bytes(exact_text(raw, None).to_bytes()).exact == raw
+        assert Tokens.from_bytes(exact_text(raw, None).to_bytes()).lossless == raw
 
 
 def valid_files() -> list[bytes]:

@@ -12,7 +12,7 @@ from mmdemo import api
 from mmdemo.errors import InputError
 from mmdemo.modalities import audio
 from mmdemo.modalities.note import Note
-from mmdemo.ui.shared.state import MAX_AUDIO_SECONDS, PROGRAMS_ID, Context, friendly, whole
+from mmdemo.ui.shared.state import MAX_AUDIO_SECONDS, PROGRAMS_ID, Context, friendly, parse_int
 
 
 def add_api(ctx: Context) -> None:
@@ -36,7 +36,7 @@ def add_api(ctx: Context) -> None:
                 f"The sound is over {MAX_AUDIO_SECONDS:.0f} seconds long, the most accepted here; "
                 "the command line takes up to 30 minutes."
             )
-        result = api.reconstruct(item, codec, whole(levels or 0, 0, codec.levels) or None, original is True)
+        result = api.reconstruct(item, codec, parse_int(levels or 0, 0, codec.levels) or None, original is True)
         folder = Path(tempfile.mkdtemp(dir=outputs[2].GRADIO_CACHE))  # where Gradio cleans up
         wav = audio.save(result.output, folder / "reconstruction.wav")
         figures = {**result.figures, "notes": [str(note) for note in item.notes]}

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from mmdemo import metrics
 from mmdemo.evaluation import classical
-from mmdemo.ui.audio.session import Clip, Scores
+from mmdemo.ui.audio.session import AudioSession, Scores
 from mmdemo.ui.audio.view import kbps, track
 from mmdemo.ui.shared.i18n import tr
 
 CODEC2_MODES = ("3200", "2400", "1200", "700C")
 
 
-def measure(codec: Any, clip: Clip, levels: int) -> Scores:
+def measure(codec: Any, clip: AudioSession, levels: int) -> Scores:
     """STOI and wideband PESQ with `levels` levels, kept in `clip.scores`; None where not defined."""
     if levels not in clip.scores:
         after = clip.wave_at(codec, levels).numpy()
@@ -25,7 +25,7 @@ def measure(codec: Any, clip: Clip, levels: int) -> Scores:
     return clip.scores[levels]
 
 
-def _original(clip: Clip) -> Tensor:
+def _original(clip: AudioSession) -> Tensor:
     if clip.wave is None:
         raise ValueError("A clip without an original has nothing to be measured against.")
     return clip.wave
@@ -38,7 +38,7 @@ def baseline_settings(rate: float) -> list[tuple[str, str]]:
     return [("Opus", f"{max(6, round(rate))}"), ("codec2", mode)]
 
 
-def baseline(clip: Clip, codec: str, setting: str) -> classical.Point | None:
+def baseline(clip: AudioSession, codec: str, setting: str) -> classical.Point | None:
     """The clip through another codec, kept in `clip.baselines`; None where that is not installed."""
     key = f"{codec} {setting}"
     if key in clip.baselines:
@@ -49,7 +49,7 @@ def baseline(clip: Clip, codec: str, setting: str) -> classical.Point | None:
     return clip.keep_baseline(key, classical.codec2_point(wave, setting))
 
 
-def table_value(clip: Clip, levels: int, lang: str) -> dict[str, Any] | None:
+def table_value(clip: AudioSession, levels: int, lang: str) -> dict[str, Any] | None:
     """The value of the codec table: ours and the nearest setting of each other codec."""
     if clip.wave is None:
         return None

@@ -32,12 +32,12 @@ export function hslToRgb(h, s, l) {
 }
 
 // One pixel a token: (levels, frames); the levels that are not in use are faint.
-export function gridImage(codes, levels, frames, active, dark) {
+export function gridImage(codes, levels, frames, num_levels, dark) {
   const canvas = new OffscreenCanvas(Math.max(1, frames), levels), context = canvas.getContext("2d");
   const image = context.createImageData(canvas.width, levels);
   for (let i = 0; i < levels * frames; i++) {
     const colour = hslToRgb(codeHue(codes[i]), 0.46, (dark ? 0.5 : 0.58) + 0.08 * Math.sin(codes[i]));
-    image.data.set([...colour, Math.floor(i / frames) < active ? 255 : 45], 4 * i);
+    image.data.set([...colour, Math.floor(i / frames) < num_levels ? 255 : 45], 4 * i);
   }
   context.putImageData(image, 0, 0);
   return canvas;

@@ -17,11 +17,11 @@ from mmdemo.modalities import audio
 from mmdemo.modalities.note import Note
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.maths import explain
-from mmdemo.ui.audio.session import RATE, Clip
+from mmdemo.ui.audio.session import RATE, AudioSession
 from mmdemo.ui.shared import gallery, state
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
-from mmdemo.ui.shared.state import Context, friendly, whole
+from mmdemo.ui.shared.state import Context, friendly, parse_int
 from mmdemo.ui.shared.tokens_file import read_tokens
 
 OUTPUTS = 5  # how many values `show` gives
@@ -32,7 +32,7 @@ examples = gallery.sounds
 
 
 class AudioHandlers:
-    """Handlers of the Audio tab, as plain functions over a `Clip`."""
+    """Handlers of the Audio tab, as plain functions over a `AudioSession`."""
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
@@ -43,12 +43,12 @@ class AudioHandlers:
     def codec(self) -> Any:
         return self.ctx.codec("audio")
 
-    def start(self, source: Any) -> Clip:
+    def start(self, source: Any) -> AudioSession:
         """Encode a sound on all levels; of a longer one only as much as the page takes, with a note."""
         item = audio.load(source, first=state.MAX_AUDIO_SECONDS)
-        return Clip(item.tensor, self.codec.encode(item), item.notes)
+        return AudioSession(item.tensor, self.codec.encode(item), item.notes)
 
-    def open_tokens(self, data: bytes, lang: str) -> Clip:
+    def open_tokens(self, data: bytes, lang: str) -> AudioSession:
         """A clip from an .mmt file. Raises InputError if other weights made it or it is too long."""
         too_long = InputError(tr("audio.mmt_long", lang, limit=state.MAX_AUDIO_SECONDS))
         codec = self.codec
@@ -58,9 +58,9 @@ class AudioHandlers:
         if seconds > state.MAX_AUDIO_SECONDS:
             raise too_long
         note = Note("mmt", tr("audio.note_mmt"), seconds=seconds, levels=tokens.levels)
-        return Clip(None, tokens, (note,))
+        return AudioSession(None, tokens, (note,))
 
-    def show(self, clip: Clip | None, levels: int, request: gr.Request, with_original: bool) -> list[Any]:
+    def show(self, clip: AudioSession | None, levels: int, request: gr.Request, with_original: bool) -> list[Any]:
         """Values of `outputs` for one clip; None empties the page."""
         if clip is None:
             return [None, None, "", None, ""]
@@ -91,7 +91,7 @@ class AudioHandlers:
     def example(self, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
         """One of the examples was chosen. The first output empties the sound input."""
         files = examples()
-        file = files[whole(getattr(event, "index", None), 0, len(files) - 1)]
+        file = files[parse_int(getattr(event, "index", None), 0, len(files) - 1)]
         return [None, *self.show(self.start(file), levels, request, with_original=True)]
 
     @friendly
@@ -101,7 +101,7 @@ class AudioHandlers:
         return [None, *self.show(clip, levels, request, with_original=True)]
 
     @friendly
-    def ready(self, clip: Clip | None, levels: int, request: gr.Request) -> list[Any]:
+    def ready(self, clip: AudioSession | None, levels: int, request: gr.Request) -> list[Any]:
         """The tab was opened in a browser: show what there is, or the first example."""
         if clip is None:
             clip = next((self.start(file) for file in examples()[:1]), None)
@@ -109,12 +109,12 @@ class AudioHandlers:
         return [gr.update(maximum=self.codec.levels), *values]
 
     @friendly
-    def relevelled(self, clip: Clip | None, levels: int, request: gr.Request) -> list[Any]:
+    def relevelled(self, clip: AudioSession | None, levels: int, request: gr.Request) -> list[Any]:
         """The levels slider moved."""
         return self.show(clip, levels, request, with_original=False)
 
     @friendly
-    def measured(self, clip: Clip | None, levels: int, request: gr.Request) -> Iterator[list[Any]]:
+    def measured(self, clip: AudioSession | None, levels: int, request: gr.Request) -> Iterator[list[Any]]:
         """STOI and PESQ, then the same clip through other codecs: tiles and table, as they become known."""
         if clip is None or clip.wave is None:
             yield [gr.skip(), None]
@@ -132,7 +132,7 @@ class AudioHandlers:
             yield [view.tiles_html(clip, levels, lang), baselines.table_value(clip, levels, lang)]
 
     @friendly
-    def native(self, clip: Clip | None, levels: int) -> str:
+    def native(self, clip: AudioSession | None, levels: int) -> str:
         """The reconstruction at the sample rate and with the channels of the input: path of a WAV file."""
         if clip is None:
             raise InputError("Open a sound first.")
@@ -140,6 +140,6 @@ class AudioHandlers:
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         return str(audio.save(audio.restore(wave, clip.tokens.meta, original=True), folder / "reconstruction.wav"))
 
-    def _levels(self, clip: Clip, levels: Any) -> int:
+    def _levels(self, clip: AudioSession, levels: Any) -> int:
         """The slider's value, as far as this clip has so many levels."""
-        return min(whole(levels, 1, 64), clip.tokens.levels)
+        return min(parse_int(levels, 1, 64), clip.tokens.levels)

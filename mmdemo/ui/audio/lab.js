@@ -189,9 +189,9 @@ export default function lab({ element, props, trigger, watch }) {
 
   function makeImages() {
     colours = palette(element);
-    const { bins, columns, codes, levels, frames, active } = data;
+    const { bins, columns, codes, levels, frames, num_levels } = data;
     images = { mel_reconstruction: spectrogramImage(data.mel, bins, columns, colours.sound),
-      tokens: gridImage(codes, levels, frames, active, colours.dark) };
+      tokens: gridImage(codes, levels, frames, num_levels, colours.dark) };
     if (clip.mel) {
       images.mel_original = spectrogramImage(clip.mel, bins, columns, colours.sound);
       images.mel_difference = spectrogramImage(melDifference(clip.mel, data.mel), bins, columns, colours.change);
@@ -259,7 +259,7 @@ export default function lab({ element, props, trigger, watch }) {
     if (row === "tokens") {
       const frame = Math.min(data.frames - 1, Math.floor(time * RATE / data.hop));
       const level = clamp(Math.floor(down * data.levels), 0, data.levels - 1);
-      return say(level < data.active ? "token_tip" : "token_tip_off",
+      return say(level < data.num_levels ? "token_tip" : "token_tip_off",
         { frame: frame + 1, time: time.toFixed(2), level: level + 1, code: data.codes[level * data.frames + frame] });
     }
     if (row?.startsWith("mel")) {

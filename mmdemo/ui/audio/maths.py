@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdemo.ui.audio.session import RATE, Clip
+from mmdemo.ui.audio.session import RATE, AudioSession
 from mmdemo.ui.audio.view import hop, kbps
 from mmdemo.ui.shared.beam_note import beam_note
 from mmdemo.ui.shared.i18n import tr
 
 
-def explain(codec: Any, clip: Clip, levels: int, lang: str) -> str:
+def explain(codec: Any, clip: AudioSession, levels: int, lang: str) -> str:
     """The fold-out: the transform and residual quantisation with the numbers of this clip."""
     tokens = clip.tokens
     size, frames = tokens.codebook_size, tokens.positions[0]

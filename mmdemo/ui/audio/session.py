@@ -19,7 +19,7 @@ _ids = itertools.count(int(time.time() * 1000))
 
 
 @dataclass
-class Clip:
+class AudioSession:
     """One recording (or one .mmt file) in one visitor's session.
 
     Attributes:

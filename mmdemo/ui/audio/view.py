@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchaudio.functional import loudness, melscale_fbanks
 
-from mmdemo.ui.audio.session import RATE, Clip
+from mmdemo.ui.audio.session import RATE, AudioSession
 from mmdemo.ui.shared.common import notes_html, said, tiles
 from mmdemo.ui.shared.i18n import tr
 from mmdemo.ui.shared.payload import pack_codes, pcm, to_base64
@@ -21,7 +21,7 @@ MEL_RANGE = 80.0  # dB below the loudest point of the clip
 MOST_GAIN = 24.0  # dB: what is almost silent stays quiet
 
 
-def lab_value(codec: Any, clip: Clip, levels: int, lang: str, with_original: bool) -> dict[str, Any]:
+def lab_value(codec: Any, clip: AudioSession, levels: int, lang: str, with_original: bool) -> dict[str, Any]:
     """The value of the sound lab. Without `with_original` that is left out: the page has it already."""
     before, after = (clip.wave_at(codec, n) for n in (levels - 1, levels))
     reference = after if clip.wave is None else clip.wave
@@ -42,7 +42,7 @@ def lab_value(codec: Any, clip: Clip, levels: int, lang: str, with_original: boo
         "levels": clip.tokens.levels,
         "frames": clip.tokens.positions[0],
         "hop": hop(codec, clip),
-        "active": levels,
+        "num_levels": levels,
         "native": None if clip.is_native else tr("audio.save_native", lang, **clip.tokens.meta),
         "mmt": to_base64(clip.at(levels).to_bytes()),
     }
@@ -97,18 +97,18 @@ def mel_bytes(wave: Tensor, top: Tensor) -> np.ndarray:
     return (255 * (1 + decibels / MEL_RANGE)).clamp(0, 255).round().to(torch.uint8).numpy()
 
 
-def hop(codec: Any, clip: Clip) -> int:
+def hop(codec: Any, clip: AudioSession) -> int:
     """Samples for each frame."""
     known = getattr(getattr(codec, "tokenizer", None), "stride", None)
     return int(known or max(1, -(-clip.tokens.meta["samples"] // max(1, clip.tokens.positions[0]))))
 
 
-def kbps(clip: Clip, levels: int) -> float:
+def kbps(clip: AudioSession, levels: int) -> float:
     """Rate of the payload as it is written to a file, as the rates of the other codecs are."""
     return clip.at(levels).payload_bits / clip.seconds / 1000
 
 
-def tiles_html(clip: Clip, levels: int, lang: str) -> str:
+def tiles_html(clip: AudioSession, levels: int, lang: str) -> str:
     """Number tiles: seconds, bytes, rate, STOI, PESQ, perplexity; under them what was done to the input."""
     tokens = clip.at(levels)
     raw = 16 * RATE / 1000
@@ -130,7 +130,7 @@ def tiles_html(clip: Clip, levels: int, lang: str) -> str:
     return tiles(figures) + notes_html(said(note, "audio.note_", lang) for note in clip.notes)
 
 
-def _scores(clip: Clip, levels: int, lang: str) -> list[tuple[str, str, str]]:
+def _scores(clip: AudioSession, levels: int, lang: str) -> list[tuple[str, str, str]]:
     names = [("audio.stoi", "{:.3f}", "audio.stoi_note"), ("audio.pesq", "{:.2f}", "audio.pesq_note")]
     if clip.wave is None:
         return [(tr(key, lang), "–", tr("audio.no_original", lang)) for key, _, _ in names]

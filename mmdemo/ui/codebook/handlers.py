@@ -20,7 +20,7 @@ from mmdemo.ui.codebook.maths import explain
 from mmdemo.ui.codebook.session import Inputs
 from mmdemo.ui.shared import code_sheet
 from mmdemo.ui.shared.i18n import DEFAULT, LANGUAGES, lang_of
-from mmdemo.ui.shared.state import Context, friendly, whole
+from mmdemo.ui.shared.state import Context, friendly, parse_int
 
 MODELS = tuple(MODALITIES)
 MOST_SOUNDS = 64  # of one request
@@ -53,7 +53,7 @@ class CodebookHandlers:
         codes = _table(asked).get("codes")
         if not isinstance(codes, list) or not 0 < len(codes) <= MOST_SOUNDS:
             raise InputError(f"A list of 1 to {MOST_SOUNDS} codes is needed.")
-        return code_sheet.sounds(codec, level, [whole(code, 0, self._last(codec, level)) for code in codes])
+        return code_sheet.sounds(codec, level, [parse_int(code, 0, self._last(codec, level)) for code in codes])
 
     @friendly
     def place(self, asked: Any) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class CodebookHandlers:
         place, sizes = asked.get("place"), chosen.tokens.positions
         if not isinstance(place, list) or len(place) != len(sizes) or chosen.tokens.modality != codec.modality:
             raise InputError("This is no place in that input.")
-        return {"levels": view.place_view(codec, chosen, [whole(p, 0, n - 1) for p, n in zip(place, sizes)])}
+        return {"levels": view.place_view(codec, chosen, [parse_int(p, 0, n - 1) for p, n in zip(place, sizes)])}
 
     @friendly
     def examples(self, asked: Any) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ class CodebookHandlers:
         asked = _table(asked)
         codec, level = self.codec(asked)
         lang = str(asked.get("lang"))
-        code = whole(asked.get("code"), 0, self._last(codec, level))
+        code = parse_int(asked.get("code"), 0, self._last(codec, level))
         return view.example_views(codec, level, code, lang if lang in LANGUAGES else DEFAULT)
 
     @friendly
@@ -116,7 +116,7 @@ class CodebookHandlers:
         if model not in MODELS:
             raise InputError(f"There is no codebook {model!r}; take one of {', '.join(MODELS)}.")
         codec = self.ctx.codec(str(model))
-        return codec, whole(asked.get("level", 0), 0, codec.levels - 1)
+        return codec, parse_int(asked.get("level", 0), 0, codec.levels - 1)
 
     @staticmethod
     def _last(codec: Any, level: int) -> int:

@@ -13,7 +13,7 @@ from mmdemo.metrics import bits_per_pixel
 from mmdemo.ui.image.picture_input import PictureInput
 from mmdemo.ui.image.session import encode_picture, load_picture
 from mmdemo.ui.shared.i18n import lang_of
-from mmdemo.ui.shared.state import PROGRAMS_ID, Context, friendly, whole
+from mmdemo.ui.shared.state import PROGRAMS_ID, Context, friendly, parse_int
 
 
 def add_api(ctx: Context) -> None:
@@ -31,7 +31,7 @@ def add_api(ctx: Context) -> None:
             raise InputError("A picture is needed.")
         codec, lang = ctx.codec("image"), lang_of(request)
         shown = encode_picture(codec, load_picture(codec, picture, lang, background), "picture")
-        wanted = whole(levels or 0, 0, codec.levels) or codec.levels
+        wanted = parse_int(levels or 0, 0, codec.levels) or codec.levels
         output, quality = shown.reconstruct(wanted)
         data, (height, width) = shown.file(wanted), shown.size
         figures = {"bytes": len(data), "bpp": bits_per_pixel(len(data), width, height), **quality}

@@ -10,11 +10,11 @@ from typing import Any
 from PIL import Image
 
 from mmdemo.evaluation import classical
-from mmdemo.ui.image.session import Picture, as_image
+from mmdemo.ui.image.session import ImageSession, as_image
 from mmdemo.ui.shared.payload import data_uri, finite
 
 
-def size_stages(picture: Picture) -> Iterator[dict[str, Any]]:
+def size_stages(picture: ImageSession) -> Iterator[dict[str, Any]]:
     """The rate plot's value while our own files are made, one number of levels after another."""
     yield _value(picture)
     while (n := picture.next_file()) is not None:
@@ -22,7 +22,7 @@ def size_stages(picture: Picture) -> Iterator[dict[str, Any]]:
         yield _value(picture)
 
 
-def rate_stages(picture: Picture) -> Iterator[dict[str, Any]]:
+def rate_stages(picture: ImageSession) -> Iterator[dict[str, Any]]:
     """The rate plot's value, growing, nearest to what is looked at first.
 
     First JPEGs as large as our files, then the curve of one codec after another. Baselines are measured on the
@@ -45,7 +45,7 @@ def rate_stages(picture: Picture) -> Iterator[dict[str, Any]]:
     yield _value(picture)
 
 
-def other_stages(picture: Picture) -> Iterator[dict[str, Any]]:
+def other_stages(picture: ImageSession) -> Iterator[dict[str, Any]]:
     """The value while the slower codecs' files of our sizes are made; only for those who want to see them."""
     if picture.original is None:
         return
@@ -55,7 +55,7 @@ def other_stages(picture: Picture) -> Iterator[dict[str, Any]]:
             yield _value(picture)
 
 
-def _same_sizes(picture: Picture, original: Image.Image, codec: str) -> Iterator[int]:
+def _same_sizes(picture: ImageSession, original: Image.Image, codec: str) -> Iterator[int]:
     """Add pictures of `codec` that take as many bytes as ours to `picture.baselines`; the levels after each."""
     encoded: dict[int, bytes] = {}
     entries = picture.baselines.setdefault(codec, {})
@@ -69,7 +69,7 @@ def _same_sizes(picture: Picture, original: Image.Image, codec: str) -> Iterator
         yield n
 
 
-def _value(picture: Picture) -> dict[str, Any]:
+def _value(picture: ImageSession) -> dict[str, Any]:
     """What is known of our own files; `files` are base64, for the browser to save."""
     return {
         "id": picture.ident,

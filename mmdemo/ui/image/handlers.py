@@ -10,13 +10,13 @@ import gradio as gr
 
 from mmdemo.ui.image import baselines
 from mmdemo.ui.image.maths import explain
-from mmdemo.ui.image.session import BACKGROUNDS, Picture, encode_picture, load_picture, open_tokens, waiting
+from mmdemo.ui.image.session import BACKGROUNDS, ImageSession, encode_picture, load_picture, open_tokens, waiting
 from mmdemo.ui.shared import code_sheet
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.payload import png_uri
-from mmdemo.ui.shared.state import Context, Latest, friendly, whole
+from mmdemo.ui.shared.state import Context, Latest, friendly, parse_int
 
-Shown = tuple[dict[str, Any], Picture | None]  # the viewer's value, the session's picture
+Shown = tuple[dict[str, Any], ImageSession | None]  # the viewer's value, the session's picture
 
 
 class ImageHandlers:
@@ -26,7 +26,7 @@ class ImageHandlers:
         self.ctx = ctx
         self.examples = examples
         self.latest = latest
-        self._shown: dict[int, Picture] = {}  # examples that were encoded: shown at once the next time
+        self._shown: dict[int, ImageSession] = {}  # examples that were encoded: shown at once the next time
 
     def ask(self, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
         """What was clicked, and the number of this request, the newest one of this visitor."""
@@ -44,14 +44,14 @@ class ImageHandlers:
     def code_sheet(self, level: int) -> dict[str, Any]:
         """The sheet of all codes of a level, for the token panel."""
         codec = self.ctx.codec("image")
-        return code_sheet.sheet(codec, whole(level, 0, codec.levels - 1))
+        return code_sheet.sheet(codec, parse_int(level, 0, codec.levels - 1))
 
     @friendly
     def example(self, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Show an example; the first one when nothing was asked for (the page has just opened)."""
         if not self.examples:
             return
-        index = whole((asked or {}).get("index", 0), 0, len(self.examples) - 1)
+        index = parse_int((asked or {}).get("index", 0), 0, len(self.examples) - 1)
         path = self.examples[index]
         picture = self._shown.get(index)
         if picture is None:
@@ -78,23 +78,23 @@ class ImageHandlers:
         yield from self._run(picture, picture.tokens.levels, asked, request)
 
     @friendly
-    def swap(self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+    def swap(self, picture: ImageSession | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Change one code and decode again."""
         if picture is None or not asked:
             return
-        level, row, column, code = (whole(asked.get(key)) for key in ("level", "row", "column", "code"))
+        level, row, column, code = (parse_int(asked.get(key)) for key in ("level", "row", "column", "code"))
         changed = picture.changed_to(picture.tokens.with_code(level, (row, column), code))
         yield from self._run(changed, self._levels(asked, changed), asked, request)
 
     @friendly
-    def undo(self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+    def undo(self, picture: ImageSession | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Put all changed codes back."""
         if picture is None:
             return
         yield from self._run(picture.changed_to(picture.encoded), self._levels(asked or {}, picture), asked, request)
 
     @friendly
-    def png(self, picture: Picture | None, asked: dict[str, Any] | None) -> dict[str, Any]:
+    def png(self, picture: ImageSession | None, asked: dict[str, Any] | None) -> dict[str, Any]:
         """The reconstruction as an exact PNG, for the browser to save."""
         if picture is None:
             return gr.skip()
@@ -102,13 +102,15 @@ class ImageHandlers:
         return picture.view(levels, png=png_uri(picture.codec.decode(picture.tokens, levels)))
 
     @friendly
-    def want(self, picture: Picture | None, event: gr.EventData) -> None:
+    def want(self, picture: ImageSession | None, event: gr.EventData) -> None:
         """The visitor looks at so many levels: they are decoded next, and their file is made next."""
         if picture is not None:
             picture.wanted = self._levels(dict(event._data or {}), picture)
 
     @friendly
-    def background(self, picture: Picture | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+    def background(
+        self, picture: ImageSession | None, asked: dict[str, Any] | None, request: gr.Request
+    ) -> Iterator[Shown]:
         """Put the transparent parts on another background, and encode again."""
         name = str((asked or {}).get("background"))
         if picture is None or picture.background is None or name not in BACKGROUNDS.values():
@@ -118,28 +120,28 @@ class ImageHandlers:
             yield from self._run(other, self._levels(asked or {}, other), asked, request)
 
     @friendly
-    def sizes(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
+    def sizes(self, picture: ImageSession | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """Our files of this picture, and so the numbers of bytes."""
         if picture is None or len(picture.shown) < picture.tokens.levels:
             return  # a newer request came before all levels were decoded
         yield from self._while_newest(baselines.size_stages(picture), request)
 
     @friendly
-    def rates(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
+    def rates(self, picture: ImageSession | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """What other codecs make of this picture."""
         if picture is None or not picture.measured:
             return
         yield from self._while_newest(baselines.rate_stages(picture), request)
 
     @friendly
-    def others(self, picture: Picture | None, request: gr.Request) -> Iterator[dict[str, Any]]:
+    def others(self, picture: ImageSession | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """The other codecs' pictures of as many bytes as ours."""
         if picture is None or not picture.measured:
             return
         yield from self._while_newest(baselines.other_stages(picture), request)
 
     @friendly
-    def formulas(self, picture: Picture | None, request: gr.Request) -> str:
+    def formulas(self, picture: ImageSession | None, request: gr.Request) -> str:
         """The fold-out with this picture's numbers."""
         lang = lang_of(request)
         if picture is None:
@@ -153,7 +155,7 @@ class ImageHandlers:
         asked: dict[str, Any] | None,
         request: gr.Request,
         background: str = "auto",
-    ) -> Generator[Shown, None, Picture | None]:
+    ) -> Generator[Shown, None, ImageSession | None]:
         """Load and encode; the original is shown while the encoder works. None if the request is out of date."""
         if self._stale(asked, request):
             return None
@@ -162,7 +164,9 @@ class ImageHandlers:
         yield waiting(item, name), None
         return None if self._stale(asked, request) else encode_picture(codec, item, name, source)
 
-    def _run(self, picture: Picture, start: int, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+    def _run(
+        self, picture: ImageSession, start: int, asked: dict[str, Any] | None, request: gr.Request
+    ) -> Iterator[Shown]:
         self.ctx.remember(request, picture.tokens, picture.original)
         for view in picture.stages(start):
             yield view, picture
@@ -182,5 +186,5 @@ class ImageHandlers:
         return (asked or {}).get("request_id", 0) < self.latest.now(request)
 
     @staticmethod
-    def _levels(asked: dict[str, Any], picture: Picture) -> int:
-        return whole(asked.get("levels", picture.tokens.levels), 1, picture.tokens.levels)
+    def _levels(asked: dict[str, Any], picture: ImageSession) -> int:
+        return parse_int(asked.get("levels", picture.tokens.levels), 1, picture.tokens.levels)

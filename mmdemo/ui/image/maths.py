@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from mmdemo.ui.image.session import Picture, stride_of
+from mmdemo.ui.image.session import ImageSession, stride_of
 from mmdemo.ui.shared.beam_note import beam_note
 from mmdemo.ui.shared.i18n import tr
 
 
-def explain(picture: Picture, lang: str) -> str:
+def explain(picture: ImageSession, lang: str) -> str:
     """Markdown with LaTeX. Needs the figures of all levels."""
     tokens, (height, width) = picture.tokens, picture.size
     rows, columns = tokens.positions
@@ -46,7 +46,7 @@ def explain(picture: Picture, lang: str) -> str:
     return text + "\n\n" + _table(picture, lang)
 
 
-def _table(picture: Picture, lang: str) -> str:
+def _table(picture: ImageSession, lang: str) -> str:
     tokens = picture.tokens
     energy = _step_sizes(picture)
     head = [tr(f"image.{key}", lang) for key in ("levels", "column_step", "perplexity", "column_usage", "bytes", "bpp")]
@@ -61,7 +61,7 @@ def _table(picture: Picture, lang: str) -> str:
     return "\n".join(rows)
 
 
-def _step_sizes(picture: Picture) -> list[float]:
+def _step_sizes(picture: ImageSession) -> list[float]:
     """Root mean square of what each level adds to the latent."""
     books, codes = picture.codec.codebooks, picture.tokens.codes
     return [float(books[n][codes[n]].square().mean().sqrt()) for n in range(len(codes))]

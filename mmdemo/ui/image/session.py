@@ -36,7 +36,7 @@ def _fresh() -> str:
 
 
 @dataclass
-class Picture:
+class ImageSession:
     """One picture (or one .mmt file) in one visitor's session.
 
     `original` is (3, H, W) uint8, or None when only tokens were handed in. `tokens` holds all levels and
@@ -137,7 +137,7 @@ class Picture:
             "png": {"id": _fresh(), "src": png} if png else None,
         }
 
-    def changed_to(self, tokens: Any) -> Picture:
+    def changed_to(self, tokens: Any) -> ImageSession:
         """The same picture with other codes; nothing decoded yet."""
         return replace(self, tokens=tokens, version=_fresh(), shown={}, quality={}, files={}, baselines={})
 
@@ -184,11 +184,11 @@ def load_picture(codec: Any, source: Any, lang: str, background: str = "auto") -
     return Item(tensor, {"height": tensor.shape[1], "width": tensor.shape[2]}, tuple(notes))
 
 
-def encode_picture(codec: Any, item: Item, name: str, source: Any = None) -> Picture:
+def encode_picture(codec: Any, item: Item, name: str, source: Any = None) -> ImageSession:
     """Encode on all levels."""
     tokens = codec.encode(item)
     keys = [note.key for note in item.notes if isinstance(note, Note)]
-    return Picture(
+    return ImageSession(
         name,
         codec,
         tokens,
@@ -206,7 +206,7 @@ def waiting(item: Item, name: str) -> dict[str, Any]:
     return {"id": f"waiting-{_fresh()}", "waiting": True, "name": name, "original": source, **item.meta}
 
 
-def open_tokens(codec: Any, path: str, name: str, lang: str) -> Picture:
+def open_tokens(codec: Any, path: str, name: str, lang: str) -> ImageSession:
     """Read a .mmt file of this codec. Raises InputError for a damaged, foreign or too large one."""
     positions = math.ceil(MAX_TOKEN_SIDE / stride_of(codec)) ** 2
     too_large = InputError(tr("image.mmt_large", lang, limit=MAX_TOKEN_SIDE))
@@ -216,7 +216,7 @@ def open_tokens(codec: Any, path: str, name: str, lang: str) -> Picture:
         raise too_large
     if max(height, width) > MAX_RATIO * min(height, width):
         raise InputError(tr("image.strip", lang, size=f"{width:,} × {height:,}", limit=MAX_RATIO))
-    return Picture(name, codec, tokens, None, (Note("mmt", tr("image.note_mmt")),), tokens)
+    return ImageSession(name, codec, tokens, None, (Note("mmt", tr("image.note_mmt")),), tokens)
 
 
 def as_image(pixels: torch.Tensor) -> Image.Image:

@@ -11,7 +11,7 @@ from mmdemo.ui.shared.component import Component
 class PictureViewer(Component):
     """Original and reconstruction, tokens, difference and baselines of one picture.
 
-    The value is what `mmdemo.ui.image.session.Picture.view` makes. `code_sheet(level)` gives the sheet of all codes.
+    The value is what `session.ImageSession.view` makes. `code_sheet(level)` gives the sheet of all codes.
     Events: `swap` {level, row, column, code, levels}, `undo` {levels}, `png` {levels}, `want` {levels},
     `background` {background, levels}, `others`.
     """

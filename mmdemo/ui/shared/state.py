@@ -178,7 +178,7 @@ class Latest:
         return self._runs.get(request.session_hash or "", 0)
 
 
-def whole(value: Any, low: int = 0, high: int = 1 << 31) -> int:
+def parse_int(value: Any, low: int = 0, high: int = 1 << 31) -> int:
     """An integer from the page or an API client. Raises InputError for anything else or outside low..high."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or value % 1:
         raise InputError(f"A whole number from {low} to {high} is needed.")

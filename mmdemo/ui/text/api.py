@@ -11,7 +11,7 @@ import gradio as gr
 from mmdemo import api
 from mmdemo.errors import InputError
 from mmdemo.ui.shared.i18n import lang_of, tr
-from mmdemo.ui.shared.state import MAX_TEXT_BYTES, PROGRAMS_ID, Context, friendly, whole
+from mmdemo.ui.shared.state import MAX_TEXT_BYTES, PROGRAMS_ID, Context, friendly, parse_int
 from mmdemo.ui.text.session import MAX_EXACT_BYTES
 
 
@@ -43,7 +43,7 @@ def add_api(ctx: Context) -> None:
             figures = api.figures("text", item.tensor, codec.decode_tensor(tokens), tokens)
             figures["notes"] = notes
             return codec.decode(tokens), figures, str(tokens.save(folder / "text.mmt"))
-        result = api.reconstruct(item, codec, whole(levels or 0, 0, codec.levels) or None)
+        result = api.reconstruct(item, codec, parse_int(levels or 0, 0, codec.levels) or None)
         return result.output, {**result.figures, "notes": notes}, str(result.tokens.save(folder / "text.mmt"))
 
     with gr.Row(visible=False):

@@ -20,7 +20,7 @@ export default function chips({ element, props, trigger, watch }) {
       edited: flags & EDITED, picked: index === picked };
     const names = Object.keys(classes).filter((name) => classes[name]);
     const bars = data.codes.map((row, level) =>
-      el("b", { style: hue(row[index]), class: level >= data.active ? "off" : null }));
+      el("b", { style: hue(row[index]), class: level >= data.num_levels ? "off" : null }));
     return el("span", { class: ["chip", ...names].join(" "), "data-index": index, role: "button",
       tabindex: index === page * PAGE ? 0 : -1, "aria-label": describe(index).join(", "), style: hue(data.codes[0][index]) },
       el("bdi", {}, label), el("i", {}, bars));
@@ -59,7 +59,7 @@ export default function chips({ element, props, trigger, watch }) {
       const path = data.codes.slice(0, level + 1).map((codes) => codes[index]).join(".");
       const says = table[path] || table[row[index]];
       return `${labels.level} ${level + 1}: ${row[index]}${says ? `  “${says}”` : ""}`
-        + (level >= data.active ? ` ${labels.unused}` : "");
+        + (level >= data.num_levels ? ` ${labels.unused}` : "");
     })];
   }
 
@@ -68,7 +68,7 @@ export default function chips({ element, props, trigger, watch }) {
     tip.replaceChildren(...lines.map((line, i) => {
       const level = i - (lines.length - data.codes.length);
       const dot = level >= 0 ? el("b", { style: hue(data.codes[level][index]) }) : null;
-      return el("div", { class: level >= data.active ? "off" : null }, dot, el("bdi", {}, line));
+      return el("div", { class: level >= data.num_levels ? "off" : null }, dot, el("bdi", {}, line));
     }));
     tip.hidden = false;
     const frame = element.getBoundingClientRect(), at = chip.getBoundingClientRect();

@@ -23,7 +23,7 @@ class TokenChips(Component):
 def chips_value(
     decoded: Sequence[Span],
     codes: Sequence[Sequence[int]],
-    active: int,
+    num_levels: int,
     labels: Mapping[str, str],
     original: Sequence[Span] | None = None,
     edited: Collection[int] = (),
@@ -32,9 +32,9 @@ def chips_value(
     """The value of `TokenChips`.
 
     Args:
-        decoded: what each position decodes to with `active` levels.
+        decoded: what each position decodes to with `num_levels` levels.
         codes: one row of codes for each level, as long as `decoded`.
-        active: levels in use; the others are shown faint.
+        num_levels: levels in use; the others are shown faint.
         labels: words for LABELS in the language of the page.
         original: what each position stood for; chips that differ are marked. It also gives the direction, so
             that chips stay in their place when the text is decoded wrongly.
@@ -52,7 +52,7 @@ def chips_value(
     return {
         "chips": chips,
         "codes": [list(row) for row in codes],
-        "active": active,
+        "num_levels": num_levels,
         "says": [{code: visible(text) for code, text in level.items()} for level in says],
         "dir": direction("".join(span.label for span in (original or decoded)[:200])),
         "labels": {name: labels[name] for name in LABELS},

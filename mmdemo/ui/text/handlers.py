@@ -14,7 +14,7 @@ from mmdemo.ui.shared.common import notes_html
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.save import save_value
-from mmdemo.ui.shared.state import Context, friendly, whole
+from mmdemo.ui.shared.state import Context, friendly, parse_int
 from mmdemo.ui.shared.tokens_file import read_tokens
 from mmdemo.ui.text import compare, view
 from mmdemo.ui.text.maths import explain
@@ -54,10 +54,10 @@ class TextHandlers:
         count, limit = mmt.symbols(data), self.codec.levels * positions
         too_many = InputError(tr("text.mmt_large", lang, count=count, limit=limit))
         tokens = read_tokens(self.codec, data, positions, too_many)
-        if tokens.exact:
-            codes = replace(tokens, exact=b"", raw=b"")
+        if tokens.lossless:
+            codes = replace(tokens, lossless=b"", raw=b"")
             note = tr("text.from_lossless_file", lang, size=len(data))
-            return TextSession(tokens.exact, codes, codes, (note,), tokens, tokens.raw)
+            return TextSession(tokens.lossless, codes, codes, (note,), tokens, tokens.raw)
         size = tokens.meta["bytes"]
         if size > state.MAX_TEXT_BYTES:
             raise InputError(tr("text.mmt_long", lang, size=size, limit=state.MAX_TEXT_BYTES))
@@ -110,7 +110,7 @@ class TextHandlers:
 
         @friendly
         def chosen(levels: int, lossless: bool, event: gr.EventData, request: gr.Request) -> list[Any]:
-            lang, text = lang_of(request), texts[whole(getattr(event, "index", None), 0, len(texts) - 1)]
+            lang, text = lang_of(request), texts[parse_int(getattr(event, "index", None), 0, len(texts) - 1)]
             return [text, *self.show(self.start(text, lang), levels, request, lossless)]
 
         return chosen
@@ -144,7 +144,7 @@ class TextHandlers:
         """A chip was clicked."""
         if session is None:
             return None
-        position = whole(getattr(event, "position", None), 0, session.tokens.positions[0] - 1)
+        position = parse_int(getattr(event, "position", None), 0, session.tokens.positions[0] - 1)
         return view.picker_value(self.codec, session, position, _levels(session, levels), lang_of(request))
 
     @friendly
@@ -152,7 +152,7 @@ class TextHandlers:
         """A code was exchanged. The first output is the lossless switch: other codes say something else."""
         if session is None:
             return [False, *self.show(None, levels, request)]
-        level, position, code = (whole(getattr(event, name, None)) for name in ("level", "position", "code"))
+        level, position, code = (parse_int(getattr(event, name, None)) for name in ("level", "position", "code"))
         tokens = session.tokens.with_code(level, (position,), code)  # refuses what does not exist
         return [False, *self._after_edit(session, tokens, position, levels, request)]
 
@@ -190,4 +190,4 @@ def _notes(session: TextSession, lossless: bool, lang: str) -> tuple[str, ...]:
 
 def _levels(session: TextSession, levels: Any) -> int:
     """The slider's value, as far as this text has so many levels."""
-    return min(whole(levels, 1, 64), session.tokens.levels)
+    return min(parse_int(levels, 1, 64), session.tokens.levels)

@@ -29,7 +29,7 @@ export default function picker({ element, props, trigger, watch }) {
   }
 
   function levelRow({ code, options }, level) {
-    const { labels, size } = data, off = level >= data.active;
+    const { labels, size } = data, off = level >= data.num_levels;
     const name = `${labels.level} ${level + 1}`;
     const number = el("input", { type: "number", min: 0, max: size - 1, value: code, "aria-label": `${labels.code}, ${name}`,
       onchange: () => { if (number.value !== "") swap(level, Math.round(Number(number.value))); } });

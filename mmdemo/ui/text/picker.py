@@ -29,7 +29,7 @@ def picker_value(
     total: int,
     span: Span,
     codes: Sequence[int],
-    active: int,
+    num_levels: int,
     options: Sequence[Sequence[tuple[int, str]]],
     codebook_size: int,
     labels: Mapping[str, str],
@@ -40,7 +40,7 @@ def picker_value(
     Args:
         position: which position, from 0, of `total`.
         span: what it says now.
-        codes: its code on each level; `active` of them are in use.
+        codes: its code on each level; `num_levels` of them are in use.
         options: for each level the nearest other codes, each with what the position would say.
         codebook_size: codes on a level, K; a code is 0…K-1.
         edited: whether anything was changed by hand, so that it can be undone.
@@ -55,7 +55,7 @@ def picker_value(
         "says": span.label,
         "raw": span.raw,
         "levels": levels,
-        "active": active,
+        "num_levels": num_levels,
         "size": codebook_size,
         "edited": edited,
         "labels": {name: labels[name] for name in LABELS},

@@ -41,7 +41,7 @@ def keep_bytes(session: TextSession, wanted: bool) -> TextSession:
         return replace(session, lossless=None)
     if session.lossless is not None:
         return session  # its file is written once
-    return replace(session, lossless=replace(session.encoded, exact=session.original, raw=session.raw))
+    return replace(session, lossless=replace(session.encoded, lossless=session.original, raw=session.raw))
 
 
 def stride(session: TextSession) -> int:

@@ -1,4 +1,4 @@
-"""Training of the judges on real digits (see `mmdemo.digits.classifier`)."""
+"""Training of the judges of digits on real ones (see `mmdemo.digits.classifier`)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def real_digits(modality: str, data_dir: Path, train: bool) -> tuple[Tensor, Ten
     return clips, torch.tensor(fsdd_labels(files)[0])
 
 
-class JudgeTask(Task):
+class DigitJudgeTask(Task):
     """Cross-entropy on augmented real digits."""
 
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
