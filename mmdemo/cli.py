@@ -107,7 +107,7 @@ def encode(
         from .modalities import audio
 
         codec = codecs.for_input(path)
-        if codec.modality == "audio":
+        if codec.files.streamed:
             sound = audio.stream_blocks(path)
             notes: tuple[str, ...] = sound.notes
             tokens = streaming.encode(codec, sound, levels)
@@ -161,7 +161,7 @@ def decode(
         if tokens.lossless and levels is None:
             text.save(tokens.raw or tokens.lossless, target)  # the bytes of the file that it was made of
             return {"model": codec.name, "exact": True}
-        if codec.modality == "audio":
+        if codec.files.streamed:
             audio.save_blocks(streaming.decode(codec, tokens, levels), target, tokens.meta, original)
         else:
             codec.files.save(codec.decode(tokens, levels, original), target)

@@ -144,7 +144,7 @@ def _write(
             files = model.codecs[modality].files
             path = files.save(native, folder / f"sample-{i}{files.save_suffixes[0]}", comment)
             item: dict[str, Any] = {"sample": i, "modality": modality, "output": str(path)}
-            items.append({**item, "text": native} if modality == "text" else item)
+            items.append({**item, "text": native} if isinstance(native, str) else item)
     record["files"] = sorted(Path(item["output"]).name for item in items)
     write_bytes(folder / RECORD, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
     for name in before - {RECORD, *record["files"]}:  # what is left of it would not be of these settings

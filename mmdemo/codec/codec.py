@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,9 @@ class Codec:
         name, fingerprint: what tokens say that they were made by.
         priors: under which the codes are written to files.
         folder: of the checkpoint, where there is one. config: what its config.json says.
+
+    Raises:
+        ValueError: the tokenizer's fingerprint is not 8 hex digits, which is all that a file keeps of it.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class Codec:
         self.name = name or tokenizer.modality
         self.priors, self.folder, self.config = priors, folder, config or {}
         self.fingerprint = tokenizer.fingerprint()
+        if not re.fullmatch("[0-9a-f]{8}", self.fingerprint):
+            raise ValueError(f"A tokenizer's fingerprint is 8 hex digits, and not {self.fingerprint!r}.")
 
     @staticmethod
     def from_folder(folder: Path, device: str | torch.device = "auto") -> Codec:
@@ -205,14 +211,20 @@ class Codec:
         sizes = [tokens.meta[key] for key in self.files.meta_keys[: self.files.axes]]
         positions = tuple(-(-size // self.tokenizer.stride) for size in sizes)
         fits = tokens.codebook_size == self.codebook_size and tokens.levels <= self.levels
-        fits = fits and tokens.positions == positions and tokens.count > 0 and int(tokens.codes.min()) >= 0
-        highest = zip(tokens.codes, self.tokenizer.codebook_sizes, strict=False)
-        if not fits or not all(int(codes.max()) < size for codes, size in highest):
+        if not fits or tokens.positions != positions or not tokens.count:
             raise InputError(
                 f"These tokens are none of the model {self.name!r}: {_times(tokens.codes.shape)} codes of "
                 f"{tokens.codebook_size} for a size of {_times(sizes)}, where it has up to "
                 f"{_times([self.levels, *positions])} of {self.codebook_size}."
             )
+        for level, codes in enumerate(tokens.codes):
+            self._check_codes(level, codes)
+
+    def _check_codes(self, level: int, codes: Tensor) -> None:
+        """Raise InputError unless there are codes, all of that level, whose codebook may be smaller than others."""
+        size = self.tokenizer.codebook_sizes[level]
+        if not codes.numel() or not 0 <= int(codes.min()) <= int(codes.max()) < size:
+            raise InputError(f"Level {level + 1} of {self.name!r} has codes 0 to {size - 1}.")
 
     # ------------------------------------------------------------------------------ latents
 
@@ -230,13 +242,9 @@ class Codec:
 
     def codewords(self, level: int, codes: Tensor) -> Tensor:
         """Codes (N,) of a level -> what they add to the latent, (N, D), on the model's device. Raises InputError."""
-        sizes = self.tokenizer.codebook_sizes
-        if (
-            not 0 <= level < self.levels
-            or len(codes) == 0
-            or not 0 <= int(codes.min()) <= int(codes.max()) < sizes[level]
-        ):
-            raise InputError(f"{self.name!r} has levels 1 to {self.levels} with codes 0 to {self.codebook_size - 1}.")
+        if not 0 <= level < self.levels:
+            raise InputError(f"{self.name!r} has levels 1 to {self.levels}.")
+        self._check_codes(level, codes)
         return self.codebook(level)[codes].to(self.device)
 
     def decode_alone(self, z: Tensor, level: int) -> Tensor:

@@ -81,5 +81,5 @@ def _blocks(codec: Codec, tokens: Tokens) -> Iterator[Tensor]:
 
 
 def _check(codec: Codec) -> None:
-    if codec.modality != "audio":
+    if not codec.files.streamed:
         raise InputError(f"Sounds are streamed; the model {codec.name!r} is for {codec.modality}.")

@@ -54,6 +54,7 @@ class Modality(ABC):
         tile: latent positions that are computed at once, along each axis.
         shown_positions: along each axis, how many positions of one code alone make something to look at or listen to.
         lossless: whether the input itself can be kept beside its codes.
+        streamed: whether inputs may be of any length, read and written piece by piece (`mmdemo.codec.streaming`).
     """
 
     name: ClassVar[str]
@@ -65,6 +66,7 @@ class Modality(ABC):
     tile: ClassVar[tuple[int, ...]]
     shown_positions: ClassVar[int]
     lossless: ClassVar[bool] = False
+    streamed: ClassVar[bool] = False
 
     @abstractmethod
     def load(self, source: Any, **options: Any) -> Item:

@@ -72,6 +72,7 @@ class AudioModality(Modality):
     rate_unit = "kbps"  # kilobits a second
     tile = (1500,)
     shown_positions = 5  # a tenth of a second: less is a click
+    streamed = True
 
     def load(self, source: Any, **options: Any) -> Item:
         return audio.load(source, **options)

@@ -110,7 +110,7 @@ def parse(reader: Reader) -> Header:
     if coding not in (PACKED, PRIOR, *TEXTS):
         raise InputError("This .mmt file is coded in a way this mmdemo does not know: it needs a newer one.")
     if coding in TEXTS:
-        if modality != "text":
+        if not MODALITIES[modality].lossless:
             raise ValueError
         count = reader.varint()
         prior_fingerprint = "" if coding == DEFLATED else reader.take(2).hex()

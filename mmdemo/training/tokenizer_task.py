@@ -56,6 +56,11 @@ class TokenizerTask(Task):
         tokenizer, config = REGISTRY[self.modality]
         bottleneck = recipe.model.get("bottleneck", {})
         if isinstance(bottleneck, dict):
+            if "kind" in bottleneck:
+                raise InputError(
+                    f"The recipe {recipe.name!r} cannot be used: a recipe names its quantizer at the top, "
+                    f"quantizer = {str(bottleneck['kind'])!r}, and not in [model.bottleneck]."
+                )
             bottleneck = {**bottleneck, "kind": recipe.quantizer}
         self.model = tokenizer(recipe.section(config, "model", bottleneck=bottleneck)).to(device)
         shares = self.settings.level_shares

@@ -177,10 +177,14 @@ def test_levels_may_have_codebooks_of_different_sizes():
     codec = Codec(Uneven(small.config).eval())
     meta, made_by = {"bytes": 8}, ("text", "text", 8, codec.fingerprint)
     codec.check(Tokens(torch.tensor([[7, 0], [2, 2]]), *made_by, meta))
-    with pytest.raises(InputError, match="none of the model"):
+    with pytest.raises(InputError, match="Level 2 of 'text' has codes 0 to 2"):
         codec.check(Tokens(torch.tensor([[7, 0], [3, 2]]), *made_by, meta))
-    with pytest.raises(InputError, match="codes 0 to"):
+    with pytest.raises(InputError, match="Level 1 of 'text' has codes 0 to 7"):
+        codec.check(Tokens(torch.tensor([[-1, 0]]), *made_by, meta))
+    with pytest.raises(InputError, match="Level 2 of 'text' has codes 0 to 2"):
         codec.show_codes(1, torch.tensor([3]))
+    with pytest.raises(InputError, match="has levels 1 to 2"):
+        codec.show_codes(2, torch.tensor([0]))
 
 
 # ------------------------------------------------------------------------------------------ outputs and rates

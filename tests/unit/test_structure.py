@@ -75,6 +75,12 @@ def test_every_room_has_its_layer():
     assert sorted({room(m) for m in MODULES}) == sorted(known)
 
 
+def test_every_room_is_in_the_document():
+    text = (ROOT.parent / "docs" / "architecture.md").read_text("utf-8")
+    rooms = [name for layer in LAYERS[:-1] for name in layer]
+    assert not [name for name in rooms if f"`{name}/`" not in text and f"`{name}.py`" not in text]
+
+
 def test_imports_point_down():
     height = {name: i for i, layer in enumerate(LAYERS) for name in layer}
     up = [  # two of one layer may stand in any order, as long as no circle comes of it (see below)

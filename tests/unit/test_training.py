@@ -11,11 +11,11 @@ from PIL import Image
 from mmdemo import checkpoints
 from mmdemo.codec import Codec
 from mmdemo.errors import InputError
+from mmdemo.training import make_task, train
 from mmdemo.training import recipe as recipes
-from mmdemo.training import train
 from mmdemo.training.log import read_log
 from mmdemo.training.loop import Trainer, learning_rate
-from mmdemo.training.recipe import Recipe, read_recipe
+from mmdemo.training.recipe import Recipe, changed, read_recipe
 
 RECIPE = """
 name = "tiny"
@@ -68,7 +68,6 @@ def weights(folder):
 
 @pytest.mark.parametrize("kind", ["rvq", "vq", "gaussian", "fsq"])
 def test_training_learns_with_every_bottleneck(tmp_path, data_dir, kind):
-    from mmdemo.training import make_task
 
     task = make_task(read_recipe(recipe_file(tmp_path, 60, kind)), data_dir, "cpu")
     fixed = task.batch(torch.Generator().manual_seed(9))
@@ -76,6 +75,12 @@ def test_training_learns_with_every_bottleneck(tmp_path, data_dir, kind):
     Trainer(task, tmp_path / "out", quiet=True).run()
     assert task.loss(fixed, 0)[0].item() < 0.5 * before
     assert (task.status() != "") == (kind != "gaussian")
+
+
+def test_a_recipe_names_its_quantizer_in_one_place(tmp_path, data_dir):
+    recipe = changed(read_recipe(recipe_file(tmp_path, 5, "rvq")), ["model.bottleneck.kind=fsq"])
+    with pytest.raises(InputError, match="at the top, quantizer = 'fsq'"):
+        make_task(recipe, data_dir, "cpu")
 
 
 def test_the_same_seed_gives_the_same_weights_and_resuming_changes_nothing(tmp_path, data_dir):
@@ -86,7 +91,6 @@ def test_the_same_seed_gives_the_same_weights_and_resuming_changes_nothing(tmp_p
         assert torch.equal(v, weights(again)[k]), k
 
     # Cut after 7 steps by hand, as a killed session would be, then resume.
-    from mmdemo.training import make_task
 
     task = make_task(read_recipe(path), data_dir, "cpu")
     trainer = Trainer(task, tmp_path / "cut", quiet=True)
@@ -102,7 +106,6 @@ def test_the_same_seed_gives_the_same_weights_and_resuming_changes_nothing(tmp_p
 
 
 def test_averaged_weights_are_exported_and_training_goes_on_with_its_own(tmp_path, data_dir):
-    from mmdemo.training import make_task
 
     task = make_task(read_recipe(recipe_file(tmp_path, 8, ema=0.9)), data_dir, "cpu")
     trainer = Trainer(task, tmp_path / "out", quiet=True)
@@ -117,7 +120,6 @@ def test_averaged_weights_are_exported_and_training_goes_on_with_its_own(tmp_pat
 def test_warm_start_begins_from_the_given_weights(tmp_path, data_dir):
     path = recipe_file(tmp_path, 10)
     first = train(str(path), data_dir, tmp_path / "first", device="cpu", quiet=True)
-    from mmdemo.training import make_task
 
     task = make_task(read_recipe(path), data_dir, "cpu")
     checkpoints.load_into(task.model, first)

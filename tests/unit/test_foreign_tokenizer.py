@@ -1,0 +1,116 @@
+"""A tokenizer of somebody else's, which shares nothing with ours but the protocol: every door takes it."""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mmdemo import api
+from mmdemo.codec import Codec, streaming, tiling
+from mmdemo.errors import InputError
+from mmdemo.tokenizers import ReceptiveField, Tokenizer
+from mmdemo.tokens import Tokens
+
+
+class Steps:
+    """Sounds in steps of 100 samples: of each its mean, by a coarse scale of 21 values and a fine one of 5.
+
+    No network, no weights; levels of different sizes; and it does not say how far it sees.
+    """
+
+    modality, stride, axes, dim, levels, codebook_sizes = "audio", 100, 1, 1, 2, (21, 5)
+    receptive_field = ReceptiveField(None, None)
+    scales = (torch.linspace(-1, 1, 21), torch.linspace(-0.04, 0.04, 5))
+
+    def fingerprint(self) -> str:
+        return f"{zlib.crc32(b'steps'):08x}"
+
+    def pad(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.pad(x, (0, -x.shape[-1] % self.stride))
+
+    def encode(self, x: Tensor, levels: int | None = None) -> Tensor:
+        return self.codes(self.pad(x).unflatten(-1, (-1, self.stride)).mean(-1)[:, None], levels)
+
+    def codes(self, z: Tensor, levels: int | None = None) -> Tensor:
+        found, left = [], z[:, 0]
+        for scale in self.scales[: levels or self.levels]:
+            found.append((left[..., None] - scale).abs().argmin(-1))
+            left = left - scale[found[-1]]
+        return torch.stack(found, 1)
+
+    def latent(self, codes: Tensor, num_levels: Tensor | None = None) -> Tensor:
+        return sum(scale[codes[:, i]] for i, scale in enumerate(self.scales[: codes.shape[1]]))[:, None]
+
+    def decode(self, codes: Tensor) -> Tensor:
+        return self.decode_latent(self.latent(codes))
+
+    def decode_latent(self, z: Tensor, levels: int | None = None, codes: Tensor | None = None) -> Tensor:
+        return z[:, 0].repeat_interleave(self.stride, -1)
+
+    def to_canonical(self, y: Tensor) -> Tensor:
+        return y.clamp(-1, 1)
+
+    def describe(self, level: int, codes: Tensor) -> list[str | None]:
+        return [None] * len(codes)
+
+    def codebook(self, level: int) -> Tensor | None:
+        return self.scales[level][:, None]
+
+
+@pytest.fixture
+def codec() -> Codec:
+    return Codec(Steps(), "steps")
+
+
+def sound(samples: int = 2050) -> tuple[int, np.ndarray]:
+    return 16_000, (0.5 * np.sin(np.arange(samples) / 200)).astype(np.float32)
+
+
+def test_every_door_takes_it(codec, tmp_path):
+    assert isinstance(codec.tokenizer, Tokenizer)
+    tokens = codec.encode(sound())
+    assert tokens.codes.shape == (2, 21) and codec.codebook_size == 21
+    back = Tokens.load(tokens.save(tmp_path / "a.mmt"), codec.priors)
+    assert back == tokens and pickle.loads(pickle.dumps(codec)).encode(sound()) == tokens
+    rate, y = codec.decode(back)
+    assert rate == 16_000 and y.shape == (2050,) and np.abs(y - sound()[1]).max() < 0.27
+    assert np.array_equal(torch.cat(list(streaming.decode(codec, back))).numpy(), y)
+    coarse = codec.decode(back, levels=1)[1]
+    assert np.abs(coarse - sound()[1]).mean() > np.abs(y - sound()[1]).mean()
+    assert [len(codec.codebook(level)) for level in range(2)] == [21, 5] == list(codec.tokenizer.codebook_sizes)
+    (shown,) = codec.show_codes(0, torch.tensor([15]))
+    assert np.allclose(shown[1], 0.5)
+    figures = api.reconstruct(sound(), codec).figures
+    assert figures["tokens"] == 42 and figures["rate_unit"] == "kbps" and figures["snr"] > 10
+
+
+def test_what_its_levels_do_not_hold_is_refused_by_level(codec):
+    tokens = codec.encode(sound())
+    with pytest.raises(InputError, match="Level 2 of 'steps' has codes 0 to 4"):
+        codec.decode(tokens.with_code(1, (3,), 5))
+    assert codec.decode(tokens.with_code(0, (3,), 20))[1].max() > 0.9
+
+
+def test_it_is_never_cut_as_nobody_knows_how_far_it_sees(codec, monkeypatch):
+    seen, own = [], Steps.encode
+    monkeypatch.setattr(Steps, "encode", lambda self, x, levels=None: seen.append(x.shape) or own(self, x, levels))
+    monkeypatch.setattr(type(codec.files), "tile", (4,))
+    codec.encode(sound(9950))
+    assert seen == [(1, 10_000)]
+    monkeypatch.setattr(tiling, "MAX_WHOLE", 99)
+    with pytest.raises(InputError, match="cannot take its input in parts"):
+        codec.encode(sound(9950))
+
+
+def test_a_fingerprint_that_no_file_could_hold_is_refused():
+    class Nameless(Steps):
+        def fingerprint(self) -> str:
+            return "v1"
+
+    with pytest.raises(ValueError, match="8 hex digits, and not 'v1'"):
+        Codec(Nameless())
