@@ -206,10 +206,6 @@ class TextFrame(Frame):
             raise InputError(f"The text is {len(data)} bytes long; this model takes 1 to {length}{example}.")
         return F.pad(torch.tensor(list(data), dtype=torch.uint8), (0, length - len(data)))
 
-    def fit_text(self, text: str) -> Tensor:
-        """`fit` of a string."""
-        return self.fit(torch.tensor(list(text.encode()), dtype=torch.uint8))
-
     @staticmethod
     def read(x: Tensor) -> str:
         """(bytes,) -> the string before the first NUL."""

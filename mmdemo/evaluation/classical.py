@@ -300,35 +300,3 @@ def text_points(text: str) -> list[Point]:
     return [
         _text_point(codec, setting, text, len(compress(data))) for codec, setting, compress in compressors if compress
     ]
-
-
-def train_dictionary(text: str, size: int = 110 * 1024, chunk: int = 256) -> bytes | None:
-    """A zstd dictionary of `size` bytes trained on chunks of `chunk` characters; None without zstandard.
-
-    A model trained on similar text has such knowledge too, so this is the fair comparison for it.
-    """
-    try:
-        import zstandard
-    except ImportError:
-        return None
-    parts = (text[i : i + chunk] for i in range(0, len(text), chunk))
-    chunks: list[Any] = [part.encode("utf-8", "surrogatepass") for part in parts]
-    try:
-        return zstandard.train_dictionary(size, chunks).as_bytes()
-    except zstandard.ZstdError:  # too little text to learn from
-        return None
-
-
-def dictionary_point(text: str, dictionary: bytes) -> Point | None:
-    """A text through zstd -19 with a `train_dictionary` that the receiver has too, so it is not counted."""
-    try:
-        import zstandard
-    except ImportError:
-        return None
-    if not text:
-        return None
-    shared = zstandard.ZstdCompressionDict(dictionary)
-    settings = zstandard.ZstdCompressionParameters.from_level(19, write_dict_id=0)  # an id costs 4 bytes
-    compressor = zstandard.ZstdCompressor(dict_data=shared, compression_params=settings)
-    size = len(compressor.compress(text.encode("utf-8", "surrogatepass")))
-    return _text_point("zstd", "-19 with a trained dictionary", text, size)

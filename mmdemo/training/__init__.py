@@ -39,8 +39,15 @@ TASKS = Registry(
 
 
 def make_task(recipe: Recipe, data_dir: Path, device: str = "auto") -> Task:
-    """The task a recipe names, with its data loaded. Raises InputError for an unknown task or missing data."""
-    return TASKS[recipe.task](recipe, checkpoints.auto_device(device), data_dir)
+    """The task a recipe names, with its data loaded.
+
+    Raises:
+        InputError: there is no such task, it does not read all that the recipe says, or its data is missing.
+    """
+    maker = TASKS[recipe.task]  # a class, or a way to make one
+    getattr(maker, "__self__", maker).check(recipe)
+    task: Task = maker(recipe, checkpoints.auto_device(device), data_dir)
+    return task
 
 
 def train(

@@ -74,6 +74,8 @@ class JointLoss:
 class JointTask(Task):
     """Rows of a paired data set; each stream at its own time step."""
 
+    tables = ("model", "data", "loss", "interface")
+
     # The scales of the tokenizers at hand, and the conditions the data was encoded with: not those of a warm start.
     data_statistics = ("latents", "conditions")
 

@@ -49,6 +49,8 @@ class PriorTask(Task):
     what the edge of a picture and the start of a text look like.
     """
 
+    tables = ("model", "data")
+
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
         self.recipe, self.device = recipe, device
         torch.manual_seed(recipe.seed)

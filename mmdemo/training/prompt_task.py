@@ -42,6 +42,8 @@ class PromptLoss:
 class PromptTask(Task):
     """Batches of texts with the teacher's vectors of what they mean, in the first principal directions of these."""
 
+    tables = ("model", "data", "loss")
+
     model: PromptEncoder
 
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:

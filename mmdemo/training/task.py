@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import fields
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from ..errors import InputError
 from .recipe import Recipe
+
+TABLES = ("model", "data", "loss", "interface")  # of a recipe
+SPECIAL = ("quantizer", "freeze")  # its other settings that not every task has
 
 
 class Task(ABC):
@@ -18,6 +24,7 @@ class Task(ABC):
         data_statistics: parts of `inference_module` that are measured from the data at hand: a checkpoint that the
             training starts from may have measured them from other data, and does not replace them.
         data_summary: what there is to train on, for the card: {"pictures": 300, …}.
+        tables, special: of a recipe's `TABLES` and `SPECIAL` settings, those that it reads.
     """
 
     model: nn.Module
@@ -25,6 +32,24 @@ class Task(ABC):
     device: torch.device
     data_statistics: tuple[str, ...] = ()
     data_summary: dict[str, object]
+    tables: ClassVar[tuple[str, ...]] = ("model",)
+    special: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def check(cls, recipe: Recipe) -> None:
+        """Raise InputError for what a recipe says and this task would not hear."""
+        usual = {f.name: f.default for f in fields(Recipe)}
+        for name in TABLES:
+            if getattr(recipe, name) and name not in cls.tables:
+                reads = " and ".join(f"[{table}]" for table in cls.tables)
+                raise InputError(
+                    f"The recipe {recipe.name!r} cannot be used: the task {recipe.task!r} has no [{name}]; it reads {reads}."
+                )
+        for name in SPECIAL:
+            if getattr(recipe, name) != usual[name] and name not in cls.special:
+                raise InputError(
+                    f"The recipe {recipe.name!r} cannot be used: the task {recipe.task!r} has no {name!r}."
+                )
 
     @property
     def inference_module(self) -> nn.Module:

@@ -43,6 +43,8 @@ class TokenizerTask(Task):
         notes: sentences about the data that a person should know (files left out).
     """
 
+    tables = ("model", "data", "loss")
+    special = ("quantizer", "freeze")
     modality: str
     settings: TokenizerLoss
     model: Autoencoder

@@ -212,20 +212,6 @@ def test_modern_compressors_absent(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     assert [p.codec for p in classical.text_points(TEXT)] == ["zlib", "gzip", "bz2", "lzma"]
-    assert classical.train_dictionary(TEXT) is None
-    assert classical.dictionary_point(TEXT, b"") is None
-
-
-def test_zstd_with_a_dictionary():
-    pytest.importorskip("zstandard")
-    words = ["the", "of", "seven", "house", "river", "a", "green", "and", "over", "stone"]
-    words = np.random.default_rng(0).choice(words, 8_000)
-    training = " ".join(words)
-    dictionary = classical.train_dictionary(training, 4_096)
-    alone = next(p for p in classical.text_points(training[:256]) if p.codec == "zstd")
-    assert classical.dictionary_point(training[:256], dictionary).bytes < alone.bytes
-    assert classical.train_dictionary("a") is None
-    assert classical.dictionary_point("", dictionary) is None
 
 
 # ---------------------------------------------------------------- points

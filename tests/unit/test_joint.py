@@ -308,7 +308,7 @@ def test_words_start_at_their_onset_at_one_level():
 
 
 def test_text_is_padded_and_read_back():
-    framed = TextFrame([4], 4).fit_text(" 七 ")
+    framed = TextFrame([4], 4).fit(torch.tensor(list(" 七 ".encode()), dtype=torch.uint8))
     assert len(framed) == 16 and TextFrame.read(framed) == "七"
 
 

@@ -83,6 +83,36 @@ def test_a_recipe_names_its_quantizer_in_one_place(tmp_path, data_dir):
         make_task(recipe, data_dir, "cpu")
 
 
+@pytest.mark.parametrize(
+    "name, change, reason",
+    [
+        ("judge-image", "loss.smoothing=0.1", r"the task 'judge' has no \[loss\]; it reads \[model\]"),
+        ("prior-image", "loss.mse=1", r"the task 'prior' has no \[loss\]"),
+        ("image", "interface.style=speaker", r"the task 'image' has no \[interface\]"),
+        ("toy-emoji", "freeze=encoder", "the task 'joint' has no 'freeze'"),
+        ("toy-emoji", "quantizer=fsq", "the task 'joint' has no 'quantizer'"),
+        ("toy-emoji", "loss.p_uncnd=0.1", "p_uncond"),
+        ("toy-emoji", "model.stremas=3", "streams"),
+        ("toy-emoji", "interface.anchr=text", "anchor"),
+        ("toy-emoji", "data.tokenizer=image", "tokenizers"),
+    ],
+)
+def test_what_a_recipe_says_is_heard_or_refused(tmp_path, name, change, reason):
+    """Before any data is looked for; a wrong name with the right one."""
+    with pytest.raises(InputError, match=reason):
+        make_task(changed(read_recipe(name), [change]), tmp_path, "cpu")
+
+
+@pytest.mark.parametrize("name", recipes.shipped_recipes())
+def test_shipped_recipes_say_nothing_that_their_task_does_not_read(name):
+    from mmdemo.training import TASKS
+
+    recipe = read_recipe(name)
+    if recipe.task != "compare":
+        maker = TASKS[recipe.task]
+        getattr(maker, "__self__", maker).check(recipe)
+
+
 def test_the_same_seed_gives_the_same_weights_and_resuming_changes_nothing(tmp_path, data_dir):
     path = recipe_file(tmp_path, 12)
     whole = train(str(path), data_dir, tmp_path / "whole", device="cpu", quiet=True)
