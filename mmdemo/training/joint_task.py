@@ -129,6 +129,7 @@ class JointTask(Task):
     @classmethod
     def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> JointTask:
         """With the recipe's tokenizers and data. Raises InputError for what is missing or not known."""
+        from_dict(JointLoss, recipe.loss, "[loss]")  # a mistake there is told before data is read
         wanted = from_dict(JointData, recipe.data, "[data]")
         config = from_dict(DiTConfig, recipe.model, "[model]")
         interface = from_dict(JointInterface, recipe.interface, "[interface]")

@@ -34,6 +34,8 @@ class RecognizerData:
 class RecognizerTask(Task):
     """Batches of recordings alike in length."""
 
+    tables = ("model", "data")
+
     model: Recognizer
 
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:

@@ -39,17 +39,14 @@ class Task(ABC):
     def check(cls, recipe: Recipe) -> None:
         """Raise InputError for what a recipe says and this task would not hear."""
         usual = {f.name: f.default for f in fields(Recipe)}
+        where = f"The recipe {recipe.name!r} cannot be used: the task {recipe.task!r}"
         for name in TABLES:
             if getattr(recipe, name) and name not in cls.tables:
                 reads = " and ".join(f"[{table}]" for table in cls.tables)
-                raise InputError(
-                    f"The recipe {recipe.name!r} cannot be used: the task {recipe.task!r} has no [{name}]; it reads {reads}."
-                )
+                raise InputError(f"{where} has no [{name}]; it reads {reads}.")
         for name in SPECIAL:
             if getattr(recipe, name) != usual[name] and name not in cls.special:
-                raise InputError(
-                    f"The recipe {recipe.name!r} cannot be used: the task {recipe.task!r} has no {name!r}."
-                )
+                raise InputError(f"{where} has no {name!r}.")
 
     @property
     def inference_module(self) -> nn.Module:
