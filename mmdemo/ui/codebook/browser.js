@@ -47,8 +47,9 @@ export default function browser({ element, props, server, trigger, watch }) {
   const sized = el("input", { type: "checkbox", onchange: () => board.bySize(sized.checked) });
   const hint = el("p", { class: "mm-hint" }), none = el("p", { class: "mm-hint", role: "status" }), marks = el("p", { class: "mm-hint mm-key" });
   const scroll = el("div", { class: "mm-atlas" }, board.node);
+  const mini = el("div", { class: "mm-mini" }); // the chosen code beside the atlas, where the screen is narrow
   const atlas = el("section", { class: "mm-card mm-atlas-card" }, el("h3", {}, say("chart_title")),
-    el("div", { class: "mm-tools" }, orders, search, drop, file), none, scroll,
+    el("div", { class: "mm-tools" }, orders, search, drop, file), none, mini, scroll,
     el("label", { class: "mm-check" }, sized, el("span", {}, say("by_size"))), marks, hint);
   const about = el("div"), tops = el("div"), detail = el("section", { class: "mm-card mm-detail" }, about, tops);
   const title = el("h3", {}), chooser = el("details", { class: "mm-chooser" }), livesHint = el("p", { class: "mm-hint" });
@@ -346,6 +347,7 @@ export default function browser({ element, props, server, trigger, watch }) {
     facts.push(say("norm", { norm: data.norms[code].toFixed(2), dim: data.dim }));
     const listen = data.modality === "audio"
       ? el("button", { type: "button", class: "mm-button", onclick: () => grains.once(code) }, `▶ ${say("listen")}`) : null;
+    mini.replaceChildren(el("span", { class: "mm-near-face" }, face(code)), el("b", {}, say("code_n", { n: code })), el("span", {}, facts[0]));
     about.replaceChildren(
       el("div", { class: "mm-code-head" }, el("div", { class: "mm-big", "data-kind": data.modality }, face(code)),
         el("div", { class: "mm-grow" }, el("h3", {}, say("code_n", { n: code })), facts.map((text) => el("p", { class: "mm-hint" }, text))), listen),

@@ -95,9 +95,9 @@ export function sheetBoard({ label, name, onHover, onPick, onMove = onPick, leas
     "aria-activedescendant": option.id }, canvas, rings.hovered, rings.selected, option);
   let sheet = null, grid = null, given = {}, sized = false;
   let marks = { selected: 0, hovered: null };
+  let size = null; // in pixels of the page: of a patch, and from one to the next
 
-  // Sizes in pixels of the page: of a patch, and from one to the next.
-  function sizes() {
+  function measured() {
     const pitch = (canvas.clientWidth + GAP) / grid.columns, side = pitch - GAP;
     return sheet.texts ? { pitch, side, down: TEXT.height + GAP, height: TEXT.height } : { pitch, side, down: pitch, height: side };
   }
@@ -106,7 +106,7 @@ export function sheetBoard({ label, name, onHover, onPick, onMove = onPick, leas
     if (!sheet || !canvas.clientWidth) return;
     const order = given.order || inOrder(sheet.count), wide = sheet.texts ? TEXT.least : least;
     grid = gridOf(order, wide ? columnsFor(canvas.clientWidth, wide, GAP, sheet.columns || 64) : sheet.columns);
-    const scale = window.devicePixelRatio || 1, { down } = sizes();
+    const scale = window.devicePixelRatio || 1, { down } = (size = measured());
     canvas.width = Math.round(canvas.clientWidth * scale);
     canvas.height = Math.max(1, Math.round((grid.rows * down - GAP) * scale));
     canvas.style.height = canvas.height / scale + "px";
@@ -121,7 +121,7 @@ export function sheetBoard({ label, name, onHover, onPick, onMove = onPick, leas
   }
 
   function drawCode(context, code, place, colours, most) {
-    const { pitch, side, down, height } = sizes();
+    const { pitch, side, down, height } = size;
     const x = (place % grid.columns) * pitch, y = Math.floor(place / grid.columns) * down;
     const uses = given.uses?.[code] || 0, share = sized && given.uses ? sizeOf(uses, most) : 1;
     if (sheet.texts) drawText(context, sheet.texts[code], x, y, side, height, colours, sized && given.uses ? uses / most : null);
@@ -144,7 +144,7 @@ export function sheetBoard({ label, name, onHover, onPick, onMove = onPick, leas
       const place = code === null || !grid ? undefined : grid.at.get(code);
       rings[mark].hidden = place === undefined;
       if (place === undefined) continue;
-      const { pitch, side, down, height } = sizes();
+      const { pitch, side, down, height } = size;
       rings[mark].style.cssText = `left:${(place % grid.columns) * pitch}px;top:${Math.floor(place / grid.columns) * down}px;width:${side}px;height:${height}px`;
     }
   }
@@ -176,7 +176,8 @@ export function sheetBoard({ label, name, onHover, onPick, onMove = onPick, leas
     },
     mark(value) {
       marks = { ...marks, ...value };
-      option.textContent = name(marks.selected);
+      const spoken = name(marks.selected);
+      if (option.textContent !== spoken) option.textContent = spoken;
       ring();
     },
     bySize(on) {
