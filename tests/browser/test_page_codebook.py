@@ -148,7 +148,7 @@ def test_on_a_phone_codes_are_large_enough_and_the_chosen_one_is_in_view(page: A
     assert code(page) == 20
     chosen, atlas = page.locator(".mm-mini").bounding_box(), page.locator(".mm-atlas").bounding_box()
     assert page.locator(".mm-mini b").inner_text() == "Code 20"
-    assert 0 <= chosen["y"] and atlas["y"] + 0.5 * atlas["height"] < 844  # both are in view
+    assert chosen["y"] >= 0 and atlas["y"] + 0.5 * atlas["height"] < 844  # both are in view
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     small = page.evaluate(
         """() => [...document.querySelectorAll(".mm-codebook button, .mm-codebook select, .mm-codebook summary")]
