@@ -27,12 +27,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import debian_texts
+from . import debian_texts, strings
 from .place import need
 
 LIMIT = 3_000_000  # bytes kept of each corpus
 # … where there is more worth keeping:
-LIMITS = {"books": 40_000_000, "help": 24_000_000, "shuffled": 6_000_000, "vocabulary": 8_000_000}
+LIMITS = {
+    "books": 40_000_000,
+    "help": 24_000_000,
+    "shuffled": 6_000_000,
+    "vocabulary": 8_000_000,
+    "european": 8_000_000,
+}
 LOCALES = Path("/usr/share/locale")
 LATIN_PART, OTHER_PART = 4, 12  # a script gets at most 1/12 of the translations, Latin with its many languages 1/4
 LETTER_WORDS = 2000  # words of each alphabet in "letters", and five times as many where letters are thousands
@@ -65,6 +71,10 @@ def gather(data_dir: Path, names: list[str]) -> dict[str, Tensor]:
         "help": help_pages,
         "vocabulary": debian_texts.vocabulary,
         "shuffled": lambda: shuffled(chinese() + help_pages()),
+        "european": strings.european,
+        "codes": strings.codes,
+        "names": strings.names,
+        "emoji": strings.emoji_runs,
     }
     texts = {name: sources[name]().encode("utf-8", "ignore")[: LIMITS.get(name, LIMIT)] for name in names}
     return {k: torch.from_numpy(np.frombuffer(t, np.uint8).copy()) for k, t in texts.items() if len(t) > 10_000}

@@ -118,6 +118,8 @@ def table(figures: Sequence[dict[str, Any]]) -> str:
     lines = ["| figure | value | target | met | n |", "| --- | --- | --- | --- | --- |"]
     for f in figures:
         value = "–" if f["value"] is None else f"{f['value']:.4g} {f['unit']}".strip()
+        if f["value"] is None and f["target"] is not None and f["met"] is None:
+            value = "not measured"  # what measures it is not installed
         target = "" if f["target"] is None else f"{f['target']:g}"
         met = {True: "yes", False: "no", None: ""}[f["met"]]
         lines.append(f"| {f['name']} | {value} | {target} | {met} | {f['n'] or ''} |")

@@ -59,9 +59,9 @@ def _by_level(codec: Codec, name: str, text: str, target: float | None = None) -
 
 
 @cache
-def passages() -> dict[str, str]:
-    """A short text in each of eight languages; lines are joined as the language does it."""
-    path = Path(__file__).with_name("passages.toml")
+def passages(file: str = "passages.toml") -> dict[str, str]:
+    """A short text in each of some languages; lines are joined as the language does it."""
+    path = Path(__file__).with_name(file)
     # Chinese and Japanese put no space where a line was broken.
     return {
         name: text.strip().replace("\n", "" if name in ("Chinese", "Japanese") else " ")

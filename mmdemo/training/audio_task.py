@@ -1,40 +1,48 @@
-"""The speech tokenizer's batches (read speech, spoken digits) and loss."""
+"""The sound tokenizer's batches (speech in many voices, spoken digits, made sounds) and loss."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from ..config import Share, Weight, settings
+from ..config import Natural, Share, Weight, settings
+from ..datasets.bank import WaveBank
 from ..datasets.folder import hold_out, read_folder
 from ..datasets.place import need
+from ..datasets.sounds import make_many
+from ..datasets.sounds.voices import varied
 from ..datasets.speech import fsdd_files, read_clips, speech_files
 from ..errors import InputError, MissingError
-from .draws import draw_int
-from .losses import EnvelopeLoss, SpectralLoss
+from .losses import EnvelopeLoss, SpectralLoss, level_loss, tone_loss
 from .recipe import Recipe
 from .tokenizer_task import HELD_OUT, TokenizerLoss, TokenizerTask
 
 WINDOWS = 3  # of the spectral loss, drawn anew at each step
 SHORTEST = 800  # samples of a recording that can be trained on, 50 ms
+MADE_HELD_OUT = 1_000_000  # seed from which made sounds for validation are numbered; those to train on begin at 0
 
 
 @settings
 class AudioData:
-    """The table ``[data]`` of a speech tokenizer's recipe."""
+    """The table ``[data]`` of a sound tokenizer's recipe."""
 
     segment: Annotated[int, Field(ge=1600, le=960_000)] = 16_000  # samples at 16 kHz
     speech: bool = True  # speechocean762
     fsdd: bool = True  # spoken digits
     folders: list[str] = field(default_factory=list)  # in --data-dir, with recordings of any format
     digit_share: Share = 0.25  # how often a recording shorter than a segment is drawn, set among silence
+    varied: Share = 0.0  # of the long recordings that are there a second time: other voices, noise, rooms, telephone
+    made: Natural = 0  # how many sounds of 4 s programs make, see `datasets.sounds`
+    made_share: Share = 0.35  # how often one of them is drawn
+    quiet: Share = 0.0  # of the segments whose peak is anywhere from 60 dB below full scale, as often in each decibel
 
 
 @settings
@@ -44,6 +52,8 @@ class AudioLoss(TokenizerLoss):
     mel: Weight = 10.0
     magnitude: Weight = 6.0
     envelope: Weight = 0.0
+    level: Weight = 0.0  # of how far the level is off, in tens of decibels
+    tone: Weight = 0.0  # of what is lost of each frame's strongest bins
 
 
 class Segments:
@@ -52,37 +62,36 @@ class Segments:
     Args:
         clips: recordings (T,). Those shorter than a segment are set among stretches of silence, as spoken digits are
             used later.
+        made: sounds made by programs.
     """
 
-    def __init__(self, settings: AudioData, clips: Sequence[Tensor]) -> None:
-        self.segment = settings.segment
-        self.long = [c for c in clips if len(c) >= self.segment]
-        self.short = [c for c in clips if len(c) < self.segment]
-        self.short_share = (settings.digit_share if self.long else 1.0) if self.short else 0.0
+    def __init__(
+        self,
+        settings: AudioData,
+        clips: Sequence[Tensor],
+        made: Sequence[Tensor] = (),
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.segment, self.quiet = settings.segment, settings.quiet
+        long = [c for c in clips if len(c) >= self.segment]
+        short = [c for c in clips if len(c) < self.segment]
+        shares = [1 - settings.digit_share if long else 0.0, (settings.digit_share if long else 1.0)]
+        rest = 1 - (settings.made_share if made and clips else float(bool(made)))
+        banks = [(long, rest * (shares[0] if short else 1.0)), (short, rest * shares[1]), (made, 1 - rest)]
+        self.banks = [WaveBank(waves, device) for waves, _ in banks if waves]
+        self.weights = torch.tensor([share for waves, share in banks if waves])
 
     def __len__(self) -> int:
-        return len(self.long) + len(self.short)
+        return sum(map(len, self.banks))
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """(count, segment), each with its peak at a random level between 0.05 and 0.95."""
-        return torch.stack([self._segment(generator) for _ in range(count)])
-
-    def _segment(self, generator: torch.Generator) -> Tensor:
-        short = torch.rand(1, generator=generator) < self.short_share
-        wave = self._among_silence(generator) if short else self._piece(generator)
-        peak = 0.05 + 0.9 * torch.rand(1, generator=generator)
-        return wave * (peak / wave.abs().max().clamp(min=1e-3)).clamp(max=20)
-
-    def _piece(self, generator: torch.Generator) -> Tensor:
-        clip = self.long[draw_int(len(self.long), generator)]
-        start = draw_int(len(clip) - self.segment + 1, generator)
-        return clip[start : start + self.segment]
-
-    def _among_silence(self, generator: torch.Generator) -> Tensor:
-        clip = self.short[draw_int(len(self.short), generator)]
-        room = self.segment - len(clip)
-        before = draw_int(room + 1, generator) if draw_int(2, generator) else 0  # half the time from the first sample
-        return F.pad(clip, (before, room - before))
+        picks = torch.multinomial(self.weights, count, True, generator=generator)
+        counts = torch.bincount(picks, minlength=len(self.banks)).tolist()
+        x = torch.cat([b.segments(n, self.segment, generator) for b, n in zip(self.banks, counts) if n])
+        level, low, chance = torch.rand(3, count, generator=generator)
+        peak = torch.where(chance < self.quiet, 10 ** (-3 * low), 0.05 + 0.9 * level).to(x.device)
+        return x * (peak / x.abs().amax(1).clamp(min=1e-3)).clamp(max=20)[:, None]
 
 
 class AudioTask(TokenizerTask):
@@ -106,11 +115,16 @@ class AudioTask(TokenizerTask):
             clips |= own.items
             self.notes.append(own.note())
             self.data_summary |= {"recordings left out": len(own.left_out)} if own.left_out else {}
-        if not clips:
-            raise MissingError("[data] asks for no recordings: give speech, fsdd or folders.")
+        if not clips and not data.made:
+            raise MissingError("[data] asks for no recordings: give speech, fsdd, folders or made.")
         train, held = hold_out(list(clips), HELD_OUT)
-        self.segments = Segments(data, [clips[path] for path in train])
-        self.held_out = Segments(data, [clips[path] for path in held]) if held else None
+        made = [make_many(n, seed) for n, seed in self._made(data)]
+        kept = [clips[path] for path in train]
+        kept += [varied(kept[i], np.random.default_rng(i)) for i in self._varied(data, kept)]
+        self.segments = Segments(data, kept, made[0], device)
+        apart = Segments(data, [clips[path] for path in held], made[1], device)
+        self.held_out = apart if len(apart) else None
+        self.data_summary |= {"made sounds": data.made} if data.made else {}
         seconds = sum(len(c) for c in clips.values()) / 16_000
         self.data_summary |= {
             "recordings": len(train),
@@ -119,6 +133,17 @@ class AudioTask(TokenizerTask):
         }
         self.spectral = SpectralLoss().to(device)
         self.envelope = EnvelopeLoss().to(device)
+
+    @staticmethod
+    def _made(data: AudioData) -> list[tuple[int, int]]:
+        """(how many, first seed) of made sounds to train on and of those held out."""
+        return [(data.made, 0), (math.ceil(HELD_OUT * data.made), MADE_HELD_OUT)]
+
+    @staticmethod
+    def _varied(data: AudioData, clips: Sequence[Tensor]) -> list[int]:
+        """Which recordings there are a second time: long enough to stay so when they are made faster."""
+        long = [i for i, c in enumerate(clips) if len(c) >= 2 * data.segment]
+        return long[: round(data.varied * len(long))]
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         windows = torch.randperm(len(self.spectral.windows), generator=generator)
@@ -134,9 +159,14 @@ class AudioTask(TokenizerTask):
             some = batch["windows"][:WINDOWS].tolist() if "windows" in batch else None
             mel, magnitude = self.spectral(y.float(), batch["x"], some)
             envelope = self.envelope(y.float(), batch["x"])
+            level = level_loss(y.float(), batch["x"]) if self.settings.level else mel.new_zeros(())
+            tone = tone_loss(y.float(), batch["x"]) if self.settings.tone else mel.new_zeros(())
         weights = self.settings
         loss = weights.mel * mel + weights.magnitude * magnitude + weights.envelope * envelope
-        return loss, {"mel": mel.item(), "magnitude": magnitude.item(), "envelope": envelope.item()}
+        loss = loss + weights.level * level + weights.tone * tone
+        shown = {"mel": mel, "magnitude": magnitude, "envelope": envelope}
+        shown |= {k: v for k, v in {"level": level, "tone": tone}.items() if getattr(weights, k)}
+        return loss, {k: v.item() for k, v in shown.items()}
 
 
 def _long_enough(wave: Tensor) -> Tensor:

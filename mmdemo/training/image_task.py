@@ -1,8 +1,9 @@
-"""The image tokenizer's batches (photographs, emoji, digits) and loss."""
+"""The image tokenizer's batches (photographs, drawn pictures, emoji, digits) and loss."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated
@@ -11,19 +12,23 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..config import Weight, settings
+from ..config import Natural, Share, Weight, settings
+from ..datasets.bank import PictureBank
+from ..datasets.drawn import draw_many
 from ..datasets.emoji import drawings
 from ..datasets.folder import hold_out
 from ..datasets.mnist import read_mnist
 from ..datasets.photographs import read_photographs
 from ..datasets.place import need
 from ..errors import InputError
-from .draws import draw_int, random_crop
-from .losses import picture_loss
+from .draws import random_crop
+from .losses import chroma_loss, clipped_right, flat_loss, picture_loss
 from .recipe import Recipe
 from .tokenizer_task import HELD_OUT, TokenizerLoss, TokenizerTask
 
 EVERY = round(1 / HELD_OUT)  # of so many emoji and digits one is held out
+DRAWN_HELD_OUT = 1_000_000  # seed from which drawn pictures for validation are numbered; those to train on begin at 0
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 @settings
@@ -34,11 +39,14 @@ class ImageData:
     photographs: list[str] = field(default_factory=list)  # folders in --data-dir, with pictures of any format
     emoji: bool = False
     mnist: bool = False
-    # How often each is drawn: "photographs", "emoji", "digits". Empty: what there is, alike.
+    drawn: Natural = 0  # how many pictures programs draw, see `datasets.drawn`
+    grey: Share = 0.0  # of the crops that are made grey
+    # How often each is drawn: "photographs", "drawn", "emoji", "digits". Empty: what there is, alike.
     shares: dict[str, Weight] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        there = {"photographs": bool(self.photographs), "emoji": self.emoji, "digits": self.mnist}
+        there = {"photographs": bool(self.photographs), "drawn": bool(self.drawn)}
+        there |= {"emoji": self.emoji, "digits": self.mnist}
         self.shares = self.shares or {k: 1.0 for k, v in there.items() if v}
         for name, share in self.shares.items():
             if not there.get(name):
@@ -46,7 +54,7 @@ class ImageData:
             if not share:
                 raise ValueError(f"[data].shares.{name} must be greater than 0.")
         if not self.shares:
-            raise ValueError("[data] asks for no pictures: give photographs, emoji or mnist.")
+            raise ValueError("[data] asks for no pictures: give photographs, drawn, emoji or mnist.")
 
 
 @settings
@@ -57,48 +65,58 @@ class ImageLoss(TokenizerLoss):
     mse: Weight = 40.0
     psnr: Weight = 0.0
     gradient: Weight = 0.5
+    chroma: Weight = 0.0  # of errors of colour apart from brightness, which the eye sees and PSNR hardly counts
+    flat: Weight = 0.0  # of errors where the picture has one colour for some pixels around
+    one_sided: bool = False  # whether values beyond black and white, which will be clipped, are right there
 
 
 class Crops:
-    """Draws crops of photographs, emoji and digits.
+    """Draws crops of photographs, drawn pictures, emoji and digits.
 
     Args:
-        photographs: (3, H, W) uint8 of any size from the crop's on. emoji: (N, 3, 64, 64). digits: (N, 32, 32). Where
-            one of them is empty its share goes to the others.
+        pictures: by source, each a list of (3, H, W) uint8 of any size from the crop's on; "digits" (N, 32, 32). Where
+            a source is empty its share goes to the others.
+        device: where batches are made.
     """
 
-    def __init__(self, settings: ImageData, photographs: Sequence[Tensor], emoji: Tensor, digits: Tensor) -> None:
-        self.crop, self.photographs, self.emoji, self.digits = settings.crop, photographs, emoji, digits
-        filled = {"photographs": self._photograph, "emoji": self._emoji, "digits": self._sheet}
-        shares = {k: v for k, v in settings.shares.items() if len(getattr(self, k))}
-        self.sources = [filled[name] for name in shares]
-        self.weights = torch.tensor([float(v) for v in shares.values()])
-        # Larger pictures hold more crops and are drawn more often, but not so much that small ones vanish.
-        self.areas = torch.tensor([float(p.shape[1] * p.shape[2]) for p in photographs]).sqrt()
+    def __init__(
+        self, settings: ImageData, pictures: Mapping[str, Sequence[Tensor] | Tensor], device: torch.device | str
+    ) -> None:
+        self.crop, self.grey = settings.crop, settings.grey
+        shares = {k: v for k, v in settings.shares.items() if len(pictures[k])}
+        self.names, self.weights = list(shares), torch.tensor([float(v) for v in shares.values()])
+        self.banks = {k: PictureBank(pictures[k], device) for k in shares if k != "digits"}
+        digits = pictures["digits"]
+        self.digits = digits.to(device) if isinstance(digits, Tensor) else torch.zeros(0, 32, 32, dtype=torch.uint8)
 
     def __len__(self) -> int:
-        return len(self.sources)
+        return len(self.names)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count, 3, crop, crop) float in [0, 1]"""
+        """(count, 3, crop, crop) float in [0, 1], source after source."""
         picks = torch.multinomial(self.weights, count, True, generator=generator)
-        return torch.stack([self.sources[i](generator) for i in picks.tolist()]).float() / 255
+        counts = torch.bincount(picks, minlength=len(self.names)).tolist()
+        x = torch.cat([self._of(name, n, generator) for name, n in zip(self.names, counts) if n]).float() / 255
+        if not self.grey:
+            return x
+        grey = (torch.rand(count, generator=generator) < self.grey).to(x.device)[:, None, None, None]
+        levels = (x * x.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True).mul(255).round() / 255
+        return torch.where(grey, levels, x)
 
-    def _photograph(self, generator: torch.Generator) -> Tensor:
-        picture = self.photographs[int(torch.multinomial(self.areas, 1, generator=generator))]
-        crop = random_crop(picture, (self.crop, self.crop), generator)
-        return crop.flip(-1) if draw_int(2, generator) else crop
+    def _of(self, name: str, count: int, generator: torch.Generator) -> Tensor:
+        if name == "digits":
+            return self._sheets(count, generator)
+        return self.banks[name].crops(count, self.crop, generator, mirrored=name == "photographs")
 
-    def _emoji(self, generator: torch.Generator) -> Tensor:
-        return random_crop(self.emoji[draw_int(len(self.emoji), generator)], (self.crop, self.crop), generator)
-
-    def _sheet(self, generator: torch.Generator) -> Tensor:
+    def _sheets(self, count: int, generator: torch.Generator) -> Tensor:
         """Four digits on a 2x2 sheet (each keeps its own 32x32 frame), one sheet in four inverted."""
-        picks = torch.randint(len(self.digits), (4,), generator=generator)
+        picks = torch.randint(len(self.digits), (count, 4), generator=generator)
         side = self.digits.shape[-1]
-        sheet = self.digits[picks].reshape(2, 2, side, side).permute(0, 2, 1, 3).reshape(2 * side, 2 * side)
-        sheet = 255 - sheet if draw_int(4, generator) == 0 else sheet
-        return random_crop(sheet.expand(3, -1, -1), (self.crop, self.crop), generator)
+        sheets = self.digits[picks.to(self.digits.device)].reshape(count, 2, 2, side, side)
+        sheets = sheets.permute(0, 1, 3, 2, 4).reshape(count, 1, 2 * side, 2 * side).expand(-1, 3, -1, -1)
+        inverted = (torch.randint(4, (count,), generator=generator) == 0).to(sheets.device)[:, None, None, None]
+        sheets = torch.where(inverted, 255 - sheets, sheets)
+        return torch.stack([random_crop(s, (self.crop, self.crop), generator) for s in sheets])
 
 
 class ImageTask(TokenizerTask):
@@ -116,11 +134,19 @@ class ImageTask(TokenizerTask):
         train, held = self._photographs(data, data_dir)
         emoji = drawings(data_dir / "emoji", "train") if data.emoji else nothing
         digits = read_mnist(data_dir, train=True)[0] if data.mnist else nothing[:, 0]
+        drawn = [draw_many(n, seed) for n, seed in self._drawn(data)]
         last = [torch.arange(len(x)) % EVERY == EVERY - 1 for x in (emoji, digits)]
-        self.crops = Crops(data, train, emoji[~last[0]], digits[~last[1]])
-        held_out = Crops(data, held, emoji[last[0]], digits[last[1]])
+        kept = {"photographs": train, "drawn": drawn[0], "emoji": emoji[~last[0]], "digits": digits[~last[1]]}
+        apart = {"photographs": held, "drawn": drawn[1], "emoji": emoji[last[0]], "digits": digits[last[1]]}
+        self.crops, held_out = Crops(data, kept, device), Crops(data, apart, device)
         self.held_out = held_out if len(held_out) else None
+        self.data_summary |= {"drawn pictures": data.drawn} if data.drawn else {}
         self.data_summary |= {"emoji": len(emoji), "digits": len(digits)}
+
+    @staticmethod
+    def _drawn(data: ImageData) -> list[tuple[int, int]]:
+        """(how many, first seed) of drawn pictures to train on and of those held out."""
+        return [(data.drawn, 0), (math.ceil(HELD_OUT * data.drawn), DRAWN_HELD_OUT)]
 
     def _photographs(self, data: ImageData, data_dir: Path) -> tuple[list[Tensor], list[Tensor]]:
         """Photographs to train on, and those held out, each at several scales."""
@@ -144,5 +170,11 @@ class ImageTask(TokenizerTask):
         with torch.no_grad():
             psnr = -10 * torch.log10((y.clamp(0, 1) - x).square().mean())
         weights = self.settings
+        if weights.one_sided:
+            y = clipped_right(y, x)
         loss = picture_loss(y, x, weights.l1, weights.mse, weights.psnr, weights.gradient)
+        if weights.chroma:
+            loss = loss + weights.chroma * chroma_loss(y, x)
+        if weights.flat:
+            loss = loss + weights.flat * flat_loss(y, x)
         return loss, {"PSNR": psnr.item()}

@@ -26,6 +26,37 @@ def picture_loss(
     return loss
 
 
+def clipped_right(y: Tensor, x: Tensor) -> Tensor:
+    """``y`` with ``x`` put where clipping to [0, 1] will: beyond 1 where ``x`` is 1, below 0 where it is 0.
+
+    What a network has to hit exactly it misses to both sides; here half of that is no error, and black, white and pure
+    colours come out exactly so.
+    """
+    return torch.where(((x >= 1) & (y > 1)) | ((x <= 0) & (y < 0)), x, y)
+
+
+def chroma_loss(y: Tensor, x: Tensor) -> Tensor:
+    """Mean error of red and blue less green, of pixels and of 8 x 8 means; (B, 3, H, W) in [0, 1].
+
+    Grey has none: a grey picture that comes back coloured pays for it here.
+    """
+    error = y - x
+    colour = error[:, ::2] - error[:, 1:2]  # (B, 2, H, W)
+    return colour.abs().mean() + F.avg_pool2d(colour, 8).abs().mean()
+
+
+def flat_loss(y: Tensor, x: Tensor) -> Tensor:
+    """Mean error where ``x`` is of one colour within 2 pixels to each side; (B, 3, H, W) in [0, 1].
+
+    With a root before the mean over a neighbourhood's errors a few that stand out cost more than the same spread out.
+    """
+    spread = F.max_pool2d(x, 5, 1, 2) + F.max_pool2d(-x, 5, 1, 2)  # largest less smallest, (B, 3, H, W)
+    flat = (spread.amax(1, keepdim=True) < 1 / 510).to(y.dtype)
+    error = (F.avg_pool2d((y - x).square(), 4) + 1e-7).sqrt()  # (B, 3, H/4, W/4)
+    weight = F.avg_pool2d(flat, 4)
+    return (weight * error).sum() / (3 * weight.sum()).clamp(min=1)
+
+
 class SpectralLoss(nn.Module):
     """Multi-resolution STFT loss: L1 of log-mel and of compressed magnitude, over several window lengths.
 
@@ -100,6 +131,34 @@ class EnvelopeLoss(nn.Module):
         s = torch.stft(wave, len(self.window), self.hop, window=self.window, return_complex=True)
         power = (s.real.square() + s.imag.square()).transpose(1, 2)  # (B, frames, bins)
         return (power @ self.bank + 1e-9).sqrt()
+
+
+def level_loss(y: Tensor, x: Tensor, frame: int = 1600, floor: float = 1e-3) -> Tensor:
+    """Mean error of the level of stretches of 0.1 s, in tens of decibels; (B, T) each.
+
+    Levels below -60 dBFS count as that: what is silent may be anything as silent. Other losses forgive a tone that is
+    missing, as it is one of many bins; this does not.
+    """
+    n = min(frame, x.shape[1])
+    a, b = (w.unfold(1, n, n).square().mean(2) + floor**2 for w in (y, x))  # (B, stretches)
+    return (a / b).log10().abs().mean()
+
+
+def tone_loss(y: Tensor, x: Tensor, n_fft: int = 1024, bins: int = 6) -> Tensor:
+    """Mean error of each frame's strongest bins, in tens of decibels; (B, T) each.
+
+    Where a few bins hold a frame's energy they are its pitch, and there are too few of them to matter in a mean over
+    all. Frames are weighted by how much of their energy these bins hold: a hiss has none that stand out.
+    """
+    window = torch.hann_window(n_fft, device=x.device)
+    a, b = (
+        torch.stft(w, n_fft, n_fft // 2, window=window, return_complex=True).abs().square() + 1e-6 for w in (y, x)
+    )  # (B, bins, frames)
+    power, where = b.topk(bins, dim=1)
+    error = (a.gather(1, where) / power).log10().abs().mean(1)  # (B, frames)
+    weight = power.sum(1) / b.sum(1)
+    weight = weight * (b.sum(1) > 1e-2)  # silent frames have no pitch
+    return (weight * error).sum() / weight.sum().clamp(min=1)
 
 
 def byte_loss(logits: Tensor, x: Tensor, mask: Tensor) -> Tensor:

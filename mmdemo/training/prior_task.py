@@ -13,12 +13,14 @@ from torch import Tensor
 
 from .. import checkpoints
 from ..codec import Codec, tiling
-from ..config import Name, Positive, Weight, settings, to_dict
+from ..config import Name, Natural, Positive, Weight, settings, to_dict
 from ..datasets import corpora
+from ..datasets.drawn import draw_many
 from ..datasets.emoji import drawings
 from ..datasets.mnist import read_mnist
 from ..datasets.photographs import read_photographs
 from ..datasets.place import need
+from ..datasets.sounds import make_many
 from ..datasets.speech import fsdd_files, read_clips, speech_files
 from ..entropy.layout import Layout
 from ..entropy.prior import CodePrior, PriorConfig
@@ -39,6 +41,8 @@ class PriorData:
     shares: dict[str, Weight]  # how often each source is drawn; see `grids`
     tokenizer: Name = ""  # whose codes; empty: the bytes of texts
     photographs: list[str] = field(default_factory=list)  # folders in --data-dir
+    drawn: Natural = 1500  # pictures that programs draw for the source "drawn", see `datasets.drawn`
+    made: Natural = 1500  # sounds of 4 s that programs make for the source "made", see `datasets.sounds`
     symbols: Positive = 4096  # of a batch
 
 
@@ -65,6 +69,7 @@ class PriorTask(Task):
         self.model: CodePrior = CodePrior(config).to(device)
         if codec:
             self.model.use_codebooks(codec.codebooks)
+            self.data_statistics = ("words",)  # of the codes at hand, whatever tokenizer a warm start's were of
         self.crop, self.symbols, shares = wanted.crop, wanted.symbols, wanted.shares
         split = {k: _held_out(list(grids(k, codec, wanted, data_dir))) for k in shares}
         self.sources = {k: train for k, (train, _) in split.items()}
@@ -146,10 +151,16 @@ def grids(name: str, codec: Codec | None, wanted: PriorData, data_dir: Path) -> 
             yield _codes(codec, picture[:, 3:, 5:].flip(-1).float() / 255)  # mirrored, and off the 8 x 8 raster
     elif name == "emoji" and codec:
         for chunk in drawings(data_dir / "emoji", "train").split(64):
-            yield from codec.tokenizer.encode(chunk.float() / 255).to(torch.int16)
+            yield from codec.tokenizer.encode((chunk.float() / 255).to(codec.device)).to(torch.int16).cpu()
     elif name == "digits" and codec:
         for chunk in read_mnist(data_dir, train=True)[0][:20_000].split(256):
-            yield from codec.tokenizer.encode(chunk[:, None].expand(-1, 3, -1, -1).float() / 255).to(torch.int16)
+            sheets = chunk[:, None].expand(-1, 3, -1, -1).float() / 255
+            yield from codec.tokenizer.encode(sheets.to(codec.device)).to(torch.int16).cpu()
+    elif name == "drawn" and codec:
+        for chunk in draw_many(wanted.drawn).split(16):
+            yield from codec.tokenizer.encode((chunk.float() / 255).to(codec.device)).to(torch.int16).cpu()
+    elif name == "made" and codec:
+        yield torch.cat([_codes(codec, wave) for wave in make_many(wanted.made)], -1)
     elif name == "speech" and codec:
         files = speech_files(data_dir, "train") + fsdd_files(data_dir, train=True)
         third = codec.tokenizer.stride // 3  # of a frame: the same speech, cut into frames otherwise, has other codes

@@ -25,7 +25,7 @@ def warm_start(model: nn.Module, folder: Path, fresh: Sequence[str] = ()) -> lis
         InputError: the checkpoint is of another architecture, or wider than the model.
     """
     skipped = tuple(f"{part}." for part in fresh)
-    old = {k: v for k, v in load_state(folder).items() if not k.startswith(skipped)}
+    old = {k: v for k, v in load_state(folder).items() if k not in fresh and not k.startswith(skipped)}
     new = model.state_dict()
     if not old.keys() <= new.keys():
         raise InputError(f"The checkpoint {folder.name!r} is of another architecture than the recipe's.")

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mmdemo.training import losses
 from mmdemo.training.losses import EnvelopeLoss, SpectralLoss, picture_loss
 
 
@@ -62,3 +63,34 @@ def test_pictures_in_decibels_gain_in_proportion():
     ]
     assert gains == pytest.approx([0.602, 0.602], abs=0.01)  # 6 dB
     assert picture_loss(x, x, **only, psnr=1.0) == pytest.approx(-5)  # no error at all: finite
+
+
+def test_beyond_the_ends_of_the_range_is_right_where_clipping_makes_it_so():
+    x = torch.tensor([1.0, 1.0, 0.0, 0.0, 0.5])
+    y = torch.tensor([1.3, 0.8, -0.2, 0.1, 1.2])
+    assert losses.clipped_right(y, x).tolist() == pytest.approx([1.0, 0.8, 0.0, 0.1, 1.2])
+
+
+def test_chroma_loss_sees_colour_alone():
+    x = torch.rand(2, 1, 16, 16).expand(-1, 3, -1, -1)
+    assert losses.chroma_loss(x + 0.1, x) == pytest.approx(0, abs=1e-6)
+    assert losses.chroma_loss(x + torch.tensor([0.1, 0, 0]).view(3, 1, 1), x) > 0.05
+
+
+def test_flat_loss_sees_flat_areas_alone():
+    x = torch.zeros(1, 3, 32, 32)
+    x[..., 16:] = torch.rand(1, 3, 32, 16)
+    wrong_there, wrong_here = x.clone(), x.clone()
+    wrong_there[..., 20:] += 0.2
+    wrong_here[..., :8] += 0.2
+    assert losses.flat_loss(wrong_here, x) > 20 * losses.flat_loss(wrong_there, x)
+
+
+def test_level_and_tone_losses_hear_what_is_missing():
+    t = torch.arange(16_000) / 16_000
+    x = 0.3 * torch.sin(2 * torch.pi * 1000 * t)[None]
+    assert losses.level_loss(x, x) == 0 and losses.level_loss(x / 10, x) == pytest.approx(2.0, abs=0.05)
+    hiss = 0.3 * torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0))
+    assert losses.tone_loss(x, x) == 0 and losses.tone_loss(hiss, x) > 1 > losses.tone_loss(0.8 * x, x)
+    silent = torch.zeros(1, 16_000)
+    assert losses.level_loss(1e-5 * hiss, silent) < 1e-3 and losses.tone_loss(hiss, silent) == 0

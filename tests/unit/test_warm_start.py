@@ -65,3 +65,13 @@ def test_fresh_parts_begin_anew_whatever_their_shape(tmp_path):
     warm_start(old, tmp_path)
     for name, value in begun.state_dict().items():
         assert torch.equal(value, new[name] if name.startswith("decoder.") else old.state_dict()[name]), name
+
+
+def test_a_single_tensor_can_begin_anew(tmp_path):
+    saved(tmp_path, "image")
+    model = wider()
+    own = model.project_out.weight.clone()
+    warm_start(model, tmp_path, ["project_out.weight"])
+    assert torch.equal(model.project_out.weight, own) and not torch.equal(
+        wider().project_out.bias, model.project_out.bias
+    )
