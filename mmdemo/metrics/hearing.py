@@ -65,7 +65,10 @@ def loudness(wave: Any) -> float | None:
 
 def strongest(wave: Any, n_fft: int = 2048) -> tuple[Tensor, Tensor]:
     """Frequency in Hz and level in dB of the strongest bin of each frame of 128 ms, between bins by a parabola."""
-    spectrum = torch.stft(_tensor(wave), n_fft, n_fft // 4, window=torch.hann_window(n_fft), return_complex=True)
+    x = _tensor(wave)
+    x = torch.nn.functional.pad(x, (0, max(0, n_fft - len(x))))
+    window = torch.hann_window(n_fft)
+    spectrum = torch.stft(x, n_fft, n_fft // 4, window=window, center=False, return_complex=True)
     power = (spectrum.abs().square() + 1e-12).log10()  # (bins, frames)
     at = power[1:-1].argmax(0) + 1
     left, middle, right = (power.gather(0, (at + k)[None])[0] for k in (-1, 0, 1))

@@ -150,12 +150,23 @@ class TextTokenizer(Autoencoder):
         counted = codes.new_full((len(codes),), levels) if num_levels is None else num_levels
         told = F.pad(codes, (0, 0, 0, self.levels - levels)).transpose(1, 2)[on]  # (M, L)
         byte, share = self.fallback.known(told, counted[:, None].expand_as(on)[on])  # (M, 4) each
-        kinds, eighths = (self.embed.weight.unflatten(0, (n, -1)).mean(1, keepdim=True) for n in (4, 32))
-        means = [v.expand(-1, 256 // len(v), -1).flatten(0, 1) for v in (kinds, eighths)]  # (256, D/4) each
-        vectors = torch.stack([*means, self.embed.weight])[share, byte]  # (M, 4, D/4)
+        vectors = torch.stack(self._partly_known())[share, byte]  # (M, 4, D/4)
         z = z.transpose(1, 2).clone()  # (B, n, D)
         z[on] = vectors.flatten(1).to(z.dtype)
         return z.transpose(1, 2)
+
+    def _partly_known(self) -> list[Tensor]:
+        """(256, D/4) for each answer of `ByteFallback.known` to how much is: the mean of what a byte may still be."""
+        weight = self.embed.weight
+        kinds, eighths = (weight.unflatten(0, (n, -1)).mean(1, keepdim=True) for n in (4, 32))
+        means = [v.expand(-1, 256 // len(v), -1).flatten(0, 1) for v in (kinds, eighths)]
+        letters = fallback.LETTERS.to(weight.device)
+        any_letter, one_of_eight = weight.clone(), weight.clone()
+        any_letter[letters] = weight[letters].mean(0)
+        one_of_eight[letters] = (
+            weight[letters].unflatten(0, (8, 8)).mean(1, keepdim=True).expand(-1, 8, -1).flatten(0, 1)
+        )
+        return [*means, weight, any_letter, one_of_eight]
 
     @property
     def receptive_field(self) -> ReceptiveField:

@@ -48,6 +48,7 @@ class TextData:
     folders: list[str] = field(default_factory=list)  # in --data-dir, with texts: the source "files"
     codebook_shares: list[dict[str, Weight]] = field(default_factory=list)  # what each level's k-means sees
     fallback_shares: dict[str, Weight] = field(default_factory=dict)  # what templates are chosen for
+    fallback_letters: bool = False  # whether also for misspelt letters and digits, as of base64 and hexadecimal
 
     def __post_init__(self) -> None:
         known = {*self.corpora, *(["files"] if self.folders else []), *STRINGS, "random"}
@@ -184,7 +185,10 @@ class TextTask(TokenizerTask):
         given_up = torch.zeros_like(ascii_only)
         given_up[worth.argsort(stable=True)[:count]] = True
         fallbacks.templates[given_up] = fallback.UNUSED  # neither codewords nor templates
-        misspelt = ~right(self.model.codes(z)).all(1) & (spans >= 128).any(1)
+        wanted = (spans >= 128).any(1)
+        if self.data.fallback_letters:
+            wanted |= (fallback.PLACES.to(spans.device)[spans] >= 0).all(1)
+        misspelt = ~right(self.model.codes(z)).all(1) & wanted
         fallbacks.templates[given_up] = fallback.NONE
         rows = fallback.choose(spans, misspelt.float(), count)
         numbers = given_up.nonzero()[: len(rows), 0]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmdemo.tokenizers import build_tokenizer
-from mmdemo.tokenizers.fallback import CODES, NONE, OPEN, ByteFallback, choose
+from mmdemo.tokenizers.fallback import CODES, LETTER, LETTERS, NONE, OPEN, ByteFallback, choose
 from mmdemo.training.alphabet import alphabet
 
 TEXT = "국민의 권리와 의무. 人人生而自由，在尊严和权利上一律平等。 Straße, € 5, 😀😁 и Ωμέγα"
@@ -156,3 +156,55 @@ def test_it_needs_codes_of_nine_bits():
 
 def test_no_templates_means_no_row_of_them():
     assert (ByteFallback().templates == NONE).all()
+
+
+# ------------------------------------------------------------------------- letters and digits
+
+
+BASE64 = "MTIzNDU2Nzg5MGFiY2RlZg/x+Zq09deadBEEF7c3f"
+
+
+def with_letters(fallback):
+    """One template for each letter or digit at the start of four."""
+    rows = torch.cat([LETTERS[:, None], torch.full((64, 3), LETTER)], 1)
+    fallback.templates[300:364] = rows
+    return fallback
+
+
+def test_base64_and_hexadecimal_are_exact(fallback):
+    spans = spans_of(BASE64)
+    codes, found = with_letters(fallback).encode(spans)
+    assert found.all() and (codes[:, 0] >= 300).all() and codes.min() >= 0 and codes.max() < CODES
+    byte, share = fallback.known(codes, torch.full((len(codes),), 3))
+    assert torch.equal(byte, spans) and (share == 2).all()
+    assert not fallback.encode(spans_of("a=b- c_d"))[1].any()
+
+
+def test_letters_are_said_level_by_level(fallback):
+    codes, _ = with_letters(fallback).encode(torch.tensor([list(b"q7+Z")]))
+    before = [(0, 255)] * 4
+    for levels in (1, 2, 3):
+        now = fallback.ranges(codes[0, :levels].tolist())
+        assert all(a <= c <= d <= b for (a, b), (c, d) in zip(before, now, strict=True))
+        assert all(low in LETTERS and high in LETTERS for low, high in now)
+        before = now
+    assert bytes(low for low, _ in before) == b"q7+Z" == bytes(high for _, high in before)
+    assert fallback.describe(codes[0].tolist())[0] == "q▫▫▫"
+
+
+def test_what_a_latent_of_letters_holds_before_all_are_said(tokenizer):
+    with_letters(tokenizer.fallback)
+    codes, _ = tokenizer.fallback.encode(torch.tensor([list(b"q7+Z")]))
+    z = [tokenizer.latent(codes[:, :n, None])[0, :, 0].view(4, -1) for n in (1, 2, 3)]
+    weight = tokenizer.embed.weight
+    assert torch.allclose(z[0][1:], weight[LETTERS].mean(0).expand(3, -1), atol=1e-6)
+    eight = LETTERS[:8]  # the first in order, as "+" is
+    assert torch.allclose(z[1][2], weight[eight].mean(0), atol=1e-6)
+    assert torch.allclose(z[2], weight[torch.tensor(list(b"q7+Z"))], atol=1e-6)
+
+
+def test_templates_of_letters_are_chosen_for_what_mixes_them():
+    spans = spans_of("q7aZ" + "q9Bc" + "q0x1")[::4]
+    rows = choose(spans, torch.ones(len(spans)), 1)
+    assert rows.tolist() == [[ord("q"), LETTER, LETTER, LETTER]]
+    assert not (choose(spans_of(TEXT), (spans_of(TEXT) >= 128).any(1).float(), 400) == LETTER).any()

@@ -62,6 +62,7 @@ class Instrument:
         """A burst of noise that goes round in a loop and loses its high partials on the way, a round at a time."""
         period = max(2, round(RATE / frequency - 0.5))
         loop = coloured(self.rng, period, self.bright) * 0.3
+        loop -= loop.mean()  # which would go round for ever
         rounds = []
         for _ in range(-(-count // period)):
             rounds.append(loop)
