@@ -1,5 +1,7 @@
 """The test sets made by programs, and what is measured on them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -46,7 +48,8 @@ def test_tones_and_pieces_are_sounds():
 
 @pytest.fixture(scope="module")
 def codecs(tmp_path_factory):
-    return {m: Codec.from_folder(saved(tmp_path_factory.mktemp(m), m), "cpu") for m in ("image", "audio", "text")}
+    made = {m: saved(tmp_path_factory.mktemp(m), m) for m in ("image", "audio", "text")}
+    return {m: Codec.from_folder(Path(folder), "cpu") for m, folder in made.items()}
 
 
 def test_every_row_of_pictures_is_measured_or_said_not_to_be(codecs):
