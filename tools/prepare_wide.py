@@ -19,6 +19,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from PIL import Image
 from mmdemo.datasets.drawn.fonts import find_fonts
 from mmdemo.datasets.folder import list_files
 from mmdemo.datasets.photographs import LEAST, LONGEST
-from mmdemo.datasets.sounds.music import composed, excerpt, read_score, sampled, scores
+from mmdemo.datasets.sounds.music import Note, composed, excerpt, sampled
 from mmdemo.datasets.sounds.tones import RATE
 from mmdemo.errors import InputError
 from mmdemo.modalities import audio, image
@@ -79,6 +80,29 @@ def fonts(out: Path) -> None:
         path = Path(font.path)
         if path.stat().st_size <= LARGEST_FONT and not (out / path.name).exists():
             shutil.copy(path, out / path.name)
+
+
+@cache
+def scores() -> tuple[str, ...]:
+    """Paths of the scores in music21's corpus; empty without the package."""
+    try:
+        from music21 import corpus
+    except ImportError:
+        return ()
+    return tuple(sorted(str(p) for p in corpus.getCorePaths() if str(p).endswith((".mxl", ".xml", ".krn", ".abc"))))
+
+
+def read_score(path: str) -> list[Note]:
+    """The notes of a score that music21 reads, at 100 quarters a minute, no more than two minutes of it."""
+    from music21 import converter
+
+    found = []
+    for part, stream in enumerate(converter.parse(path).parts):
+        for element in stream.flatten().notes:
+            start, length = 0.6 * float(element.offset), 0.6 * float(element.quarterLength)
+            if start < 120:
+                found += [Note(start, length, p.midi, 0.7, part) for p in element.pitches]
+    return found
 
 
 def music(count: int, out: Path) -> None:

@@ -20,6 +20,7 @@ mkdir -p "$OUT"
 train() {
   local name=$1 recipe=$2 minutes=$3; shift 3
   local again=()
+  mkdir -p "$(dirname "$OUT/$name")"
   [ -f "$OUT/$name/resume/state.safetensors" ] && again=(--resume)
   "$PYTHON" -m mmdemo train "$recipe" --data-dir "$DATA" --out "$OUT/$name" --minutes "$minutes" --no-evaluate \
     "${again[@]}" "$@" >> "$OUT/$name.log" 2>&1
@@ -80,13 +81,14 @@ cpu-2)
   ;;
 gpu-3 | cpu-3) # priors over the new codes, and the digits on the new latents
   m=${MINUTES:-$([ "$stage" = gpu-3 ] && echo 7 || echo 90)}
+  # Priors in OUT/priors, where the tokenizers of OUT find them; they begin anew: codewords have moved.
   pictures="{photographs = 0.55, drawn = 0.33, emoji = 0.08, digits = 0.04}"
   launch() { if [ "$stage" = cpu-3 ]; then train "$@"; else together train "$@"; fi; }
-  launch prior-image prior-image "$m" --set "data.tokenizer='$OUT/image'" \
+  launch priors/image prior-image "$m" --set "data.tokenizer='$OUT/image'" --set model.tokenizer=image \
     --set "data.photographs=$PHOTOS" --set "data.shares=$pictures"
-  launch prior-audio prior-audio "$m" --set "data.tokenizer='$OUT/audio'" \
+  launch priors/audio prior-audio "$m" --set "data.tokenizer='$OUT/audio'" --set model.tokenizer=audio \
     --set "data.shares={speech = 0.6, made = 0.4}"
-  launch prior-text prior-text "$m" --set "data.tokenizer='$OUT/text'" \
+  launch priors/text prior-text "$m" --set "data.tokenizer='$OUT/text'" --set model.tokenizer=text \
     --set "data.shares={prose = 0.45, code = 0.1, translations = 0.12, chinese = 0.08, european = 0.12, codes = 0.05, labels = 0.08}"
   launch digits digits "$m" --init digits \
     --set "data.tokenizers={image = '$OUT/image', audio = '$OUT/audio', text = '$OUT/text'}"

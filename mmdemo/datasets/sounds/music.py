@@ -1,9 +1,7 @@
-"""Music: scores made up or read, and played by the synthesiser or, where there is one, by General MIDI instruments.
+"""Music: scores made up, and played by the synthesiser or, where there is one, by General MIDI instruments.
 
-A score is a list of notes; read scores come from the package ``music21`` (its corpus holds thousands, mostly out of
-copyright, each with its licence beside it), instruments from any SoundFont on the machine, such as Debian's
-``fluid-soundfont-gm`` (MIT) or ``timgm6mb-soundfont`` (GPL-2), played by the program ``fluidsynth``. None of them is
-needed.
+A score is a list of notes. Instruments come from any SoundFont on the machine, such as Debian's ``fluid-soundfont-gm``
+(MIT) or ``timgm6mb-soundfont`` (GPL-2), played by the program ``fluidsynth``; neither is needed.
 """
 
 from __future__ import annotations
@@ -171,29 +169,6 @@ def _mono(path: Path, count: int) -> np.ndarray:
     wave, _ = soundfile.read(path, dtype="float64", always_2d=True)
     mono = wave.mean(1)[:count]
     return np.pad(mono, (0, count - len(mono)))
-
-
-@cache
-def scores() -> tuple[str, ...]:
-    """Paths of the scores in music21's corpus; empty without the package."""
-    try:
-        from music21 import corpus
-    except ImportError:
-        return ()
-    return tuple(sorted(str(p) for p in corpus.getCorePaths() if str(p).endswith((".mxl", ".xml", ".krn", ".abc"))))
-
-
-def read_score(path: str) -> list[Note]:
-    """The notes of a score that music21 reads, at 100 quarters a minute, no more than two minutes of it."""
-    from music21 import converter
-
-    found = []
-    for part, stream in enumerate(converter.parse(path).parts):
-        for element in stream.flatten().notes:
-            start, length = 0.6 * float(element.offset), 0.6 * float(element.quarterLength)
-            if start < 120:
-                found += [Note(start, length, p.midi, 0.7, part) for p in element.pitches]
-    return found
 
 
 def excerpt(notes: Sequence[Note], start: float, seconds: float) -> list[Note]:
