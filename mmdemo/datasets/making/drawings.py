@@ -100,10 +100,11 @@ class Drawing:
         """RGBA, square: an SVG rendered at `DRAWN` pixels, a raster picture as it is."""
         if isinstance(self.data, str):
             left, top, width, height = self.box
-            side = max(width, height)
-            return _rendered(self.data, (left + (width - side) / 2, top + (height - side) / 2, side, side), DRAWN)
+            full = max(width, height)
+            return _rendered(self.data, (left + (width - full) / 2, top + (height - full) / 2, full, full), DRAWN)
         picture = Image.open(io.BytesIO(self.data)).convert("RGBA")
-        return ImageOps.pad(picture, (max(picture.size),) * 2) if len(set(picture.size)) > 1 else picture
+        side = max(picture.size)
+        return picture if picture.size == (side, side) else ImageOps.pad(picture, (side, side))
 
 
 def _rendered(body: str, box: tuple[float, ...], pixels: int) -> Image.Image:
@@ -125,14 +126,15 @@ def framed(drawing: Drawing, window: float) -> Image.Image:
     """A drawing on white, (SIDE, SIDE) RGB, in its style's window, or one as much wider as it needs for a margin."""
     picture = drawing.native()
     size = picture.width
-    reach = 0  # side of the square around the middle that just holds it
+    reach = 0.0  # side of the square around the middle that just holds it
     if box := picture.getchannel("A").getbbox():
         reach = 2 * max(size / 2 - min(box[:2]), max(box[2:]) - size / 2)
-    side = window * size if reach <= window * size * (1 - 2 * MARGIN) else reach / (1 - 2 * MARGIN)
-    side = 2 * round(side / 2)  # even, so that the middle stays where it is
+    wanted = window * size if reach <= window * size * (1 - 2 * MARGIN) else reach / (1 - 2 * MARGIN)
+    side = 2 * round(wanted / 2)  # even, so that the middle stays where it is
     seen = Image.new("RGBA", (side, side), "white")
     shift = (side - size) // 2
-    seen.alpha_composite(picture, (max(0, shift),) * 2, (max(0, -shift),) * 2)
+    outside, inside = max(0, shift), max(0, -shift)
+    seen.alpha_composite(picture, (outside, outside), (inside, inside))
     return seen.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
