@@ -6,24 +6,24 @@
 #   tools/train_wide.sh gpu-1 | gpu-2 | gpu-3    tokenizers · their decoders alone · priors and digits
 #   tools/train_wide.sh cpu-1 | cpu-2 | cpu-3    the same on two cores, in hours
 #
-# DATA: data sets. OUT: where runs go. PYTHON, MINUTES (of each training of a stage), PHOTOS (folders in DATA, TOML list)
+# DATA: data sets. RUNS: where runs go. PYTHON, MINUTES (of each training of a stage), PHOTOS (folders in DATA, TOML list)
 # and VOICES (the same, of recordings) may be set.
 set -euo pipefail
-DATA=${DATA:-data} OUT=${OUT:-runs/wide} PYTHON=${PYTHON:-python}
+DATA=${DATA:-data} RUNS=${RUNS:-runs/wide} PYTHON=${PYTHON:-python}
 PHOTOS=${PHOTOS:-'["bsds500/train", "bsds500/val"]'} VOICES=${VOICES:-'[]'}
 stage=${1:?check, gpu-1, gpu-2, gpu-3, cpu-1, cpu-2 or cpu-3}
 here=$(cd "$(dirname "$0")/.." && pwd)
 export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" MMDEMO_FONTS=${MMDEMO_FONTS:-$DATA/fonts} OMP_NUM_THREADS=${OMP_NUM_THREADS:-4}
-mkdir -p "$OUT"
+mkdir -p "$RUNS"
 
-# train NAME RECIPE MINUTES [option …]: from the start, or on from its snapshot; its output goes to OUT/NAME.log
+# train NAME RECIPE MINUTES [option …]: from the start, or on from its snapshot; its output goes to RUNS/NAME.log
 train() {
   local name=$1 recipe=$2 minutes=$3; shift 3
   local again=()
-  mkdir -p "$(dirname "$OUT/$name")"
-  [ -f "$OUT/$name/resume/state.safetensors" ] && again=(--resume)
-  "$PYTHON" -m mmdemo train "$recipe" --data-dir "$DATA" --out "$OUT/$name" --minutes "$minutes" --no-evaluate \
-    "${again[@]}" "$@" >> "$OUT/$name.log" 2>&1
+  mkdir -p "$(dirname "$RUNS/$name")"
+  [ -f "$RUNS/$name/resume/state.safetensors" ] && again=(--resume)
+  "$PYTHON" -m mmdemo train "$recipe" --data-dir "$DATA" --out "$RUNS/$name" --minutes "$minutes" --no-evaluate \
+    "${again[@]}" "$@" >> "$RUNS/$name.log" 2>&1
 }
 # Parts that run at once; the stage fails if one of them does.
 pids=()
@@ -43,12 +43,12 @@ check)
     [ $name = image ] && extra+=(--set "data.photographs=$PHOTOS" --set data.drawn=40)
     [ $name = audio ] && extra+=(--set data.made=40)
     [ $name = text ] && extra+=(--set steps=2)
-    "$PYTHON" -m mmdemo train "$name-wide" --data-dir "$DATA" --out "$OUT/check-$name" --force --no-evaluate \
+    "$PYTHON" -m mmdemo train "$name-wide" --data-dir "$DATA" --out "$RUNS/check-$name" --force --no-evaluate \
       "${init[@]}" "${extra[@]}"
   done
   ;;
 gpu-1)
-  m=${MINUTES:-8}
+  m=${MINUTES:-7}
   # shellcheck disable=SC2046  # words are meant to be split
   together train image-1 image-wide "$m" --init image --set "data.photographs=$PHOTOS" $(gpu 192 6e-4)
   # shellcheck disable=SC2046
@@ -60,11 +60,11 @@ gpu-1)
 gpu-2) # the decoders alone, frozen encoders: codes stay as they are from here on
   m=${MINUTES:-6}
   # shellcheck disable=SC2046
-  together train image image-wide "$m" --init "$OUT/image-1" --set "data.photographs=$PHOTOS" --set 'freeze="encoder"' $(gpu 192 3e-4)
+  together train image image-wide "$m" --init "$RUNS/image-1" --set "data.photographs=$PHOTOS" --set 'freeze="encoder"' $(gpu 192 3e-4)
   # shellcheck disable=SC2046
-  together train audio audio-wide "$m" --init "$OUT/audio-1" --set "data.folders=$VOICES" --set 'freeze="encoder"' $(gpu 96 3e-4)
+  together train audio audio-wide "$m" --init "$RUNS/audio-1" --set "data.folders=$VOICES" --set 'freeze="encoder"' $(gpu 96 3e-4)
   # shellcheck disable=SC2046
-  together train text text-wide "$m" --init "$OUT/text-1" --set 'freeze="encoder"' $(gpu 384 1e-3)
+  together train text text-wide "$m" --init "$RUNS/text-1" --set 'freeze="encoder"' $(gpu 384 1e-3)
   all_done
   ;;
 cpu-1)
@@ -75,23 +75,23 @@ cpu-1)
   ;;
 cpu-2)
   m=${MINUTES:-60}
-  train image image-wide "$m" --init "$OUT/image-1" --set "data.photographs=$PHOTOS" --set 'freeze="encoder"' --set learning_rate=2e-4
-  train audio audio-wide "$m" --init "$OUT/audio-1" --set "data.folders=$VOICES" --set 'freeze="encoder"' --set learning_rate=2e-4
-  train text text-wide "$m" --init "$OUT/text-1" --set 'freeze="encoder"' --set learning_rate=1e-3
+  train image image-wide "$m" --init "$RUNS/image-1" --set "data.photographs=$PHOTOS" --set 'freeze="encoder"' --set learning_rate=2e-4
+  train audio audio-wide "$m" --init "$RUNS/audio-1" --set "data.folders=$VOICES" --set 'freeze="encoder"' --set learning_rate=2e-4
+  train text text-wide "$m" --init "$RUNS/text-1" --set 'freeze="encoder"' --set learning_rate=1e-3
   ;;
 gpu-3 | cpu-3) # priors over the new codes, and the digits on the new latents
   m=${MINUTES:-$([ "$stage" = gpu-3 ] && echo 7 || echo 90)}
-  # Priors in OUT/priors, where the tokenizers of OUT find them; they begin anew: codewords have moved.
+  # Priors in RUNS/priors, where the tokenizers beside it find them; they begin anew: codewords have moved.
   pictures="{photographs = 0.55, drawn = 0.33, emoji = 0.08, digits = 0.04}"
   launch() { if [ "$stage" = cpu-3 ]; then train "$@"; else together train "$@"; fi; }
-  launch priors/image prior-image "$m" --set "data.tokenizer='$OUT/image'" --set model.tokenizer=image \
+  launch priors/image prior-image "$m" --set "data.tokenizer='$RUNS/image'" --set model.tokenizer=image \
     --set "data.photographs=$PHOTOS" --set "data.shares=$pictures"
-  launch priors/audio prior-audio "$m" --set "data.tokenizer='$OUT/audio'" --set model.tokenizer=audio \
+  launch priors/audio prior-audio "$m" --set "data.tokenizer='$RUNS/audio'" --set model.tokenizer=audio \
     --set "data.shares={speech = 0.6, made = 0.4}"
-  launch priors/text prior-text "$m" --set "data.tokenizer='$OUT/text'" --set model.tokenizer=text \
+  launch priors/text prior-text "$m" --set "data.tokenizer='$RUNS/text'" --set model.tokenizer=text \
     --set "data.shares={prose = 0.45, code = 0.1, translations = 0.12, chinese = 0.08, european = 0.12, codes = 0.05, labels = 0.08}"
   launch digits digits "$m" --init digits \
-    --set "data.tokenizers={image = '$OUT/image', audio = '$OUT/audio', text = '$OUT/text'}"
+    --set "data.tokenizers={image = '$RUNS/image', audio = '$RUNS/audio', text = '$RUNS/text'}"
   all_done
   ;;
 *)
