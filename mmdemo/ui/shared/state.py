@@ -231,7 +231,8 @@ def _explained(error: Exception, fn: Callable, args: tuple, kwargs: dict) -> gr.
     request = next((a for a in (*args, *kwargs.values()) if isinstance(a, gr.Request)), None)
     lang = lang_of(request)
     if isinstance(error, InputError):
-        message = str(error)
+        # Gradio's page takes messages for HTML, and they may quote a name or a text that somebody else made.
+        message = str(error).replace("<", "‹").replace(">", "›")
     else:
         log.error("%s failed", getattr(fn, "__name__", fn), exc_info=error)
         message = tr("common.failed", lang)
