@@ -29,7 +29,12 @@ TESTS = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bi
 MAX_BYTES = 10_000_000  # the Hub refuses larger files in a plain git push
 MAX_LINES = 350
 # Import names that differ from the name of what is installed, and packages that gradio always brings.
-DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "vector_quantize_pytorch": "vector-quantize-pytorch"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "umap": "umap-learn",
+    "vector_quantize_pytorch": "vector-quantize-pytorch",
+    "yaml": "pyyaml",
+}
 WITH_GRADIO = {"fastapi", "gradio_client", "pydantic", "starlette"}
 NEWER_STDLIB = {"compression"}  # 3.14; imported only where it exists
 MACHINE_PATH = re.compile(r"(?<![\w.~>-])/(?:work|opt|root|home|Users)/[\w.]+|/tmp/(?:build|bash)")
