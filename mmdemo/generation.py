@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .digits.number import NumberStep
 
 RECORD = "settings.json"
-_SAMPLE = re.compile(r"sample-\d+\.(png|wav|txt)")
+_SAMPLE = re.compile(r"sample-\d+(-[\w-]+)?\.(png|wav|txt)")
 
 
 def generate_files(
@@ -38,9 +38,11 @@ def generate_files(
 ) -> dict[str, Any]:
     """Sample, and write each result to ``folder`` as sample-<i>.<suffix>, with settings.json beside them.
 
-    The samples of an earlier run in ``folder`` are replaced, all of them. Pictures and sounds hold the same settings.
+    Of two streams with files of one kind, the second's name stands in its files: sample-<i>-<stream>.<suffix>. The
+    samples of an earlier run in ``folder`` are replaced, all of them. Pictures and sounds hold the same settings.
 
     Args:
+        given: stream -> input; or the name of a modality, for a model that has one stream of it, however it is called.
         force: also replace files of these names that no such run has made.
 
     Returns:
@@ -53,6 +55,7 @@ def generate_files(
     """
     _check(folder, force)
     model = _joint(name, device)
+    given = _by_stream(model, given)
     step = deque(model.sample(given, want, settings), maxlen=1)[0]
     asked = {
         "settings": settings.as_dict(model.interface.style),
@@ -100,6 +103,16 @@ def _joint(name: str, device: str) -> JointDiffusion:
     return model
 
 
+def _by_stream(model: JointDiffusion, given: dict[str, Any]) -> dict[str, Any]:
+    """What is given under a modality's name, under that of the one stream that takes it."""
+    named = {}
+    for name, source in given.items():
+        of_kind = [k for k, codec in model.codecs.items() if codec.modality == name]
+        known = name in model.streams or model.texts.read_by(name)
+        named[name if known or len(of_kind) != 1 else of_kind[0]] = source
+    return named
+
+
 def _described(given: Any) -> str | dict[str, str]:
     """A text as it is; of a file its name, and a digest by which it can be told from others."""
     if not isinstance(given, Path):
@@ -138,11 +151,14 @@ def _write(
     weights = checkpoints.fingerprint(model.network)
     record = {"version": __version__, "model": model.name, "checkpoint": weights, **asked}
     before, items = _earlier(folder), []
+    first: dict[str, str] = {}  # suffix -> the stream whose files are named by it alone
     for modality in step.x0:
         for i, native in enumerate(step.preview(modality)):
             comment = json.dumps({**record, "sample": i}, ensure_ascii=False)
             files = model.codecs[modality].files
-            path = files.save(native, folder / f"sample-{i}{files.save_suffixes[0]}", comment)
+            suffix = files.save_suffixes[0]
+            kind = "" if first.setdefault(suffix, modality) == modality else f"-{modality}"
+            path = files.save(native, folder / f"sample-{i}{kind}{suffix}", comment)
             item: dict[str, Any] = {"sample": i, "modality": modality, "output": str(path)}
             items.append({**item, "text": native} if isinstance(native, str) else item)
     record["files"] = sorted(Path(item["output"]).name for item in items)

@@ -31,15 +31,20 @@ INTERFACE = {
 }
 
 
-def random_joint(folder: Path, width: int = 32, depth: int = 1) -> Path:
-    """Write a checkpoint that `JointDiffusion` loads; its samples are noise, repeatable for a seed."""
-    codecs = {name: Codec.from_folder(checkpoints.find(name), "cpu") for name in SHAPES}
-    streams = [
-        Stream(name, codecs[name].codebooks.shape[-1], shape, patch=2 if name == "audio" else 1)
-        for name, shape in SHAPES.items()
+def random_joint(folder: Path, width: int = 32, depth: int = 1, streams: dict[str, str] | None = None) -> Path:
+    """Write a checkpoint that `JointDiffusion` loads; its samples are noise, repeatable for a seed.
+
+    Args:
+        streams: name -> tokenizer, for a model of other things than digits.
+    """
+    tokenizers = streams or {name: name for name in SHAPES}
+    codecs = {name: Codec.from_folder(checkpoints.find(tokenizer), "cpu") for name, tokenizer in tokenizers.items()}
+    shaped = [
+        Stream(name, codecs[name].codebooks.shape[-1], SHAPES[kind], patch=2 if kind == "audio" else 1)
+        for name, kind in tokenizers.items()
     ]
     torch.manual_seed(0)
-    network = DiT(DiTConfig(streams, styles=SPEAKERS, width=width, depth=depth, heads=2))
+    network = DiT(DiTConfig(shaped, styles=SPEAKERS, width=width, depth=depth, heads=2))
     for parameter in network.parameters():
         if not parameter.any():  # adaLN-Zero and the output start at zero: such a net predicts nothing
             torch.nn.init.normal_(parameter, std=0.3)
@@ -47,11 +52,11 @@ def random_joint(folder: Path, width: int = 32, depth: int = 1) -> Path:
         "kind": "joint",
         "name": folder.name,
         "schedule": "flow",
-        "interface": INTERFACE,
+        "interface": {} if streams else INTERFACE,
         "model": to_dict(network.config),
-        "tokenizers": {k: {"name": k, "fingerprint": codec.fingerprint} for k, codec in codecs.items()},
+        "tokenizers": {k: {"name": tokenizers[k], "fingerprint": c.fingerprint} for k, c in codecs.items()},
     }
-    holder = torch.nn.ModuleDict({"network": network, "latents": LatentNormalizer(streams)})
+    holder = torch.nn.ModuleDict({"network": network, "latents": LatentNormalizer(shaped)})
     checkpoints.save(folder, holder, config)
     return folder
 

@@ -61,6 +61,21 @@ def test_an_earlier_run_leaves_nothing_behind(tmp_path, model):
     assert names(tmp_path) == ["notes.txt", "sample-0.png", "settings.json"]
 
 
+def test_two_streams_of_one_kind_have_files_of_their_own(tmp_path):
+    """A model whose streams are not called as their modalities: two texts, and a picture that is given as one."""
+    folder = random_joint(tmp_path / "joint", streams={"drawing": "image", "word": "text", "other": "text"})
+    picture = tmp_path / "given.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(picture)
+    result = made(folder, tmp_path / "out", "--image", picture, "-n", 2)
+    texts = ["sample-0-other.txt", "sample-0.txt", "sample-1-other.txt", "sample-1.txt"]
+    assert names(tmp_path / "out") == [*texts, "settings.json"] and result["files"] == texts
+    assert list(result["given"]) == ["drawing"] and result["want"] == ["word", "other"]
+    made(folder, tmp_path / "out", "--image", picture, "--want", "other", "-n", 1)
+    assert names(tmp_path / "out") == ["sample-0.txt", "settings.json"]
+    refused = run("generate", "--model", folder, "-o", tmp_path / "out", "--text", "seven", code=1)
+    assert "has no 'text'; it knows drawing, word, other" in str(refused.exception)
+
+
 def test_files_of_other_origin_are_not_replaced_unasked(tmp_path, model, monkeypatch):
     (tmp_path / "sample-0.png").write_bytes(b"a photograph")
     monkeypatch.setattr("mmdemo.generation._joint", lambda *_: pytest.fail("the model was loaded before"))
