@@ -24,6 +24,7 @@ from .autoencoder import Autoencoder
 from .base import ReceptiveField
 from .layers import ChannelNorm, stack
 from .receptive_field import receptive_field
+from .stages import Stage, stages_of
 
 SAMPLE_RATE = 16_000
 
@@ -112,16 +113,31 @@ class AudioTokenizer(Autoencoder):
     def from_latent(self, z: Tensor, num_levels: Tensor, codes: Tensor | None = None) -> Tensor:
         """(B, D, frames) -> waveform (B, frames * hop)."""
         h = self.project_out(z) + self.level_embedding(num_levels)[:, :, None]  # (B, width, frames)
-        magnitude, phase = self.decoder(h).float().chunk(2, dim=1)  # (B, bins, frames) each
+        return self._wave(self.decoder(h))
+
+    def _wave(self, y: Tensor) -> Tensor:
+        """What the decoder gives, (B, 2 * bins, frames) -> waveform (B, frames * hop)."""
+        magnitude, phase = y.float().chunk(2, dim=1)  # (B, bins, frames) each
         magnitude = magnitude.exp().clamp(max=1e2)  # a cap: one wild bin must not blow up the whole loss
         return self._istft(torch.polar(magnitude, phase))
+
+    def stages(self, levels: int) -> list[Stage] | None:
+        """As every autoencoder."""
+        level = self.level_embedding.weight[levels][:, None]  # (width, 1)
+        first = Stage(lambda codes: self.project_out(self.latent(codes)) + level, 1)
+        last = Stage(lambda y: self.to_canonical(self._wave(y)), self._window_reach, self.stride)
+        return [first, *stages_of(self.decoder), last]
+
+    @property
+    def _window_reach(self) -> int:
+        """Frames to each side over which an STFT's window reaches."""
+        return -(-(self.config.n_fft - self.config.hop) // (2 * self.config.hop))
 
     @property
     def receptive_field(self) -> ReceptiveField:
         """As every tokenizer; both STFTs have windows that reach over the neighbours of their frame."""
-        window = -(-(self.config.n_fft - self.config.hop) // (2 * self.config.hop))
         fields = receptive_field(self.encoder), receptive_field(self.project_out, self.decoder)
-        return ReceptiveField(*(None if n is None else n + window for n in fields))
+        return ReceptiveField(*(None if n is None else n + self._window_reach for n in fields))
 
     def to_canonical(self, y: Tensor) -> Tensor:
         """Clipped to [-1, 1]."""

@@ -14,6 +14,7 @@ from .. import checkpoints
 from ..quantizers import Quantized, Quantizer, QuantizerConfig, build_quantizer
 from ..quantizers.residual import ResidualVQ
 from .base import ReceptiveField
+from .stages import Stage
 
 # Top-level modules and weights that decide which codes an input gets and what they mean, and those that only decode.
 ENCODER_PARTS = ("embed", "gather", "encoder", "project_in", "bottleneck", "fallback")
@@ -113,6 +114,10 @@ class Autoencoder(nn.Module, ABC):
     @abstractmethod
     def to_canonical(self, y: Tensor) -> Tensor:
         """As every tokenizer."""
+
+    def stages(self, levels: int) -> list[Stage] | None:
+        """`decode` and `to_canonical` of codes (1, levels, *pos) as local steps; None where there are none."""
+        return None
 
     def forward(self, x: Tensor, num_levels: Tensor | None = None) -> AutoencoderOutput:
         """Autoencode a batch with ``num_levels`` (B,) levels per sample (None: all).

@@ -19,6 +19,7 @@ from .autoencoder import Autoencoder
 from .base import ReceptiveField
 from .layers import ChannelNorm, stack
 from .receptive_field import receptive_field
+from .stages import Stage, stages_of
 
 
 @settings
@@ -83,6 +84,12 @@ class ImageTokenizer(Autoencoder):
         """(B, D, h, w) -> (B, 3, 8h, 8w), about [0, 1] (not clipped)."""
         h = self.project_out(z) + self.level_embedding(num_levels)[:, :, None, None]  # (B, c8, h, w)
         return (self.decoder(h) + 1) / 2
+
+    def stages(self, levels: int) -> list[Stage] | None:
+        """As every autoencoder."""
+        level = self.level_embedding.weight[levels][:, None, None]  # (c8, 1, 1)
+        first = Stage(lambda codes: self.project_out(self.latent(codes)) + level, 1)
+        return [first, *stages_of(self.decoder), Stage(lambda y: self.to_canonical((y + 1) / 2), 0)]
 
     @property
     def receptive_field(self) -> ReceptiveField:

@@ -111,6 +111,73 @@ def test_lab_holds_original_reconstruction_and_what_a_level_adds(tab: AudioHandl
     assert value["num_levels"] == 2 and value["levels"] == tab.codec.levels
 
 
+def painted(tab: AudioHandlers, clip: AudioSession, session: str = "me", **data: Any) -> list[Any]:
+    """What an edit of the page gives: slider, clip, and what the lab needs."""
+    what = {"do": "paint", "runs": [[60, 4]], "levels": [0], "paint": "random", "seed": 3, "shown": 2, **data}
+    return tab.edit(clip, SimpleNamespace(_data=what), request(session))
+
+
+def test_an_edit_sends_the_samples_and_the_spectrogram_where_they_changed(tab: AudioHandlers, speech: Path):
+    clip = tab.start(speech)
+    tab.warm(clip, SimpleNamespace(_data={"shown": 2}), request())
+    before = view.lab_value(tab.codec, clip, 2, "en", False)
+    _, changed, value = painted(tab, clip)
+    part, hop = samples(value), tab.codec.tokenizer.stride
+    assert 0 < value["at"] < 60 * hop and len(part) < len(clip.wave)
+    whole = samples(before["tracks"][0])
+    whole[value["at"] : value["at"] + len(part)] = part
+    assert whole == pytest.approx(tab.codec.decode_tensor(changed.tokens, 2).numpy(), abs=1e-4)
+    mel = np.frombuffer(base64.b64decode(before["mel_reconstruction"]), np.uint8).reshape(view.MEL_BINS, -1).copy()
+    piece = np.frombuffer(base64.b64decode(value["mel"]), np.uint8).reshape(view.MEL_BINS, -1)
+    mel[:, value["mel_at"] : value["mel_at"] + piece.shape[1]] = piece
+    expected = mel_bytes(torch.from_numpy(whole.copy()).float(), clip.top)
+    heard = expected > 60  # 16-bit samples are not exact where it is all but silent
+    assert np.abs(mel.astype(int) - expected)[heard].max() <= 3
+    tiles_and_more = tab.settle(changed, request())
+    assert len(tiles_and_more) == OUTPUTS - 1
+    assert Tokens.from_bytes(base64.b64decode(tiles_and_more[0]["mmt"])) == changed.tokens.truncate(2)
+
+
+def test_steps_of_other_numbers_of_levels_are_followed(tab: AudioHandlers, speech: Path):
+    """A decoder that has not seen the last step must not think that nothing changes when it is taken back."""
+    clip = tab.start(speech)
+    for levels in (2, 3):
+        tab.warm(clip, SimpleNamespace(_data={"shown": levels}), request())
+    changed = painted(tab, clip, shown=2)[1]
+    _, back, value = tab.edit(changed, SimpleNamespace(_data={"do": "undo", "shown": 3}), request())
+    assert back.tokens == clip.tokens and len(samples(value)) > 4 * tab.codec.tokenizer.stride
+
+
+def test_a_newer_step_leaves_the_older_one_alone(tab: AudioHandlers, speech: Path):
+    changed = painted(tab, tab.start(speech))[1]
+    painted(tab, changed, runs=[[80, 1]])
+    assert all(value == gr.skip() for value in tab.settle(changed, request()))
+
+
+def test_one_voice_in_the_codes_of_another(tab: AudioHandlers, speech: Path):
+    clip, levels = tab.start(speech), list(range(tab.codec.levels))
+    changed = painted(tab, clip, paint="other", other={"example": 0}, levels=levels, runs=[[0, 10]])[1]
+    assert torch.equal(changed.tokens.codes[:, :10], tab.start(examples()[0]).tokens.codes[:, :10])
+    assert torch.equal(changed.tokens.codes[:, 10:], clip.tokens.codes[:, 10:])
+
+
+def test_an_edit_of_an_example_opens_from_a_link(tab: AudioHandlers):
+    clip = tab.start(examples()[0])
+    clip.example = 0
+    _, changed, value = painted(tab, clip)
+    opened = request("guest")
+    opened.query_params = {"tab": "audio", "example": "0", "levels": "4", "edit": value["edit"]["link"]}
+    slider, again, shown, *_ = tab.ready(None, 3, opened)
+    assert slider["value"] == 4 and again.tokens == changed.tokens and shown["edit"]["count"] == 4
+
+
+@pytest.mark.parametrize("wrong", [{"runs": []}, {"runs": [[10**6, 1]]}, {"levels": [99]}, {"shown": 0}, {"do": "x"}])
+def test_an_impossible_edit_is_one_sentence(tab: AudioHandlers, speech: Path, wrong: dict[str, Any]):
+    with pytest.raises(gr.Error) as caught:
+        painted(tab, tab.start(speech), **wrong)
+    assert str(caught.value).strip("'\"").endswith(".")
+
+
 def test_moving_the_slider_does_not_send_the_original_again(tab: AudioHandlers, speech: Path):
     clip = tab.start(speech)
     value = tab.relevelled(clip, 3, request())[1]

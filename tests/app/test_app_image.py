@@ -196,7 +196,7 @@ def test_all_levels_arrive_and_measure_better(context: Context, picture_file: Pa
     figures = [picture.figures[n] for n in range(1, picture.tokens.levels + 1)]
     assert [f["bytes"] for f in figures] == sorted(f["bytes"] for f in figures)
     assert figures[-1]["psnr"] > figures[0]["psnr"]
-    assert not views[-1]["changed"] and picture.measured
+    assert not views[-1]["edit"]["count"] and picture.measured
 
 
 def test_files_are_made_once_and_what_is_looked_at_comes_first(
@@ -275,19 +275,107 @@ def test_large_pictures_are_shrunk_and_say_so(context: Context):
     assert str(size * 2) in picture.notes[-1]
 
 
-def test_swap_and_undo(context: Context, picture_file: Path):
+def asked_for(**data: Any) -> Any:
+    return SimpleNamespace(_data=data)
+
+
+def paint(handlers: ImageHandlers, picture: ImageSession, session: str = "me", **data: Any) -> tuple[Any, ImageSession]:
+    what = {"do": "paint", "runs": [[0, 3]], "levels": [0], "paint": "nothing", "shown": 2, **data}
+    return handlers.edit(picture, asked_for(**what), request(session))
+
+
+def test_an_edit_is_shown_at_once_and_its_figures_follow(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [], Latest())
     *_, (view, picture) = handlers.picture(str(picture_file), None, request())
-    code = int(picture.tokens.codes[0, 1, 1])
-    other = (code + 1) % picture.tokens.codebook_size
-    asked = {"level": 0, "row": 1, "column": 1, "code": other, "levels": 1}
-    *_, (view, changed) = handlers.swap(picture, asked, request())
-    assert view["changed"] and int(changed.tokens.codes[0, 1, 1]) == other
-    assert changed.shown[1] != picture.shown[1]
-    *_, (view, back) = handlers.undo(changed, {}, request())
-    assert not view["changed"] and back.shown == picture.shown
-    with pytest.raises(gr.Error):
-        list(handlers.swap(picture, {**asked, "row": 10_000}, request()))
+    edited, changed = paint(handlers, picture)
+    assert list(edited["recon"]) == ["2"] and edited["recon"]["2"] != picture.shown[2]
+    assert edited["edit"]["count"] == 3 and edited["edit"]["runs"] == [[0, 3]]
+    *_, settled = handlers.settle(changed, request())
+    assert settled["recon"]["2"] == edited["recon"]["2"]
+    assert settled["figures"]["2"]["psnr"] < view["figures"]["2"]["psnr"]
+    assert len(settled["figures"]) == picture.tokens.levels
+    whole_one = np.asarray(changed.codec.decode(changed.tokens, 2), int)
+    assert np.abs(np.asarray(changed.fresh[1], int) - whole_one).max() <= 1  # rounding alone
+    assert Tokens.from_bytes(changed.file(picture.tokens.levels)) == changed.tokens  # the file has the edit
+
+
+def test_steps_back_forward_and_all_back(context: Context, picture_file: Path):
+    handlers = ImageHandlers(context, [], Latest())
+    *_, (_, picture) = handlers.picture(str(picture_file), None, request())
+    _, one = paint(handlers, picture, paint="random", seed=4)
+    _, two = paint(handlers, one, runs=[[30, 2]], levels=[0, 1])
+    view, back = handlers.edit(two, asked_for(do="undo", shown=2), request())
+    assert back.tokens == one.tokens and (view["edit"]["undo"], view["edit"]["redo"]) == (1, 1)
+    assert view["box"] is not None  # decoded where it changed only
+    _, again = handlers.edit(back, asked_for(do="redo", shown=2), request())
+    assert again.tokens == two.tokens
+    view, none = handlers.edit(again, asked_for(do="reset", shown=2), request())
+    assert none.tokens == picture.tokens and view["edit"]["count"] == 0 and view["edit"]["undo"] == 3
+
+
+def test_two_visitors_edit_one_example_each_for_themselves(context: Context, picture_file: Path):
+    handlers = ImageHandlers(context, [picture_file], Latest())
+    *_, (_, mine) = handlers.example({"index": 0}, request("a"))
+    *_, (_, yours) = handlers.example({"index": 0}, request("b"))
+    _, changed = paint(handlers, mine, "a")
+    view, other = paint(handlers, yours, "b", runs=[[20, 1]])
+    assert view["edit"]["runs"] == [[20, 1]] and mine.tokens == yours.tokens != changed.tokens != other.tokens
+
+
+def test_an_edit_travels_in_a_link_to_its_example(context: Context, picture_file: Path):
+    handlers = ImageHandlers(context, [picture_file, picture_file], Latest())
+    *_, (_, picture) = handlers.example({"index": 1}, request())
+    view, changed = paint(handlers, picture, paint="random", levels=[0, 1], seed=9)
+    opened = request("other")
+    opened.query_params = {"tab": "image", "example": "1", "levels": "2", "edit": view["edit"]["link"]}
+    *_, (shown, again) = handlers.example(None, opened)
+    assert again.tokens == changed.tokens and shown["start"] == 2 and shown["example"] == 1
+    opened.query_params["edit"] = "AAAA"
+    *_, (shown, again) = handlers.example(None, opened)
+    assert again.tokens == picture.tokens  # and a word about it
+
+
+def test_an_edit_too_large_for_a_link_says_so(context: Context, picture_file: Path):
+    handlers = ImageHandlers(context, [picture_file], Latest())
+    *_, (_, picture) = handlers.example({"index": 0}, request())
+    count = picture.tokens.codes[0].numel()
+    view, _ = paint(handlers, picture, runs=[[0, count]], levels=list(range(12)), paint="random", seed=1)
+    assert view["edit"]["count"] == count and view["edit"]["link"] is None
+
+
+def test_painting_with_an_example_and_with_an_earlier_picture(context: Context, picture_file: Path, tmp_path: Path):
+    handlers = ImageHandlers(context, [picture_file], Latest())
+    Image.new("RGB", (96, 64), "navy").save(tmp_path / "navy.png")
+    *_, (view, first) = handlers.picture(str(tmp_path / "navy.png"), None, request())
+    assert [entry["name"] for entry in view["earlier"]] == ["navy"]
+    ramp = handlers._example(0, "en").tokens
+    _, changed = paint(handlers, first, paint="other", levels=list(range(12)), other={"example": 0})
+    assert (changed.tokens.codes[:, 0, :3] == ramp.codes[:, 0, :3]).all()
+    *_, (_, second) = handlers.example({"index": 0}, request())
+    _, changed = paint(handlers, second, paint="other", levels=list(range(12)), other={"earlier": 0})
+    assert (changed.tokens.codes[:, 0, :3] == first.tokens.codes[:, 0, :3]).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"do": "spray"},
+        {"runs": [[10**6, 2]]},
+        {"runs": "all"},
+        {"runs": [[1]]},
+        {"levels": [12]},
+        {"levels": []},
+        {"paint": "code", "code": 256},
+        {"paint": "other"},
+        {"shown": 13},
+        {"shown": None},
+    ],
+)
+def test_an_impossible_edit_is_one_sentence(context: Context, picture_file: Path, wrong: dict[str, Any]):
+    handlers = ImageHandlers(context, [picture_file], Latest())
+    picture = handlers._example(0, "en")
+    with pytest.raises(gr.Error, match=r"[.]['\"]?$"):
+        paint(handlers, picture, **wrong)
 
 
 def test_a_newer_request_stops_an_older_run(context: Context, picture_file: Path):

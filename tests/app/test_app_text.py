@@ -23,7 +23,7 @@ from mmdemo.ui.shared import state
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.state import Context
 from mmdemo.ui.text import compare, view
-from mmdemo.ui.text.handlers import OUTPUTS, PICKER, TextHandlers
+from mmdemo.ui.text.handlers import OUTPUTS, TextHandlers
 from mmdemo.ui.text.session import MAX_EXACT_BYTES, decoded_bytes, keep_bytes
 from mmdemo.ui.text.spans import characters, direction, spans, visible
 
@@ -210,42 +210,78 @@ def test_picking_offers_the_nearest_codes_of_levels_in_use(tab: TextHandlers):
     assert len(set(codes)) == len(codes) and data["levels"][0]["code"] not in codes
 
 
+def painted(tab: TextHandlers, session: Any, **data: Any) -> list[Any]:
+    """What an edit of the page gives: lossless switch, slider, session, reconstruction, chips, picker."""
+    what = {"do": "paint", "runs": [[2, 1]], "levels": [0], "paint": "random", "seed": 3, "shown": 3, **data}
+    return tab.edit(session, SimpleNamespace(_data=what), request())
+
+
 def test_an_offered_text_is_what_the_swap_gives(tab: TextHandlers):
     session = tab.typed("one two three four five six", None, 1, False, request())[0]
     code, says = view.alternatives(tab.codec, session, 3, 1)[0][2]
-    values = tab.swapped(session, 1, event(position=3, level=0, code=code), request())[1:]
-    assert values[PICKER]["says"] == says
+    values = painted(tab, session, runs=[[3, 1]], paint="code", code=code, shown=1, position=3)
+    assert values[5]["says"] == says
 
 
-def test_swapping_marks_the_chip_and_undo_takes_it_back(tab: TextHandlers):
+def test_an_edit_is_shown_at_once_and_the_rest_follows(tab: TextHandlers):
+    session = tab.typed("one two three", None, 3, True, request())[0]
+    lossless, _, changed, output, chips, picker = painted(tab, session)
+    assert lossless is False and changed.lossless is None and picker is None
+    assert changed.edited == {2} and [i for i, chip in enumerate(chips["chips"]) if chip[2] & 16] == [2]
+    assert decoded_bytes(tab.codec, changed.tokens).decode("utf-8", "replace").translate(compare._PICTURES).replace(
+        " ", "·"
+    ) in text_of(output).replace(" ", "·")
+    tiles, bars, maths, save = tab.settle(changed, 3, request())
+    assert "Exact" in text_of(tiles) and bars and maths
+    assert Tokens.from_bytes(base64.b64decode(save[0][2])) == changed.tokens  # the file has the edit
+    tab.edit(changed, SimpleNamespace(_data={"do": "undo", "shown": 3}), request())
+    assert all(value == gr.skip() for value in tab.settle(changed, 3, request()))  # of before the last step
+
+
+def test_steps_back_and_forward(tab: TextHandlers):
     session = tab.typed("one two three", None, 3, False, request())[0]
-    old = int(session.tokens.codes[0, 2])
-    values = tab.swapped(session, 3, event(position=2, level=0, code=(old + 1) % tab.codec.codebook_size), request())
-    assert values.pop(0) is False  # a swapped text is no longer lossless
-    changed = values[0]
-    assert changed.edited == {2}
-    assert [i for i, chip in enumerate(values[3]["chips"]) if chip[2] & 16] == [2]
-    assert values[PICKER]["edited"]
-    restored = tab.undone(changed, 3, request())[0]
-    assert restored.edited == set()
-    assert not tab.undone(changed, 3, request())[PICKER]["edited"]
+    changed = painted(tab, session)[2]
+    back = tab.edit(changed, SimpleNamespace(_data={"do": "undo", "shown": 3}), request())
+    assert back[2].edited == set() and (back[4]["edit"]["undo"], back[4]["edit"]["redo"]) == (0, 1)
+    again = tab.edit(back[2], SimpleNamespace(_data={"do": "redo", "shown": 3}), request())
+    assert again[2].tokens == changed.tokens and again[4]["chips"] != back[4]["chips"]
+
+
+def test_painting_with_another_text(tab: TextHandlers):
+    session = tab.typed("one two three four", None, 3, False, request())[0]
+    values = painted(tab, session, paint="other", levels=[0, 1, 2], runs=[[0, 2]], other={"example": 0})
+    first = tab.codec.encode(tab.texts[0]).codes[:, :2]
+    assert (values[2].tokens.codes[:, :2] == first).all()
+
+
+def test_an_edit_of_an_example_travels_in_a_link(tab: TextHandlers):
+    session = tab.typed(tab.texts[1], None, 3, False, request())[0]
+    values = painted(tab, session, runs=[[1, 2]])
+    opened = request()
+    opened.query_params = {"tab": "text", "example": "1", "levels": "2", "edit": values[4]["edit"]["link"]}
+    box, slider, again, *_ = tab.ready("anything", None, 3, False, opened)
+    assert box == tab.texts[1] and slider["value"] == 2 and again.tokens == values[2].tokens
+    own = tab.typed("my own words", None, 3, False, request())[0]
+    assert "link" not in painted(tab, own, runs=[[1, 2]])[4]["edit"]
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        {},
-        {"position": 99, "level": 0, "code": 0},
-        {"position": 0, "level": 9, "code": 0},
-        {"position": 0, "level": 0, "code": 10**6},
-        {"position": "0", "level": 0, "code": 0},
-        {"position": -1, "level": 0, "code": 0},
+        {"do": None},
+        {"runs": [[99, 1]]},
+        {"levels": [9]},
+        {"paint": "code", "code": 10**6},
+        {"runs": [["0", 1]]},
+        {"runs": [[-1, 1]]},
+        {"shown": 9},
+        {"position": 99},
     ],
 )
-def test_impossible_swaps_are_one_sentence(tab: TextHandlers, data: dict[str, Any]):
+def test_impossible_edits_are_one_sentence(tab: TextHandlers, data: dict[str, Any]):
     session = tab.typed("one", None, 3, False, request())[0]
     with pytest.raises(gr.Error) as caught:
-        tab.swapped(session, 3, event(**data), request())
+        painted(tab, session, **{"runs": [[0, 1]], **data})
     assert "Traceback" not in str(caught.value) and str(caught.value).count("\n") == 0
 
 
@@ -327,13 +363,6 @@ def test_the_switch_changes_the_file_and_back(tab: TextHandlers):
     assert kept[0].lossless.lossless == b"one two three" and "Lossless .mmt file" in kept[5]
     back = tab.relevelled(kept[0], 2, False, request())
     assert back[0].lossless is None and "Lossless .mmt file" not in back[5]
-
-
-def test_a_swap_ends_lossless(tab: TextHandlers):
-    session = tab.typed("one two three", None, 3, True, request())[0]
-    code = (int(session.tokens.codes[0, 0]) + 1) % tab.codec.codebook_size
-    switch, changed, *_ = tab.swapped(session, 3, event(position=0, level=0, code=code), request())
-    assert switch is False and changed.lossless is None
 
 
 def test_why_there_is_no_lossless_file(tab: TextHandlers):

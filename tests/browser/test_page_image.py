@@ -88,24 +88,66 @@ def test_broken_upload_says_one_sentence_and_keeps_the_picture(page: Any, tmp_pa
     assert page.get_attribute(".mm-viewer", "data-ready") == before
 
 
-def test_tokens_hover_pick_and_swap(page: Any):
+def edits(page: Any, count: int | str) -> None:
+    """Wait until so many places are edited."""
+    page.wait_for_function(
+        "count => document.querySelector('.mm-viewer').dataset.edits === String(count)", arg=count, timeout=WAIT
+    )
+
+
+def test_painting_tokens_and_steps_back_and_forward(page: Any):
     all_levels(page)
     page.click("button[data-mode=tokens]")
+    stage = page.locator(".mm-stage")
+    before, box = shown_source(page), stage.bounding_box()
+    page.locator(".mm-size select").select_option("1")
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.up()
+    edits(page, 1)
+    assert shown_source(page) != before and page.locator(".mm-zooms").is_visible()
+    page.wait_for_function(
+        "document.querySelector('[data-figure=ms_ssim] .mm-tile-value').textContent !== '–'", timeout=WAIT
+    )
+    page.keyboard.press("Control+z")
+    edits(page, 0)
+    page.keyboard.press("Control+Shift+z")
+    edits(page, 1)
+    page.click("[data-step=reset]")
+    edits(page, 0)
+
+
+def test_a_level_above_the_slider_raises_it(page: Any):
+    all_levels(page)  # the slider is at 1
+    page.click("button[data-mode=tokens]")
+    page.locator(".mm-editor [aria-label='Level 3']").click()
+    stage = page.locator(".mm-stage")
+    stage.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")  # paints with the keyboard
+    page.wait_for_function("Number(document.querySelector('.mm-viewer').dataset.edits) > 0", timeout=WAIT)
+    assert page.locator("#mm-levels").input_value() == "3"
+    assert "raised to 3" in page.locator(".mm-said").inner_text()
+
+
+def test_a_token_is_picked_and_given_another_code(page: Any):
+    all_levels(page)
+    page.click("button[data-mode=tokens]")
+    page.click("[data-choice=pick]")
     stage = page.locator(".mm-stage")
     stage.hover(position={"x": 60, "y": 60})
     assert "code" in page.locator(".mm-tip").inner_text()
     stage.click(position={"x": 60, "y": 60})
-    page.wait_for_selector(".mm-code", timeout=WAIT)
-    before = shown_source(page)
-    chart = page.locator(".mm-swap .mm-board")
-    box = chart.bounding_box()
-    now = page.locator(".mm-swap .mm-hint").nth(1).inner_text()
-    spots = [{"x": box["width"] * 0.9, "y": box["height"] * 0.9}, {"x": 4, "y": 4}]
-    chart.click(position=spots[0])
-    page.locator(".mm-link").wait_for(timeout=WAIT)  # "Undo" comes with the first change
-    assert shown_source(page) != before or now != page.locator(".mm-swap .mm-hint").nth(1).inner_text()
-    page.locator(".mm-link").click()
-    page.locator(".mm-link").wait_for(state="hidden", timeout=WAIT)
+    now = int(page.locator(".mm-code b").first.inner_text())
+    page.locator(".mm-number").fill(str((now + 1) % 256))
+    page.keyboard.press("Tab")
+    edits(page, 1)
+    assert page.locator(".mm-code b").first.inner_text() == str((now + 1) % 256)
+    page.locator(".mm-choose summary").click()
+    board = page.locator(".mm-swap .mm-board")
+    page.wait_for_function("document.querySelector('.mm-swap .mm-board').dataset.count > 0", timeout=WAIT)
+    board.click(position={"x": 4, "y": 4})
+    page.wait_for_function("document.querySelector('.mm-code b').textContent === '0'", timeout=WAIT)
 
 
 def test_difference_and_the_same_bytes(page: Any):

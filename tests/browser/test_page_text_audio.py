@@ -139,9 +139,26 @@ def test_hovering_tells_the_codes_and_clicking_swaps_one(open_page: Any):
     after = codes_of(page)
     assert after[1].split("Level 1")[1] != before[1].split("Level 1")[1]
     assert page.locator(".chip.edited").count() == 1
-    page.get_by_text("Undo all changes").click()
+    page.keyboard.press("Control+z")
     wait(page, "!document.querySelector('.chip.edited')")
     assert codes_of(page) == before
+
+
+def test_a_span_of_chips_is_painted(open_page: Any):
+    page = open_page("text")
+    type_text(page, "one two three four five six")
+    page.click("#mm-text-chips [data-choice=span]")
+    first, last = (page.locator(".chip").nth(i).bounding_box() for i in (1, 3))
+    page.mouse.move(first["x"] + 5, first["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(last["x"] + 5, last["y"] + 5, steps=4)
+    assert page.locator(".chip.covered").count() == 3
+    page.mouse.up()
+    wait(page, "document.querySelectorAll('.chip.edited').length === 3")
+    page.click("#mm-text-chips [data-step=undo]")
+    wait(page, "!document.querySelector('.chip.edited')")
+    page.click("#mm-text-chips [data-step=redo]")
+    wait(page, "document.querySelectorAll('.chip.edited').length === 3")
 
 
 def test_chips_work_with_the_keyboard(open_page: Any):
@@ -272,6 +289,27 @@ def test_a_click_on_the_tokens_plays_from_there_and_hovering_tells_the_code(open
     wait(page, "document.querySelector('.lab').dataset.first")
     total = float(page.locator(".lab-time").inner_text().split("/")[1].split()[0])
     assert total * 0.45 < float(state(page)["first"]) <= total
+
+
+def test_a_span_of_sound_is_painted_and_heard_before_and_after(open_page: Any):
+    page = open_page("audio")
+    page.click(".lab-toggle")
+    grid = page.locator("canvas[data-row=tokens]")
+    grid.scroll_into_view_if_needed()
+    box = grid.bounding_box()
+    assert box["height"] >= 8 * 24
+    page.mouse.move(box["x"] + 200, box["y"] + 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 260, box["y"] + 4, steps=4)
+    page.mouse.up()
+    wait(page, "Number(document.querySelector('.lab').dataset.edits) > 0")
+    assert page.locator(".lab-tracks [data-track=before]").count() == 1
+    page.get_by_text("▶ Before").click()
+    with page.expect_download(timeout=WAIT) as saved:  # saved as soon as its file has been made
+        page.locator(".lab-save button").nth(1).click()
+    assert Path(saved.value.path()).read_bytes().startswith(b"MMT")
+    page.keyboard.press("Control+z")
+    wait(page, "document.querySelector('.lab').dataset.edits === '0'")
 
 
 def test_the_levels_slider_changes_rate_and_sound(open_page: Any):

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { hslToRgb, axisStep, melDifference } from "../../mmdemo/ui/audio/draw.js";
+import { axisStep, melDifference } from "../../mmdemo/ui/audio/draw.js";
 import { niceTicks } from "../../mmdemo/ui/image/rate_plot.js";
 import { base64Of, bytesOf, number, readValue, translator, unpackCodes, visible } from "../../mmdemo/ui/shared/base.js";
+import { codeColours } from "../../mmdemo/ui/shared/code_colours.js";
 import { codeAt, columnsFor, gridOf, inOrder, moved, Sheets, sizeOf } from "../../mmdemo/ui/shared/code_sheet.js";
 import { pcmOf, samplesOfPcm, wavOf } from "../../mmdemo/ui/shared/sound.js";
 import { ramp } from "../../mmdemo/ui/shared/sound_draw.js";
@@ -34,6 +35,17 @@ test("bytes and codes come back", () => {
   assert.deepEqual(bytesOf(base64Of(bytes)), bytes);
   assert.deepEqual([...unpackCodes({ wide: true, data: base64Of(new Uint8Array(new Uint16Array([1, 1023]).buffer)) })], [1, 1023]);
   assert.deepEqual([...unpackCodes({ wide: false, data: base64Of(new Uint8Array([7, 255])) })], [7, 255]);
+});
+
+test("colours of codes come later than the codes", async () => {
+  let told = false;
+  const colours = codeColours(async () => [base64Of(new Uint8Array([1, 2, 3, 250, 251, 252]))], () => { told = true; });
+  assert.equal(colours.now(0), null);
+  assert.equal(colours.css(0, 1), "transparent");
+  await new Promise((go) => setTimeout(go));
+  assert.ok(told);
+  assert.equal(colours.css(0, 1), "rgb(250 251 252)");
+  assert.equal(colours.now(1), null);
 });
 
 test("blanks and control characters are seen", () => {
@@ -112,7 +124,6 @@ test("colours, ticks and differences", () => {
   const table = ramp([[0, [0, 0, 0]], [0.5, [100, 0, 0]], [1, [100, 200, 0]]]);
   assert.deepEqual(table[0], [0, 0, 0, 255]);
   assert.deepEqual(table[255], [100, 200, 0, 255]);
-  assert.deepEqual(hslToRgb(120, 1, 0.5).map(Math.round), [0, 255, 0]);
   assert.deepEqual(niceTicks(21, 39, 4), [25, 30, 35]);
   assert.equal(axisStep(10, 700), 1);
   assert.deepEqual([...melDifference(new Uint8Array([100, 0]), new Uint8Array([100, 255]))], [128, 255]);

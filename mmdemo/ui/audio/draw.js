@@ -1,6 +1,7 @@
 // Drawing of the sound lab on one time axis: colours, the difference of spectrograms, the token grid, the axis.
 // A view is {start, end} in seconds.
-import { clamp, codeHue, css, rgbOf } from "../shared/base.js";
+import { clamp, css, rgbOf } from "../shared/base.js";
+import { colourGrid } from "../shared/code_colours.js";
 import { mix, ramp } from "../shared/sound_draw.js";
 
 export function palette(element) {
@@ -22,25 +23,47 @@ export function melDifference(before, after) {
   return after.map((v, i) => clamp(Math.round(128 + (v - before[i]) * (80 / 255) * (127 / 30)), 0, 255));
 }
 
-export function hslToRgb(h, s, l) {
-  const a = s * Math.min(l, 1 - l);
-  const part = (n) => {
-    const k = (n + h / 30) % 12;
-    return 255 * (l - a * Math.max(-1, Math.min(k - 3, 9 - k, 1)));
-  };
-  return [part(0), part(8), part(4)];
+// One pixel a token: (levels, frames). `colours(level)`: of its codes, rgb after rgb, or null where they are not here yet.
+export function gridImage(codes, levels, frames, colours) {
+  const canvas = new OffscreenCanvas(Math.max(1, frames), levels), context = canvas.getContext("2d");
+  for (let level = 0; level < levels; level++)
+    if (colours(level)) context.drawImage(colourGrid(codes, level * frames, 1, frames, colours(level)), 0, level);
+  return canvas;
 }
 
-// One pixel a token: (levels, frames); the levels that are not in use are faint.
-export function gridImage(codes, levels, frames, num_levels, dark) {
-  const canvas = new OffscreenCanvas(Math.max(1, frames), levels), context = canvas.getContext("2d");
-  const image = context.createImageData(canvas.width, levels);
-  for (let i = 0; i < levels * frames; i++) {
-    const colour = hslToRgb(codeHue(codes[i]), 0.46, (dark ? 0.5 : 0.58) + 0.08 * Math.sin(codes[i]));
-    image.data.set([...colour, Math.floor(i / frames) < num_levels ? 255 : 45], 4 * i);
+// What is painted, picked and changed by hand, over the grid of tokens. `marks`: {covered: places of all levels' rows,
+// frames: changed ones, picked: a frame or null, level}; `x(frame)`: where a frame begins.
+export function drawMarks(context, { covered, frames, picked, level }, x, height, levels) {
+  const row = height / levels, box = (frame, top, tall, colour, width) => {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.strokeRect(x(frame), top, Math.max(2, x(frame + 1) - x(frame)), tall);
+  };
+  context.fillStyle = "#ffd34d";
+  for (const frame of frames) context.fillRect(x(frame), height - 3, Math.max(1, x(frame + 1) - x(frame)), 3);
+  context.fillStyle = "rgb(255 255 255 / .55)";
+  for (const [frame, from, to] of covered) context.fillRect(x(frame), from * row, Math.max(1, x(frame + 1) - x(frame)), (to - from) * row);
+  if (picked === null) return;
+  box(picked, 0, height, "#fff", 3);
+  box(picked, 0, height, "#111", 1.5);
+  box(picked, level * row, row, "#111", 3);
+}
+
+// Levels that are not in use: hatched, so that they are not taken for pale ones.
+export function hatch(context, top, bottom, width, colour) {
+  context.save();
+  context.beginPath();
+  context.rect(0, top, width, bottom - top);
+  context.clip();
+  context.strokeStyle = colour;
+  context.lineWidth = 2.5;
+  context.beginPath();
+  for (let x = top - bottom; x < width; x += 7) {
+    context.moveTo(x, bottom);
+    context.lineTo(x + bottom - top, top);
   }
-  context.putImageData(image, 0, 0);
-  return canvas;
+  context.stroke();
+  context.restore();
 }
 
 // The part of an image of `seconds` that the view shows.

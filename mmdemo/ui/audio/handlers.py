@@ -18,7 +18,8 @@ from mmdemo.modalities.note import Note
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.maths import explain
 from mmdemo.ui.audio.session import RATE, AudioSession
-from mmdemo.ui.shared import gallery, state
+from mmdemo.ui.shared import code_sheet, gallery, state
+from mmdemo.ui.shared.editing import Decoders, Visits, colours, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.state import Context, friendly, parse_int
@@ -37,7 +38,9 @@ class AudioHandlers:
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
         self.folder: str | None = None  # for files to download, where Gradio cleans up
-        self.newest: OrderedDict[str, tuple[str, int]] = OrderedDict()  # visitor -> what they look at now
+        self.newest: OrderedDict[str, tuple[Any, ...]] = OrderedDict()  # visitor -> what they look at now
+        self.decoders, self.visits = Decoders(), Visits()
+        self._examples: dict[int, Any] = {}  # tokens of the page's own recordings, to paint with
 
     @property
     def codec(self) -> Any:
@@ -67,12 +70,13 @@ class AudioHandlers:
         lang = lang_of(request)
         self.ctx.remember(request, clip.tokens, clip.wave)
         levels = self._levels(clip, levels)
-        self.newest[request.session_hash or ""] = clip.ident, levels
+        self.newest[request.session_hash or ""] = clip.ident, clip.version, levels
         while len(self.newest) > VISITORS:
             self.newest.popitem(last=False)
+        earlier = [{"name": name} for name, _, _ in self.visits.of(request)]
         return [
             clip,
-            view.lab_value(self.codec, clip, levels, lang, with_original),
+            {**view.lab_value(self.codec, clip, levels, lang, with_original), "earlier": earlier},
             view.tiles_html(clip, levels, lang),
             baselines.table_value(clip, levels, lang),
             explain(self.codec, clip, levels, lang),
@@ -85,28 +89,114 @@ class AudioHandlers:
         """A sound was opened or a recording finished. An emptied input changes nothing."""
         if path is None:
             return [gr.skip()] * OUTPUTS
-        return self.show(self.start(Path(path)), levels, request, with_original=True)
+        clip = self.start(Path(path))
+        self.visits.note(request, Path(path).stem, clip.tokens)
+        return self.show(clip, levels, request, with_original=True)
 
     @friendly
     def example(self, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
         """One of the examples was chosen. The first output empties the sound input."""
         files = examples()
-        file = files[parse_int(getattr(event, "index", None), 0, len(files) - 1)]
-        return [None, *self.show(self.start(file), levels, request, with_original=True)]
+        index = parse_int(getattr(event, "index", None), 0, len(files) - 1)
+        clip = self.start(files[index])
+        clip.example = index
+        return [None, *self.show(clip, levels, request, with_original=True)]
 
     @friendly
     def dropped(self, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
         """An .mmt file was dropped or chosen. The first output empties the sound input."""
-        clip = self.open_tokens(dropped_file(event).read(), lang_of(request))
+        file = dropped_file(event)
+        clip = self.open_tokens(file.read(), lang_of(request))
+        self.visits.note(request, Path(file.name).stem, clip.tokens)
         return [None, *self.show(clip, levels, request, with_original=True)]
 
     @friendly
     def ready(self, clip: AudioSession | None, levels: int, request: gr.Request) -> list[Any]:
         """The tab was opened in a browser: show what there is, or the first example."""
         if clip is None:
-            clip = next((self.start(file) for file in examples()[:1]), None)
+            clip, levels = self._asked_for(levels, request)
         values = self.show(clip, levels, request, with_original=True)
-        return [gr.update(maximum=self.codec.levels), *values]
+        return [gr.update(maximum=self.codec.levels, value=levels), *values]
+
+    def _asked_for(self, levels: int, request: gr.Request) -> tuple[AudioSession | None, int]:
+        """The first example, or the example, levels and edit that the page's address names."""
+        files, params = examples(), getattr(request, "query_params", None) or {}
+        if not files:
+            return None, levels
+        named = params if params.get("tab") == "audio" else {}
+        numbers = [str(named.get(name, "")) for name in ("example", "levels")]
+        index, wanted = (int(text) if text.isdecimal() and len(text) < 5 else 0 for text in numbers)
+        index = min(index, len(files) - 1)
+        clip = self.start(files[index])
+        clip.example = index
+        levels = min(wanted, clip.tokens.levels) or levels
+        if named.get("edit"):
+            try:
+                history = from_link(clip.tokens, str(named["edit"]))
+            except InputError as error:
+                gr.Warning(str(error))
+            else:
+                wave, _ = self.decoders.follow(clip.ident, self.codec, history.tokens, levels)
+                clip = clip.edited(history, levels, wave)
+        return clip, levels
+
+    @friendly
+    def edit(self, clip: AudioSession | None, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """A step of the editor: other codes, decoded again where they change the sound. `settle` follows.
+
+        The first output is the levels slider, which is raised where the edit could not be heard.
+        """
+        if clip is None:
+            return [gr.skip()] * 3
+        asked = dict(event._data or {})
+        history = step(self.codec, clip.history, asked, self._painted_with(asked, request))
+        levels = parse_int(asked.get("shown"), 1, clip.tokens.levels)
+        wave, box = self.decoders.follow(clip.ident, self.codec, history.tokens, levels, clip.tokens)
+        changed = clip.edited(history, levels, wave)
+        self.ctx.remember(request, history.tokens, clip.wave)
+        self.newest[request.session_hash or ""] = changed.ident, changed.version, levels
+        slider = gr.update(value=levels) if asked.get("raised") is True else gr.skip()
+        return [slider, changed, view.edit_value(changed, levels, wave, box)]
+
+    @friendly
+    def settle(self, clip: AudioSession | None, request: gr.Request) -> list[Any]:
+        """After an edit: everything else that is shown of the sound."""
+        now = None if clip is None else (clip.ident, clip.version, clip.shown)
+        if clip is None or self.newest.get(request.session_hash or "") != now:
+            return [gr.skip()] * (OUTPUTS - 1)  # a newer step has come
+        return self.show(clip, clip.shown, request, with_original=False)[1:]
+
+    @friendly
+    def warm(self, clip: AudioSession | None, event: gr.EventData, request: gr.Request) -> None:
+        """The visitor is about to edit, or to paint with another sound: make ready what that takes."""
+        if clip is None:
+            return
+        asked = dict(event._data or {})
+        self._painted_with(asked, request)
+        self.decoders.follow(clip.ident, self.codec, clip.tokens, parse_int(asked.get("shown"), 1, clip.tokens.levels))
+
+    @friendly
+    def code_sheet(self, level: int) -> dict[str, Any]:
+        """The sheet of all codes of a level."""
+        return code_sheet.sheet(self.codec, parse_int(level, 0, self.codec.levels - 1))
+
+    def code_colours(self) -> list[str]:
+        """A colour for every code, level by level."""
+        return colours(self.codec)
+
+    def _painted_with(self, asked: dict[str, Any], request: gr.Request) -> Any:
+        """Tokens of the other sound that an edit takes codes from; None where it takes none."""
+        other = asked.get("other")
+        if asked.get("paint") != "other" or not isinstance(other, dict):
+            return None
+        if "earlier" in other:
+            mine = self.visits.of(request)
+            return mine[parse_int(other["earlier"], 0, max(0, len(mine) - 1))][2] if mine else None
+        files = examples()
+        index = parse_int(other.get("example"), 0, len(files) - 1)
+        if index not in self._examples:
+            self._examples[index] = self.start(files[index]).tokens
+        return self._examples[index]
 
     @friendly
     def relevelled(self, clip: AudioSession | None, levels: int, request: gr.Request) -> list[Any]:
@@ -125,9 +215,9 @@ class AudioHandlers:
             partial(baselines.measure, self.codec, clip, levels),
             *(partial(baselines.baseline, clip, *setting) for setting in baselines.baseline_settings(rate)),
         ]
-        for step in steps:
-            step()
-            if self.newest.get(request.session_hash or "") != (clip.ident, levels):
+        for measuring in steps:
+            measuring()
+            if self.newest.get(request.session_hash or "") != (clip.ident, clip.version, levels):
                 return  # the person has moved on; the newer request shows its own figures
             yield [view.tiles_html(clip, levels, lang), baselines.table_value(clip, levels, lang)]
 

@@ -1,14 +1,19 @@
 // Sound lab: player with instant A/B, waveform, spectrograms and token grid on one time axis.
-import { bytesOf, clamp, el, number, saveBlob, translator, unpackCodes, readValue } from "../shared/base.js";
-import { samplesOfPcm, wavOf } from "../shared/sound.js";
+import { bytesOf, clamp, el, number, saveBlob, tellExample, translator, unpackCodes, readValue } from "../shared/base.js";
+import { makeBoard } from "../shared/code_board.js";
+import { codeColours } from "../shared/code_colours.js";
+import { Sheets } from "../shared/code_sheet.js";
+import { makeEditor } from "../shared/editor.js";
+import { levelsOf } from "../shared/selection.js";
+import { PartPlayer, samplesOfPcm, wavOf } from "../shared/sound.js";
 import { drawWave, spectrogramImage } from "../shared/sound_draw.js";
-import { drawAxis, drawCut, gridImage, melDifference, palette } from "./draw.js";
+import { drawAxis, drawCut, drawMarks, gridImage, hatch, melDifference, palette } from "./draw.js";
 import { Engine, RATE } from "./engine.js";
 
 const ROWS = ["waveform", "wave_difference", "mel_original", "mel_reconstruction", "mel_difference", "tokens"];
 const MEL_HEIGHT = 88;
 
-export default function lab({ element, props, trigger, watch }) {
+export default function lab({ element, props, server, trigger, watch }) {
   const say = translator(props);
   const lab = element.querySelector(".lab");
   const engine = new Engine(refresh);
@@ -16,6 +21,15 @@ export default function lab({ element, props, trigger, watch }) {
     tokens: 0 };
   let data = null, colours = null, images = {}, clip = { id: null }, baselines = { id: null, tracks: [] };
   let view = { start: 0, end: 1 }, zoom = 1, other = "reconstruction";
+  const shipped = props.others?.[window.mmLang] || props.others?.en || []; // a skipped output loses further props
+  let editing = false, raised = false, saving = false;
+  const pieces = new PartPlayer(RATE);
+  const tints = codeColours((first) => server.code_colours(first), () => { if (data) { makeImages(); paint(); } });
+  const { board, swatch } = makeBoard(say, new Sheets((level) => server.code_sheet(level)), tints, (code) => editor.chosen(code));
+  const editor = makeEditor(say, { area: "span", board, swatch, others, link: addressOf,
+    where: (frame) => say("frame_at", { frame: frame + 1, time: (frame * data.hop / RATE).toFixed(2) }),
+    send: (what) => { trigger("edit", { ...what, raised }); raised = false; }, warm: (what) => trigger("warm", what),
+    raise: () => { raised = true; }, draw: () => { if (data) paintTokens(); } });
   const parts = build();
 
   function build() {
@@ -47,15 +61,21 @@ export default function lab({ element, props, trigger, watch }) {
     }
     made.canvases.axis = el("canvas", { "data-row": "axis" });
     made.plot.append(made.canvases.axis);
+    made.edit = el("button", { type: "button", class: "lab-toggle", "aria-pressed": "false", onclick: () => setEditing(!editing) }, say("edit"));
+    made.rows.tokens.querySelector(".lab-caption").append(made.edit);
+    made.before = el("button", { type: "button", class: "mm-button", disabled: true, onclick: () => playPlace(["before"]) }, say("play_before"));
+    made.after = el("button", { type: "button", class: "mm-button", disabled: true, onclick: () => playPlace(["after"]) }, say("play_after"));
+    made.editor = el("div", { class: "lab-edit", hidden: true }, el("div", { class: "mm-row" }, made.before, made.after), editor.node);
     made.save = el("button", { type: "button", class: "lab-text", onclick: saveWav }, say("save_wav"));
     made.native = el("button", { type: "button", class: "lab-text", hidden: true, onclick: () => trigger("restore", {}) });
     made.mmt = el("button", { type: "button", class: "lab-text", onclick: saveTokens }, say("save_mmt"));
+    made.spoken = el("span", { class: "mm-spoken", role: "status" });
     lab.tabIndex = 0;
     lab.append(
       el("div", { class: "lab-bar" }, made.play, made.swap, made.tracks),
       el("div", { class: "lab-bar lab-options" }, made.time, check("equal", true, (on) => engine.setLevel(on)),
         check("loop", false, (on) => engine.setLoop(on)), made.note, el("span", { class: "lab-zoom" }, made.out, made.into)),
-      made.plot, made.scroll, el("div", { class: "lab-bar lab-save" }, made.save, made.mmt, made.native));
+      made.plot, made.scroll, made.editor, made.spoken, el("div", { class: "lab-bar lab-save" }, made.save, made.mmt, made.native));
     return made;
   }
 
@@ -75,20 +95,152 @@ export default function lab({ element, props, trigger, watch }) {
     const value = readValue(props);
     lab.hidden = !value;
     if (!value) { engine.pause(); data = null; return; }
+    if (data && value.id === clip.id && value.version < data.version) return; // of before the last edit
+    if (value.edited) return data && value.version > data.version ? takeEdit(value) : undefined;
     if (value.id !== clip.id) {
       clip = { id: value.id };
+      editor.fresh();
+      parts.before.disabled = parts.after.disabled = true;
       view = { start: 0, end: value.seconds };
       zoom = 1;
       engine.position = 0;
       if (engine.playing) engine.pause();
     }
     if (value.original) { clip.original = value.original; clip.mel = bytesOf(value.mel_original); }
+    if (!data || data.id !== value.id) tellExample("mm-audio-examples", value.example);
     data = value;
     data.codes = unpackCodes(value.codes);
     data.mel = bytesOf(value.mel_reconstruction);
     engine.setTracks(collect(), value.seconds);
+    fillEditor();
     makeImages();
     paint();
+    if (saving) saveTokens();
+  }
+
+  // ------------------------------------------------------------------ the token editor
+
+  function fillEditor() {
+    lab.dataset.edits = data.edit.count;
+    editor.fill({ grid: [1, data.frames], levels: data.levels, codes: data.codes, value: data.edit, wanted: data.num_levels,
+      size_of: () => data.size });
+  }
+
+  function setEditing(on) {
+    editing = on;
+    lab.classList.toggle("lab-editing", on);
+    parts.edit.setAttribute("aria-pressed", on);
+    parts.editor.hidden = !on;
+    const grid = parts.canvases.tokens;
+    grid.tabIndex = on ? 0 : -1;
+    grid.setAttribute("role", on ? "application" : "img");
+    editor.open(on);
+    paint();
+  }
+
+  // A step has been decoded: the samples where they changed, the rest follows.
+  function takeEdit(value) {
+    if (!data || value.id !== clip.id) return;
+    const track = data.tracks[0], patch = samplesOfPcm(value.pcm);
+    clip.before = track.samples;
+    const samples = track.samples.slice();
+    samples.set(patch, value.at);
+    const places = editor.state.covered.size ? [...editor.state.covered] : changedFrames(data.codes, unpackCodes(value.codes));
+    Object.assign(data, { version: value.version, num_levels: value.num_levels, edit: value.edit, codes: unpackCodes(value.codes),
+      tracks: [{ ...track, samples }], difference: null, mmt: null });
+    if (value.mel) spliceMel(bytesOf(value.mel), value.mel_at);
+    if (places.length) {
+      const step = data.hop / RATE;
+      clip.place = [Math.min(...places) * step - 0.2, (Math.max(...places) + 1) * step + 0.2];
+      parts.before.disabled = parts.after.disabled = false;
+    }
+    engine.setTracks(collect(), data.seconds);
+    fillEditor();
+    editor.arrived();
+    makeImages();
+    paint();
+  }
+
+  function changedFrames(before, after) {
+    const found = new Set();
+    for (let i = 0; i < after.length; i++) if (before[i] !== after[i]) found.add(i % data.frames);
+    return [...found];
+  }
+
+  function spliceMel(part, at) {
+    const width = part.length / data.bins;
+    data.mel = data.mel.slice();
+    for (let bin = 0; bin < data.bins; bin++)
+      data.mel.set(part.subarray(bin * width, (bin + 1) * width), bin * data.columns + at);
+  }
+
+  // The place of the last change, as it was and as it is.
+  function playPlace(which) {
+    engine.pause();
+    const [from, to] = clip.place, sounds = { before: clip.before, after: data.tracks[0].samples };
+    pieces.play(which.map((name) => [sounds[name], from, to]));
+  }
+
+  function others() {
+    const earlier = (data?.earlier || []).map(({ name }, i) => ({ key: { earlier: i }, name: say("earlier", { name }) }));
+    return [...earlier, ...shipped.map(({ name }, i) => ({ key: { example: i }, name }))];
+  }
+
+  function addressOf(code) {
+    const query = new URLSearchParams({ tab: "audio", example: data.example, levels: data.num_levels, edit: code });
+    window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "audio", query: `?${query}` } }));
+    return `${location.origin}${location.pathname}?${query}`;
+  }
+
+  function tokenAt(event) {
+    const { time, down } = at(event);
+    return { x: clamp(Math.floor(time * RATE / data.hop), 0, data.frames - 1), y: clamp(Math.floor(down * data.levels), 0, data.levels - 1) };
+  }
+
+  const tokens = parts.canvases.tokens;
+  tokens.addEventListener("pointerdown", (event) => {
+    if (!data || !editing || event.button) return;
+    event.preventDefault();
+    tokens.setPointerCapture(event.pointerId);
+    tokens.focus({ preventScroll: true });
+    const { x, y } = tokenAt(event);
+    editor.level(y);
+    editor.begin({ x, y: 0 });
+    if (editor.state.tool !== "pick") return;
+    const time = x * data.hop / RATE, spans = [data.tracks[0].samples];
+    if (clip.before && editor.changed.includes(x)) spans.unshift(clip.before);
+    engine.pause();
+    pieces.play(spans.map((samples) => [samples, time - 0.2, time + 0.22]));
+  });
+  tokens.addEventListener("pointermove", (event) => { if (editor.stroking) editor.move({ x: tokenAt(event).x, y: 0 }); });
+  tokens.addEventListener("pointerup", () => editor.end());
+  tokens.addEventListener("pointercancel", () => editor.cancel());
+  tokens.addEventListener("keydown", (event) => {
+    if (!data || !editing) return;
+    const way = { ArrowUp: -1, ArrowDown: 1 }[event.key], { level } = editor.state;
+    if (way) {
+      event.preventDefault();
+      editor.level(clamp(level + way, 0, data.levels - 1));
+    } else {
+      const to = editor.key(event, { x: clip.cursor ?? 0, y: 0 });
+      if (!to) return;
+      clip.cursor = to.x;
+    }
+    paintTokens();
+    parts.spoken.textContent = tipOf(clip.cursor ?? 0, editor.state.level);
+  });
+  document.addEventListener("keydown", (event) => { if (lab.offsetParent) editor.historyKey(event); });
+
+  function paintTokens() {
+    if (!parts.rows.tokens.hidden) paintRow("tokens", tokens, HEIGHT.tokens);
+  }
+
+  function drawEditing(context, width, height) {
+    const { covered, picked, level, scope, paint: what, tool } = editor.state;
+    const on = what === "code" || tool === "pick" ? [level] : levelsOf(scope, level, data.levels);
+    const x = (frame) => ((frame * data.hop / RATE - view.start) / (view.end - view.start)) * width;
+    drawMarks(context, { covered: [...covered].map((frame) => [frame, on[0], on.at(-1) + 1]), frames: editor.changed,
+      picked: !editing ? null : tool === "pick" && picked !== null ? picked : clip.cursor ?? null, level }, x, height, data.levels);
   }
 
   function collect() {
@@ -98,6 +250,7 @@ export default function lab({ element, props, trigger, watch }) {
       tracks.set(key, { name: track.name, samples: track.samples, gain: track.gain, plain: track.plain, boost: track.boost });
     };
     if (clip.original) add("original", clip.original);
+    if (clip.before) add("before", { ...data.tracks[0], name: say("before_edit"), samples: clip.before });
     data.tracks.forEach((track) => add(track.key, track));
     if (baselines.id === clip.id) baselines.tracks.forEach((track) => add(track.key, track));
     return tracks;
@@ -163,17 +316,20 @@ export default function lab({ element, props, trigger, watch }) {
   }
 
   function saveTokens() {
-    if (data) saveBlob(new Blob([bytesOf(data.mmt)]), "audio.mmt");
+    if (!data) return;
+    saving = !data.mmt; // its file is being made
+    if (data.mmt) saveBlob(new Blob([bytesOf(data.mmt)]), "audio.mmt");
   }
 
   // ------------------------------------------------------------------ time axis
 
-  function setZoom(value) {
+  // What is at `around` stays where it is: the playhead while it can be seen, else the middle.
+  function setZoom(value, around = engine.time > view.start && engine.time < view.end ? engine.time : (view.start + view.end) / 2) {
     if (!data) return;
     const most = Math.max(1, 2 ** Math.ceil(Math.log2(data.seconds / 0.4)));
     zoom = clamp(value, 1, most);
-    const span = data.seconds / zoom, middle = clamp(engine.time, view.start, view.end);
-    view.start = clamp(middle - span / 2, 0, data.seconds - span);
+    const span = data.seconds / zoom, share = (around - view.start) / (view.end - view.start);
+    view.start = clamp(around - share * span, 0, data.seconds - span);
     view.end = view.start + span;
     paint();
   }
@@ -189,9 +345,9 @@ export default function lab({ element, props, trigger, watch }) {
 
   function makeImages() {
     colours = palette(element);
-    const { bins, columns, codes, levels, frames, num_levels } = data;
+    const { bins, columns, codes, levels, frames } = data;
     images = { mel_reconstruction: spectrogramImage(data.mel, bins, columns, colours.sound),
-      tokens: gridImage(codes, levels, frames, num_levels, colours.dark) };
+      tokens: gridImage(codes, levels, frames, tints.now) };
     if (clip.mel) {
       images.mel_original = spectrogramImage(clip.mel, bins, columns, colours.sound);
       images.mel_difference = spectrogramImage(melDifference(clip.mel, data.mel), bins, columns, colours.change);
@@ -201,7 +357,7 @@ export default function lab({ element, props, trigger, watch }) {
   function paint() {
     if (!data) return;
     const narrow = lab.clientWidth < 560;
-    HEIGHT.tokens = data.levels * (narrow ? 9 : 12);
+    HEIGHT.tokens = data.levels * (editing ? 24 : narrow ? 9 : 12); // what is painted on can be met with a finger
     for (const name of ROWS) {
       const there = name === "waveform" || (name === "wave_difference" ? !!clip.original : name in images);
       parts.rows[name].hidden = !there;
@@ -242,6 +398,8 @@ export default function lab({ element, props, trigger, watch }) {
     drawCut(context, images.tokens, data.frames * data.hop / RATE, view, width, height, false);
     context.fillStyle = colours.surface;
     for (let level = 1; level < data.levels; level++) context.fillRect(0, level * height / data.levels - 0.5, width, 1);
+    if (data.num_levels < data.levels) hatch(context, data.num_levels * height / data.levels, height, width, colours.surface);
+    drawEditing(context, width, height);
   }
 
   // ------------------------------------------------------------------ pointing
@@ -255,13 +413,12 @@ export default function lab({ element, props, trigger, watch }) {
       x: event.clientX - frame.left, y: event.clientY - frame.top };
   }
 
+  const tipOf = (frame, level) => say(level < data.num_levels ? "token_tip" : "token_tip_off",
+    { frame: frame + 1, time: (frame * data.hop / RATE).toFixed(2), level: level + 1, code: data.codes[level * data.frames + frame] });
+
   function explainPoint({ row, time, down }) {
-    if (row === "tokens") {
-      const frame = Math.min(data.frames - 1, Math.floor(time * RATE / data.hop));
-      const level = clamp(Math.floor(down * data.levels), 0, data.levels - 1);
-      return say(level < data.num_levels ? "token_tip" : "token_tip_off",
-        { frame: frame + 1, time: time.toFixed(2), level: level + 1, code: data.codes[level * data.frames + frame] });
-    }
+    if (row === "tokens")
+      return tipOf(Math.min(data.frames - 1, Math.floor(time * RATE / data.hop)), clamp(Math.floor(down * data.levels), 0, data.levels - 1));
     if (row?.startsWith("mel")) {
       const top = 2595 * Math.log10(1 + RATE / 2 / 700);
       const hertz = 700 * (10 ** (clamp(1 - down, 0, 1) * top / 2595) - 1);
@@ -287,7 +444,18 @@ export default function lab({ element, props, trigger, watch }) {
     parts.tip.style.top = point.y + 16 + "px";
   });
   parts.plot.addEventListener("pointerleave", () => { parts.cursor.hidden = parts.tip.hidden = true; });
-  parts.plot.addEventListener("click", (event) => { if (data && event.target.dataset.row) engine.play(at(event).time); });
+  parts.plot.addEventListener("click", (event) => {
+    if (!data || !event.target.dataset.row || (editing && event.target.dataset.row === "tokens")) return;
+    engine.play(at(event).time);
+  });
+  // The wheel alone scrolls the page: with Ctrl or ⌘ it zooms, with Shift it moves in time.
+  parts.plot.addEventListener("wheel", (event) => {
+    if (!data || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
+    event.preventDefault();
+    const span = view.end - view.start, turned = event.deltaY || event.deltaX;
+    if (event.shiftKey) scrollTo((view.start + Math.sign(turned) * 0.15 * span) / Math.max(1e-6, data.seconds - span));
+    else setZoom(zoom * (turned < 0 ? 1.5 : 1 / 1.5), at(event).time);
+  }, { passive: false });
   lab.addEventListener("keydown", (event) => {
     if (!data || event.target !== lab) return;
     const action = { " ": () => engine.toggle(), ArrowRight: () => engine.seek(engine.time + 0.5),

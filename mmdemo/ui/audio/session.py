@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mmdemo.codec.edit import History
 from mmdemo.evaluation import classical
 
 RATE = 16_000
@@ -24,7 +25,8 @@ class AudioSession:
 
     Attributes:
         wave: (T,) float32 at 16 kHz mono; None if only tokens were given.
-        tokens: its tokens on all levels.
+        tokens: its tokens on all levels. history: the edits that led to them.
+        example: which of the page's own recordings it is. version: another one after each edit.
         notes: sentences about what was done to the input.
         scores: STOI and PESQ by number of levels, filled as they are measured.
         baselines: figures and sounds of the newest settings of other codecs, filled as they are made.
@@ -33,11 +35,25 @@ class AudioSession:
     wave: Tensor | None
     tokens: Any
     notes: tuple[str, ...] = ()
+    example: int | None = None
+    history: History = None  # type: ignore[assignment]  # begins with the tokens
     ident: str = field(default_factory=lambda: str(next(_ids)))
+    version: int = field(default_factory=lambda: next(_ids))
+    shown: int = 0  # levels that an edit was decoded with
+    top: Tensor | None = None  # loudest point of its spectrogram, once it is known
     scores: dict[int, Scores] = field(default_factory=dict)
     baselines: dict[str, classical.Point | None] = field(default_factory=dict)
     _cut: dict[int, Any] = field(default_factory=dict, repr=False)
     _waves: dict[int, Tensor] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.history is None:
+            self.history = History.of(self.tokens)
+
+    def edited(self, history: History, levels: int, wave: Tensor) -> AudioSession:
+        """The same clip after an edit, of which so many levels have been decoded: (T,)."""
+        same: dict[str, Any] = {"scores": {}, "_cut": {}, "_waves": {levels: wave}, "version": next(_ids)}
+        return replace(self, tokens=history.tokens, history=history, shown=levels, **same)
 
     @property
     def seconds(self) -> float:

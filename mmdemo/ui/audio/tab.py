@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -33,6 +34,13 @@ def build(ctx: Context) -> None:
     """Build the tab inside the current `gr.Tab`."""
     handlers = AudioHandlers(ctx)
     add_api(ctx)
+
+    def code_sheet(level: int) -> dict[str, Any]:  # a server function has to be a plain function
+        return handlers.code_sheet(level)
+
+    def code_colours(first: int) -> list[str]:  # and is given something
+        return handlers.code_colours()[first:]
+
     intro("audio.intro")
     session = gr.State(None, time_to_live=state.KEPT_SECONDS)
     with gr.Row(elem_classes=["mm-split"]):
@@ -58,9 +66,11 @@ def build(ctx: Context) -> None:
                 label=t("audio.levels"),
                 info=t("audio.levels_info"),
                 elem_id="mm-audio-levels",
+                elem_classes=["mm-level-slider"],
             )
             tiles = gr.HTML(elem_id="mm-audio-tiles")
-            lab = SoundLab(elem_id="mm-audio-lab")
+            others = {lang: [{"name": name} for name in names[lang]] for lang in LANGUAGES}
+            lab = SoundLab(code_sheet, code_colours, others=others, elem_id="mm-audio-lab")
             restored = gr.File(visible="hidden", elem_id="mm-audio-native", interactive=False)
     maths = how_it_works()
     handlers.folder = restored.GRADIO_CACHE
@@ -79,6 +89,11 @@ def build(ctx: Context) -> None:
     ]
     for event in events:
         event.success(handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": "measure"})
+    editing = {**model, "concurrency_id": state.EDITING_ID}
+    edited = lab.edit(handlers.edit, session, [levels, session, lab], trigger_mode="multiple", **editing)
+    settled = edited.success(handlers.settle, session, outputs[1:], **live)
+    settled.success(handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": "measure"})
+    lab.warm(handlers.warm, session, None, trigger_mode="multiple", **editing)
     lab.restore(handlers.native, [session, levels], [restored], **model).success(None, js=FETCH)
 
 

@@ -11,8 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchaudio.functional import loudness, melscale_fbanks
 
+from mmdemo.codec.local import Span
 from mmdemo.ui.audio.session import RATE, AudioSession
 from mmdemo.ui.shared.common import notes_html, said, tiles
+from mmdemo.ui.shared.editing import editor_value
 from mmdemo.ui.shared.i18n import tr
 from mmdemo.ui.shared.payload import pack_codes, pcm, to_base64
 
@@ -25,13 +27,16 @@ def lab_value(codec: Any, clip: AudioSession, levels: int, lang: str, with_origi
     """The value of the sound lab. Without `with_original` that is left out: the page has it already."""
     before, after = (clip.wave_at(codec, n) for n in (levels - 1, levels))
     reference = after if clip.wave is None else clip.wave
-    top = _power(reference).max()
+    top = loudest(clip, reference)
     tracks = [("reconstruction", tr("audio.reconstruction", lang), after)]
     if levels > 1:
         tracks.append(("layer", tr("audio.layer", lang, level=levels), after - before))
     mel = mel_bytes(after, top)
     value: dict[str, Any] = {
         "id": clip.ident,
+        "version": clip.version,
+        "example": clip.example,
+        "edit": editor_value(clip.history, clip.example is not None),
         "seconds": clip.seconds,
         "tracks": [{"key": key, **track(name, wave, reference)} for key, name, wave in tracks],
         "bins": MEL_BINS,
@@ -40,6 +45,7 @@ def lab_value(codec: Any, clip: AudioSession, levels: int, lang: str, with_origi
         "mel_reconstruction": to_base64(mel),
         "codes": pack_codes(clip.tokens.codes, clip.tokens.codebook_size),
         "levels": clip.tokens.levels,
+        "size": clip.tokens.codebook_size,
         "frames": clip.tokens.positions[0],
         "hop": hop(codec, clip),
         "num_levels": levels,
@@ -50,6 +56,39 @@ def lab_value(codec: Any, clip: AudioSession, levels: int, lang: str, with_origi
         value["original"] = track(tr("audio.original", lang), clip.wave, reference)
         value["mel_original"] = to_base64(mel_bytes(clip.wave, top))
     return value
+
+
+def edit_value(clip: AudioSession, levels: int, wave: Tensor, box: list[Span] | None) -> dict[str, Any]:
+    """What the lab needs at once after an edit: the samples and spectrogram where they changed, the codes.
+
+    Args:
+        wave: (T,) decoded from so many levels. box: where it is not as before, [(from, to)]; None: anywhere.
+    """
+    [(start, end)] = box or [(0, len(wave))]
+    columns = max(1, -(-len(wave) // MEL_HOP))
+    side = (MEL_FFT - MEL_HOP) // 2
+    first, last = max(0, (start - side) // MEL_HOP - 1), min(columns, (end + side) // MEL_HOP + 1)
+    value: dict[str, Any] = {
+        "id": clip.ident,
+        "version": clip.version,
+        "edited": True,
+        "num_levels": levels,
+        "at": start,
+        "pcm": pcm(wave[start:end]),
+        "codes": pack_codes(clip.tokens.codes, clip.tokens.codebook_size),
+        "edit": editor_value(clip.history, clip.example is not None),
+    }
+    if first < last:
+        top = loudest(clip, wave if clip.wave is None else clip.wave)
+        value |= {"mel_at": first, "mel": to_base64(_bytes_of(_power(wave, first, last), top))}
+    return value
+
+
+def loudest(clip: AudioSession, reference: Tensor) -> Tensor:
+    """The greatest power of the clip's spectrogram, worked out once."""
+    if clip.top is None:
+        clip.top = _power(reference).max()
+    return clip.top
 
 
 def track(name: str, wave: Tensor, reference: Tensor) -> dict[str, Any]:
@@ -80,11 +119,12 @@ def _level(wave: Tensor) -> float:
     return 20 * math.log10(rms)
 
 
-def _power(wave: Tensor) -> Tensor:
-    """Mel power spectrogram (bins, columns): column i is centred on sample i * MEL_HOP + MEL_HOP / 2."""
+def _power(wave: Tensor, first: int = 0, last: int | None = None) -> Tensor:
+    """Mel power spectrogram (bins, columns), of columns first to last; column i is centred on (i + 1/2) MEL_HOP."""
     columns = max(1, -(-len(wave) // MEL_HOP))
     side = (MEL_FFT - MEL_HOP) // 2
     padded = F.pad(wave.float(), (side, side + columns * MEL_HOP - len(wave)))
+    padded = padded[first * MEL_HOP : ((columns if last is None else last) - 1) * MEL_HOP + MEL_FFT]
     window = torch.hann_window(MEL_FFT)
     spectrum = torch.stft(padded, MEL_FFT, MEL_HOP, window=window, center=False, return_complex=True)
     bank = melscale_fbanks(MEL_FFT // 2 + 1, 0.0, RATE / 2, MEL_BINS, RATE)  # HTK mel, as the page's axis
@@ -93,7 +133,11 @@ def _power(wave: Tensor) -> Tensor:
 
 def mel_bytes(wave: Tensor, top: Tensor) -> np.ndarray:
     """Mel spectrogram (bins, columns) uint8: 255 is the power `top`, 0 is `MEL_RANGE` dB below."""
-    decibels = 10 * (_power(wave).clamp(min=1e-12) / top.clamp(min=1e-9)).log10()
+    return _bytes_of(_power(wave), top)
+
+
+def _bytes_of(power: Tensor, top: Tensor) -> np.ndarray:
+    decibels = 10 * (power.clamp(min=1e-12) / top.clamp(min=1e-9)).log10()
     return (255 * (1 + decibels / MEL_RANGE)).clamp(0, 255).round().to(torch.uint8).numpy()
 
 

@@ -93,7 +93,12 @@ def _point(point: classical.Point) -> dict[str, Any]:
 def thumbnail(path: Any, side: int = 128) -> str:
     """A small square JPEG of a picture file as a data URI, for the example strip."""
     with Image.open(path) as image:
-        shape = image.convert("RGBA")
+        return thumbnail_of(image, side)
+
+
+def thumbnail_of(image: Image.Image, side: int = 128) -> str:
+    """`thumbnail` of a picture that is open."""
+    shape = image.convert("RGBA")
     small = Image.new("RGB", shape.size, "white")
     small.paste(shape, mask=shape.getchannel("A"))
     edge = min(small.size)

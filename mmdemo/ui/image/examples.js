@@ -23,6 +23,9 @@ export default function examples({ element, props, trigger, watch }) {
   }
 
   document.addEventListener("mm-own-input", () => mark(null, null));
+  document.addEventListener("mm-example", ({ detail: { place, index } }) => {
+    if (element.closest(`#${place}`)) mark(strip.children[index], (readValue(props) || [])[index]);
+  });
   watch("value", draw);
   draw();
 }

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from mmdemo.errors import InputError
 from mmdemo.ui.image import baselines
+from mmdemo.ui.image.baselines import thumbnail_of
 from mmdemo.ui.image.maths import explain
-from mmdemo.ui.image.session import BACKGROUNDS, ImageSession, encode_picture, load_picture, open_tokens, waiting
+from mmdemo.ui.image.session import (
+    BACKGROUNDS,
+    ImageSession,
+    as_image,
+    encode_picture,
+    fresh,
+    load_picture,
+    open_tokens,
+    waiting,
+)
 from mmdemo.ui.shared import code_sheet
+from mmdemo.ui.shared.editing import Decoders, Visits, colours, from_link, step
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.payload import png_uri
 from mmdemo.ui.shared.state import Context, Latest, friendly, parse_int
@@ -27,6 +40,7 @@ class ImageHandlers:
         self.examples = examples
         self.latest = latest
         self._shown: dict[int, ImageSession] = {}  # examples that were encoded: shown at once the next time
+        self.decoders, self.visits = Decoders(), Visits()
 
     def ask(self, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
         """What was clicked, and the number of this request, the newest one of this visitor."""
@@ -46,19 +60,49 @@ class ImageHandlers:
         codec = self.ctx.codec("image")
         return code_sheet.sheet(codec, parse_int(level, 0, codec.levels - 1))
 
+    def code_colours(self) -> list[str]:
+        """A colour for every code, level by level."""
+        return colours(self.ctx.codec("image"))
+
     @friendly
     def example(self, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Show an example; the first one when nothing was asked for (the page has just opened)."""
         if not self.examples:
             return
-        index = parse_int((asked or {}).get("index", 0), 0, len(self.examples) - 1)
+        index, levels, edit = self._asked_for(asked, request)
         path = self.examples[index]
         picture = self._shown.get(index)
         if picture is None:
             picture = yield from self._open(path, path.stem, asked, request)
         if picture is not None:
             self._shown[index] = picture
-            yield from self._run(picture, picture.tokens.levels, asked, request)
+            # What is decoded is shared, what is edited is not.
+            own = replace(picture, ident=fresh(), example=index)
+            if edit:
+                own = self._with_edit(own, edit, min(levels or own.tokens.levels, own.tokens.levels), request)
+            yield from self._run(own, levels or picture.tokens.levels, asked, request)
+
+    def _asked_for(self, asked: dict[str, Any] | None, request: gr.Request) -> tuple[int, int, str]:
+        """Which example, how many levels (0: all) and which edit: what was clicked, or what the page's address says."""
+        last, levels = len(self.examples) - 1, self.ctx.codec("image").levels
+        if asked:
+            return parse_int(asked.get("index", 0), 0, last), 0, ""
+        params = getattr(request, "query_params", None) or {}
+        if params.get("tab", "image") != "image":
+            return 0, 0, ""
+        numbers = [str(params.get(name, "")) for name in ("example", "levels")]
+        index, shown = (int(text) if text.isdecimal() and len(text) < 5 else 0 for text in numbers)
+        return min(index, last), min(shown, levels), str(params.get("edit", ""))
+
+    def _with_edit(self, picture: ImageSession, code: str, levels: int, request: gr.Request) -> ImageSession:
+        """The picture with the edit of a link; without it, and a word, where it is none of this picture."""
+        try:
+            history = from_link(picture.tokens, code)
+        except InputError as error:
+            gr.Warning(str(error))
+            return picture
+        output, _ = self.decoders.follow(picture.ident, picture.codec, history.tokens, levels)
+        return picture.edited(history, levels, output, self.latest.now(request))
 
     @friendly
     def picture(self, path: str | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
@@ -67,6 +111,7 @@ class ImageHandlers:
             return
         picture = yield from self._open(path, Path(path).stem or "picture", asked, request)
         if picture is not None:
+            self.visits.note(request, picture.name, picture.tokens, thumbnail_of(as_image(picture.original)))
             yield from self._run(picture, picture.tokens.levels, asked, request)
 
     @friendly
@@ -75,23 +120,60 @@ class ImageHandlers:
         if path is None or self._stale(asked, request):
             return
         picture = open_tokens(self.ctx.codec("image"), path, Path(path).stem or "tokens", lang_of(request))
+        self.visits.note(request, picture.name, picture.tokens)
         yield from self._run(picture, picture.tokens.levels, asked, request)
 
     @friendly
-    def swap(self, picture: ImageSession | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
-        """Change one code and decode again."""
-        if picture is None or not asked:
-            return
-        level, row, column, code = (parse_int(asked.get(key)) for key in ("level", "row", "column", "code"))
-        changed = picture.changed_to(picture.tokens.with_code(level, (row, column), code))
-        yield from self._run(changed, self._levels(asked, changed), asked, request)
+    def edit(self, picture: ImageSession | None, event: gr.EventData, request: gr.Request) -> tuple[Any, Any]:
+        """A step of the editor: other codes, and the picture decoded again where they change it. `settle` follows."""
+        if picture is None:
+            return gr.skip(), gr.skip()
+        asked = dict(event._data or {})
+        history = step(picture.codec, picture.history, asked, self._painted_with(asked, request))
+        levels = self._levels({"levels": asked.get("shown")}, picture)
+        output, box = self.decoders.follow(picture.ident, picture.codec, history.tokens, levels, picture.tokens)
+        changed = picture.edited(history, levels, output, self.latest.bump(request))
+        self.ctx.remember(request, history.tokens, picture.original)
+        return changed.edit_view(levels, box), changed
 
     @friendly
-    def undo(self, picture: ImageSession | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
-        """Put all changed codes back."""
+    def settle(self, picture: ImageSession | None, request: gr.Request) -> Iterator[dict[str, Any]]:
+        """After an edit: its figures, and the other numbers of levels."""
         if picture is None:
             return
-        yield from self._run(picture.changed_to(picture.encoded), self._levels(asked or {}, picture), asked, request)
+        for view in picture.stages(picture.wanted):
+            if self.latest.now(request) != picture.run:
+                return
+            yield view
+
+    @friendly
+    def warm(self, picture: ImageSession | None, event: gr.EventData, request: gr.Request) -> None:
+        """The visitor is about to edit so many levels, or to paint with another input: make ready what that takes."""
+        if picture is None:
+            return
+        asked = dict(event._data or {})
+        if asked.get("paint") == "other":
+            self._painted_with(asked, request)
+        levels = self._levels({"levels": asked.get("shown")}, picture)
+        self.decoders.follow(picture.ident, picture.codec, picture.tokens, levels)
+
+    def _painted_with(self, asked: dict[str, Any], request: gr.Request) -> Any:
+        """Tokens of the other input that an edit takes codes from; None where it takes none."""
+        other = asked.get("other")
+        if asked.get("paint") != "other" or not isinstance(other, dict):
+            return None
+        if "earlier" in other:
+            mine = self.visits.of(request)
+            return mine[parse_int(other["earlier"], 0, max(0, len(mine) - 1))][2] if mine else None
+        index = parse_int(other.get("example"), 0, len(self.examples) - 1)
+        return self._example(index, lang_of(request)).tokens
+
+    def _example(self, index: int, lang: str) -> ImageSession:
+        """An example, encoded; none of it need have been decoded."""
+        if index not in self._shown:
+            codec, path = self.ctx.codec("image"), self.examples[index]
+            self._shown[index] = encode_picture(codec, load_picture(codec, path, lang), path.stem, path)
+        return self._shown[index]
 
     @friendly
     def png(self, picture: ImageSession | None, asked: dict[str, Any] | None) -> dict[str, Any]:
@@ -168,8 +250,11 @@ class ImageHandlers:
         self, picture: ImageSession, start: int, asked: dict[str, Any] | None, request: gr.Request
     ) -> Iterator[Shown]:
         self.ctx.remember(request, picture.tokens, picture.original)
+        earlier = [{"name": name, "src": src} for name, src, tokens in self.visits.of(request)]
         for view in picture.stages(start):
-            yield view, picture
+            if self._stale(asked, request):
+                return  # nor may an older picture take the place of one that was edited meanwhile
+            yield {**view, "earlier": earlier}, picture
             if self._stale(asked, request):
                 return
 

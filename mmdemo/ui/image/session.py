@@ -15,11 +15,14 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from mmdemo.codec.edit import History
+from mmdemo.codec.local import Span
 from mmdemo.errors import InputError
 from mmdemo.metrics import bits_per_pixel, ms_ssim, psnr
 from mmdemo.modalities.base import Item
 from mmdemo.modalities.note import Note
 from mmdemo.ui.shared.common import said
+from mmdemo.ui.shared.editing import can_be_remade, editor_value
 from mmdemo.ui.shared.i18n import LANGUAGES, tr
 from mmdemo.ui.shared.payload import data_uri, finite, pack_codes
 from mmdemo.ui.shared.state import MAX_PICTURE_SIDE
@@ -31,7 +34,8 @@ BACKGROUNDS = {f"on_{name}": name for name in ("white", "black", "checker")}  # 
 _ids = itertools.count(int(time.time() * 1000))
 
 
-def _fresh() -> str:
+def fresh() -> str:
+    """A number that no picture and no version of one has had."""
     return str(next(_ids))
 
 
@@ -40,7 +44,7 @@ class ImageSession:
     """One picture (or one .mmt file) in one visitor's session.
 
     `original` is (3, H, W) uint8, or None when only tokens were handed in. `tokens` holds all levels and
-    `encoded` the same before any code was swapped. Pictures and figures by number of levels fill up while
+    `history` the edits that led to them. Pictures and figures by number of levels fill up while
     `stages` runs, and files by calls of `file`: decoding is quick, entropy coding takes longer.
     """
 
@@ -49,11 +53,11 @@ class ImageSession:
     tokens: Any
     original: torch.Tensor | None
     notes: tuple[str, ...] = ()
-    encoded: Any = None
+    history: History = None  # type: ignore[assignment]  # begins with the tokens
     source: Any = None  # what it was loaded from, to put its transparent parts on another background
     background: str | None = None  # "white", "black" or "checker" where it has transparent parts
-    ident: str = field(default_factory=_fresh)
-    version: str = field(default_factory=_fresh)  # another one after each change of codes
+    ident: str = field(default_factory=fresh)
+    version: str = field(default_factory=fresh)  # another one after each change of codes
     wanted: int = 0  # the number of levels that is looked at: decoded next, and its file made next
     before: str | None = None
     shown: dict[int, str] = field(default_factory=dict)
@@ -61,6 +65,13 @@ class ImageSession:
     files: dict[int, bytes] = field(default_factory=dict)
     curves: dict[str, Any] = field(default_factory=dict)  # what other codecs make of it, once measured
     baselines: dict[str, Any] = field(default_factory=dict)  # by codec and levels: its picture of as many bytes
+    fresh: tuple[int, Image.Image] | None = None  # levels, and what an edit has decoded of them
+    example: int | None = None  # which of the page's own pictures it is
+    run: int = 0  # the number of the request that made it
+
+    def __post_init__(self) -> None:
+        if self.history is None:
+            self.history = History.of(self.tokens)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -75,11 +86,12 @@ class ImageSession:
         self.wanted = start
         if self.before is None:
             self.before = self._original_uri()
-        if self.shown:
+        if self.shown and not self.fresh:
             yield self.view(start)
-        while (n := self._nearest(self.shown)) is not None:
-            output, self.quality[n] = self.reconstruct(n)
-            self.shown[n] = data_uri(output)
+        while (n := self._nearest(self.quality)) is not None:
+            output, quality = self.reconstruct(n)
+            self.shown.setdefault(n, data_uri(output))
+            self.quality[n] = quality
             yield self.view(start)
 
     def file(self, levels: int) -> bytes:
@@ -133,13 +145,31 @@ class ImageSession:
             "recon": {str(n): uri for n, uri in self.shown.items()},
             "figures": {str(n): values for n, values in self.figures.items()},
             "notes": [{lang: said(note, "image.note_", lang) for lang in LANGUAGES} for note in self.notes],
-            "changed": self.tokens is not self.encoded,
-            "png": {"id": _fresh(), "src": png} if png else None,
+            "example": self.example,
+            "remake": can_be_remade(self.tokens),
+            "edit": editor_value(self.history, self.example is not None),
+            "png": {"id": fresh(), "src": png} if png else None,
         }
 
-    def changed_to(self, tokens: Any) -> ImageSession:
-        """The same picture with other codes; nothing decoded yet."""
-        return replace(self, tokens=tokens, version=_fresh(), shown={}, quality={}, files={}, baselines={})
+    def edited(self, history: History, levels: int, output: torch.Tensor, run: int) -> ImageSession:
+        """The same picture after an edit, of which so many levels have been decoded: (3, H, W) in [0, 1]."""
+        image = self.codec.restore(output, self.tokens.meta)
+        others: dict[str, Any] = {"shown": {levels: data_uri(image)}, "fresh": (levels, image), "run": run}
+        others |= {"quality": {}, "files": {}, "baselines": {}, "before": self.before or self._original_uri()}
+        return replace(self, tokens=history.tokens, history=history, version=fresh(), wanted=levels, **others)
+
+    def edit_view(self, levels: int, box: list[Span] | None) -> dict[str, Any]:
+        """What the viewer needs at once after an edit; `box`: where the picture changed, [[y0, y1], [x0, x1]]."""
+        return {
+            "id": self.ident,
+            "version": self.version,
+            "edited": True,
+            "start": levels,
+            "codes": pack_codes(self.tokens.codes, self.tokens.codebook_size),
+            "recon": {str(n): uri for n, uri in self.shown.items()},
+            "edit": editor_value(self.history, self.example is not None),
+            "box": box,
+        }
 
     def _original_uri(self) -> str:
         if self.original is None:  # a .mmt file holds no original: its own decoding stands there
@@ -148,7 +178,8 @@ class ImageSession:
 
     def reconstruct(self, levels: int) -> tuple[Image.Image, dict[str, float | None]]:
         """The picture decoded from `levels` levels, and all figures but its file's."""
-        output = self.codec.decode(self.tokens, levels)
+        known = dict([self.fresh] if self.fresh else [])
+        output = known[levels] if levels in known else self.codec.decode(self.tokens, levels)
         part = self.tokens.truncate(levels)
         figures: dict[str, float | None] = {
             "psnr": None,
@@ -194,16 +225,15 @@ def encode_picture(codec: Any, item: Item, name: str, source: Any = None) -> Ima
         tokens,
         (item.tensor * 255).round().to(torch.uint8),
         item.notes,
-        tokens,
-        source,
-        next((BACKGROUNDS[key] for key in keys if key in BACKGROUNDS), None),
+        source=source,
+        background=next((BACKGROUNDS[key] for key in keys if key in BACKGROUNDS), None),
     )
 
 
 def waiting(item: Item, name: str) -> dict[str, Any]:
     """The viewer's value while the picture is being encoded: the original alone."""
     source = data_uri(as_image((item.tensor * 255).round().to(torch.uint8)))
-    return {"id": f"waiting-{_fresh()}", "waiting": True, "name": name, "original": source, **item.meta}
+    return {"id": f"waiting-{fresh()}", "waiting": True, "name": name, "original": source, **item.meta}
 
 
 def open_tokens(codec: Any, path: str, name: str, lang: str) -> ImageSession:
@@ -216,7 +246,7 @@ def open_tokens(codec: Any, path: str, name: str, lang: str) -> ImageSession:
         raise too_large
     if max(height, width) > MAX_RATIO * min(height, width):
         raise InputError(tr("image.strip", lang, size=f"{width:,} × {height:,}", limit=MAX_RATIO))
-    return ImageSession(name, codec, tokens, None, (Note("mmt", tr("image.note_mmt")),), tokens)
+    return ImageSession(name, codec, tokens, None, (Note("mmt", tr("image.note_mmt")),))
 
 
 def as_image(pixels: torch.Tensor) -> Image.Image:

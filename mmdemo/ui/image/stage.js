@@ -42,8 +42,9 @@ export function makeStage(say, onCell) {
   node.addEventListener("pointerdown", (event) => {
     cancelAnimationFrame(sweep);
     const at = place(event);
-    if (!swiping) return onCell("pick", at, event);
+    if (event.button) return;
     node.setPointerCapture(event.pointerId);
+    if (!swiping) return onCell("down", at, event);
     setCut(at.x * 100);
     event.preventDefault();
     handle.focus({ preventScroll: true });
@@ -53,6 +54,9 @@ export function makeStage(say, onCell) {
     if (node.hasPointerCapture(event.pointerId)) setCut(place(event).x * 100);
   });
   node.addEventListener("pointerleave", (event) => onCell("leave", null, event));
+  node.addEventListener("pointerup", (event) => { if (!swiping) onCell("up", place(event), event); });
+  node.addEventListener("pointercancel", (event) => { if (!swiping) onCell("cancel", null, event); });
+  node.addEventListener("keydown", (event) => { if (!swiping && event.target === node) onCell("key", null, event); });
   handle.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -2, ArrowRight: 2, Home: -100, End: 100 }[event.key];
     if (step === undefined) return;
@@ -79,6 +83,12 @@ export function makeStage(say, onCell) {
       const room = node.parentElement ? node.parentElement.getBoundingClientRect().width : 1000;
       node.classList.toggle("mm-pair", on);
       node.classList.toggle("mm-stacked", on && room < 620 && ratio > 1.1);
+    },
+    // While tokens are edited, the stage itself takes the keys.
+    editing(on, name) {
+      node.classList.toggle("mm-editing", on);
+      for (const [key, value] of [["role", "application"], ["tabindex", "0"], ["aria-label", name]])
+        if (on) node.setAttribute(key, value); else node.removeAttribute(key);
     },
     swipe(on) {
       swiping = on;

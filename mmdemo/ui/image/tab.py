@@ -17,7 +17,7 @@ from mmdemo.ui.image.viewer import PictureViewer
 from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.gallery import credits, pictures
 from mmdemo.ui.shared.i18n import t
-from mmdemo.ui.shared.state import CONCURRENCY_ID, KEPT_SECONDS, OPENING_ID, Context, Latest
+from mmdemo.ui.shared.state import CONCURRENCY_ID, EDITING_ID, KEPT_SECONDS, OPENING_ID, Context, Latest
 
 # An input field is free for the next file when the last of its runs has ended: the viewer shows what was given.
 OWN_INPUT_JS = """() => {
@@ -29,6 +29,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", 
 AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
 MODEL: dict[str, Any] = {**QUIET, "concurrency_id": CONCURRENCY_ID, "concurrency_limit": 1}
 OPENING: dict[str, Any] = {**MODEL, "concurrency_id": OPENING_ID}
+EDITING: dict[str, Any] = {**MODEL, "concurrency_id": EDITING_ID}
 CLASSICAL: dict[str, Any] = {**QUIET, "concurrency_id": "classical", "concurrency_limit": 1}
 
 
@@ -39,6 +40,9 @@ def build(ctx: Context) -> None:
 
     def code_sheet(level: int) -> dict[str, Any]:  # a server function has to be a plain function
         return handlers.code_sheet(level)
+
+    def code_colours(first: int) -> list[str]:  # a server function is given something
+        return handlers.code_colours()[first:]
 
     current = gr.State(None, time_to_live=KEPT_SECONDS)
     asked = gr.State(None)
@@ -67,7 +71,12 @@ def build(ctx: Context) -> None:
             gr.Markdown(t("image.intake"), elem_classes=["mm-intake"])
             file = gr.File(label=t("image.open_mmt"), file_types=[".mmt"], height=96, elem_id="mm-image-mmt")
         with gr.Column(scale=8, min_width=320, elem_classes=["mm-main"]):
-            viewer = PictureViewer(code_sheet, elem_id="mm-image-viewer")
+            viewer = PictureViewer(
+                code_sheet,
+                code_colours,
+                others=[{"src": thumb["src"], "name": thumb["name"]} for thumb in thumbs],
+                elem_id="mm-image-viewer",
+            )
     plot = RatePlot(elem_id="mm-image-rate")
     formulas = how_it_works(t("image.explain_empty"))
 
@@ -91,9 +100,11 @@ def build(ctx: Context) -> None:
     for event, place, key in ((opened, upload, "picture"), (read, file, "tokens")):
         follow(event)
         event.then(None, place, place, js=FREE_JS.replace("PLACE", key), **QUIET)
-    for name in ("swap", "undo", "background"):
-        event = getattr(viewer, name)(handlers.ask, None, asked, **AT_ONCE)
-        follow(event.then(getattr(handlers, name), [current, asked], shown, **MODEL))
+    changed = viewer.background(handlers.ask, None, asked, **AT_ONCE)
+    follow(changed.then(handlers.background, [current, asked], shown, **MODEL))
+    edited = viewer.edit(handlers.edit, current, shown, **EDITING)
+    follow(edited.success(handlers.settle, current, viewer, **MODEL))
+    viewer.warm(handlers.warm, current, None, **EDITING)
     viewer.others(handlers.others, current, plot, **CLASSICAL)
     viewer.want(handlers.want, current, None, **AT_ONCE)
     viewer.png(handlers.note, None, asked, **AT_ONCE).then(handlers.png, [current, asked], viewer, **MODEL)

@@ -1,35 +1,48 @@
 // The picture viewer: stage, mode buttons, level slider, number tiles, token panel, downloads.
-import { bytesOf, el, levelTone, number, saveBlob, translator, unpackCodes, readValue } from "../shared/base.js";
+import { bytesOf, el, number, saveBlob, tellExample, translator, unpackCodes, readValue } from "../shared/base.js";
+import { codeColours } from "../shared/code_colours.js";
+import { makeBoard } from "../shared/code_board.js";
 import { Sheets } from "../shared/code_sheet.js";
+import { makeEditor, placeOf } from "../shared/editor.js";
+import { boxOf, maskOf } from "../shared/selection.js";
+import { makeChangeView } from "./change_view.js";
 import { drawDifference, HEAT } from "./difference.js";
 import { listenForFiles } from "./intake.js";
 import { makeStage } from "./stage.js";
 import { drawGrid } from "./token_grid.js";
-import { makeTokenPanel } from "./token_panel.js";
 
 const NOTHING = { ours: [], files: {}, baselines: {} };
 
 export default function viewer({ element, props, server, trigger, watch }) {
-  const state = { value: null, codes: null, mode: "compare", level: 0, shown: null, picked: null, known: null,
-    pair: false, codec: "JPEG" };
-  const say = translator(props);
+  const state = { value: null, codes: null, mode: "compare", shown: null, known: null, pair: false, codec: "JPEG",
+    coloured: false, cursor: null, before: null, area: null };
+  const say = translator(props), shipped = props.others || []; // a skipped output loses further props
   const host = element.querySelector(".mm-viewer");
   const stage = makeStage(say, onCell);
-  const panel = el("div", { class: "mm-token", hidden: true });
-  const tokenPanel = makeTokenPanel(say, panel, new Sheets((level) => server.code_sheet(level)), swap, setLevel);
+  const sheets = new Sheets((level) => server.code_sheet(level));
+  const colours = codeColours((first) => server.code_colours(first), () => drawTokens());
+  const { board, swatch } = makeBoard(say, sheets, colours, (code) => editor.chosen(code));
+  const editor = makeEditor(say, { area: "rectangle", board, swatch, where: whereIs, others,
+    send: (what) => trigger("edit", what), warm: (what) => trigger("warm", what), draw: () => drawTokens(),
+    raise: (levels) => { state.wanted = levels; draw(); announce(); }, link: addressOf });
+  const changeView = makeChangeView(say);
+  const coloured = el("button", { type: "button", class: "mm-button", "aria-pressed": "false",
+    onclick: () => { state.coloured = !state.coloured; draw(); } }, say("colours"));
+  const peek = el("button", { type: "button", class: "mm-button mm-peek", disabled: true }, say("peek"));
+  const remake = el("a", { class: "mm-button mm-remake", target: "_blank", hidden: true }, say("remake"));
+  const panel = el("div", { class: "mm-token", hidden: true },
+    el("div", { class: "mm-row mm-looks" }, coloured, peek, remake), editor.node, changeView.node);
   const tiles = el("div", { class: "mm-tiles" });
   const notes = el("ul", { class: "mm-notes", hidden: true });
+  const spoken = el("span", { class: "mm-spoken", role: "status" });
   const busy = el("span", { class: "mm-busy", role: "status" });
   const slider = el("input", { type: "range", min: 1, max: 1, value: 1, step: 1, id: "mm-levels",
     "aria-label": say("levels") });
   const readout = el("output", { for: "mm-levels" });
   const codecs = el("div", { class: "mm-chips", hidden: true });
-  const chips = el("div", { class: "mm-chips", hidden: true });
   const legend = el("div", { class: "mm-legend", hidden: true }, el("span", {}, "0"),
     el("i", { style: `background:linear-gradient(90deg,${HEAT.map((c) => `rgb(${c})`).join(",")})` }),
     el("span", {}, say("heat_max")));
-  const undo = el("button", { type: "button", class: "mm-link", hidden: true,
-    onclick: () => trigger("undo", { levels: state.shown }) }, say("undo"));
   const pairing = el("button", { type: "button", class: "mm-toggle", "aria-pressed": "false", title: say("pair_hint"),
     "aria-label": say("pair"), onclick: () => { state.pair = !state.pair; draw(); } }, el("span", {}, say("pair")));
   const grounds = Object.fromEntries(["white", "black", "checker"].map((name) => [name, el("button", { type: "button",
@@ -45,12 +58,13 @@ export default function viewer({ element, props, server, trigger, watch }) {
 
   host.replaceChildren(
     el("div", { class: "mm-bar" }, el("div", { class: "mm-modes", role: "tablist" }, Object.values(modes)), busy, pairing),
-    stage.node, legend, codecs, chips,
+    stage.node, legend, codecs,
     el("label", { class: "mm-levels" }, el("span", {}, say("levels")), slider, readout),
-    panel, tiles, notes, ground, el("div", { class: "mm-actions" }, saves, undo));
+    panel, tiles, spoken, notes, ground, el("div", { class: "mm-actions" }, saves));
 
   slider.addEventListener("input", () => {
     state.wanted = Number(slider.value);
+    editor.look(state.wanted);
     draw();
     announce();
     wantNext();
@@ -61,7 +75,12 @@ export default function viewer({ element, props, server, trigger, watch }) {
   });
   document.addEventListener("mm-picture-known", (event) => { state.known = event.detail; draw(); finishSave(); });
   watch("value", update);
-  new ResizeObserver(() => { if (state.mode === "tokens") draw(); }).observe(stage.node);
+  new ResizeObserver(() => { if (state.mode === "tokens") drawTokens(); }).observe(stage.node);
+  document.addEventListener("keydown", (event) => { if (host.offsetParent) editor.historyKey(event); });
+  for (const [name, on] of [["pointerdown", true], ["pointerup", false], ["pointerleave", false], ["blur", false]])
+    peek.addEventListener(name, () => showBefore(on));
+  peek.addEventListener("keydown", (event) => { if (event.key === " " || event.key === "Enter") showBefore(true); });
+  peek.addEventListener("keyup", () => showBefore(false));
   listenForFiles(say, host, stage.node);
   update();
 
@@ -70,13 +89,19 @@ export default function viewer({ element, props, server, trigger, watch }) {
     if (!value) return;
     stage.node.classList.remove("mm-wait");
     if (value.waiting) return showWaiting(value);
+    const older = state.value && state.value.id === value.id && Number(value.version) < Number(state.value.version);
+    if (older) return; // figures of what has been edited since
+    if (value.edited) return state.value?.version === value.version ? undefined : takeEdit(value);
     const fresh = !state.value || state.value.id !== value.id;
     if (!state.value || state.value.codes.data !== value.codes.data) state.codes = unpackCodes(value.codes);
     state.value = value;
     if (fresh) {
       stage.shape(value.width, value.height);
-      state.picked = null;
-      state.level = Math.min(state.level, value.levels - 1);
+      editor.fresh();
+      tellExample("mm-image-examples", value.example);
+      Object.assign(state, { cursor: null, before: null, area: null });
+      peek.disabled = remake.hidden = true;
+      changeView.hide();
       slider.max = value.levels;
       if (!state.wanted || state.wanted > value.levels) state.wanted = value.start;
       stage.arrive();
@@ -85,14 +110,69 @@ export default function viewer({ element, props, server, trigger, watch }) {
       state.png = value.png.id;
       fetch(value.png.src).then((r) => r.blob()).then((blob) => saveBlob(blob, value.name + ".png"));
     }
-    undo.hidden = !value.changed;
     notes.hidden = !value.notes.length;
     notes.replaceChildren(...value.notes.map((note) => el("li", {}, note[window.mmLang] || note.en)));
     ground.hidden = !value.background;
     for (const [name, button] of Object.entries(grounds)) button.setAttribute("aria-selected", name === value.background);
-    Object.assign(host.dataset, { ready: value.id, shown: "" });
+    Object.assign(host.dataset, { ready: value.id, shown: "", edits: value.edit.count });
+    fillEditor();
     draw();
     announce();
+  }
+
+  function fillEditor() {
+    const { value } = state;
+    editor.fill({ grid: value.grid, levels: value.levels, codes: state.codes, value: value.edit, wanted: state.wanted,
+      size_of: () => value.codebook });
+  }
+
+  // A step of the editor has been decoded: the picture at once, its figures later.
+  function takeEdit(value) {
+    if (!state.value || state.value.id !== value.id) return;
+    const before = state.value.recon[value.start] || shownSource();
+    const places = editor.state.covered.size ? [...editor.state.covered] : changedPlaces(state.codes, unpackCodes(value.codes));
+    Object.assign(state.value, { version: value.version, codes: value.codes, recon: value.recon, figures: {}, edit: value.edit });
+    state.codes = unpackCodes(value.codes);
+    host.dataset.edits = value.edit.count;
+    host.dataset.version = value.version;
+    fillEditor();
+    editor.arrived();
+    if (places.length) {
+      const { stride, width, height, grid } = state.value, box = boxOf(grid, places);
+      state.before = before;
+      state.area = { x: box.x * stride, y: box.y * stride, width: box.width * stride, height: box.height * stride };
+      peek.disabled = false;
+      if (state.value.remake) offerRemake(value.recon[value.start], places).catch(() => {});
+      changeView.show([before, value.recon[value.start]], state.area, width, height).catch(() => {});
+    }
+    draw();
+    announce();
+  }
+
+  // A link to the Generate tab that keeps the picture and makes these places of it anew.
+  async function offerRemake(source, places) {
+    const { width, height, grid } = state.value, image = Object.assign(new Image(), { src: source });
+    await image.decode();
+    const canvas = el("canvas", { width, height });
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    const code = canvas.toDataURL("image/png").split(",")[1].replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+    remake.href = `?${new URLSearchParams({ tab: "generate", image: code, want: "image", edit: maskOf(places, grid[0] * grid[1]), run: "1" })}`;
+    remake.hidden = false;
+  }
+
+  // The places where codes differ at any level.
+  function changedPlaces(before, after) {
+    const size = state.value.grid[0] * state.value.grid[1], found = new Set();
+    for (let i = 0; i < after.length; i++) if (before[i] !== after[i]) found.add(i % size);
+    return [...found];
+  }
+
+  const shownSource = () => state.value.recon[state.shown];
+
+  function showBefore(on) {
+    if (!state.before || !state.value) return;
+    stage.node.classList.toggle("mm-peeking", on);
+    stage.right.src = on ? state.before : shownSource();
   }
 
   // While the encoder works, the original stands alone.
@@ -106,7 +186,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
     stage.node.classList.add("mm-wait");
     stage.show(value.original, value.original, say("original"), "");
     busy.textContent = say("encoding");
-    panel.hidden = notes.hidden = undo.hidden = ground.hidden = true;
+    panel.hidden = notes.hidden = ground.hidden = true;
     drawTiles({}, slider.max);
     host.dataset.shown = "";
     delete host.dataset.ready;
@@ -182,7 +262,9 @@ export default function viewer({ element, props, server, trigger, watch }) {
     if (mode === "baseline" && baseline) stage.show(baseline.src, reconstruction, baselineLabel(baseline), ourLabel());
     else stage.show(value.original, reconstruction, say(value.has_original ? "original" : "all_levels"), ourLabel());
     legend.hidden = mode !== "difference";
-    panel.hidden = chips.hidden = mode !== "tokens";
+    panel.hidden = mode !== "tokens";
+    stage.editing(mode === "tokens", say("mode_tokens"));
+    editor.open(mode === "tokens");
     if (mode === "difference")
       drawDifference(stage.canvas, value.original, reconstruction, value.width, value.height).catch(() => {});
     if (mode === "tokens") drawTokens();
@@ -209,40 +291,68 @@ export default function viewer({ element, props, server, trigger, watch }) {
   }
 
   function drawTokens() {
-    const { value, codes, level } = state;
-    chips.replaceChildren(...Array.from({ length: value.levels }, (_, l) => el("button", {
-      type: "button", class: "mm-chip" + (l === level ? " mm-on" : ""), style: levelTone(l),
-      onclick: () => setLevel(l) }, say("level_n", { n: l + 1 }))));
-    drawGrid(stage.canvas, codes, value.grid, level, state.picked, gridBox());
-    tokenPanel.fill(state);
+    const { value, codes, mode } = state;
+    if (!value || mode !== "tokens") return;
+    const { level, covered, picked, tool } = editor.state;
+    coloured.setAttribute("aria-pressed", state.coloured);
+    drawGrid(stage.canvas, { codes, grid: value.grid, level, colours: state.coloured ? colours.now(level) : null,
+      box: gridBox(), marks: { covered, changed: editor.changed, picked: tool === "pick" ? picked : null, cursor: state.cursor } });
   }
 
-  function setLevel(level) {
-    state.level = level;
-    draw();
+  function whereIs(place) {
+    const { x, y } = placeOf(state.value.grid, place);
+    return say("token_at", { row: y + 1, column: x + 1 });
   }
 
-  function swap(level, picked, code) {
-    busy.textContent = say("decoding");
-    trigger("swap", { level, row: picked.y, column: picked.x, code, levels: state.shown });
+  // What can be painted with: this visit's other pictures, then the examples.
+  function others() {
+    const earlier = (state.value?.earlier || []).map(({ name, src }, i) => ({ key: { earlier: i }, name: say("earlier", { name }), src }));
+    return [...earlier, ...shipped.map(({ name, src }, i) => ({ key: { example: i }, name, src }))];
+  }
+
+  function addressOf(code) {
+    const query = new URLSearchParams({ tab: "image" });
+    if (state.value.example !== null && state.value.example !== undefined) query.set("example", state.value.example);
+    query.set("levels", state.shown);
+    query.set("edit", code);
+    window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "image", query: `?${query}` } }));
+    return `${location.origin}${location.pathname}?${query}`;
   }
 
   function onCell(kind, at, event) {
-    if (kind === "leave" || state.mode !== "tokens" || !state.value) return void (stage.tip.hidden = true);
-    const { value, codes, level } = state;
+    if (state.mode !== "tokens" || !state.value) return void (stage.tip.hidden = true);
+    if (kind === "leave") return void (stage.tip.hidden = true);
+    if (kind === "up") return editor.end();
+    if (kind === "cancel") return editor.cancel();
+    const { value, codes } = state, { level } = editor.state;
     const [rows, columns] = value.grid;
+    if (kind === "key") return onKey(event);
     const x = Math.min(columns - 1, Math.floor((at.x * value.width) / value.stride));
     const y = Math.min(rows - 1, Math.floor((at.y * value.height) / value.stride));
-    if (kind === "pick") {
-      state.picked = { x, y };
-      return draw();
+    state.cursor = null;
+    if (kind === "down") {
+      event.preventDefault();
+      stage.node.focus({ preventScroll: true });
+      return editor.begin({ x, y });
     }
-    stage.tip.hidden = event.pointerType === "touch";
+    if (editor.stroking) return editor.move({ x, y });
+    stage.tip.hidden = event.pointerType === "touch" || editor.state.tool !== "pick";
     stage.tip.textContent = say("tip", { row: y + 1, column: x + 1, level: level + 1,
       code: codes[(level * rows + y) * columns + x] });
     stage.tip.style.left = at.x * 100 + "%";
     stage.tip.style.top = at.y * 100 + "%";
     stage.tip.classList.toggle("mm-tip-left", at.x > 0.6);
+  }
+
+  function onKey(event) {
+    const { grid } = state.value, { level } = editor.state;
+    const start = state.cursor ?? Math.floor(grid[0] / 2) * grid[1] + Math.floor(grid[1] / 2);
+    const to = editor.key(event, placeOf(grid, start));
+    if (!to) return;
+    state.cursor = to.y * grid[1] + to.x;
+    spoken.textContent = say("tip", { row: to.y + 1, column: to.x + 1, level: level + 1,
+      code: state.codes[level * grid[0] * grid[1] + state.cursor] });
+    drawTokens();
   }
 
   function drawTiles(figures, shown) {

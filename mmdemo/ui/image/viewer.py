@@ -5,29 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mmdemo.ui.shared import editing
 from mmdemo.ui.shared.component import Component
 
 
 class PictureViewer(Component):
     """Original and reconstruction, tokens, difference and baselines of one picture.
 
-    The value is what `session.ImageSession.view` makes. `code_sheet(level)` gives the sheet of all codes.
-    Events: `swap` {level, row, column, code, levels}, `undo` {levels}, `png` {levels}, `want` {levels},
-    `background` {background, levels}, `others`.
+    The value is what `session.ImageSession.view` makes, after an edit `edit_view`. `code_sheet(level)` gives
+    the sheet of all codes, `code_colours(0)` a colour for each. `others`: pictures to paint with, {"src", "name"} each.
+    Events: `edit` {do, runs, levels, paint, code, seed, other, shown} as `mmdemo.ui.shared.editing.step` reads it,
+    `warm` {shown, paint, other}, `png` {levels}, `want` {levels}, `background` {background, levels}, `others`.
     """
 
     markup = '<div class="mm-viewer"></div>'
-    words = tuple(
-        f"image.{word}"
-        for word in (
-            *("swipe", "levels", "of", "decoding", "encoding", "original", "reconstruction", "mode_compare"),
-            *("mode_tokens", "mode_difference", "mode_baseline", "drop_here", "pair", "pair_hint", "background"),
-            *("on_white", "on_black", "on_checker", "baseline", "baseline_larger", "save_png", "save_mmt", "undo"),
-            "heat_max",
-            *("level_n", "tip", "token_hint", "token_at", "zoom_original", "zoom_now", "code_now", "code_swap"),
-            *("swap_hint", "bytes", "bpp", "psnr", "ms_ssim", "tokens", "perplexity_of", "of_codes", "all_levels"),
-        )
+    words = (
+        *editing.WORDS,
+        *(
+            f"image.{word}"
+            for word in (
+                *("swipe", "levels", "of", "decoding", "encoding", "original", "reconstruction", "mode_compare"),
+                *("mode_tokens", "mode_difference", "mode_baseline", "drop_here", "pair", "pair_hint", "background"),
+                *("on_white", "on_black", "on_checker", "baseline", "baseline_larger", "save_png", "save_mmt"),
+                *("heat_max", "tip", "token_at", "bytes", "bpp", "psnr", "ms_ssim", "tokens", "perplexity_of"),
+                *("of_codes", "all_levels"),
+            )
+        ),
     )
 
-    def __init__(self, code_sheet: Callable[[int], dict[str, Any]], **kwargs: Any) -> None:
-        super().__init__(functions=[code_sheet], **kwargs)
+    def __init__(
+        self, code_sheet: Callable[[int], dict[str, Any]], code_colours: Callable[[int], list[str]], **kwargs: Any
+    ) -> None:
+        super().__init__(functions=[code_sheet, code_colours], **kwargs)

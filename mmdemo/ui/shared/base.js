@@ -72,9 +72,6 @@ export function fitted(canvas) {
   return [canvas.getContext("2d"), width, height];
 }
 
-// A hue for each code that keeps neighbouring numbers apart (golden angle).
-export const codeHue = (code) => (code * 137.508) % 360;
-
 export const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
 export function base64Of(bytes) {
@@ -101,6 +98,11 @@ export function saveBlob(blob, name) {
 const SIGNS = { " ": "·", "\n": "↵", "\r": "↵", "\t": "→", "\0": "∅" };
 export const visible = (text) =>
   [...text].map((c) => SIGNS[c] || (c.codePointAt(0) < 32 || c.codePointAt(0) === 127 ? "▯" : c)).join("");
+
+// Says which of the examples in the row `place` is shown now, null for an input of one's own: that row marks it.
+export function tellExample(place, index) {
+  document.dispatchEvent(new CustomEvent("mm-example", { detail: { place, index: index ?? null } }));
+}
 
 // Words of a template: <span data-l="key"></span>.
 export function fillWords(root, say) {

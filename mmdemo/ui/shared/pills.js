@@ -23,6 +23,9 @@ export default function pills({ element, props, trigger }) {
     }, name);
 
   row.append(...(props.names[window.mmLang] || props.names.en).map(button));
+  document.addEventListener("mm-example", ({ detail: { place, index } }) => {
+    if (element.closest(`#${place}`)) mark(index === null ? null : row.children[index]);
+  });
   tab.addEventListener("input", (event) => {
     if (event.target.matches("textarea, input[type=file]")) mark(null);
   });

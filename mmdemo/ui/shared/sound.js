@@ -42,6 +42,30 @@ export function wavOf(samples, rate) {
   return view.buffer;
 }
 
+// Plays pieces of sounds one after the other, with a short silence between them.
+export class PartPlayer {
+  constructor(rate) {
+    this.rate = rate;
+    this.nodes = [];
+  }
+
+  // `parts`: [samples, from, to] each, in seconds; what lies outside the sound is left out.
+  play(parts) {
+    this.nodes.forEach((node) => node.stop());
+    const context = audioContext();
+    context.resume();
+    let when = context.currentTime + 0.02;
+    this.nodes = parts.map(([samples, from, to]) => {
+      const piece = samples.slice(Math.max(0, Math.round(from * this.rate)), Math.round(to * this.rate));
+      const node = new AudioBufferSourceNode(context, { buffer: bufferOf(piece, this.rate) });
+      node.connect(context.destination);
+      node.start(when);
+      when += piece.length / this.rate + 0.25;
+      return node;
+    });
+  }
+}
+
 // Plays one sound at a time; its button shows a moving playhead for as long as it lasts.
 export class OneSound {
   constructor() {

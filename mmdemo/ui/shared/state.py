@@ -30,6 +30,7 @@ _END = object()
 # Queues by cost, each serving one request at a time: a short one never waits for another visitor's long one.
 CONCURRENCY_ID = "model"  # what the page asks of a model for an input that it has
 OPENING_ID = "opening"  # files, which may be large
+EDITING_ID = "editing"  # a step of the token editor, which is to be seen at once
 PROGRAMS_ID = "programs"  # endpoints for programs, which encode, decode and measure in one go
 DIGITS = "digits"  # the joint model of the Generate tab
 SESSIONS = 100  # visitors whose pictures, sounds and texts are kept in memory

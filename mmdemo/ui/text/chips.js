@@ -1,18 +1,32 @@
 // Token chips: each position of a text; hover shows its codes, a click or Enter picks it.
-import { codeHue, el, readValue } from "../shared/base.js";
+import { el, readValue, tellExample, translator } from "../shared/base.js";
+import { makeBoard } from "../shared/code_board.js";
+import { codeColours } from "../shared/code_colours.js";
+import { Sheets } from "../shared/code_sheet.js";
+import { makeEditor } from "../shared/editor.js";
 
 const PAGE = 360; // chips in the page at a time
 // Bits of a chip's flags.
 const JOINS_LEFT = 1, JOINS_RIGHT = 2, BREAKS = 4, WRONG = 8, EDITED = 16;
 
-export default function chips({ element, props, trigger, watch }) {
+export default function chips({ element, props, server, trigger, watch }) {
+  const say = translator(props);
   const box = element.querySelector(".chips-box");
   const pager = element.querySelector(".chips-pager");
   const tip = element.querySelector(".chips-tip");
-  let data = null, page = 0, picked = -1;
+  const change = element.querySelector(".chips-change");
+  const shipped = props.others?.[window.mmLang] || props.others?.en || []; // a skipped output loses further props
+  let data = null, page = 0, picked = -1, raised = false;
+  const colours = codeColours((first) => server.code_colours(first), () => draw());
+  const { board, swatch } = makeBoard(say, new Sheets((level) => server.code_sheet(level)), colours, (code) => editor.chosen(code));
+  const editor = makeEditor(say, { area: "span", tool: "pick", detail: false, board, swatch, others, link: addressOf,
+    where: (place) => `${data.labels.position} ${place + 1}`,
+    send: (what) => { trigger("edit", { ...what, raised, ...(what.position === undefined && picked >= 0 && editor.state.tool === "pick" ? { position: picked } : {}) }); raised = false; },
+    warm: (what) => trigger("warm", what), raise: () => { raised = true; }, draw: marks });
+  element.querySelector(".chips-editor").append(editor.node);
 
   const node = (index) => box.querySelector(`[data-index="${index}"]`);
-  const hue = (code) => `--h:${codeHue(code)}`;
+  const hue = (level, code) => `--c:${colours.css(level, code)}`;
 
   function makeChip(index) {
     const [label, , flags] = data.chips[index];
@@ -20,9 +34,9 @@ export default function chips({ element, props, trigger, watch }) {
       edited: flags & EDITED, picked: index === picked };
     const names = Object.keys(classes).filter((name) => classes[name]);
     const bars = data.codes.map((row, level) =>
-      el("b", { style: hue(row[index]), class: level >= data.num_levels ? "off" : null }));
+      el("b", { style: hue(level, row[index]), class: level >= data.num_levels ? "off" : null }));
     return el("span", { class: ["chip", ...names].join(" "), "data-index": index, role: "button",
-      tabindex: index === page * PAGE ? 0 : -1, "aria-label": describe(index).join(", "), style: hue(data.codes[0][index]) },
+      tabindex: index === page * PAGE ? 0 : -1, "aria-label": describe(index).join(", "), style: hue(0, data.codes[0][index]) },
       el("bdi", {}, label), el("i", {}, bars));
   }
 
@@ -67,7 +81,7 @@ export default function chips({ element, props, trigger, watch }) {
     const index = Number(chip.dataset.index), lines = describe(index);
     tip.replaceChildren(...lines.map((line, i) => {
       const level = i - (lines.length - data.codes.length);
-      const dot = level >= 0 ? el("b", { style: hue(data.codes[level][index]) }) : null;
+      const dot = level >= 0 ? el("b", { style: hue(level, data.codes[level][index]) }) : null;
       return el("div", { class: level >= data.num_levels ? "off" : null }, dot, el("bdi", {}, line));
     }));
     tip.hidden = false;
@@ -89,9 +103,64 @@ export default function chips({ element, props, trigger, watch }) {
     trigger("pick", { position: index });
   }
 
+  // ------------------------------------------------------------------ the token editor
+
+  function fillEditor() {
+    element.dataset.edits = data.edit.count;
+    editor.fill({ grid: [1, data.chips.length], levels: data.codes.length, codes: data.codes.flat(), value: data.edit,
+      wanted: data.num_levels, size_of: () => data.size });
+    editor.open(true);
+  }
+
+  // What is covered by a stroke that has not ended.
+  function marks() {
+    box.classList.toggle("chips-painting", editor.state.tool !== "pick");
+    for (const chip of box.querySelectorAll(".chip"))
+      chip.classList.toggle("covered", editor.state.covered.has(Number(chip.dataset.index)));
+  }
+
+  function others() {
+    const earlier = (data?.earlier || []).map(({ name }, i) => ({ key: { earlier: i }, name: say("earlier", { name }) }));
+    return [...earlier, ...shipped.map(({ name }, i) => ({ key: { example: i }, name }))];
+  }
+
+  function addressOf(code) {
+    const query = new URLSearchParams({ tab: "text", example: data.example, levels: data.num_levels, edit: code });
+    window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "text", query: `?${query}` } }));
+    return `${location.origin}${location.pathname}?${query}`;
+  }
+
+  // What stood at the place of the last change, and what stands there now.
+  function showChange(before, after) {
+    const places = before.map((chip, i) => (chip[1] !== after[i]?.[1] ? i : -1)).filter((i) => i >= 0);
+    change.hidden = !places.length;
+    if (!places.length) return;
+    const [first, last] = [Math.max(0, places[0] - 1), Math.min(after.length, places.at(-1) + 2, places[0] + 24)];
+    const text = (all) => all.slice(first, last).map(([label]) => label).join("");
+    change.replaceChildren(...[["before", before], ["after", after]].map(([name, all]) =>
+      el("p", {}, el("span", { class: "mm-hint" }, say(name) + " "), el("bdi", {}, text(all)))));
+  }
+
+  const placeAt = (event) => {
+    const chip = document.elementFromPoint(event.clientX, event.clientY)?.closest?.(".chip");
+    return chip && box.contains(chip) ? { x: Number(chip.dataset.index), y: 0 } : null;
+  };
+  box.addEventListener("pointerdown", (event) => {
+    if (!data || event.button || editor.state.tool === "pick" || !placeAt(event)) return;
+    event.preventDefault();
+    box.setPointerCapture(event.pointerId);
+    tip.hidden = true;
+    editor.begin(placeAt(event));
+  });
+  box.addEventListener("pointermove", (event) => { if (editor.stroking && placeAt(event)) editor.move(placeAt(event)); });
+  box.addEventListener("pointerup", () => editor.end());
+  box.addEventListener("pointercancel", () => editor.cancel());
+  document.addEventListener("keydown", (event) => { if (element.offsetParent) editor.historyKey(event); });
+  document.addEventListener("mm-text-swap", ({ detail: { position, level, code } }) => editor.put(position, level, code));
+
   const chipOf = (event) => event.target.closest(".chip");
   box.addEventListener("pointerover", (event) => {
-    if (chipOf(event) && event.pointerType !== "touch") showTip(chipOf(event));
+    if (chipOf(event) && event.pointerType !== "touch" && !editor.stroking) showTip(chipOf(event));
   });
   box.addEventListener("pointerleave", () => { tip.hidden = true; });
   box.addEventListener("focusin", (event) => {
@@ -100,7 +169,7 @@ export default function chips({ element, props, trigger, watch }) {
   box.addEventListener("focusout", () => { tip.hidden = true; });
   box.addEventListener("click", (event) => {
     const chip = chipOf(event);
-    if (!chip) return;
+    if (!chip || editor.state.tool !== "pick") return;
     tip.hidden = true;
     pick(Number(chip.dataset.index));
   });
@@ -117,7 +186,9 @@ export default function chips({ element, props, trigger, watch }) {
       }
       event.preventDefault();
     } else if (event.key === "Enter" || event.key === " ") {
-      pick(Number(chip.dataset.index));
+      const index = Number(chip.dataset.index);
+      if (editor.state.tool === "pick") pick(index);
+      else editor.key(event, { x: index, y: 0 });
       event.preventDefault();
     }
   });
@@ -128,8 +199,22 @@ export default function chips({ element, props, trigger, watch }) {
     draw();
   });
   watch("value", () => {
-    const before = data ? data.chips.length : -1;
-    data = readValue(props);
+    const before = data ? data.chips.length : -1, value = readValue(props), last = data;
+    if (value && last && value.id === last.id && value.version < last.version) return; // of before the last edit
+    const edited = value && last && value.id === last.id && value.version !== last.version;
+    data = value;
+    if (data) {
+      if (!last || data.id !== last.id) {
+        editor.fresh();
+        change.hidden = true;
+        tellExample("mm-text-examples", data.example);
+      }
+      fillEditor();
+      if (edited) {
+        editor.arrived();
+        showChange(last.chips, data.chips);
+      }
+    }
     if (!data || data.chips.length !== before) {
       page = 0;
       picked = -1;
@@ -137,6 +222,7 @@ export default function chips({ element, props, trigger, watch }) {
     draw();
   });
   data = readValue(props);
+  if (data) fillEditor();
   draw();
   trigger("ready", {});
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from mmdemo.ui.shared import editing
 from mmdemo.ui.shared.component import Component
 from mmdemo.ui.text.spans import Span, direction, visible
 
@@ -12,12 +13,21 @@ LABELS = ("position", "bytes", "level", "was", "edited", "unused", "earlier", "l
 
 
 class TokenChips(Component):
-    """Chips over a text. Value: made by `chips_value`, or None. Event `pick` carries `{"position": int}`.
+    """Chips over a text, with the token editor. Value: made by `mmdemo.ui.text.view.chips_value`, or None.
 
-    `ready` fires once, when the component first appears in a browser.
+    `code_sheet(level)` gives what all codes say, `code_colours(0)` a colour for each; `others`: names of texts to paint
+    with, by language. Event `pick` carries `{"position": int}`; `edit` and `warm` are those of the editor
+    (`mmdemo.ui.shared.editing`), `edit` with the position that is picked. `ready` fires once, when the component first
+    appears in a browser.
     """
 
+    words = editing.WORDS
     holds = "JSON: spans, codes and state of every token chip"
+
+    def __init__(
+        self, code_sheet: Callable[[int], dict[str, Any]], code_colours: Callable[[int], list[str]], **kwargs: Any
+    ) -> None:
+        super().__init__(functions=[code_sheet, code_colours], **kwargs)
 
 
 def chips_value(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import gradio as gr
 
+from mmdemo.codec.edit import History
 from mmdemo.errors import InputError
 from mmdemo.tokens import mmt
-from mmdemo.ui.shared import gallery, state
+from mmdemo.ui.shared import code_sheet, gallery, state
 from mmdemo.ui.shared.common import notes_html
+from mmdemo.ui.shared.editing import Decoders, Visits, colours, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.save import save_value
@@ -20,7 +24,8 @@ from mmdemo.ui.text import compare, view
 from mmdemo.ui.text.maths import explain
 from mmdemo.ui.text.session import MAX_EXACT_BYTES, TextSession, decoded_bytes, keep_bytes
 
-OUTPUTS, PICKER = 8, 4  # how many values `show` gives, and which of them is the code picker
+OUTPUTS, CHIPS, PICKER = 8, 3, 4  # how many values `show` gives, and which of them are the chips and the code picker
+VISITORS = 1000  # whose newest change is remembered
 
 
 examples = gallery.texts
@@ -31,6 +36,10 @@ class TextHandlers:
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
+        self.decoders, self.visits = Decoders(), Visits()
+        self.newest: OrderedDict[str, int] = OrderedDict()  # visitor -> version of the codes that they look at
+        self.texts = [file.read_text(encoding="utf-8") for file in examples()]
+        self._examples: dict[int, Any] = {}  # tokens of the page's own texts, to paint with
 
     @property
     def codec(self) -> Any:
@@ -46,7 +55,7 @@ class TextHandlers:
             item = self.codec.load(head)
             notes = (*notes, tr("text.cut", lang, limit=state.MAX_TEXT_BYTES))
         tokens = self.codec.encode(item)
-        return TextSession(bytes(item.tensor.tolist()), tokens, tokens, notes, raw=item.raw)
+        return TextSession(bytes(item.tensor.tolist()), History.of(tokens), notes, raw=item.raw)
 
     def open_tokens(self, data: bytes, lang: str) -> TextSession:
         """Tokens from an .mmt file. Raises InputError if other weights made them or there are too many."""
@@ -57,12 +66,12 @@ class TextHandlers:
         if tokens.lossless:
             codes = replace(tokens, lossless=b"", raw=b"")
             note = tr("text.from_lossless_file", lang, size=len(data))
-            return TextSession(tokens.lossless, codes, codes, (note,), tokens, tokens.raw)
+            return TextSession(tokens.lossless, History.of(codes), (note,), tokens, tokens.raw)
         size = tokens.meta["bytes"]
         if size > state.MAX_TEXT_BYTES:
             raise InputError(tr("text.mmt_long", lang, size=size, limit=state.MAX_TEXT_BYTES))
         note = tr("text.from_file", lang, count=tokens.positions[0], levels=tokens.levels)
-        return TextSession(None, tokens, tokens, (note,))
+        return TextSession(None, History.of(tokens), (note,))
 
     def show(self, session: TextSession | None, levels: int, request: gr.Request, lossless: Any = False) -> list[Any]:
         """Values of the tab's outputs for one session; None empties the page."""
@@ -71,6 +80,7 @@ class TextHandlers:
             empty = compare.pane("", tr("text.reconstruction", lang), tr("text.empty", lang))
             return [None, empty, "", None, None, "", "", None]
         self.ctx.remember(request, session.tokens, session.original)
+        self._note(session, request)
         session = keep_bytes(session, lossless is True)
         levels = _levels(session, levels)
         data = decoded_bytes(self.codec, session.tokens, levels)
@@ -79,12 +89,31 @@ class TextHandlers:
             session,
             view.reconstruction_html(session, data, lang),
             view.tiles_html(session, data, kept, lang) + notes_html(_notes(session, lossless is True, lang)),
-            view.chips_value(self.codec, session, data, levels, lang),
+            self._chips(session, data, levels, request),
             None,
             view.bars_html(session, data, kept, lang),
             explain(self.codec, session, data, kept, lang),
             save_value(self._files(session, kept, data, lang)),
         ]
+
+    def _chips(self, session: TextSession, data: bytes, levels: int, request: gr.Request) -> dict[str, Any]:
+        """The value of the chips, with their editor."""
+        earlier = [{"name": name} for name, _, _ in self.visits.of(request)]
+        own = {"example": self._example_of(session), "earlier": earlier}
+        return view.chips_value(self.codec, session, data, levels, lang_of(request), own)
+
+    def _example_of(self, session: TextSession) -> int | None:
+        """Which of the page's own texts it is."""
+        if session.original is None or _box_text(session) not in self.texts:
+            return None
+        return self.texts.index(_box_text(session))
+
+    def _note(self, session: TextSession, request: gr.Request) -> None:
+        key = request.session_hash or ""
+        self.newest.pop(key, None)
+        self.newest[key] = session.version
+        while len(self.newest) > VISITORS:
+            self.newest.popitem(last=False)
 
     def _files(self, session: TextSession, kept: Any, data: bytes, lang: str) -> list[tuple[str, str, bytes]]:
         if session.lossless is not None and session.original is not None:
@@ -119,10 +148,27 @@ class TextHandlers:
     def ready(
         self, text: str, session: TextSession | None, levels: int, lossless: bool, request: gr.Request
     ) -> list[Any]:
-        """The tab was opened in a browser. The first output is the slider, with as many steps as levels."""
-        lang = lang_of(request)
+        """The tab was opened in a browser. First the text box and the slider, with as many steps as levels."""
+        lang, box, slider = lang_of(request), gr.skip(), {"maximum": self.codec.levels}
+        params = getattr(request, "query_params", None) or {}
+        if session is None and params.get("tab") == "text" and "example" in params and self.texts:
+            numbers = [str(params.get(name, "")) for name in ("example", "levels")]
+            index, shown = (int(number) if number.isdecimal() and len(number) < 5 else 0 for number in numbers)
+            text = box = self.texts[min(index, len(self.texts) - 1)]
+            levels = min(shown, self.codec.levels) or levels
+            session = self._with_edit(self.start(text, lang), str(params.get("edit", "")))
+            slider["value"] = levels
         session = session or (self.start(text, lang) if text else None)
-        return [gr.update(maximum=self.codec.levels), *self.show(session, levels, request, lossless)]
+        return [box, gr.update(**slider), *self.show(session, levels, request, lossless)]
+
+    @staticmethod
+    def _with_edit(session: TextSession, code: str) -> TextSession:
+        """The text with the edit of a link; without it, and a word, where it is none of this text."""
+        try:
+            return session.after(from_link(session.tokens, code)) if code else session
+        except InputError as error:
+            gr.Warning(str(error))
+            return session
 
     @friendly
     def opened(self, levels: int, lossless: bool, event: gr.EventData, request: gr.Request) -> list[Any]:
@@ -130,6 +176,7 @@ class TextHandlers:
         lang, file = lang_of(request), dropped_file(event)
         tokens = file.name.lower().endswith(".mmt")
         session = self.open_tokens(file.read(), lang) if tokens else self.start(file, lang)
+        self.visits.note(request, Path(file.name).stem, session.tokens)
         if tokens:
             lossless = session.lossless is not None  # as the file is
         return [_box_text(session), lossless, *self.show(session, levels, request, lossless)]
@@ -148,30 +195,69 @@ class TextHandlers:
         return view.picker_value(self.codec, session, position, _levels(session, levels), lang_of(request))
 
     @friendly
-    def swapped(self, session: TextSession | None, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
-        """A code was exchanged. The first output is the lossless switch: other codes say something else."""
+    def edit(self, session: TextSession | None, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """A step of the editor: other codes, decoded again where they change the text. `settle` follows.
+
+        First the lossless switch, since other codes say something else, and the levels slider, which is raised where
+        the edit could not be seen; then session, reconstruction, chips and picker.
+        """
         if session is None:
-            return [False, *self.show(None, levels, request)]
-        level, position, code = (parse_int(getattr(event, name, None)) for name in ("level", "position", "code"))
-        tokens = session.tokens.with_code(level, (position,), code)  # refuses what does not exist
-        return [False, *self._after_edit(session, tokens, position, levels, request)]
+            return [gr.skip()] * 6
+        asked = dict(event._data or {})
+        history = step(self.codec, session.history, asked, self._painted_with(asked, request))
+        levels = parse_int(asked.get("shown"), 1, session.tokens.levels)
+        output, _ = self.decoders.follow(session.ident, self.codec, history.tokens, levels)
+        changed, data = session.after(history), bytes(output.tolist())
+        self.ctx.remember(request, history.tokens, session.original)
+        self._note(changed, request)
+        lang, position = lang_of(request), asked.get("position")
+        picker = None
+        if position is not None:
+            position = parse_int(position, 0, history.tokens.positions[0] - 1)
+            picker = view.picker_value(self.codec, changed, position, levels, lang)
+        slider = gr.update(value=levels) if asked.get("raised") is True else gr.skip()
+        output_pane = view.reconstruction_html(changed, data, lang)
+        return [False, slider, changed, output_pane, self._chips(changed, data, levels, request), picker]
 
     @friendly
-    def undone(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
-        """All changes by hand are taken back."""
-        if session is None:
-            return self.show(None, levels, request)
-        changed = sorted(session.edited)
-        return self._after_edit(session, session.encoded, changed[0] if changed else 0, levels, request)
-
-    def _after_edit(
-        self, session: TextSession, tokens: Any, position: int, levels: int, request: gr.Request
-    ) -> list[Any]:
-        session = replace(session, tokens=tokens, lossless=None)
+    def settle(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
+        """After an edit: tiles, bars, mathematics and files."""
+        if session is None or self.newest.get(request.session_hash or "") != session.version:
+            return [gr.skip()] * 4  # a newer step has come
         values = self.show(session, levels, request)
-        levels = _levels(session, levels)
-        values[PICKER] = view.picker_value(self.codec, session, position, levels, lang_of(request))
-        return values
+        return [values[2], *values[PICKER + 1 :]]
+
+    @friendly
+    def warm(self, session: TextSession | None, event: gr.EventData, request: gr.Request) -> None:
+        """The visitor is about to edit, or to paint with another text: make ready what that takes."""
+        if session is None:
+            return
+        asked = dict(event._data or {})
+        self._painted_with(asked, request)
+        levels = parse_int(asked.get("shown"), 1, session.tokens.levels)
+        self.decoders.follow(session.ident, self.codec, session.tokens, levels)
+
+    @friendly
+    def code_sheet(self, level: int) -> dict[str, Any]:
+        """What all codes of a level say."""
+        return code_sheet.sheet(self.codec, parse_int(level, 0, self.codec.levels - 1))
+
+    def code_colours(self) -> list[str]:
+        """A colour for every code, level by level."""
+        return colours(self.codec)
+
+    def _painted_with(self, asked: dict[str, Any], request: gr.Request) -> Any:
+        """Tokens of the other text that an edit takes codes from; None where it takes none."""
+        other = asked.get("other")
+        if asked.get("paint") != "other" or not isinstance(other, dict):
+            return None
+        if "earlier" in other:
+            mine = self.visits.of(request)
+            return mine[parse_int(other["earlier"], 0, max(0, len(mine) - 1))][2] if mine else None
+        index = parse_int(other.get("example"), 0, len(self.texts) - 1)
+        if index not in self._examples:
+            self._examples[index] = self.codec.encode(self.texts[index])
+        return self._examples[index]
 
 
 def _box_text(session: TextSession) -> str:

@@ -9,7 +9,7 @@ export default function picker({ element, props, trigger, watch }) {
 
   function swap(level, code) {
     const wrapped = ((code % data.size) + data.size) % data.size;
-    trigger("swap", { position: data.position, level, code: wrapped });
+    document.dispatchEvent(new CustomEvent("mm-text-swap", { detail: { position: data.position, level, code: wrapped } }));
   }
 
   function headRow() {
@@ -25,7 +25,7 @@ export default function picker({ element, props, trigger, watch }) {
     return el("div", { class: "picker-head" }, go(-1, "‹", "previous"), go(1, "›", "next"),
       el("span", { class: "picker-title" }, `${labels.position} ${position + 1} ${labels.of} ${total} ${labels.says} `,
         el("bdi", { class: "picker-says" }, data.says), el("code", {}, data.raw)),
-      data.edited ? button("picker-text", () => trigger("undo", {}), labels.undo) : null, close);
+      close);
   }
 
   function levelRow({ code, options }, level) {

@@ -10,14 +10,15 @@ from mmdemo.ui.text.spans import Span
 
 LABELS = (
     *("position", "of", "says", "level", "code", "unused"),
-    *("nearest", "any", "close", "undo", "previous", "next"),
+    *("nearest", "any", "close", "previous", "next"),
 )
 
 
 class CodePicker(Component):
     """Codes of one position. Value: made by `picker_value`, or None for nothing.
 
-    Event `swap` carries `{"position", "level", "code"}`; `pick` carries `{"position"}`; `undo` nothing.
+    A code that is chosen goes to the token editor of the chips, as the document's event `mm-text-swap`
+    {position, level, code}; `pick` carries `{"position"}`.
     """
 
     markup = '<div class="picker" hidden></div>'
@@ -33,7 +34,6 @@ def picker_value(
     options: Sequence[Sequence[tuple[int, str]]],
     codebook_size: int,
     labels: Mapping[str, str],
-    edited: bool,
 ) -> dict[str, Any]:
     """The value of `CodePicker`.
 
@@ -43,7 +43,6 @@ def picker_value(
         codes: its code on each level; `num_levels` of them are in use.
         options: for each level the nearest other codes, each with what the position would say.
         codebook_size: codes on a level, K; a code is 0…K-1.
-        edited: whether anything was changed by hand, so that it can be undone.
     """
     levels = [
         {"code": code, "options": [list(option) for option in options[level]] if level < len(options) else []}
@@ -57,6 +56,5 @@ def picker_value(
         "levels": levels,
         "num_levels": num_levels,
         "size": codebook_size,
-        "edited": edited,
         "labels": {name: labels[name] for name in LABELS},
     }

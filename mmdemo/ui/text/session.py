@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import itertools
+import time
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mmdemo.codec.edit import History
+
 MAX_EXACT_BYTES = 10_000  # longest lossless text on the page: reading its file back takes about 0.8 ms a byte
+
+_ids = itertools.count(int(time.time() * 1000))
 
 
 @dataclass(frozen=True)
@@ -14,25 +20,39 @@ class TextSession:
 
     Attributes:
         original: its UTF-8 bytes; None if only tokens were given.
-        tokens: its tokens on all levels, with changes made by hand.
-        encoded: the same tokens as the encoder gave them.
+        history: its tokens on all levels, and the changes made by hand.
         notes: sentences about what was done to the input.
         lossless: tokens that keep every byte of the original; None if that was not asked for.
         raw: the bytes of the file it came from, where they are not its UTF-8: then lossless tokens keep these.
+        ident, version: of this text, and of its codes after each change.
     """
 
     original: bytes | None
-    tokens: Any
-    encoded: Any
+    history: History
     notes: tuple[str, ...] = ()
     lossless: Any = None
     raw: bytes = b""
+    ident: str = field(default_factory=lambda: str(next(_ids)))
+    version: int = field(default_factory=lambda: next(_ids))
+
+    @property
+    def tokens(self) -> Any:
+        """Its tokens on all levels, with changes made by hand."""
+        return self.history.tokens
+
+    @property
+    def encoded(self) -> Any:
+        """The same tokens as the encoder gave them."""
+        return self.history.first
 
     @property
     def edited(self) -> set[int]:
         """Positions changed by hand."""
-        different = (self.tokens.codes != self.encoded.codes).any(0)
-        return set(different.nonzero().flatten().tolist())
+        return set(self.history.changed.nonzero().flatten().tolist())
+
+    def after(self, history: History) -> TextSession:
+        """The same text after a step of the editor; it says something else, so no file of it is lossless."""
+        return replace(self, history=history, lossless=None, version=next(_ids))
 
 
 def keep_bytes(session: TextSession, wanted: bool) -> TextSession:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 from mmdemo.modalities import text as text_files
@@ -14,7 +16,7 @@ from mmdemo.ui.shared.save import SaveButtons
 from mmdemo.ui.shared.state import Context
 from mmdemo.ui.text.api import add_api
 from mmdemo.ui.text.chips import TokenChips
-from mmdemo.ui.text.handlers import TextHandlers, examples
+from mmdemo.ui.text.handlers import TextHandlers
 from mmdemo.ui.text.picker import CodePicker
 
 FILE_TYPES = [".mmt", *text_files.SUFFIXES]
@@ -30,9 +32,16 @@ def build(ctx: Context) -> None:
     """Build the tab inside the current `gr.Tab`."""
     handlers = TextHandlers(ctx)
     add_api(ctx)
+
+    def code_sheet(level: int) -> dict[str, Any]:  # a server function has to be a plain function
+        return handlers.code_sheet(level)
+
+    def code_colours(first: int) -> list[str]:  # and is given something
+        return handlers.code_colours()[first:]
+
     intro("text.intro")
     session = gr.State(None, time_to_live=state.KEPT_SECONDS)
-    texts = [file.read_text(encoding="utf-8") for file in examples()]
+    texts = handlers.texts
     pills = Pills({lang: [_title(text) for text in texts] for lang in LANGUAGES}, 0, elem_id="mm-text-examples")
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
@@ -57,6 +66,7 @@ def build(ctx: Context) -> None:
             label=t("text.levels"),
             info=t("text.levels_info"),
             elem_id="mm-text-levels",
+            elem_classes=["mm-level-slider"],
             scale=3,
             min_width=260,
         )
@@ -74,7 +84,8 @@ def build(ctx: Context) -> None:
             )
     tiles = gr.HTML(elem_id="mm-text-tiles")
     gr.Markdown(t("text.tokens"), elem_classes=["mm-hint"])
-    chips = TokenChips(elem_id="mm-text-chips")
+    others = {lang: [{"name": _title(text)} for text in texts] for lang in LANGUAGES}
+    chips = TokenChips(code_sheet, code_colours, others=others, elem_id="mm-text-chips")
     picker = CodePicker(elem_id="mm-text-picker")
     bars = gr.HTML(elem_id="mm-text-bars", apply_default_css=False)
     save = SaveButtons(elem_id="mm-text-save")
@@ -86,7 +97,7 @@ def build(ctx: Context) -> None:
     # Not `input`: in Gradio 6.31 that misses pasting, deleting and input methods for Chinese.
     typing = [box, session, levels, lossless]
     box.change(handlers.typed, typing, outputs, js=TRIM_JS, **live)
-    chips.ready(handlers.ready, typing, [levels, *outputs], js=TRIM_JS, **live)
+    chips.ready(handlers.ready, typing, [box, levels, *outputs], js=TRIM_JS, **live)
     pills.pick(handlers.example(texts), [levels, lossless], [box, *outputs], **live)
     drop.file(
         handlers.opened, [levels, lossless], [box, lossless, *outputs], **{**model, "concurrency_id": state.OPENING_ID}
@@ -96,8 +107,10 @@ def build(ctx: Context) -> None:
     lossless.input(handlers.relevelled, [session, levels, lossless], outputs, **live)
     chips.pick(handlers.picked, [session, levels], picker, **live)
     picker.pick(handlers.picked, [session, levels], picker, **live)
-    picker.swap(handlers.swapped, [session, levels], [lossless, *outputs], **live)
-    picker.undo(handlers.undone, [session, levels], outputs, **live)
+    editing = {**model, "concurrency_id": state.EDITING_ID, "trigger_mode": "multiple"}
+    edited = chips.edit(handlers.edit, session, [lossless, levels, session, output, chips, picker], **editing)
+    edited.success(handlers.settle, [session, levels], [tiles, bars, maths, save], **live)
+    chips.warm(handlers.warm, session, None, **editing)
 
 
 def _title(text: str) -> str:

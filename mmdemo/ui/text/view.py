@@ -11,6 +11,7 @@ from mmdemo.evaluation import classical
 from mmdemo.metrics.text_diff import character_diff
 from mmdemo.ui.shared import code_sheet
 from mmdemo.ui.shared.common import tiles
+from mmdemo.ui.shared.editing import editor_value
 from mmdemo.ui.shared.i18n import tr
 from mmdemo.ui.text import chips, compare, picker
 from mmdemo.ui.text.session import TextSession, decoded_bytes, stride
@@ -41,12 +42,14 @@ def reconstruction_html(session: TextSession, data: bytes, lang: str) -> str:
     return compare.pane(body, name, verdict, good=not wrong)
 
 
-def chips_value(codec: Any, session: TextSession, data: bytes, levels: int, lang: str) -> dict[str, Any]:
-    """The value of the chips."""
+def chips_value(
+    codec: Any, session: TextSession, data: bytes, levels: int, lang: str, own: dict[str, Any]
+) -> dict[str, Any]:
+    """The value of the chips; `own`: which example the text is, if any, and the visitor's other texts."""
     step, codes = stride(session), session.tokens.codes.tolist()
     # A later level's code alone says something only where codewords spell.
     texts = [code_sheet.texts(codec, level) for level in range(len(codes) if codec.tokenizer.fixed_bytes else 1)]
-    return chips.chips_value(
+    value = chips.chips_value(
         spans(data, step),
         codes,
         levels,
@@ -58,6 +61,9 @@ def chips_value(codec: Any, session: TextSession, data: bytes, levels: int, lang
             for level, (says, row) in enumerate(zip(texts, codes, strict=False))
         ],
     )
+    edit = editor_value(session.history, own["example"] is not None)
+    size = session.tokens.codebook_size
+    return {**value, **own, "id": session.ident, "version": session.version, "edit": edit, "size": size}
 
 
 def _completed(codec: Any, codes: list[list[int]], level: int) -> dict[str, str]:
@@ -86,7 +92,6 @@ def picker_value(codec: Any, session: TextSession, position: int, levels: int, l
         alternatives(codec, session, position, levels),
         session.tokens.codebook_size,
         _words(picker.LABELS, lang),
-        bool(session.edited),
     )
 
 
