@@ -78,6 +78,20 @@ def test_what_is_no_mask_is_refused(text):
         mask_text.parse(text, SHAPES)
 
 
+@pytest.mark.parametrize("size", [1, 5, 7, 9, 10])
+def test_bits_beyond_the_last_position_are_refused(size):
+    """A digit is four bits, and positions need not be a multiple of them: what is over means nothing."""
+    digits, last = -(-size // 4), -size % 4  # digits, and bits that are over
+    only = {"text": np.arange(size) == size - 1}
+    assert np.array_equal(
+        mask_text.parse(mask_text.written(only), {"text": (size,)})["text"], only["text"] | (size == 1)
+    )
+    for extra in range(1, 1 << last):
+        for value in (extra, extra | 1 << last):  # alone, and beside the last position
+            with pytest.raises(InputError, match=f"at least one of {size} positions"):
+                mask_text.parse(f"text:{value:0{digits}x}", {"text": (size,)})
+
+
 def test_the_page_hands_back_the_text_of_the_marks():
     editor = MaskEditor(SHAPES, 16)
     assert editor.preprocess('{"edit": "image:00ff", "shown": {}}') == editor.preprocess("image:00ff") == "image:00ff"
