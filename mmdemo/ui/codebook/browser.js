@@ -28,7 +28,7 @@ export default function browser({ element, props, server, trigger, watch }) {
   const player = new OneSound();
   const spoken = (code) => {
     const text = view.sheet?.texts ? ` ${visible(view.sheet.texts[code] ?? "")}` : "", uses = view.counts[code];
-    return say("code_n", { n: code }) + text + (uses ? `, ${say("times", { n: number(uses) })}` : "");
+    return say("code_n", { n: code }) + text + (uses ? `, ${say(uses === 1 ? "once" : "times", { n: number(uses) })}` : "");
   };
 
   // ---------------------------------------------------------------- parts of the page
@@ -341,7 +341,7 @@ export default function browser({ element, props, server, trigger, watch }) {
   function drawDetail(code) {
     const { data, counts } = view, all = counts.reduce((a, b) => a + b, 0), uses = counts[code] || 0;
     const facts = [];
-    if (all) facts.push(uses ? say("uses", { n: number(uses), share: number((100 * uses) / all, 1) }) : say("unused"));
+    if (all) facts.push(uses ? say(uses === 1 ? "uses_one" : "uses", { n: number(uses), share: number((100 * uses) / all, 1) }) : say("unused"));
     if (data.counts.length) facts.push(say("trained", { times: number(data.counts[code], data.counts[code] < 10 ? 2 : 0) }) +
       (data.dead.includes(code) ? ` ${say("is_dead")}` : data.rare.includes(code) ? ` ${say("is_rare")}` : ""));
     facts.push(say("norm", { norm: data.norms[code].toFixed(2), dim: data.dim }));
@@ -423,7 +423,7 @@ export default function browser({ element, props, server, trigger, watch }) {
     title.textContent = say("lives_title");
     if (!input) livesHint.textContent = say("loading");
     else if (level >= input.levels) livesHint.textContent = say("no_level", { n: input.levels });
-    else livesHint.textContent = counts[code] ? say("lives", { n: number(counts[code]), code }) : say("lives_not", { code });
+    else livesHint.textContent = counts[code] ? say(counts[code] === 1 ? "lives_one" : "lives", { n: number(counts[code]), code }) : say("lives_not", { code });
   }
 
   function drawPlace() {
@@ -434,7 +434,7 @@ export default function browser({ element, props, server, trigger, watch }) {
       el("h4", {}, placeTitle(placeOf(input.grid, view.place))),
       levelStrip(say, codes, level, choices || [], (l) => sheets.now(key(view.model, l)), (l, code) => (l === level ? pick(code) : goLevel(l)))];
     if (choice) parts.push(
-      el("p", { class: "mm-hint" }, say(level ? "distance_later" : "distance_first", { level: level + 1, before: choice.before.toFixed(2), levels: level })),
+      el("p", { class: "mm-hint" }, say(level ? "distance_later" : "distance_first", { level: level + 1, before: choice.before.toFixed(2) })),
       distances(say, choice, level, view.sheet, pick),
       el("p", { class: "mm-hint" }, say(choice.rank ? "argmin_not" : "argmin", { code: choice.code, after: choice.after.toFixed(2),
         share: number((100 * choice.after) / Math.max(1e-9, choices[0].before)) })));

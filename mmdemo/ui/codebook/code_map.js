@@ -49,7 +49,7 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
     const muted = css(canvas, "--mm-muted");
     context.clearRect(0, 0, width, height);
     const most = Math.max(1, ...uses), any = uses.some(Boolean);
-    const side = Math.min(44 * scale, (frame / Math.sqrt(level.count)) * 0.9 * Math.sqrt(view.zoom));
+    const side = Math.min(44 * scale, (frame / Math.sqrt(level.count)) * 1.3 * Math.sqrt(view.zoom));
     const inside = ([x, y]) => x > -side && y > -side && x < width + side && y < height + side;
     context.imageSmoothingEnabled = false;
     context.textAlign = "center";
@@ -77,7 +77,7 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
       context.stroke();
     }
     const top = [marks.selected, ...(marks.hovered === null ? [] : [marks.hovered])];
-    for (let code = 0; code < level.count; code++) if (!top.includes(code)) point(code, any && !uses[code] ? side * 0.55 : side);
+    for (let code = 0; code < level.count; code++) if (!top.includes(code)) point(code, any && !uses[code] ? side * 0.65 : side);
     near.forEach((code) => point(code, side));
     [...top].reverse().forEach((code) => {
       const large = Math.max(side * 1.5, 22 * scale);

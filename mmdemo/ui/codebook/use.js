@@ -40,7 +40,7 @@ export function rankPlot(say, lines, size, summary) {
   }
   for (let rank = 1; rank <= size; rank *= 10)
     plot.append(svg("line", { x1: x(rank), x2: x(rank), y1: TOP, y2: HEIGHT - BOTTOM, class: "mm-grid" }),
-      svg("text", { x: x(rank), y: HEIGHT - BOTTOM + 15, "text-anchor": "middle" }, number(rank)));
+      svg("text", { x: x(rank), y: HEIGHT - BOTTOM + 15, "text-anchor": x(rank) > WIDTH - 24 ? "end" : "middle" }, number(rank)));
   plot.append(svg("text", { x: WIDTH - RIGHT, y: HEIGHT - 2, "text-anchor": "end" }, say("rank_axis")));
   const even = y(1 / size);
   plot.append(svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: even, y2: even, class: "mm-even" }));
