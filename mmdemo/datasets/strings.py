@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 LANGUAGES = (
     *("de", "fr", "pl", "tr", "vi", "es", "it", "pt", "nl", "sv", "cs", "hu", "ro", "da", "fi", "nb", "sh", "sk"),
@@ -234,8 +235,8 @@ def _table(rng: random.Random) -> str:
 
 
 def _json(rng: random.Random) -> str:
-    values = (rng.choice((rng.randrange(10**4), True, None, _word(rng), [], rng.random())) for _ in range(5))
-    table = {_word(rng): value for value in list(values)[: rng.randint(1, 5)]}
+    found: list[Any] = [rng.choice((rng.randrange(10**4), True, None, _word(rng), [], rng.random())) for _ in range(5)]
+    table = {_word(rng): value for value in found[: rng.randint(1, 5)]}
     return json.dumps(table, indent=rng.choice((None, None, 2)))
 
 

@@ -85,7 +85,7 @@ class Crops:
         self.crop, self.grey = settings.crop, settings.grey
         shares = {k: v for k, v in settings.shares.items() if len(pictures[k])}
         self.names, self.weights = list(shares), torch.tensor([float(v) for v in shares.values()])
-        self.banks = {k: PictureBank(pictures[k], device) for k in shares if k != "digits"}
+        self.banks = {k: PictureBank(list(pictures[k]), device) for k in shares if k != "digits"}
         digits = pictures["digits"]
         self.digits = digits.to(device) if isinstance(digits, Tensor) else torch.zeros(0, 32, 32, dtype=torch.uint8)
 
@@ -136,6 +136,8 @@ class ImageTask(TokenizerTask):
         digits = read_mnist(data_dir, train=True)[0] if data.mnist else nothing[:, 0]
         drawn = [draw_many(n, seed) for n, seed in self._drawn(data)]
         last = [torch.arange(len(x)) % EVERY == EVERY - 1 for x in (emoji, digits)]
+        kept: dict[str, Sequence[Tensor] | Tensor]
+        apart: dict[str, Sequence[Tensor] | Tensor]
         kept = {"photographs": train, "drawn": drawn[0], "emoji": emoji[~last[0]], "digits": digits[~last[1]]}
         apart = {"photographs": held, "drawn": drawn[1], "emoji": emoji[last[0]], "digits": digits[last[1]]}
         self.crops, held_out = Crops(data, kept, device), Crops(data, apart, device)

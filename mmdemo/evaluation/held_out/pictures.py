@@ -64,7 +64,8 @@ def _page(colour: Colour, width: int = WIDTH, height: int = HEIGHT) -> tuple[Ima
 
 
 def _lines(text: str, per_line: int) -> list[str]:
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for word in text.split(" "):
         if len(line) + len(word) > per_line:
             lines, line = [*lines, line], ""
