@@ -1,15 +1,15 @@
 // The codebook browser: all codes of a level, one of them in detail, their map, their use, and where they live.
-import { clamp, el, levelTone, number, readValue, translator, unpackCodes, visible } from "../shared/base.js";
-import { openSheet, patch, sheetBoard, Sheets } from "../shared/code_sheet.js";
-import { OneSound, samplesOfPcm } from "../shared/sound.js";
+import { el, levelTone, number, readValue, translator, unpackCodes, visible } from "../shared/base.js";
+import { openSheet, sheetBoard, Sheets } from "../shared/code_sheet.js";
+import { OneSound } from "../shared/sound.js";
 import { addressOf, asked } from "./address.js";
 import { makeMap } from "./code_map.js";
+import { makeDetail } from "./detail.js";
 import { Grains } from "./grains.js";
-import { levelBars } from "./level_bars.js";
-import { CONTINUED, makeLives, placeOf } from "./lives.js";
-import { distances, levelStrip } from "./place.js";
+import { makeHere } from "./here.js";
+import { placeOf } from "./lives.js";
 import { clipOf, found, patchOf } from "./search.js";
-import { countsOf, perplexityOf, ranked, rankPlot, usedShare } from "./use.js";
+import { countsOf, makeUse } from "./use.js";
 
 // Pixels of a code in the atlas, at least: a finger needs more than a mouse.
 const LEAST = matchMedia("(pointer: coarse), (max-width: 720px)").matches ? 26 : 16;
@@ -34,7 +34,12 @@ export default function browser({ element, props, server, trigger, watch }) {
   // ---------------------------------------------------------------- parts of the page
   const board = sheetBoard({ label: say("chart_title"), name: spoken, onHover: hover, onPick: pick, onMove: pick, least: LEAST });
   const map = makeMap({ say, name: spoken, onHover: hover, onPick: pick, onDrag: sweep, onLift: () => grains.lift() });
-  const lives = makeLives({ say, name: placeName, onPick: goTo });
+  const detail = makeDetail({ say, view, player, onPick: pick, onListen: (code) => grains.once(code),
+    examplesOf: (code) => server.examples({ model: view.model, level: view.level, code, lang: globalThis.mmLang }),
+    onExample: (example) => { view.after = example.place; want(example.input); } });
+  const here = makeHere({ say, view, onPlace: goTo, onPick: pick, onLevel: goLevel, onInput: want,
+    codeOf: (level, position) => codeOf(level, position), sheetOf: (level) => sheets.now(key(view.model, level)) });
+  const use = makeUse(say, goLevel), { lives } = here, mapHint = el("p", { class: "mm-hint" });
   const models = el("div", { class: "mm-modes", role: "tablist", "aria-label": say("model") });
   const chips = el("div", { class: "mm-chips", role: "group", "aria-label": say("levels_title") });
   const busy = el("span", { class: "mm-busy", role: "status" }, say("loading"));
@@ -47,29 +52,16 @@ export default function browser({ element, props, server, trigger, watch }) {
   const sized = el("input", { type: "checkbox", onchange: () => board.bySize(sized.checked) });
   const hint = el("p", { class: "mm-hint" }), none = el("p", { class: "mm-hint", role: "status" }), marks = el("p", { class: "mm-hint mm-key" });
   const scroll = el("div", { class: "mm-atlas" }, board.node);
-  const mini = el("div", { class: "mm-mini" }); // the chosen code beside the atlas, where the screen is narrow
   const atlas = el("section", { class: "mm-card mm-atlas-card" }, el("h3", {}, say("chart_title")),
-    el("div", { class: "mm-tools" }, orders, search, drop, file), none, mini, scroll,
+    el("div", { class: "mm-tools" }, orders, search, drop, file), none, detail.mini, scroll,
     el("label", { class: "mm-check" }, sized, el("span", {}, say("by_size"))), marks, hint);
-  const about = el("div"), tops = el("div"), detail = el("section", { class: "mm-card mm-detail" }, about, tops);
-  const title = el("h3", {}), chooser = el("details", { class: "mm-chooser" }), livesHint = el("p", { class: "mm-hint" });
-  const place = el("div", { class: "mm-place" }), back = el("a", { class: "mm-link", href: "#" }, "");
-  const here = el("section", { class: "mm-card" }, title, chooser, lives.node, livesHint, place);
-  const ranks = el("div"), bars = el("div"), useHint = el("p", { class: "mm-hint" });
-
   host.replaceChildren(
     el("div", { class: "mm-bar" }, models, busy, lead), chips,
     el("div", { class: "mm-cols" },
-      el("div", { class: "mm-rows" }, detail, here),
-      el("div", { class: "mm-rows" }, atlas,
-        el("section", { class: "mm-card" }, el("h3", {}, say("map_title")), map.node, el("p", { class: "mm-hint mm-map-hint" }))),
-      el("section", { class: "mm-card" }, el("h3", {}, say("use_title")),
-        el("div", { class: "mm-halves" }, ranks, el("div", {}, el("h4", {}, say("levels_title")), bars, useHint)))));
+      el("div", { class: "mm-rows" }, detail.node, here.node),
+      el("div", { class: "mm-rows" }, atlas, el("section", { class: "mm-card" }, el("h3", {}, say("map_title")), map.node, mapHint)),
+      use.node));
 
-  back.addEventListener("click", (event) => {
-    event.preventDefault();
-    document.getElementById(`mm-tab-${view.model}-button`)?.click();
-  });
   for (const type of ["dragover", "drop"])
     atlas.addEventListener(type, (event) => {
       if (view.model === "text" || ![...event.dataTransfer.types].includes("Files")) return;
@@ -145,7 +137,7 @@ export default function browser({ element, props, server, trigger, watch }) {
     if (view.place === null || !view.data) return;
     for (let level = 0; level < view.data.levels; level++) {
       const name = key(view.model, level);
-      if (!sheets.now(name)) sheets.get(name).then(() => view.place !== null && drawPlace()).catch(() => {});
+      if (!sheets.now(name)) sheets.get(name).then(() => view.place !== null && here.drawPlace()).catch(() => {});
     }
   }
 
@@ -157,7 +149,12 @@ export default function browser({ element, props, server, trigger, watch }) {
     if (!same) Object.assign(view, { place: null, choices: [] });
     lives.show(value, view.codes);
     count();
-    drawInput();
+    here.drawInput();
+    if (view.after) {
+      const at = view.after;
+      view.after = null;
+      setTimeout(() => goTo(at.length === 2 ? at[0] * value.grid[1] + at[1] : at[0]));
+    }
     if (!view.data) return; // `open` goes on from here when the level comes
     if (!same && !start.given) view.code = first();
     showUse();
@@ -196,7 +193,7 @@ export default function browser({ element, props, server, trigger, watch }) {
         const shown = view.hovered ?? view.code;
         map.mark(view.code, view.hovered);
         lives.light(view.level, shown);
-        drawDetail(shown);
+        detail.draw(shown);
       });
   }
 
@@ -206,10 +203,10 @@ export default function browser({ element, props, server, trigger, watch }) {
     board.mark({ selected: code, hovered: null });
     map.mark(code, null);
     lives.light(view.level, code);
-    drawDetail(code);
-    drawLivesHint();
-    if (view.place !== null) drawPlace();
-    wantExamples();
+    detail.draw(code);
+    here.drawHint();
+    if (view.place !== null) here.drawPlace();
+    detail.wantExamples();
     const query = addressOf(location.search, view);
     window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "codebook", query } }));
   }
@@ -231,7 +228,7 @@ export default function browser({ element, props, server, trigger, watch }) {
     view.place = position;
     view.choices = null; // not known yet
     lives.pick(position);
-    if (view.level >= view.input.levels) return drawPlace();
+    if (view.level >= view.input.levels) return here.drawPlace();
     select(codeOf(view.level, position));
     if (view.model === "audio") hear(lives.sound(position));
     sheetOfRest();
@@ -240,12 +237,12 @@ export default function browser({ element, props, server, trigger, watch }) {
     const answer = await server.place({ model: view.model, input: input.id, place: placeOf(input.grid, position) }).catch(() => null);
     if (!answer?.levels || view.place !== position || view.input !== input) return;
     view.choices = answer.levels;
-    drawPlace();
+    here.drawPlace();
   }
 
   function hear(samples) {
     player.stop();
-    player.toggle(samples, 16000, place);
+    player.toggle(samples, 16000, here.place);
   }
 
   const codeOf = (level, position) => view.codes[level * view.input.grid.reduce((a, b) => a * b, 1) + position];
@@ -334,130 +331,9 @@ export default function browser({ element, props, server, trigger, watch }) {
     trigger("formulas", { model: view.model, level, input: view.input?.id ?? null });
   }
 
-  function face(code) {
-    return patch(view.sheet, code);
-  }
-
-  function drawDetail(code) {
-    const { data, counts } = view, all = counts.reduce((a, b) => a + b, 0), uses = counts[code] || 0;
-    const facts = [];
-    if (all) facts.push(uses ? say(uses === 1 ? "uses_one" : "uses", { n: number(uses), share: number((100 * uses) / all, 1) }) : say("unused"));
-    if (data.counts.length) facts.push(say("trained", { times: number(data.counts[code], data.counts[code] < 10 ? 2 : 0) }) +
-      (data.dead.includes(code) ? ` ${say("is_dead")}` : data.rare.includes(code) ? ` ${say("is_rare")}` : ""));
-    facts.push(say("norm", { norm: data.norms[code].toFixed(2), dim: data.dim }));
-    const listen = data.modality === "audio"
-      ? el("button", { type: "button", class: "mm-button", onclick: () => grains.once(code) }, `▶ ${say("listen")}`) : null;
-    mini.replaceChildren(el("span", { class: "mm-near-face" }, face(code)), el("b", {}, say("code_n", { n: code })), el("span", {}, facts[0]));
-    about.replaceChildren(
-      el("div", { class: "mm-code-head" }, el("div", { class: "mm-big", "data-kind": data.modality }, face(code)),
-        el("div", { class: "mm-grow" }, el("h3", {}, say("code_n", { n: code })), facts.map((text) => el("p", { class: "mm-hint" }, text))), listen),
-      el("p", { class: "mm-hint" }, say("nearest")),
-      el("div", { class: "mm-near" }, data.nearest[code].map((other, i) => el("button", { type: "button",
-        title: `‖Δ‖ = ${data.distances[code][i]}`, onclick: () => pick(other) },
-        el("div", { class: "mm-near-face", "data-kind": data.modality }, face(other)), el("span", {}, String(other))))));
-    tops.style.visibility = code === view.code ? "visible" : "hidden"; // of the chosen code; nothing below moves
-  }
-
-  // Where in the shipped examples the chosen code fits best.
-  let waiting = 0;
-  function wantExamples() {
-    clearTimeout(waiting);
-    tops.hidden = !view.data.examples;
-    if (tops.hidden) return;
-    waiting = setTimeout(async () => {
-      const { model, level, code } = view;
-      const answer = await server.examples({ model, level, code, lang: globalThis.mmLang }).catch(() => []);
-      if (model !== view.model || level !== view.level || code !== view.code || !Array.isArray(answer)) return;
-      drawExamples(answer);
-    }, 120);
-  }
-
-  function drawExamples(found) {
-    const row = el("div", { class: "mm-tops" }, found.map((example) => {
-      const open = () => { view.after = example.place; want(example.input); };
-      const attributes = { type: "button", title: example.name, "aria-label": say("example_of", { name: example.name }) };
-      if (example.picture) return el("button", { ...attributes, class: "mm-top", onclick: open }, el("img", { src: example.picture, alt: "" }), el("i"));
-      if (example.text) {
-        const [before, middle, after] = example.text;
-        return el("button", { ...attributes, class: "mm-top mm-top-text", onclick: open }, visible(before), el("mark", {}, visible(middle)), visible(after));
-      }
-      return el("button", { ...attributes, class: "mm-button mm-top-sound", onclick: (event) => player.toggle(samplesOfPcm(example.pcm), 16000, event.currentTarget) }, `▶ ${example.name} · ${example.time.toFixed(1)} s`);
-    }));
-    tops.replaceChildren(el("p", { class: "mm-hint mm-tops-title" }, say(found.length ? "tops" : "no_tops")), row);
-  }
-
-  function placeName(position) {
-    const at = placeOf(view.input.grid, position), code = say("code_n", { n: codeOf(Math.min(view.level, view.input.levels - 1), position) });
-    return `${placeTitle(at)}: ${code}`;
-  }
-
-  function placeTitle(at) {
-    if (at.length === 2) return say("place_image", { row: at[0] + 1, column: at[1] + 1 });
-    if (view.model === "audio") return say("place_audio", { time: ((at[0] * view.input.stride) / 16000).toFixed(2) });
-    return say("place_text", { n: at[0] + 1, says: visible(view.input.spans[at[0]]) || CONTINUED });
-  }
-
-  function drawInput() {
-    const { input } = view;
-    const pictureOf = (choice) => (choice.thumb ? el("img", { src: choice.thumb, alt: "" }) : null);
-    const current = input.choices.find((choice) => choice.id === input.id);
-    chooser.open = false;
-    chooser.replaceChildren(
-      el("summary", {}, current?.thumb ? pictureOf(current) : null, el("span", {}, input.name), el("small", {}, say("other_input"))),
-      el("div", { class: "mm-choices" }, input.choices.map((choice) => el("button", { type: "button",
-        class: "mm-choice" + (choice.id === input.id ? " mm-on" : ""), "aria-pressed": String(choice.id === input.id),
-        onclick: () => want(choice.id) }, pictureOf(choice), el("span", {}, choice.name),
-        choice.mine ? el("small", {}, say("yours")) : null)), back));
-    back.textContent = say("back", { tab: say(view.model) });
-    lives.pick(null);
-    if (view.after) {
-      const at = view.after;
-      view.after = null;
-      setTimeout(() => goTo(at.length === 2 ? at[0] * input.grid[1] + at[1] : at[0]));
-    }
-    drawPlace();
-  }
-
-  function drawLivesHint() {
-    const { input, counts, code, level } = view;
-    title.textContent = say("lives_title");
-    if (!input) livesHint.textContent = say("loading");
-    else if (level >= input.levels) livesHint.textContent = say("no_level", { n: input.levels });
-    else livesHint.textContent = counts[code] ? say(counts[code] === 1 ? "lives_one" : "lives", { n: number(counts[code]), code }) : say("lives_not", { code });
-  }
-
-  function drawPlace() {
-    const { input, choices, level } = view;
-    if (view.place === null || !input) return place.replaceChildren(el("p", { class: "mm-hint" }, input ? say(`place_hint_${view.model}`) : ""));
-    const codes = Array.from({ length: input.levels }, (_, l) => codeOf(l, view.place));
-    const choice = choices?.[level], parts = [
-      el("h4", {}, placeTitle(placeOf(input.grid, view.place))),
-      levelStrip(say, codes, level, choices || [], (l) => sheets.now(key(view.model, l)), (l, code) => (l === level ? pick(code) : goLevel(l)))];
-    if (choice) parts.push(
-      el("p", { class: "mm-hint" }, say(level ? "distance_later" : "distance_first", { level: level + 1, before: choice.before.toFixed(2) })),
-      distances(say, choice, level, view.sheet, pick),
-      el("p", { class: "mm-hint" }, say(choice.rank ? "argmin_not" : "argmin", { code: choice.code, after: choice.after.toFixed(2),
-        share: number((100 * choice.after) / Math.max(1e-9, choices[0].before)) })));
-    else if (!input.exact) parts.push(el("p", { class: "mm-hint" }, say("no_distances")));
-    else parts.push(el("p", { class: "mm-hint" }, say(choices ? "no_distances_text" : "loading")));
-    place.replaceChildren(...parts);
-  }
-
   function drawUse() {
-    const { data, input, counts } = view, tone = `--mm-level-${data.level % 8}`;
-    const here = ranked(counts), training = ranked(data.counts), positions = input ? input.grid.reduce((a, b) => a * b, 1) : 0;
-    const summary = say("rank_summary", { here: number(here.length ? perplexityOf(counts) : null), training: number(data.perplexity[data.level] ?? null), size: data.count });
-    ranks.replaceChildren(rankPlot(say, [
-      { shares: training, tone: "--mm-muted", dashed: true, name: say("in_training") },
-      { shares: here, tone, name: input ? say("in_input", { name: input.name }) : "" }], data.count, summary));
-    const rows = Array.from({ length: data.levels }, (_, level) => {
-      const own = input && input.model === data.model && level < input.levels ? countsOf(view.codes, level, positions, data.count) : null;
-      return { here: own && perplexityOf(own), used: own ? usedShare(own) : 0, training: data.perplexity[level] ?? null };
-    });
-    bars.replaceChildren(levelBars(say, rows, data.count, data.level, goLevel));
-    useHint.textContent = say("levels_hint", { size: data.count, positions: number(clamp(positions, 0, 1e9)) });
-    const mapHint = host.querySelector(".mm-map-hint");
-    mapHint.textContent = say(data.umap ? "map_hint" : "map_hint_pca", { share: number(100 * (data.variance[0] + data.variance[1])) }) +
-      (data.modality === "audio" ? " " + say("map_hint_play") : "");
+    const { data } = view, share = number(100 * (data.variance[0] + data.variance[1]));
+    use.draw(view);
+    mapHint.textContent = say(data.umap ? "map_hint" : "map_hint_pca", { share }) + (data.modality === "audio" ? ` ${say("map_hint_play")}` : "");
   }
 }

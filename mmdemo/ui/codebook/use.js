@@ -1,5 +1,6 @@
 // How codes are used: counts, perplexity, ranks, and the plot of ranks on two logarithmic scales.
 import { el, number, svg } from "../shared/base.js";
+import { levelBars } from "./level_bars.js";
 
 // Codes of one level (packed level by level, `positions` each) -> how often each of `size` codes is used.
 export function countsOf(codes, level, positions, size) {
@@ -58,3 +59,27 @@ export function rankPlot(say, lines, size, summary) {
 }
 
 const percent = (share) => (share >= 0.01 ? `${number(100 * share)} %` : `${number(100 * share, share >= 0.001 ? 1 : 2)} %`);
+
+// The card of it all: {node, draw(view)}.
+export function makeUse(say, onLevel) {
+  const ranks = el("div"), bars = el("div"), hint = el("p", { class: "mm-hint" });
+
+  function draw({ data, input, codes, counts }) {
+    const here = ranked(counts), positions = input ? input.grid.reduce((a, b) => a * b, 1) : 0;
+    const summary = say("rank_summary", { here: number(here.length ? perplexityOf(counts) : null),
+      training: number(data.perplexity[data.level] ?? null), size: data.count });
+    ranks.replaceChildren(rankPlot(say, [
+      { shares: ranked(data.counts), tone: "--mm-muted", dashed: true, name: say("in_training") },
+      { shares: here, tone: `--mm-level-${data.level % 8}`, name: input ? say("in_input", { name: input.name }) : "" }], data.count, summary));
+    const rows = Array.from({ length: data.levels }, (_, level) => {
+      const own = input?.model === data.model && level < input.levels ? countsOf(codes, level, positions, data.count) : null;
+      return { here: own && perplexityOf(own), used: own ? usedShare(own) : 0, training: data.perplexity[level] ?? null };
+    });
+    bars.replaceChildren(levelBars(say, rows, data.count, data.level, onLevel));
+    hint.textContent = say("levels_hint", { size: data.count, positions: number(positions) });
+  }
+
+  const node = el("section", { class: "mm-card" }, el("h3", {}, say("use_title")),
+    el("div", { class: "mm-halves" }, ranks, el("div", {}, el("h4", {}, say("levels_title")), bars, hint)));
+  return { node, draw };
+}
