@@ -6,6 +6,7 @@ other: "nothing" is the code whose codeword is nearest to zero, not a hole.
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 PAINTS = ("code", "near", "random", "nothing", "other")
 NEAR = 8  # so many nearest codewords are drawn from
-MAX_CHANGES = 1 << 20  # that a description of changes may hold
+MAX_CHANGES = 1 << 20  # bytes of a description of changes, before it is compressed
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def apply(codec: Codec, tokens: Tokens, edit: Edit) -> Tokens:
     places = _checked("place", edit.places, tokens.codes[0].numel())  # (N,)
     levels = _checked("level", edit.levels, tokens.levels).tolist()
     if edit.paint not in PAINTS:
-        raise InputError(f"One can paint with {', '.join(PAINTS)}, not with {edit.paint!r}.")
+        raise InputError(f"One can paint with {', '.join(PAINTS)}, and with nothing else.")
     codes = tokens.codes.flatten(1).clone()  # (L, positions)
     draws = torch.Generator().manual_seed(edit.seed)
     for level in levels:
@@ -210,13 +211,19 @@ def with_changes(tokens: Tokens, packed: bytes) -> Tokens:
     problem = InputError("The edit in this link does not fit its input.")
     try:
         opener = zlib.decompressobj()
-        reader = Reader(opener.decompress(packed, 10 * MAX_CHANGES), 0)
-        codes, at = tokens.codes.flatten().clone(), -1
+        reader = Reader(opener.decompress(packed, MAX_CHANGES), 0)
+        steps, values = [], []
         while reader.left:
-            at += reader.varint()
-            codes[at] = reader.varint()
-    except (zlib.error, IndexError, ValueError, RuntimeError):
+            steps.append(reader.varint())
+            values.append(reader.varint())
+    except (zlib.error, IndexError, ValueError):
         raise problem from None
-    if int(codes.max()) >= tokens.codebook_size or not opener.eof:
+    index = list(itertools.accumulate(steps, initial=-1))[1:]
+    forward = all(step > 0 for step in steps)
+    if not opener.eof or not forward or max(index, default=0) >= tokens.count:
         raise problem
+    if max(values, default=0) >= tokens.codebook_size:
+        raise problem
+    codes = tokens.codes.flatten().clone()
+    codes[torch.tensor(index, dtype=torch.long)] = torch.tensor(values, dtype=torch.long)
     return _with(tokens, codes.reshape(tokens.codes.shape))

@@ -53,6 +53,19 @@ def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 VALUES = st.recursive(SCALARS, nested, max_leaves=6)
 TABLES = st.one_of(st.none(), st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=6))
+# Steps of the token editor: nearly right, or anything.
+EDITS = st.one_of(
+    TABLES,
+    st.fixed_dictionaries(
+        {
+            "do": st.sampled_from(["paint", "paint", "undo", "redo", "reset", 5]),
+            "runs": st.one_of(st.lists(st.lists(st.integers(-1, 9), max_size=3), max_size=3), VALUES),
+            "levels": st.one_of(st.lists(st.integers(-1, 9), max_size=3), VALUES),
+            "paint": st.sampled_from(["code", "near", "random", "nothing", "other", "<b>", None]),
+        },
+        optional={"code": SCALARS, "seed": SCALARS, "shown": st.one_of(st.integers(1, 3), SCALARS), "other": VALUES},
+    ),
+)
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +105,14 @@ def test_image_functions(context: Context, tmp_path_factory: pytest.TempPathFact
     handlers = ImageHandlers(context, [path], Latest())
 
     @FEW
-    @given(TABLES, VALUES)
-    def run(asked: dict[str, Any] | None, value: Any) -> None:
+    @given(TABLES, VALUES, EDITS)
+    def run(asked: dict[str, Any] | None, value: Any, step: dict[str, Any] | None) -> None:
         # What was asked comes through `ask`, which numbers it.
         asked = asked if asked is None else {k: v for k, v in asked.items() if k != "request_id"}
         tried(handlers.code_sheet, value)
-        for function in (handlers.swap, handlers.background):
-            tried(function, picture, asked, request())
+        tried(handlers.background, picture, asked, request())
+        for function in (handlers.edit, handlers.warm):
+            tried(function, picture, event(step), request())
         tried(handlers.png, picture, asked)
         tried(handlers.want, picture, event(asked))
 
@@ -110,12 +124,13 @@ def test_text_functions(context: Context):
     session = handlers.start("Good morning.", "en")
 
     @FEW
-    @given(VALUES, st.one_of(st.integers(1, 3), VALUES), TABLES)
-    def run(text: Any, levels: Any, data: dict[str, Any] | None) -> None:
+    @given(VALUES, st.one_of(st.integers(1, 3), VALUES), TABLES, EDITS)
+    def run(text: Any, levels: Any, data: dict[str, Any] | None, step: dict[str, Any] | None) -> None:
         tried(handlers.typed, text, session, levels, False, request())
         tried(handlers.relevelled, session, levels, bool(text), request())
-        for function in (handlers.picked, handlers.swapped):
-            tried(function, session, levels, event(data), request())
+        tried(handlers.picked, session, levels, event(data), request())
+        for function in (handlers.edit, handlers.warm):
+            tried(function, session, event(step), request())
         tried(handlers.opened, levels, False, event(data), request())
 
     run()
@@ -126,8 +141,10 @@ def test_audio_functions(context: Context):
     clip = handlers.start((16_000, np.random.default_rng(0).uniform(-0.1, 0.1, 4_000).astype(np.float32)))
 
     @FEW
-    @given(st.one_of(st.integers(1, 8), VALUES), TABLES)
-    def run(levels: Any, data: dict[str, Any] | None) -> None:
+    @given(st.one_of(st.integers(1, 8), VALUES), TABLES, EDITS)
+    def run(levels: Any, data: dict[str, Any] | None, step: dict[str, Any] | None) -> None:
+        for function in (handlers.edit, handlers.warm):
+            tried(function, clip, event(step), request())
         tried(handlers.relevelled, clip, levels, request())
         tried(handlers.dropped, levels, event(data), request())
 

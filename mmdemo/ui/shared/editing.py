@@ -66,12 +66,14 @@ def step(codec: Any, history: History, asked: Mapping[str, Any], source: Tokens 
     if do != "paint":
         raise InputError("One can paint, undo, redo and reset.")
     positions = history.tokens.codes[0].numel()
-    places: list[int] = []
+    covered = torch.zeros(positions, dtype=torch.bool)
     for run in _list(asked.get("runs")):
         first, count = (parse_int(value, 0, positions) for value in _list(run, 2))
-        places += range(first, min(first + count, positions))
+        if first + count > positions:
+            raise InputError(f"A place from 0 to {positions - 1} is needed.")
+        covered[first : first + count] = True
     wanted = Edit(
-        places[:positions],
+        covered.nonzero()[:, 0].tolist(),
         [parse_int(level) for level in _list(asked.get("levels"))],
         str(asked.get("paint")),
         parse_int(asked.get("code", 0)),
