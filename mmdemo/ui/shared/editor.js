@@ -113,7 +113,7 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
     linked.hidden = !ed.value.link || !link;
     levels.replaceChildren(...Array.from({ length: ed.levels }, (_, l) => el("button", { type: "button", role: "radio",
       class: "mm-chip" + (l === ed.level ? " mm-on" : "") + (l >= ed.wanted ? " mm-above" : ""), style: levelTone(l),
-      "aria-checked": l === ed.level, "aria-label": say("level_n", { n: l + 1 }), tabindex: l === ed.level ? 0 : -1,
+      "aria-checked": String(l === ed.level), "aria-label": say("level_n", { n: l + 1 }), tabindex: l === ed.level ? 0 : -1,
       onclick: () => set({ level: l }) }, String(l + 1))));
     hint.textContent = picking ? say("hint_pick") : [say("hint_" + ed.tool), hintOf(ed.paint)].join(" ");
     showCode();
@@ -137,7 +137,7 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
 
   function showOthers() {
     otherRow.replaceChildren(...others().map(({ name, src }, i) => el("button", { type: "button", role: "radio", title: name,
-      class: "mm-other" + (i === ed.other ? " mm-on" : ""), "aria-checked": i === ed.other, "aria-label": name,
+      class: "mm-other" + (i === ed.other ? " mm-on" : ""), "aria-checked": String(i === ed.other), "aria-label": name,
       tabindex: i === ed.other ? 0 : -1, onclick: () => set({ other: i }) },
       src ? el("img", { src, alt: "", draggable: "false" }) : el("span", {}, name))));
   }
