@@ -175,6 +175,10 @@ def generate(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")],
     model: Annotated[str, typer.Option(help="A diffusion checkpoint: a name, a folder, or a Hub id.")] = "digits",
     text: Annotated[str | None, typer.Option(help="Given text.")] = None,
+    mix: Annotated[
+        tuple[str, str] | None, typer.Option(help="Two given texts instead, both at once.", metavar="TEXT TEXT")
+    ] = None,
+    weight: Annotated[float, typer.Option(help="Share of the second of the two, 0 to 1.")] = 0.5,
     image: Annotated[Path | None, typer.Option(help="Given picture.")] = None,
     audio: Annotated[Path | None, typer.Option(help="Given recording.")] = None,
     number: Annotated[
@@ -189,7 +193,8 @@ def generate(
     sampler: str = SamplingSettings.sampler,
     seed: int = SamplingSettings.seed,
     speaker: Annotated[
-        str | None, typer.Option("--speaker", "--style", help="One of the model's speakers, or drawing styles.")
+        str | None,
+        typer.Option("--speaker", "--style", help="One of the model's speakers or drawing styles; all: one in each."),
     ] = None,
     device: Device = "auto",
     force: Force = False,
@@ -198,7 +203,7 @@ def generate(
     """Sample from a diffusion model, from any mixture of text, picture and recording, or from nothing."""
     from .generation import generate_files, generate_number_files
 
-    given = {"text": text, "image": image, "audio": audio}
+    given = {"text": mix[0] if mix else text, "image": image, "audio": audio}
     wanted = [w.strip() for w in want.split(",") if w.strip()] if want else None
     settings = SamplingSettings(n=n, steps=steps, guidance=guidance, sampler=sampler, seed=seed, style=speaker)
     if number is not None:
@@ -206,7 +211,10 @@ def generate(
             raise typer.BadParameter("a number is made from its digits alone: leave --text, --image and --audio out.")
         result = generate_number_files(model, number, wanted, output, settings, device, force)
     else:
-        result = generate_files(model, given, wanted, output, settings, device, force)
+        if mix and text is not None:
+            raise typer.BadParameter("--mix has its own two texts: leave --text out.")
+        second = (mix[1], weight) if mix else None
+        result = generate_files(model, given, wanted, output, settings, device, force, second)
     if as_json:
         console.say_json(result)
     else:

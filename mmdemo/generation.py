@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ def generate_files(
     settings: SamplingSettings,
     device: str,
     force: bool = False,
+    mix: tuple[str, float] | None = None,
 ) -> dict[str, Any]:
     """Sample, and write each result to ``folder`` as sample-<i>.<suffix>, with settings.json beside them.
 
@@ -43,10 +45,12 @@ def generate_files(
 
     Args:
         given: stream -> input; or the name of a modality, for a model that has one stream of it, however it is called.
+        settings: the style "all" means a sample in each of the model's styles.
         force: also replace files of these names that no such run has made.
+        mix: a second text to make things from at once, and its share of the guidance, 0 to 1.
 
     Returns:
-        {"version", "model", "checkpoint", "settings", "given", "want", "files",
+        {"version", "model", "checkpoint", "settings", "given", "mix"?, "want", "files",
         "items": [{"sample", "modality", "output", "text"?}]}
 
     Raises:
@@ -55,11 +59,14 @@ def generate_files(
     """
     _check(folder, force)
     model = _joint(name, device)
+    settings = _in_all_styles(model, settings)
+    others = [(_by_stream(model, {**given, "text": mix[0]}), mix[1])] if mix else []
     given = _by_stream(model, given)
-    step = deque(model.sample(given, want, settings), maxlen=1)[0]
+    step = deque(model.sample(given, want, settings, compose=others), maxlen=1)[0]
     asked = {
         "settings": settings.as_dict(model.interface.style),
         "given": {k: _described(v) for k, v in given.items() if v is not None},
+        **({"mix": {"text": mix[0], "weight": mix[1]}} if mix else {}),
         "want": list(step.x0),
     }
     return _write(model, step, folder, asked)
@@ -111,6 +118,12 @@ def _by_stream(model: JointDiffusion, given: dict[str, Any]) -> dict[str, Any]:
         known = name in model.streams or model.texts.read_by(name)
         named[name if known or len(of_kind) != 1 else of_kind[0]] = source
     return named
+
+
+def _in_all_styles(model: JointDiffusion, settings: SamplingSettings) -> SamplingSettings:
+    if settings.style != "all" or "all" in model.styles or not model.styles:
+        return settings
+    return replace(settings, style=model.styles, n=len(model.styles))
 
 
 def _described(given: Any) -> str | dict[str, str]:

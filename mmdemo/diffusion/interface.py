@@ -48,6 +48,7 @@ class JointInterface:
     anchor: Name = ""
     anchor_fraction: Share = 0.25
     form: Name = ""  # which form of the page shows the model; empty: the general one
+    suggestions: Name = ""  # words that a person may ask for (`suggestions.SUGGESTIONS`); empty: none are offered
     figures: Name = ""  # which report measures it (`mmdemo.evaluation`); empty: none
 
     def check(self, config: DiTConfig) -> None:

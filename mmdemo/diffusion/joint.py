@@ -165,9 +165,10 @@ class JointDiffusion:
 
     # ------------------------------------------------------------------------------ conditions
 
-    def style_index(self, style: str | None, n: int) -> Tensor:
-        """A style's name (None: any) -> (n,) for the network."""
-        return torch.full((n,), self.styles.index(style) if style else self.network.any_style, device=self.device)
+    def style_index(self, styles: Sequence[str | None], n: int) -> Tensor:
+        """Names of styles (None: any), which the samples take in turn -> (n,) for the network."""
+        known = [self.styles.index(style) if style else self.network.any_style for style in styles]
+        return torch.tensor([known[i % len(known)] for i in range(n)], device=self.device)
 
     def conditions_of(self, given: Mapping[str, Any], settings: SamplingSettings) -> Conditions:
         """What is given, ready for the network: latents of streams, vectors of texts, the style.
@@ -187,7 +188,7 @@ class JointDiffusion:
                     raise
                 continue
             clean[name] = latent.expand(n, *latent.shape[1:])
-        return Conditions(self.style_index(settings.style, n), clean, self.texts.vectors(texts))
+        return Conditions(self.style_index(settings.styles, n), clean, self.texts.vectors(texts))
 
     # ------------------------------------------------------------------------------ noise
 
@@ -249,7 +250,8 @@ class JointDiffusion:
         Raises:
             InputError: an input or setting cannot be used.
         """
-        given, edit, keep = ({k: v for k, v in (d or {}).items() if v is not None} for d in (given, edit, keep))
+        given, edit, keep = (_named(d or {}) for d in (given, edit, keep))
+        compose = [(_named(part), share) for part, share in compose]
         want = tuple(want) if want else tuple(k for k in self.streams if k not in given)
         settings = settings or SamplingSettings.of(self.interface.style, **changes)
         self.check(given, want, settings)
@@ -286,7 +288,7 @@ class JointDiffusion:
         settings = SamplingSettings.of(self.interface.style, **changes)
         strings = {k: [TextFrame.read(row) for row in x] for k, x in framed.items() if self.texts.read_by(k)}
         clean = {k: self.encode_batch(k, v) for k, v in framed.items() if not self.texts.alone(k)}
-        conditions = [Conditions(self.style_index(settings.style, n), clean, self.texts.vectors(strings))]
+        conditions = [Conditions(self.style_index(settings.styles, n), clean, self.texts.vectors(strings))]
         way = [sample_generator(settings.seed, i, purpose="way") for i in range(n)]
         yield from self.run(conditions, want, self.start_noise(n, settings.seed), way, settings)
 
@@ -318,9 +320,14 @@ class JointDiffusion:
             raise InputError(f"Say what to make: one or more of {known}.")
         if both := sorted(set(given) & set(want)):
             raise InputError(f"{both[0]!r} is both given and wanted: choose one.")
-        if settings.style is not None and settings.style not in self.styles:
+        if unknown := [style for style in settings.styles if style is not None and style not in self.styles]:
             kind, styles = self.interface.style, ", ".join(self.styles)
-            raise InputError(f"There is no {kind} {settings.style!r}; choose one of {styles}.")
+            raise InputError(f"There is no {kind} {unknown[0]!r}; choose one of {styles}.")
+
+
+def _named(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Without those that are None."""
+    return {name: value for name, value in inputs.items() if value is not None}
 
 
 def _tokenizer(config: dict[str, Any], folder: Path, stream: str, device: torch.device) -> Codec:

@@ -21,7 +21,7 @@ class SamplingSettings:
     Attributes:
         n: samples. steps: of the sampler. sampler: its name, of `samplers.SAMPLERS`.
         guidance: classifier-free guidance weight (Ho & Salimans 2022); 1 is none.
-        seed: of the start noise. style: one of the model's styles (None: any).
+        seed: of the start noise. style: one of the model's styles (None: any), or several, which samples take in turn.
         strength: 1 makes everything but what is kept from pure noise; below, sampling starts at t = strength from the
             noised sources (SDEdit): the lower, the closer to them.
         repaint_steps: how many times more each step is taken from a noised start (RePaint), so that new parts agree
@@ -37,7 +37,7 @@ class SamplingSettings:
     guidance: float = 3.0
     sampler: str = "heun"
     seed: int = 0
-    style: str | None = None
+    style: str | tuple[str | None, ...] | None = None
     strength: float = 1.0
     repaint_steps: int = 0
     to_seed: int | None = None
@@ -58,12 +58,19 @@ class SamplingSettings:
                 object.__setattr__(self, name, check_int(what, value, low, high))
         if not _finite(self.guidance) or not 0 <= self.guidance <= MAX_GUIDANCE:
             raise InputError(f"The guidance weight must be 0 to {MAX_GUIDANCE:g}, not {self.guidance}.")
+        if isinstance(self.style, list | tuple):
+            object.__setattr__(self, "style", tuple(self.style) or None)
         if self.sampler not in SAMPLERS:
             raise InputError(f"There is no sampler {self.sampler!r}; choose one of {', '.join(SAMPLERS)}.")
         if not _finite(self.strength) or not 0 < self.strength <= 1:
             raise InputError(f"The strength of a variation is more than 0 and at most 1, not {self.strength}.")
         if self.to_seed is not None and self.n < 2:
             raise InputError("Interpolation between two seeds needs at least 2 samples: its two ends.")
+
+    @property
+    def styles(self) -> tuple[str | None, ...]:
+        """The styles that the samples take in turn."""
+        return self.style if isinstance(self.style, tuple) else (self.style,)
 
     @classmethod
     def of(cls, style_name: str = "style", **values: Any) -> SamplingSettings:
@@ -87,7 +94,7 @@ class SamplingSettings:
         usual = {name: getattr(self, name) for name in ("n", "steps", "guidance", "sampler", "seed")}
         editing = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in (*usual, "style")}
         changed = {k: v for k, v in editing.items() if v != getattr(SamplingSettings, k)}
-        return {**usual, style_name: self.style, **changed}
+        return {**usual, style_name: list(self.style) if isinstance(self.style, tuple) else self.style, **changed}
 
 
 def _finite(value: Any) -> bool:

@@ -112,6 +112,7 @@ def test_given_a_picture_and_a_recording(client, tmp_path):
         ({"edit": "text:zz"}, "anew"),
         ({"text": "123456789", "want": ["image"]}, "digits"),
         ({"to": 3, "n": 1}, "at least 2"),
+        ({"model": "nothing"}, "nothing"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(client, changed, says):
@@ -154,7 +155,8 @@ def post(url: str, path: str, body: Any) -> tuple[int, Any]:
 def test_server_functions_refuse_nonsense(url, client):
     by_id = {c["props"].get("elem_id"): c for c in client.config["components"]}
     functions = {
-        **dict.fromkeys(("save_trajectory", "decode_noisy", "decode_clean"), "mm-player"),
+        **dict.fromkeys(("save_trajectory", "decode_noisy", "decode_clean", "read_export"), "mm-player"),
+        "look_inside": "mm-inside-panel",
         "noise_text": "mm-noise-panel",
     }
     for name, holder in functions.items():
@@ -184,7 +186,8 @@ def test_a_link_fills_the_controls(tab):
     code = pack_picture(example_picture())
     settings = Settings(image=code, want=("text",), seed=5, vs="steps:4", choices=tab.choices)
     values = tab.open_link(form(), request(**dict(parse_qsl(settings.query()[1:]))))
-    filled = dict(zip(form().fields, values, strict=False))
+    plain = (value["value"] if isinstance(value, dict) and "value" in value else value for value in values)
+    filled = dict(zip(form().fields, plain, strict=False))
     assert filled["seed"] == 5 and filled["want"] == ["text"] and filled["vs"] == "steps:4"
     assert filled["image"] == picture_uri(code)
     again = tab.settings({name: filled[name] for name in form().fields}, None)
@@ -194,7 +197,7 @@ def test_a_link_fills_the_controls(tab):
 def test_a_page_without_settings_in_its_address_is_left_alone(tab):
     values = tab.open_link(form(), request(lang="en", tab="generate"))
     named = dict(zip(ORDER, values, strict=False))
-    assert named.pop("image") == named.pop("edit") == ""
+    assert named.pop("image") == named.pop("edit") == "" and named.pop("model") == "digits"
     assert all(value["__type__"] == "update" for value in named.values())
 
 

@@ -1,5 +1,6 @@
 """Files of a generation: all that it takes to make them again is in them, and nothing of another run beside them."""
 
+import io
 import json
 from pathlib import Path
 
@@ -8,16 +9,24 @@ import pytest
 import soundfile
 from PIL import Image
 from small import run
+from typer.testing import CliRunner
 
+from mmdemo.cli import app
 from mmdemo.diffusion.settings import SamplingSettings
 from mmdemo.errors import InputError
 from mmdemo.generation import generate_files
-from tests.generate_model import random_joint
+from mmdemo.loading import load
+from tests.generate_model import random_joint, random_prompted
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return str(random_joint(tmp_path_factory.mktemp("joint") / "joint"))
+
+
+@pytest.fixture(scope="module")
+def prompted(tmp_path_factory):
+    return str(random_prompted(tmp_path_factory.mktemp("joint") / "prompted"))
 
 
 def made(model, folder: Path, *options) -> dict:
@@ -103,3 +112,39 @@ def test_a_place_that_cannot_be_written_to_is_found_before_the_work(tmp_path, mo
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file is in its place"):
         generate_files(model, {}, None, tmp_path / "file", SamplingSettings(), "cpu")
+
+
+def test_two_texts_are_mixed_in_every_style(tmp_path, prompted):
+    first = made(
+        prompted, tmp_path / "a", "--mix", "sun", "moon", "--weight", 0.25, "--want", "image", "--style", "all"
+    )
+    assert first["settings"]["style"] == ["ink", "clay", "flat"] and len(first["items"]) == first["settings"]["n"] == 3
+    assert first["given"] == {"text": "sun"} and first["mix"] == {"text": "moon", "weight": 0.25}
+    record = json.loads(Image.open(tmp_path / "a" / "sample-1.png").text["Comment"])
+    settings = SamplingSettings(**record["settings"])
+    mix = (record["mix"]["text"], record["mix"]["weight"])
+    generate_files(prompted, record["given"], record["want"], tmp_path / "b", settings, "cpu", mix=mix)
+    made(prompted, tmp_path / "c", "--text", "sun", "--want", "image", "--style", "all")
+    a, b, c = ([(tmp_path / k / f"sample-{i}.png").read_bytes() for i in range(3)] for k in "abc")
+    pixels = lambda files: [Image.open(io.BytesIO(data)).tobytes() for data in files]  # noqa: E731
+    assert a == b and all(x != y for x, y in zip(pixels(a), pixels(c), strict=True))
+
+
+def test_what_a_mix_cannot_be(tmp_path, prompted):
+    for options, says in (
+        (("--mix", "sun", "moon", "--weight", 1.5), "0 to 1"),
+        (("--mix", "sun", "moon", "--text", "star"), "leave --text out"),
+    ):
+        done = CliRunner().invoke(app, ["generate", "--model", prompted, "-o", str(tmp_path), *map(str, options)])
+        assert done.exit_code and says in " ".join(f"{done.output} {done.exception}".replace("│", " ").split())
+
+
+def test_samples_take_styles_in_turn(prompted):
+    model = load(prompted, "cpu")
+    settings = {"steps": 1, "seed": 3, "sampler": "euler"}
+    turns = list(model.sample({"text": "sun"}, ("image",), n=4, style=["clay", None], **settings))[-1].x0["image"]
+    for style, rows in (("clay", [0, 2]), (None, [1, 3])):
+        alone = list(model.sample({"text": "sun"}, ("image",), n=4, style=style, **settings))[-1].x0["image"]
+        assert np.allclose(turns[rows], alone[rows], atol=1e-5)
+    with pytest.raises(InputError, match="'oil'"):
+        list(model.sample({"text": "sun"}, ("image",), style=["clay", "oil"], **settings))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 
 from mmdemo.errors import InputError
 
@@ -26,6 +26,9 @@ GAP = 6
 STEP_MS, REST_MS = 110, 1400
 IMAGE_DESCRIPTION = 0x010E  # Exif tag
 GROUND = (246, 245, 241)
+SIDES = (64, 128, 256, 512)  # that a picture may be enlarged to, smoothly
+MAX_SETTINGS = 80_000  # characters; a picture or a voice may be in them
+NEAR_WHITE = 26  # grey levels below white that still are ground, where they reach the edge
 
 
 def save_trajectory(request: dict[str, Any]) -> dict[str, str]:
@@ -44,17 +47,23 @@ def write(request: Any) -> tuple[str, bytes]:
     """Suffix and content of the file asked for. Raises InputError for a request that makes no sense."""
     if not isinstance(request, dict) or request.get("kind") not in KINDS:
         raise InputError(f"A run can be saved as one of {', '.join(KINDS)}.")
-    kind, settings = request["kind"], str(request.get("settings", ""))[:4000]
+    kind, settings = request["kind"], str(request.get("settings", ""))[:MAX_SETTINGS]
     if kind.startswith("wav"):
         sounds = [sound_from(sound) for sound in _some(request.get("sounds"), MAX_FRAMES, "sounds")]
         return "wav", wav(sounds, settings)
     budget = [MAX_BYTES]
     columns = request.get("columns")
     columns = columns if isinstance(columns, int) and 0 < columns <= MAX_CELLS else 0
-    frames = [
-        sheet([_picture(uri, budget) for uri in _some(cells, MAX_CELLS, "pictures")], columns)
+    pages = [
+        [_picture(uri, budget) for uri in _some(cells, MAX_CELLS, "pictures")]
         for cells in _some(request.get("frames"), MAX_FRAMES, "frames")
     ]
+    side, clear = request.get("side") or 0, bool(request.get("clear"))
+    if kind == "png" and (side or clear):
+        if side not in (0, *SIDES):
+            raise InputError(f"A picture can be saved at {', '.join(map(str, SIDES))} pixels a side.")
+        return "png", png(enlarged(pages[-1], columns, side, clear), settings)
+    frames = [sheet(cells, columns) for cells in pages]
     return kind, png(frames[-1], settings) if kind == "png" else animation(frames, kind, settings)
 
 
@@ -70,6 +79,53 @@ def sheet(cells: list[Image.Image], columns: int = 0) -> Image.Image:
         at = (GAP + i % columns * (width + GAP), GAP + i // columns * (height + GAP))
         page.paste(cell.resize((width, height), Image.Resampling.NEAREST), at)
     return page
+
+
+def enlarged(cells: list[Image.Image], columns: int, side: int, clear: bool) -> Image.Image:
+    """Pictures side by side without a frame, each ``side`` pixels wide (0: as it is), RGBA where the ground is clear.
+
+    Enlarged by a Lanczos filter: smoother, and no detail more than the model has made.
+    """
+    made = [cutout(cell) if clear else cell for cell in cells]
+    if side:
+        size = side, max(1, round(side * cells[0].height / cells[0].width))
+        # Premultiplied: else what lies unseen below the ground would show at the edges.
+        made = [
+            cell.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
+            if clear
+            else cell.resize(size, Image.Resampling.LANCZOS)
+            for cell in made
+        ]
+    width, height = made[0].size
+    columns = min(len(made), columns or 4)
+    page = Image.new(
+        made[0].mode, (columns * width, -(-len(made) // columns) * height), (255, 255, 255, 0)[: 3 + clear]
+    )
+    for i, cell in enumerate(made):
+        page.paste(cell, (i % columns * width, i // columns * height))
+    return page
+
+
+def cutout(picture: Image.Image) -> Image.Image:
+    """A picture on white -> RGBA with its ground clear: the white that reaches the edge, and not the white within.
+
+    At the border of the ground, pixels are mixtures of it and of the drawing. They get as much alpha as they are far
+    from white, compared with the pixel next to them that is farthest.
+    """
+    pixels = np.asarray(picture.convert("RGB"), np.float32)
+    dark = 255 - pixels.min(2)  # distance from white
+    flat = Image.fromarray(np.where(np.pad(dark, 1) <= NEAR_WHITE, 255, 0).astype(np.uint8))
+    ImageDraw.floodfill(flat, (0, 0), 128)
+    ground = np.asarray(flat)[1:-1, 1:-1] == 128
+    near = ground.copy()
+    for axis, by in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        near |= np.roll(np.pad(ground, 1), by, axis)[1:-1, 1:-1]
+    padded = np.pad(dark, 2)
+    around = np.max([padded[y : y + len(dark), x : x + dark.shape[1]] for y in range(5) for x in range(5)], axis=0)
+    alpha = np.where(near, np.clip(dark / np.maximum(around, 1), 0, 1), 1)
+    alpha = np.where(ground & (dark <= NEAR_WHITE / 2), 0, alpha)
+    ink = np.clip(255 - (255 - pixels) / np.maximum(alpha, 1 / 255)[..., None], 0, 255)
+    return Image.fromarray(np.dstack([ink, 255 * alpha]).round().astype(np.uint8), "RGBA")
 
 
 def animation(frames: list[Image.Image], kind: str, settings: str) -> bytes:

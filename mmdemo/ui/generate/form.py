@@ -1,8 +1,12 @@
-"""The controls of the Generate tab: what to give, what to make, how, and presets that fill them in."""
+"""The controls of the Generate tab: which model, what to give, what to make, how, and presets that fill them in.
+
+All models share them; which are shown, and what they offer, follows from the interface in a model's checkpoint.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +15,24 @@ import gradio as gr
 from mmdemo.ui.generate.inputs import example_picture, pack_picture, picture_uri
 from mmdemo.ui.generate.mask_editor import MaskEditor
 from mmdemo.ui.generate.pad import Pad
-from mmdemo.ui.generate.settings import COUNT, GUIDANCE, MODALITIES, SEED, STEPS, STRENGTH, Choices, Settings
+from mmdemo.ui.generate.settings import (
+    ALL,
+    COUNT,
+    GUIDANCE,
+    MODALITIES,
+    SEED,
+    STEPS,
+    STRENGTH,
+    WEIGHT,
+    Choices,
+    Settings,
+)
+from mmdemo.ui.generate.suggestions import Suggestions
 from mmdemo.ui.shared.i18n import t
 
 # (key of the text on the chip, what differs from the usual settings); "example" stands for our drawn digit
-PRESETS: tuple[tuple[str, dict[str, Any]], ...] = (
+Preset = tuple[str, dict[str, Any]]
+PRESETS: tuple[Preset, ...] = (
     ("preset_word", {"text": "seven", "want": ["image", "audio"]}),
     ("preset_zh", {"text": "七", "want": ["image", "audio"], "seed": 7}),
     ("preset_picture", {"image": "example", "want": ["audio", "text"]}),
@@ -37,12 +54,21 @@ DICE = f"() => Math.floor(Math.random() * {SEED[1]})"
 
 @dataclass
 class Form:
-    """The controls by the names of `Settings`; a new recording goes before the voice in `fields["audio"]`."""
+    """The controls by the names of `Settings`, and "model"; a new recording goes before the voice in `fields["audio"]`.
+
+    Attributes:
+        chips: buttons with the settings behind them, and the model that they are of. rows: of chips, by model.
+        voice, mixing: what only models of sounds, and of prompts, have.
+    """
 
     fields: dict[str, gr.components.Component] = field(default_factory=dict)
     recording: Any = None
     kept: Any = None  # plays a voice that came with a link
-    chips: list[tuple[gr.Button, dict[str, Any]]] = field(default_factory=list)
+    chips: list[tuple[gr.Button, dict[str, Any], Choices]] = field(default_factory=list)
+    rows: dict[str, Any] = field(default_factory=dict)
+    suggestions: Any = None
+    voice: Any = None
+    mixing: Any = None
     generate: Any = None
     stop: Any = None
     forget: Any = None
@@ -53,34 +79,124 @@ class Form:
         """All that a link or a preset sets, in the order of `filled`."""
         return [*self.fields.values(), self.recording, self.kept_row, self.kept]
 
+    def parts(self) -> list[Any]:
+        """What is shown of some models only, in the order of `parts`."""
+        return [self.suggestions, self.voice, self.mixing, *self.rows.values()]
 
-def ask(form: Form, choices: Choices) -> None:
-    """What is wanted most: presets, a word, what to make, Generate and Stop."""
-    usual = Settings(text="seven", want=("image", "audio"), choices=choices)
-    with gr.Row(elem_classes=["mm-presets"]):
-        for key, changed in PRESETS:
-            name = f"mm-{key.replace('_', '-')}"
-            chip = gr.Button(t(f"generate.{key}"), size="sm", min_width=0, elem_id=name)
-            form.chips.append((chip, changed))
+
+def general_presets(choices: Choices) -> list[Preset]:
+    """Of a model that draws any text, from what it is known to know; the first part is the text on the chip itself."""
+    presets: list[Preset] = []
+    if len(choices.suggestions) >= 6 and choices.mixes:
+        known = [(sign, names) for sign, names in choices.suggestions[:6]]
+        (a, one), (b, two), (c, _), (d, _), (e, _), (f, five) = known
+        presets = [
+            (f"{a} {one[0]}", {"text": one[0]}),
+            (f"{b} {two[-1]}", {"text": two[-1], "seed": 1}),
+            (f"{c} + {d}", {"text": c, "mix": d, "seed": 2}),
+            (f"{a} → {e}", {"text": a, "mix": e, "film": True, "n": 8, "seed": 3}),
+        ]
+        presets += [(f"{f} × {len(choices.speakers)}", {"text": five[0], "speaker": ALL})] if choices.speakers else []
+    return [*presets, ("preset_nothing", {"want": list(choices.modalities), "text": "", "seed": 4})]
+
+
+def first_settings(choices: Choices) -> Settings:
+    """What the controls say when a model is chosen."""
+    example = choices.suggestions[0][1][0] if choices.suggestions else ""
+    first: dict[str, Any] = {"text": "seven", "want": ("image", "audio")}
+    first = first if choices.form == "digits" else {**choices.usual, "text": example}
+    want = tuple(m for m in first.get("want", ()) if m in choices.modalities) or choices.modalities[:1]
+    return Settings(**{**first, "want": want}, choices=choices)
+
+
+def ask(form: Form, models: Mapping[str, Choices]) -> None:
+    """What is wanted most: the model, presets, a word, what to make, Generate and Stop."""
+    choices = next(iter(models.values()))
+    usual = first_settings(choices)
+    form.fields["model"] = gr.Radio(
+        [(name, name) for name in models],
+        value=None,  # the page fills it in: a program that names no model means that of links which name none
+        label=t("generate.model"),
+        visible=len(models) > 1,
+        elem_id="mm-model",
+    )
+    for name, own in models.items():
+        with gr.Row(visible=name == choices.model, elem_classes=["mm-presets"]) as form.rows[name]:
+            _chips(form, own)
     with gr.Row(elem_classes=["mm-give"]):
         form.fields["text"] = gr.Textbox(
-            usual.text,
-            label=t("generate.word"),
-            info=t("generate.word_info"),
-            placeholder=t("generate.word_hint"),
-            max_lines=1,
-            elem_id="mm-word",
+            usual.text, **_words_for(choices), max_lines=1, elem_id="mm-word", interactive=True
         )
         form.fields["image"] = Pad("", elem_id="mm-pad", min_width=140, elem_classes=["mm-pad"])
+    lists = {name: [[sign, *names] for sign, names in own.suggestions] for name, own in models.items()}
+    form.suggestions = Suggestions(_live(choices), lists=lists, elem_id="mm-suggestions")
+    with gr.Column(visible=choices.mixes, elem_classes=["mm-mixing"]) as form.mixing:
+        with gr.Row(elem_classes=["mm-mix"]):
+            form.fields["mix"] = gr.Textbox("", label=t("generate.mix"), max_lines=1, elem_id="mm-mix")
+            form.fields["weight"] = gr.Slider(
+                *WEIGHT, Settings.weight, step=0.05, label=t("generate.weight"), elem_id="mm-weight"
+            )
+        form.fields["film"] = gr.Checkbox(False, label=t("generate.film"), elem_id="mm-film")
+    form.fields["speaker"] = gr.Radio(
+        styles_of(choices),
+        value="",
+        label=t(f"generate.{_style_key(choices)}"),
+        visible=bool(choices.speakers),
+        elem_id="mm-speaker",
+    )
     form.fields["want"] = gr.CheckboxGroup(
-        [(t(f"generate.{m}"), m) for m in choices.modalities],
-        value=list(usual.want),
-        label=t("generate.want"),
-        elem_id="mm-want",
+        wanted(choices), value=list(usual.want), label=t("generate.want"), elem_id="mm-want"
     )
     with gr.Row(elem_classes=["mm-go"]):
         form.generate = gr.Button(t("generate.generate"), variant="primary", scale=3, elem_id="mm-generate")
         form.stop = gr.Button(t("generate.stop"), scale=1, min_width=80, elem_id="mm-stop")
+
+
+def _chips(form: Form, choices: Choices) -> None:
+    if choices.form == "digits":
+        for key, changed in PRESETS:
+            name = f"mm-{key.replace('_', '-')}"
+            chip = gr.Button(t(f"generate.{key}"), size="sm", min_width=0, elem_id=name)
+            form.chips.append((chip, changed, choices))
+        return
+    for i, (words, changed) in enumerate(general_presets(choices)):
+        label = t(f"generate.{words}") if words.startswith("preset_") else words
+        chip = gr.Button(label, size="sm", min_width=0, elem_id=f"mm-preset-{choices.model}-{i}")
+        form.chips.append((chip, changed, choices))
+
+
+def wanted(choices: Choices) -> list[tuple[Any, str]]:
+    """What can be made, to choose from."""
+    return [(t(f"generate.{m}"), m) for m in choices.modalities]
+
+
+def styles_of(choices: Choices) -> list[tuple[Any, str]]:
+    """Styles or speakers to choose from, with any, and all where that is one batch."""
+    every: list[tuple[Any, str]] = [(t("generate.all_styles"), ALL)] if choices.mixes else []
+    return [(t("generate.any_style"), ""), *every, *((name, name) for name in choices.speakers)]
+
+
+def _style_key(choices: Choices) -> str:
+    return "speaker" if choices.style == "speaker" else "style"
+
+
+def _words_for(choices: Choices) -> dict[str, Any]:
+    """Label, explanation and placeholder of the text."""
+    kind = "word" if choices.form == "digits" else "prompt"
+    words = {"label": t(f"generate.{kind}"), "info": t(f"generate.{kind}_info")}
+    return {**words, "placeholder": t(f"generate.{kind}_hint")}
+
+
+def _live(choices: Choices) -> dict[str, Any]:
+    return {"model": choices.model, "live": choices.mixes}
+
+
+def parts(form: Form, choices: Choices, skip: bool = False) -> list[Any]:
+    """Values for `form.parts()`: what of the page a model has. ``skip``: all stays as it is."""
+    if skip:
+        return [_live(choices), *[gr.skip()] * (len(form.parts()) - 1)]
+    rows = [gr.update(visible=name == choices.model) for name in form.rows]
+    return [_live(choices), gr.update(visible="audio" in choices.modalities), gr.update(visible=choices.mixes), *rows]
 
 
 def more(form: Form, choices: Choices) -> None:
@@ -88,7 +204,8 @@ def more(form: Form, choices: Choices) -> None:
     with gr.Row(visible=False, elem_classes=["mm-kept"]) as form.kept_row:
         form.kept = gr.HTML()
         form.forget = gr.Button(t("generate.forget"), size="sm", scale=0, min_width=90)
-    with gr.Accordion(t("generate.give_voice"), open=False, elem_id="mm-give-voice"):
+    spoken = "audio" in choices.modalities
+    with gr.Accordion(t("generate.give_voice"), open=False, visible=spoken, elem_id="mm-give-voice") as form.voice:
         form.recording = gr.Audio(
             label=t("generate.voice_label"),
             show_label=False,
@@ -111,7 +228,7 @@ def more(form: Form, choices: Choices) -> None:
 
 
 def _settings(form: Form, choices: Choices) -> None:
-    usual = Settings(choices=choices)
+    usual = Settings(**choices.usual, choices=choices) if choices.usual else Settings(choices=choices)
     form.fields["steps"] = gr.Slider(*STEPS, usual.steps, step=1, label=t("generate.steps"), elem_id="mm-steps")
     form.fields["sampler"] = gr.Dropdown(
         [(SAMPLER_NAMES.get(name, name), name) for name in choices.samplers],
@@ -121,10 +238,6 @@ def _settings(form: Form, choices: Choices) -> None:
     )
     form.fields["guidance"] = gr.Slider(
         *GUIDANCE, usual.guidance, step=0.1, label=t("generate.guidance"), info=t("generate.guidance_info")
-    )
-    speakers = [("—", ""), *((name, name) for name in choices.speakers)]
-    form.fields["speaker"] = gr.Dropdown(
-        speakers, value="", label=t("generate.speaker"), visible=bool(choices.speakers), elem_id="mm-speaker"
     )
     with gr.Row(equal_height=True, elem_classes=["mm-seed"]):
         form.fields["seed"] = gr.Number(
@@ -160,9 +273,26 @@ def compared(choices: Choices) -> list[tuple[str, str]]:
     return [("—", ""), *guidance, *samplers, *steps, *((f"seed {s}", f"seed:{s}") for s in (1, 2, 3)), *strength]
 
 
-def filled(form: Form, values: dict[str, Any], kept: str) -> list[Any]:
-    """Values for `form.outputs()` from the plain form of settings."""
+def filled(form: Form, values: dict[str, Any], kept: str, choices: Choices | None = None) -> list[Any]:
+    """Values for `form.outputs()` from the plain form of settings.
+
+    Args:
+        choices: of the model, where it may be another than the controls are for.
+    """
     values = {**values, "image": picture_uri(values["image"]), "to": str(values["to"])}
+    if choices is not None:
+        offered: dict[str, dict[str, Any]] = {
+            "text": _words_for(choices),
+            "want": {"choices": wanted(choices)},
+            "sampler": {"choices": [(SAMPLER_NAMES.get(name, name), name) for name in choices.samplers]},
+            "speaker": {
+                "choices": styles_of(choices),
+                "label": t(f"generate.{_style_key(choices)}"),
+                "visible": bool(choices.speakers),
+            },
+        }
+        values |= {name: gr.update(value=values[name], **changed) for name, changed in offered.items()}
+        values["model"] = choices.model
     return [*(values[name] for name in form.fields), None, gr.update(visible=bool(kept)), kept]
 
 
@@ -171,6 +301,7 @@ def preset(changed: dict[str, Any], choices: Choices) -> dict[str, Any]:
     changed = dict(changed)
     if changed.get("image") == "example":
         changed["image"] = pack_picture(example_picture())
+    changed = {**choices.usual, **changed}
     want = [m for m in changed.pop("want") if m in choices.modalities] or list(choices.modalities[:1])
     sampler = changed.pop("sampler", Settings.sampler)
     sampler = sampler if sampler in choices.samplers else choices.samplers[0]
@@ -181,7 +312,7 @@ def preset_js(form: Form, changed: dict[str, Any], choices: Choices) -> str:
     """JavaScript that ends the run before and gives the values of all controls for a chip: no round trip."""
     plain = preset(changed, choices)
     hidden = {"__type__": "update", "visible": False}
-    plain = {**plain, "edit": json.dumps({"edit": plain["edit"]})}  # as `MaskEditor` hands it to the page
+    plain |= {"edit": json.dumps({"edit": plain["edit"]}), "model": choices.model}  # as `MaskEditor` hands it over
     values = [*filled(form, plain, "")[: len(form.fields)], None, hidden, ""]
     return f"() => {{ {_tell('stop')}; return {json.dumps(values)}; }}"
 
@@ -195,13 +326,18 @@ def _tell(word: str) -> str:
     return f"window.dispatchEvent(new CustomEvent('mm-player', {{detail: {json.dumps(word)}}}))"
 
 
-def given_js(name: str) -> str:
-    """JavaScript for (what is given, word, what to make) -> (word, what to make).
+def given_js(name: str, modalities: Mapping[str, Sequence[str]] | None = None) -> str:
+    """JavaScript for (what is given, word, what to make, model) -> (word, what to make).
 
     Who draws or speaks wants that to be what is given: the word goes, and everything else is made.
+
+    Args:
+        modalities: model -> what it makes (None: everything).
     """
-    return f"""(given, word, want) => {{
-      const others = {json.dumps(list(MODALITIES))}.filter((name) => name !== {json.dumps(name)});
+    made = {model: list(names) for model, names in (modalities or {}).items()}
+    return f"""(given, word, want, model) => {{
+      const made = {json.dumps(made)}[model] || {json.dumps(list(MODALITIES))};
+      const others = made.filter((name) => name !== {json.dumps(name)});
       const rest = want.filter((name) => name !== {json.dumps(name)});
       return given ? ["", word || !rest.length ? others : rest] : [word, want];
     }}"""

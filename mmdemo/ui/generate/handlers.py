@@ -4,45 +4,88 @@ from __future__ import annotations
 
 import base64
 import html
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 
 from mmdemo.errors import InputError
 from mmdemo.threads import free_threads
 from mmdemo.ui.generate import messages
-from mmdemo.ui.generate.form import Form, filled
+from mmdemo.ui.generate.form import Form, filled, first_settings, parts
 from mmdemo.ui.generate.inputs import pack_sound, pack_uri, picture_uri, unpack_sound
+from mmdemo.ui.generate.inside.look import Looks
 from mmdemo.ui.generate.maths import explain
 from mmdemo.ui.generate.noise_panel import text_table
-from mmdemo.ui.generate.run import as_the_model_sees, choices_of, reused, run
-from mmdemo.ui.generate.settings import NAMES, Settings, from_query, is_number
+from mmdemo.ui.generate.reopen import params_of
+from mmdemo.ui.generate.run import as_the_model_sees, caption, choices_of, reused, run
+from mmdemo.ui.generate.settings import (
+    ALL,
+    DEFAULT_MODEL,
+    NAMES,
+    Choices,
+    Settings,
+    from_query,
+    is_number,
+    says_no_digit,
+)
 from mmdemo.ui.shared.gpu import gpu
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.state import Context, friendly
 
-MODEL = "digits"
+log = logging.getLogger("mmdemo.ui")
 
 
 class GenerateHandlers:
-    """Handlers of the Generate tab, and the server functions of its components."""
+    """Handlers of the Generate tab, and the server functions of its components.
+
+    Attributes:
+        models: name -> what it offers, the one that the page opens with first.
+    """
 
     def __init__(self, ctx: Context) -> None:
+        """Raises InputError where there is no joint model."""
         self.ctx = ctx
-        model = ctx.joint(MODEL)
         self.trajectory = gpu(duration=120)(self._trajectory)
         self.seen = gpu(duration=20)(self._seen)
-        self.choices = choices_of(model)
+        self.called = gpu(duration=20)(lambda model, picture: caption(self.ctx.joint(model), picture))
+        found: dict[str, Choices] = {}
+        for name in ctx.joints():
+            try:
+                found[name] = choices_of(ctx.joint(name), name)
+            except InputError as error:  # the others are of use without it
+                log.warning("The model %s is left out: %s", name, error)
+        if not found:
+            raise InputError("There is no diffusion model here: bring one into checkpoints/.")
+        # A model that draws whatever one types is the better first sight.
+        self.models = dict(sorted(found.items(), key=lambda item: (item[1].form == "digits", item[0])))
+
+    @property
+    def choices(self) -> Choices:
+        """Of the model that the page opens with."""
+        return next(iter(self.models.values()))
+
+    def choices_for(self, name: Any) -> Choices:
+        """Of the model of this name; "" is the one of links that name none."""
+        found = self.models.get(str(name or DEFAULT_MODEL), self.choices if not name else None)
+        if found is None:
+            raise InputError(f"There is no model {str(name)[:40]!r} here; choose one of {', '.join(self.models)}.")
+        return found
 
     @friendly
-    def run(self, request: gr.Request, fields: dict[str, Any], recording: Any) -> Iterator[tuple[Any, Any]]:
+    def run(
+        self, request: gr.Request, fields: dict[str, Any], recording: Any, draft: bool = False
+    ) -> Iterator[tuple[Any, Any]]:
         """Generate; yields (message for the player, mathematics)."""
         settings = self.settings(fields, recording)
+        settings = settings.draft() if draft else settings
         lang = lang_of(request)
+        note = tr("generate.no_digit", lang, text=settings.text) if says_no_digit(settings) else ""
         frames: list[dict[str, Any]] = []
-        for message in self.trajectory(settings):
+        for message in self.trajectory(settings, draft, note):
             frames += [f for f in message["frames"] if f["lane"] == "a"]
             yield message, explain(settings, frames, lang) if "end" in message else gr.skip()
 
@@ -50,15 +93,20 @@ class GenerateHandlers:
         """Settings from the page: what is recorded now goes before a voice that came with a link."""
         spoken = pack_sound(recording) if recording is not None else ""
         given = {"image": pack_uri(fields["image"]), "audio": spoken or fields["audio"] or ""}
-        return Settings(**{**fields, **given}, choices=self.choices)
+        asked = {name: value for name, value in fields.items() if name != "model"}
+        return Settings(**{**asked, **given}, choices=self.choices_for(fields.get("model")))
 
-    def _trajectory(self, settings: Settings) -> Iterator[dict[str, Any]]:
-        yield from run(self.ctx.joint(MODEL), settings, self.ctx.device_name)
+    def _trajectory(self, settings: Settings, draft: bool, note: str) -> Iterator[dict[str, Any]]:
+        yield from run(self.ctx.joint(settings.choices.model), settings, self.ctx.device_name, draft, note)
 
-    def decoding_functions(self) -> tuple[Callable[[Any], dict[str, Any]], Callable[[Any], dict[str, Any]]]:
-        """The server functions with which the player has x_t, and the x0 of late steps, decoded."""
-        noisy = gpu(duration=20)(lambda request: messages.decode_noisy(self.ctx.joint(MODEL), request))
-        clean = gpu(duration=20)(lambda request: messages.decode_clean(self.ctx.joint(MODEL), request))
+    def _asked(self, request: Any) -> Any:
+        """The model that a request of the player names."""
+        return self.ctx.joint(self.choices_for(request.get("model") if isinstance(request, dict) else "").model)
+
+    def player_functions(self) -> list[Callable[[Any], dict[str, Any]]]:
+        """The server functions with which the player has x_t, and the x0 of late steps, decoded, and a file read."""
+        noisy = gpu(duration=20)(lambda request: messages.decode_noisy(self._asked(request), request))
+        clean = gpu(duration=20)(lambda request: messages.decode_clean(self._asked(request), request))
 
         def decode_noisy(request: Any) -> dict[str, Any]:
             return answered("samples", noisy, request)
@@ -66,32 +114,58 @@ class GenerateHandlers:
         def decode_clean(request: Any) -> dict[str, Any]:
             return answered("steps", clean, request)
 
-        return decode_noisy, decode_clean
+        def read_export(request: Any) -> dict[str, Any]:
+            return answered("params", params_of, request)
+
+        return [decode_noisy, decode_clean, read_export]
 
     def text_function(self) -> Callable[[Any], dict[str, Any]]:
         """The server function with which the noise panel has a text noised."""
-        table = gpu(duration=20)(lambda request: text_table(self.ctx.joint(MODEL), request))
+        table = gpu(duration=20)(lambda request: text_table(self.ctx.joint(self.choices.model), request))
 
         def noise_text(request: Any) -> dict[str, Any]:
             return answered("rows", table, request)
 
         return noise_text
 
-    def _seen(self, codes: dict[str, str]) -> dict[str, Any]:
-        return as_the_model_sees(self.ctx.joint(MODEL), codes)
+    def look_function(self) -> Callable[[Any], dict[str, Any]]:
+        """The server function with which the panel "Inside the transformer" looks into a step."""
+        looks = Looks()
 
-    def given(self, edit: str, text: str, image: Any, audio: str, recording: Any) -> dict[str, Any]:
+        def look(request: Any) -> dict[str, Any]:
+            choices = self.choices_for(request.get("model") if isinstance(request, dict) else "")
+            return looks.look(self.ctx.joint(choices.model), choices, request)
+
+        borrowed = gpu(duration=20)(look)
+
+        def look_inside(request: Any) -> dict[str, Any]:
+            return answered("look", borrowed, request)
+
+        return look_inside
+
+    def _seen(self, model: str, codes: dict[str, str]) -> dict[str, Any]:
+        return as_the_model_sees(self.ctx.joint(model), codes)
+
+    def given(self, edit: str, model: str, text: str, image: Any, audio: str, recording: Any) -> dict[str, Any]:
         """What is given, as the model sees it, for marking what of it is made anew."""
+        choices = self.choices_for(model)
         code_of: dict[str, Callable[[], str]] = {
             "image": lambda: pack_uri(image),
             "audio": lambda: pack_sound(recording) if recording is not None else audio or "",
-            "text": lambda: "" if is_number(text or "") else (text or "").strip(),
+            "text": lambda: "" if choices.form == "digits" and is_number(text or "") else (text or "").strip(),
         }
         codes = {}
         for name, code in code_of.items():
             with suppress(InputError):  # a run says why
                 codes[name] = code()
-        return {"edit": edit, "shown": self.seen(codes)}
+        sizes = {name: list(shape) for name, shape in choices.shapes.items()}
+        return {"edit": edit, "sizes": sizes, "bytes": choices.text_bytes, "shown": self.seen(choices.model, codes)}
+
+    @friendly
+    def choose(self, form: Form, model: str) -> list[Any]:
+        """Values of all controls, and the parts of the page, when another model is chosen."""
+        choices = self.choices_for(model)
+        return [*filled(form, first_settings(choices).plain(), "", choices), *parts(form, choices)]
 
     @friendly
     def reuse(self, form: Form, event: gr.EventData, request: gr.Request) -> list[Any]:
@@ -103,16 +177,47 @@ class GenerateHandlers:
         return [*values, None, gr.update(visible=bool(kept)), kept]
 
     @friendly
+    def restore(self, form: Form, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """Values of all controls for a result of this visit, or for a file that was exported."""
+        data = event._data if isinstance(event._data, dict) else {}
+        params, query = data.get("params"), data.get("query")
+        if not isinstance(params, dict):
+            params = dict(parse_qsl(str(query or "").lstrip("?")))
+        return self._from_params({str(name): str(value) for name, value in params.items()}, form, request)
+
+    @friendly
+    def restyle(self, form: Form, model: str, event: gr.EventData) -> list[Any]:
+        """Values of all controls when a picture is to be made in every style."""
+        choices = self.choices_for(model)
+        data = event._data if isinstance(event._data, dict) else {}
+        text = data.get("text") if isinstance(data.get("text"), str) else ""
+        if not text:
+            picture = pack_uri(data.get("image"))
+            text = self.called(choices.model, picture) if picture else ""
+        if not text:
+            raise InputError("The model has no name for this picture: type one, and choose the style “all”.")
+        changed: dict[str, Any] = {"text": text, "image": "", "audio": "", "want": ["image"], "speaker": ALL}
+        changed |= {"edit": "", "film": False, "vs": "", "strength": 1.0}
+        values = [changed.get(name, gr.skip()) for name in form.fields]
+        return [*values, None, gr.update(visible=False), ""]
+
+    @friendly
     def open_link(self, form: Form, request: gr.Request) -> list[Any]:
         """Values of all controls from the page's address; nothing changes when it says nothing."""
         params = dict(request.query_params)
-        if not any(name in params for name in NAMES):
+        if not any(name in params for name in (*NAMES, "model")):
             # A skipped output would lose the custom properties of our own components: those get what they have.
-            usual = {"image": "", "edit": ""}
+            usual = {"image": "", "edit": "", "model": self.choices.model}
             values = [usual.get(name, gr.skip()) for name in form.fields]
-            return values + [gr.skip()] * (len(form.outputs()) - len(values))
-        settings = from_query(params, self.choices)
-        return filled(form, settings.plain(), kept_html(settings.audio, lang_of(request)))
+            skipped = [gr.skip()] * (len(form.outputs()) - len(values))
+            return [*values, *skipped, *parts(form, self.choices, skip=True)]
+        return self._from_params(params, form, request)
+
+    def _from_params(self, params: dict[str, str], form: Form, request: gr.Request) -> list[Any]:
+        choices = self.choices_for(params.get("model"))
+        settings = from_query(params, choices)
+        kept = kept_html(settings.audio, lang_of(request))
+        return [*filled(form, settings.plain(), kept, choices), *parts(form, choices)]
 
 
 def answered(name: str, function: Callable[[Any], Any], request: Any) -> dict[str, Any]:

@@ -14,7 +14,9 @@ export default function maskEditor({ element, props, trigger, watch }) {
   let own = null; // the value made here, to tell it from one that comes from the server
   let asked = {}; // modality -> hex: marks of what is not shown yet
 
-  const count = (modality) => props.sizes[modality].reduce((a, b) => a * b, 1);
+  let { sizes, bytes } = props; // of the model at hand
+
+  const count = (modality) => sizes[modality].reduce((a, b) => a * b, 1);
   const edited = () => written(Object.fromEntries(Object.entries(panes).map(([name, pane]) => [name, pane.mask])));
 
   // The edit is in the page's value whatever came last, so that a run has the marks that are seen.
@@ -38,9 +40,9 @@ export default function maskEditor({ element, props, trigger, watch }) {
   }
 
   function makePane(modality, shown) {
-    const cells = modality === "text" ? textCells(shown, count("text"), props.bytes)
+    const cells = modality === "text" ? textCells(shown, count("text"), bytes)
       : Array.from({ length: count(modality) }, (_, at) => ({ at: [at], says: "" }));
-    const columns = modality === "image" ? props.sizes.image[1] : cells.length;
+    const columns = modality === "image" ? sizes.image[1] : cells.length;
     const grid = el("div", { class: "kp-cells", style: `grid-template-columns:repeat(${columns}, 1fr)` },
       cells.map(({ at, says }) => el("i", { "data-at": at.join(",") }, says)));
     const field = el("div", { class: "kp-field" }, modality === "text" ? null : el("canvas"), grid);
@@ -106,7 +108,11 @@ export default function maskEditor({ element, props, trigger, watch }) {
 
   function take() {
     if (!props.value || props.value === own) return;
-    const { edit, shown } = readValue(props) || {};
+    const { edit, shown, ...model } = readValue(props) || {};
+    if (model.sizes && JSON.stringify(model.sizes) !== JSON.stringify(sizes)) {
+      ({ sizes, bytes } = model);
+      for (const modality of MODALITIES) delete panes[modality];
+    }
     if (edit !== undefined && (!shown || own === null)) asked = parsed(edit);
     if (shown) {
       for (const modality of MODALITIES) {

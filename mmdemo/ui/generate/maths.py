@@ -7,6 +7,7 @@ from typing import Any
 
 from mmdemo.diffusion.samplers import nfe
 from mmdemo.digits.number import NOISE_CORRELATION as RHO
+from mmdemo.ui.generate.messages import told_steps
 from mmdemo.ui.generate.settings import Settings
 from mmdemo.ui.shared.i18n import tr
 
@@ -65,6 +66,12 @@ def _special(settings: Settings, lang: str) -> list[str]:
             r"$$\varepsilon(u) = \frac{\sin((1-u)\theta)}{\sin\theta}\,\varepsilon_a + "
             r"\frac{\sin(u\theta)}{\sin\theta}\,\varepsilon_b,\quad 0 \le u \le 1$$"
         ]
+    if settings.mix:
+        parts += [tr("generate.maths_mix", lang, first=settings.text, second=settings.mix)]
+        parts += [
+            r"$$v = v_u + w\,\big((1-s)\,(v_a - v_u) + s\,(v_b - v_u)\big),\quad "
+            + (r"0 \le s \le 1$$" if settings.film else rf"s = {settings.weight:g}$$")
+        ]
     if settings.number:
         parts += [tr("generate.maths_number", lang)]
         parts += [rf"$$\varepsilon_k = {RHO}\,\varepsilon_{{k-1}} + \sqrt{{1-{RHO}^2}}\;\varepsilon'$$"]
@@ -72,16 +79,15 @@ def _special(settings: Settings, lang: str) -> list[str]:
 
 
 def _table(frames: Sequence[dict[str, Any]], lang: str) -> str:
-    """A few steps of the run, first to last, as a Markdown table; of pending ones the distances are not known."""
-    frames = [frame for frame in frames if not frame.get("pending")]
-    shown = sorted({round(i * (len(frames) - 1) / 4) for i in range(5)})
-    names = list(frames[0]["distance"])
+    """A few steps of the run, first to last, as a Markdown table; which ones depends on their number alone."""
+    told = {frame["i"]: frame for frame in frames}
+    shown = [told[i] for i in told_steps(max(told)) if i in told]
+    names = list(shown[0]["distance"])
     heads = ["t", tr("generate.change", lang)]
     heads += [f"{tr('generate.distance', lang)} · {tr(f'generate.{m}', lang)}" for m in names]
     rows = [f"| {tr('generate.step', lang)} | " + " | ".join(heads) + " |", "|" + "---:|" * (len(heads) + 1)]
-    for i in shown:
-        frame = frames[i]
-        values = [frame["t"], frame["change"], *(frame["distance"][m] for m in names)]
+    for frame in shown:
+        values = [frame["t"], frame["change"], *(frame["distance"].get(m) for m in names)]
         cells = ["–" if value is None else f"{value:.3f}" for value in values]
         rows.append(f"| {frame['i']} | " + " | ".join(cells) + " |")
     return "\n".join(rows)

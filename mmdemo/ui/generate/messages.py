@@ -63,7 +63,7 @@ def messages(
         if over or lane not in newest or step.index == step.steps or pace.fits or isinstance(step, NumberStep):
             waiting.append(pace.show(lambda lane=lane, step=step: frame(lane, step, want)))  # type: ignore[misc]
         else:
-            waiting.append(pending_frame(lane, step, want))
+            waiting.append(pending_frame(lane, step, want, measured=step.index in told_steps(step.steps)))
         newest[lane] = step
         now = time.monotonic()
         if now - sent >= MESSAGE_INTERVAL:
@@ -98,19 +98,35 @@ def frame(lane: str, step: Any, want: tuple[str, ...]) -> dict[str, Any]:
     A step of a number of several digits has "block" besides, the digit at work.
     """
     views = decoded(step, want)
-    return {**where(lane, step), **views, **{m: {**noisy(step, m), **views[m]} for m in want}}
+    return {**where(lane, step), **views, **{m: {**noisy(step, m), **noise_seen(step, m), **views[m]} for m in want}}
 
 
-def pending_frame(lane: str, step: SamplingStep, want: tuple[str, ...]) -> dict[str, Any]:
+def noise_seen(step: Any, name: str) -> dict[str, Any]:
+    """What x_t looks like at once: pictures only, since to decode a sound takes as long as a step."""
+    if name != "image" or isinstance(step, NumberStep):
+        return {}
+    return {"x": shown(name, step.preview(name, "x"))}
+
+
+def told_steps(steps: int) -> list[int]:
+    """Steps whose numbers stand in "How it works": the same on every machine, however fast."""
+    return sorted({1 + round(i * (steps - 1) / 4) for i in range(5)})
+
+
+def pending_frame(lane: str, step: SamplingStep, want: tuple[str, ...], measured: bool = False) -> dict[str, Any]:
     """A step that is to be decoded later: "pending", with the predicted x0 of each modality as it is, "clean".
 
     What keeps tokens of its own (a word made first, an edit) is decoded at once: its latents do not tell which. A step
     of nothing else is complete.
+
+    Args:
+        measured: whether its distance to the codes has to be known at once.
     """
     now = decoded(step, [m for m in want if m in step.kept])
     views = {m: now.get(m) or {"clean": fp16_base64(step.x0[m])} for m in want}
     pending = {"pending": True} if any("clean" in view for view in views.values()) else {}
-    head = {**where(lane, step), **pending, "distance": now["distance"]}
+    distance = {m: finite(step.code_distance.get(m), DIGITS) for m in want} if measured else now["distance"]
+    head = {**where(lane, step), **pending, "distance": distance}
     return {**head, **{m: {**noisy(step, m), **views[m]} for m in want}}
 
 
@@ -128,8 +144,8 @@ def where(lane: str, step: Any) -> dict[str, Any]:
 def noisy(step: Any, name: str) -> dict[str, Any]:
     """x_t of one modality, as it is.
 
-    Decoding x_t too would make every run slower by a third; the page asks for it (`decode_noisy`) when
-    somebody wants to see it.
+    Decoding every x_t too would make a run slower by a third; the page asks for those that did not come decoded
+    (`noise_seen`) when somebody wants to see them (`decode_noisy`).
     """
     return {"latent": fp16_base64(step.x[name])}
 

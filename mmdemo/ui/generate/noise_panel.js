@@ -20,6 +20,8 @@ export default function noisePanel({ element, props, server }) {
   const player = new OneSound();
   const slider = root.querySelector(".np-t input");
   let source = null; // {kind: "image" | "audio", values, noise, mean, spread}, values scaled to unit variance; or text
+  let followed = props.example; // what is shown where the visitor has opened nothing here: the picture of the last run
+  let own = false;
   let asked = 0; // counts the inputs, so that a late answer does not replace a newer one
 
   function noised(name, t) {
@@ -112,7 +114,11 @@ export default function noisePanel({ element, props, server }) {
   }
 
   const opener = root.querySelector(".np-open input"), typed = root.querySelector(".np-typed");
-  const openFile = (file) => { if (file) take(fileOf(file)); };
+  const openFile = (file) => {
+    if (!file) return;
+    own = true;
+    take(fileOf(file));
+  };
   opener.addEventListener("change", () => { openFile(opener.files[0]); opener.value = ""; });
   root.addEventListener("dragover", (event) => event.preventDefault());
   root.addEventListener("drop", (event) => { event.preventDefault(); openFile(event.dataTransfer.files[0]); });
@@ -122,7 +128,8 @@ export default function noisePanel({ element, props, server }) {
   typed.addEventListener("input", () => {
     clearTimeout(pause);
     const text = fitting(props.limit, typed.value);
-    pause = setTimeout(() => take(text ? noisedText(text) : pictureOf(props.example)), 300);
+    own = Boolean(text);
+    pause = setTimeout(() => take(text ? noisedText(text) : pictureOf(followed)), 300);
   });
   typed.placeholder = say("noise_text_hint");
   typed.setAttribute("aria-label", say("noise_text"));
@@ -133,6 +140,13 @@ export default function noisePanel({ element, props, server }) {
     if (source.kind === "text") { take(noisedText(source.text)); return; }
     source.noise = gaussian(source.values.length);
     paint();
+  });
+  window.addEventListener("mm-step", ({ detail: { running, given, views } }) => {
+    const picture = given?.image || views.image;
+    if (!root.isConnected || running || !picture) return;
+    const same = picture === followed;
+    followed = picture;
+    if (!own && !same) take(pictureOf(picture));
   });
   fillWords(root, say);
   root.querySelector(".np-cards").append(...Object.keys(props.tables).map(card));

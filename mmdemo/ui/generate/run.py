@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from mmdemo.diffusion.suggestions import SUGGESTIONS
 from mmdemo.digits.number import sample_number
 from mmdemo.errors import InputError
 from mmdemo.ui.generate.export import sound_from
@@ -14,19 +16,39 @@ from mmdemo.ui.generate.messages import messages, shown
 from mmdemo.ui.generate.settings import MODALITIES, Choices, Settings
 
 
-def choices_of(model: Any) -> Choices:
-    """What a model offers to the controls of this tab."""
+def choices_of(model: Any, name: str = "") -> Choices:
+    """What a model offers to the controls of this tab, by the interface in its checkpoint.
+
+    Args:
+        name: that a link has of it (its own if empty).
+    """
     shapes = {name: tuple(stream.shape) for name, stream in model.streams.items()}
     stride = model.codecs["text"].tokenizer.stride if "text" in shapes else 1
     text_bytes = stride * shapes["text"][0] if "text" in shapes else 0
-    return Choices(tuple(shapes), tuple(model.samplers), tuple(model.styles), shapes, text_bytes)
+    form, style = model.interface.form, model.interface.style
+    # In the general form a picture of a text is what most want, in few steps: it is drawn while they type.
+    general = {"steps": 16, "sampler": "euler", "want": ("image",) if "image" in shapes else tuple(shapes)}
+    usual = {} if form == "digits" else general
+    asked = model.interface.suggestions
+    return Choices(
+        modalities=tuple(shapes),
+        samplers=tuple(model.samplers),
+        speakers=tuple(model.styles),
+        shapes=shapes,
+        text_bytes=text_bytes,
+        form=form,
+        style=style,
+        usual=usual,
+        model=name or model.name,
+        suggestions=tuple(SUGGESTIONS[asked]()) if asked else (),
+    )
 
 
-def run(model: Any, settings: Settings, device: str) -> Iterator[dict[str, Any]]:
+def run(model: Any, settings: Settings, device: str, draft: bool = False, note: str = "") -> Iterator[dict[str, Any]]:
     """Messages for the player. Inputs are checked before the first one.
 
     Args:
-        device: its name, to show.
+        device: its name, to show. draft: whether it is drawn while somebody types. note: what to say of the input.
     """
     given = native_inputs(settings)
     other = settings.second()
@@ -34,6 +56,9 @@ def run(model: Any, settings: Settings, device: str) -> Iterator[dict[str, Any]]
     titles = settings.titles() if settings.vs else ("",)
     digits = len(settings.text) if settings.number else 0
     opening = {
+        "model": settings.choices.model,
+        "draft": draft,
+        "note": note,
         "blocks": digits,
         "lanes": [
             {
@@ -45,7 +70,13 @@ def run(model: Any, settings: Settings, device: str) -> Iterator[dict[str, Any]]
             }
             for (key, one), title in zip(runs.items(), titles, strict=True)
         ],
-        "given": {name: shown(name, [native])[0] for name, native in given.items()},
+        "given": {
+            **{name: shown(name, [native])[0] for name, native in given.items()},
+            **({"mix": settings.mix, "shares": settings.shares} if settings.mix else {}),
+        },
+        "styles": list(model.styles) if settings.in_all_styles else [],
+        "restyles": settings.choices.mixes and len(model.styles) > 1,
+        "film": settings.film,
         "address": settings.query(),
     }
     lanes = {key: sampler(model, one, given) for key, one in runs.items()}
@@ -61,18 +92,22 @@ def sampler(model: Any, settings: Settings, given: dict[str, Any]) -> Callable[[
         "guidance": settings.guidance,
         "sampler": settings.sampler,
         "seed": settings.seed,
-        "style": settings.speaker or None,
+        "style": tuple(model.styles) if settings.in_all_styles else settings.speaker or None,
     }
     if settings.number:
         return lambda: sample_number(model, settings.text, **usual)
     masks = settings.masks()
+    known = {name: native for name, native in given.items() if name not in masks}
+    compose = [({**known, "text": settings.mix}, settings.shares)] if settings.mix else []
+    to_seed = settings.seed if settings.film else None if settings.to == "" else settings.to
     return lambda: model.sample(
-        {name: native for name, native in given.items() if name not in masks},
+        known,
         **usual,
+        compose=compose,
         edit={name: given[name] for name in masks},
         keep={name: ~mask for name, mask in masks.items() if not mask.all()},
         strength=settings.strength if masks else 1.0,
-        to_seed=None if settings.to == "" else settings.to,
+        to_seed=to_seed if settings.n > 1 or not settings.film else None,
     )
 
 
@@ -98,7 +133,7 @@ def as_the_model_sees(model: Any, codes: Mapping[str, str]) -> dict[str, Any]:
     """
     seen = {}
     for name, code in codes.items():
-        if not code:
+        if not code or name not in model.streams:
             continue
         with suppress(InputError):
             tokens = model.frame(name, native(name, code))
@@ -123,3 +158,9 @@ def reused(sample: Any) -> dict[str, str]:
         "image": pack_uri(sample.get("image")),
         "audio": pack_sound(sound_from(sound)) if sound else "",
     }
+
+
+def caption(model: Any, picture: str) -> str:
+    """What a model calls a picture (its code), in a few steps. Raises InputError for a model without texts."""
+    steps = model.sample({"image": unpack_picture(picture)}, ("text",), n=1, steps=8, sampler="euler")
+    return str(deque(steps, maxlen=1)[0].preview("text")[0]).strip()

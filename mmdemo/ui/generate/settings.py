@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -12,27 +12,48 @@ import numpy as np
 
 from mmdemo.diffusion.settings import MAX_SEED, SamplingSettings
 from mmdemo.digits.number import read_number
-from mmdemo.digits.words import CHINESE
+from mmdemo.digits.words import CHINESE, read_digit
 from mmdemo.errors import InputError
 from mmdemo.ui.generate import mask as mask_text
 from mmdemo.ui.generate.mask import Masks
 
 MODALITIES = ("image", "audio", "text")
+DEFAULT_MODEL = "digits"  # of a link that names none
 COUNT, STEPS, GUIDANCE, SEED, STRENGTH = (1, 8), (2, 100), (0.0, 10.0), (0, MAX_SEED), (0.05, 1.0)
-COMPARED = ("guidance", "sampler", "steps", "seed", "strength")
+WEIGHT = (0.0, 1.0)  # share of the second text
+COMPARED = ("guidance", "sampler", "steps", "seed", "strength", "weight")
 VARIED = 0.6  # strength of a variation that nobody chose one for
-MAX_TEXT = 64  # bytes; how many a model takes is its own business
+MAX_WORD, MAX_TEXT = 64, 200  # bytes, of a digit's name and of a prompt; how many a model takes is its own business
+ALL = "all"  # instead of a style: a result in each
+DRAFT_STEPS = 6  # of what is drawn while one types
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What the model at hand offers: names of modalities, samplers and speakers, positions of its latents."""
+    """What a model offers.
+
+    Attributes:
+        modalities, samplers, speakers: names; what speakers are called is `style`. shapes: positions of its latents.
+        form: "digits", where a number is a run of several digits; "" for the general form.
+        usual: settings that are other than those of `Settings` where nobody chose them.
+        model: its name, which a link has. suggestions: (sign, names in English and Chinese) of what it knows.
+    """
 
     modalities: tuple[str, ...] = MODALITIES
     samplers: tuple[str, ...] = ("euler", "heun")
     speakers: tuple[str, ...] = ()
     shapes: Mapping[str, Sequence[int]] = field(default_factory=lambda: {"image": (4, 4), "audio": (40,), "text": (4,)})
     text_bytes: int = 16
+    form: str = "digits"
+    style: str = "speaker"
+    usual: Mapping[str, Any] = field(default_factory=dict)
+    model: str = DEFAULT_MODEL
+    suggestions: Sequence[tuple[str, tuple[str, ...]]] = ()
+
+    @property
+    def mixes(self) -> bool:
+        """Whether prompts can be mixed: any text but a digit can."""
+        return self.form != "digits" and "text" in self.modalities
 
 
 @dataclass(frozen=True)
@@ -40,9 +61,10 @@ class Settings:
     """One run.
 
     `image` and `audio` are codes of `inputs`. `edit` says what of something given is made anew
-    (`mask`), and `strength` from how much noise. `to` is a second seed that the samples lead to, "" for
-    none. `vs` names a second run beside this one. Where a picture or sound is given and nothing is to be made, it is
-    varied as a whole.
+    (`mask`), and `strength` from how much noise. `to` is a second seed that the samples lead to, "" for none.
+    `mix` is a second text, with its share `weight`; in a `film` the results lead from the first text to it, all of one
+    noise. A text like "sun + moon" is two. `speaker` may be "all": a result in each style. `vs` names a second run
+    beside this one. Where a picture or sound is given and nothing is to be made, it is varied as a whole.
     """
 
     text: str = ""
@@ -59,19 +81,32 @@ class Settings:
     edit: str = ""
     strength: float = SamplingSettings.strength
     vs: str = ""
+    mix: str = ""
+    weight: float = 0.5
+    film: bool = False
     choices: Choices = field(default_factory=Choices, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         set_ = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  (frozen)
-        set_("text", _text(self.text))
+        most = MAX_WORD if self.choices.form == "digits" else MAX_TEXT
+        set_("text", _text(self.text, most))
+        set_("mix", _text(self.mix, most) if self.choices.mixes else "")
+        self._split_mix(set_)
+        set_("weight", _number("The share of the second text", self.weight, *WEIGHT))
+        set_("film", _switch(self.film) and bool(self.mix))
         set_("n", _whole("The number of results", self.n, *COUNT))
         set_("steps", _whole("The number of steps", self.steps, *STEPS))
         set_("seed", _whole("The seed", self.seed, *SEED))
         set_("guidance", _number("Guidance", self.guidance, *GUIDANCE))
         set_("sampler", _one_of("sampler", self.sampler, self.choices.samplers))
-        set_("speaker", _one_of("speaker", self.speaker or "", ("", *self.choices.speakers)))
+        every = (ALL,) if self.choices.mixes and self.choices.speakers and ALL not in self.choices.speakers else ()
+        set_("speaker", _one_of(self.choices.style, self.speaker or "", ("", *every, *self.choices.speakers)))
+        if self.in_all_styles:
+            if self.film:
+                raise InputError(f"A film is of one {self.choices.style}: choose one, or any.")
+            set_("n", len(self.choices.speakers))
         set_("strength", _number("The strength of a variation", self.strength, *STRENGTH))
-        set_("to", "" if self.to in ("", None) else _whole("The second seed", self.to, *SEED))
+        set_("to", "" if self.to in ("", None) or self.film else _whole("The second seed", self.to, *SEED))
         for name in ("image", "audio", "edit", "vs"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"The setting {name} has to be a text.")
@@ -91,10 +126,34 @@ class Settings:
         if self.vs:
             self.second()
 
+    def _split_mix(self, set_: Callable[[str, Any], None]) -> None:
+        """Two texts from one: "sun + moon"; and a second text without a first is the first."""
+        first, plus, second = (part.strip() for part in self.text.partition(" + "))
+        if self.choices.mixes and not self.mix and plus and first and second:
+            set_("text", first)
+            set_("mix", second)
+        elif self.mix and not self.text:
+            set_("text", self.mix)
+            set_("mix", "")
+
     @property
     def number(self) -> bool:
         """Whether the word is a number of several digits, which is made digit by digit."""
-        return is_number(self.text)
+        return self.choices.form == "digits" and is_number(self.text)
+
+    @property
+    def in_all_styles(self) -> bool:
+        """Whether there is a result in each style."""
+        return self.speaker == ALL and ALL not in self.choices.speakers
+
+    @property
+    def shares(self) -> list[float]:
+        """Of the second text, in each result."""
+        return np.linspace(*WEIGHT, self.n).tolist() if self.film and self.n > 1 else [self.weight] * self.n
+
+    def draft(self) -> Settings:
+        """The same in a few steps: what is drawn while one types."""
+        return replace(self, steps=min(self.steps, DRAFT_STEPS), sampler=self.choices.samplers[0], vs="", film=False)
 
     def _check_number(self) -> None:
         read_number(self.text)
@@ -141,9 +200,13 @@ class Settings:
     def query(self) -> str:
         """The page's address from "?" on; opening it runs the same again."""
         values = {"tab": "generate", **{k: v for k, v in self.plain().items() if v != ""}, "run": 1}
-        del values["strength"]
+        for name in ("strength", "weight", "film"):
+            del values[name]
         values |= {"want": ",".join(self.want), "guidance": f"{self.guidance:g}"}
         values |= {"strength": f"{self.strength:g}"} if self.edit else {}
+        values |= {"weight": f"{self.weight:g}"} if self.mix else {}
+        values |= {"film": 1} if self.film else {}
+        values |= {"model": self.choices.model} if self.choices.model != DEFAULT_MODEL else {}
         return "?" + urlencode(values, safe=",:")
 
     def plain(self) -> dict[str, Any]:
@@ -161,19 +224,25 @@ def is_number(text: str) -> bool:
     return len(digits) > 1 and all(c.isdecimal() or c in CHINESE for c in digits)
 
 
+def says_no_digit(settings: Settings) -> bool:
+    """Whether a model of digits is given a word that is none: it draws something all the same."""
+    known = settings.number or not settings.text or read_digit(settings.text) is not None
+    return settings.choices.form == "digits" and not known
+
+
 def from_query(params: Mapping[str, str], choices: Choices) -> Settings:
     """The settings in a page's address; what it does not name is as usual. Raises InputError."""
     asked: dict[str, Any] = {name: params[name] for name in NAMES if name in params}
-    return Settings(**asked, choices=choices)
+    return Settings(**{**choices.usual, **asked}, choices=choices)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, most: int) -> str:
     text = "" if value is None else value
     if not isinstance(text, str):
         raise InputError("The word has to be a text.")
     text = text.strip()
-    if len(text.encode("utf-8", "replace")) > MAX_TEXT:
-        raise InputError(f"The word is longer than {MAX_TEXT} bytes; type one short word such as seven.")
+    if len(text.encode("utf-8", "replace")) > most:
+        raise InputError(f"The text is longer than {most} bytes; type a shorter one, such as seven or red heart.")
     return text
 
 
@@ -183,6 +252,12 @@ def _parsed(value: Any) -> float:
         return math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         return math.nan
+
+
+def _switch(value: Any) -> bool:
+    if value not in (True, False, "1", "0", "", None):
+        raise InputError("A film is switched on by film=1.")
+    return value in (True, "1")
 
 
 def _number(name: str, value: Any, low: float, high: float) -> float:

@@ -9,13 +9,13 @@ from gradio.context import Context as GradioContext
 
 from mmdemo.errors import InputError
 from mmdemo.ui.generate import form as forms
-from mmdemo.ui.generate.api import add_api
+from mmdemo.ui.generate.api import add_api, add_drafts
 from mmdemo.ui.generate.form import Form, signal
 from mmdemo.ui.generate.handlers import GenerateHandlers
+from mmdemo.ui.generate.inside.inside import Inside
 from mmdemo.ui.generate.maths import explain
 from mmdemo.ui.generate.noise_panel import NoisePanel
 from mmdemo.ui.generate.player.player import Player
-from mmdemo.ui.generate.settings import Settings
 from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.i18n import lang_of, t
 from mmdemo.ui.shared.state import Context
@@ -40,6 +40,8 @@ RUN = """async () => {
   return [];
 }"""
 
+DRAFT = """() => { document.getElementById("mm-draft").click(); return []; }"""
+
 
 def build(ctx: Context) -> None:
     """Build the tab inside the current `gr.Tab`."""
@@ -52,33 +54,48 @@ def build(ctx: Context) -> None:
     form = Form()
     with gr.Row(elem_classes=["mm-gen"]):
         with gr.Column(elem_classes=["mm-gen-ask"]):
-            forms.ask(form, handlers.choices)
+            forms.ask(form, handlers.models)
         with gr.Column(elem_classes=["mm-gen-show"]):
-            player = Player(*handlers.decoding_functions(), elem_id="mm-player")
+            player = Player(*handlers.player_functions(), elem_id="mm-player")
         with gr.Column(elem_classes=["mm-gen-more"]):
             forms.more(form, handlers.choices)
-    maths = how_it_works(explain(Settings(choices=handlers.choices), [], "en"))
+    maths = how_it_works(explain(forms.first_settings(handlers.choices), [], "en"))
+    with gr.Accordion(t("generate.inside"), open=False, elem_id="mm-inside"):
+        Inside(handlers.look_function(), elem_id="mm-inside-panel")
     with gr.Accordion(t("generate.noise"), open=False, elem_id="mm-noise"):
         NoisePanel(handlers.text_function(), elem_id="mm-noise-panel")
     _connect(handlers, form, player, maths)
 
 
 def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.Markdown) -> None:
-    running = add_api(handlers, form, player, maths)
-    for ended in (running.then, running.failure):
-        ended(None, js=signal("over"))
+    running, drafting = add_api(handlers, form, player, maths), add_drafts(handlers, form, player, maths)
+    for run in (running, drafting):
+        for ended in (run.then, run.failure):
+            ended(None, js=signal("over"))
     # A new run takes the place of one's own unfinished run; those of other visitors are not touched.
     private: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-    asked = [form.generate.click, form.fields["text"].submit]
-    again = gr.on(asked, None, cancels=[running], js=signal("stop"))
+    mine = [running, drafting]
+    suggestions, word, want, pad = form.suggestions, *(form.fields[name] for name in ("text", "want", "image"))
+    asked = [form.generate.click, word.submit, form.fields["mix"].submit, suggestions.settled]
+    again = gr.on(asked, None, cancels=mine, js=signal("stop"))
     again.then(None, js=RUN)
-    form.stop.click(None, cancels=[running], js=signal("stop"))
-    for chip, changed in form.chips:
-        fill = forms.preset_js(form, changed, handlers.choices)
-        chip.click(None, None, form.outputs(), cancels=[running], js=fill).then(None, js=RUN)
-    word, want, pad = (form.fields[name] for name in ("text", "want", "image"))
-    pad.drawn(None, [pad, word, want], [word, want], js=forms.given_js("image"))
-    form.recording.input(None, [form.recording, word, want], [word, want], js=forms.given_js("audio"))
+    # While somebody types, the newest prompt is drawn in a few steps, and the one before it is given up.
+    suggestions.draft(None, cancels=mine, js=signal("stop")).then(None, js=DRAFT)
+    form.stop.click(None, cancels=mine, js=signal("stop"))
+    for chip, changed, choices in form.chips:
+        fill = forms.preset_js(form, changed, choices)
+        chip.click(None, None, form.outputs(), cancels=mine, js=fill).then(None, js=RUN)
+    made, model = {name: choices.modalities for name, choices in handlers.models.items()}, form.fields["model"]
+    pad.drawn(None, [pad, word, want, model], [word, want], js=forms.given_js("image", made))
+    spoken = [form.recording, word, want, model]
+    form.recording.input(None, spoken, [word, want], js=forms.given_js("audio", made))
+
+    def choose(model: str) -> list[Any]:
+        return handlers.choose(form, model)
+
+    model.input(
+        choose, model, [*form.outputs(), *form.parts()], cancels=mine, js=signal("stop", passes=True), **private
+    )
     voice, kept = form.fields["audio"], form.kept_row
     for gone in (form.forget.click, form.recording.input):
         gone(lambda: ["", gr.update(visible=False)], None, [voice, kept], **private)
@@ -88,12 +105,23 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
     def open_link(request: gr.Request) -> list[Any]:
         return handlers.open_link(form, request)
 
+    def restore(event: gr.EventData, request: gr.Request) -> list[Any]:
+        return handlers.restore(form, event, request)
+
+    def restyle(model: str, event: gr.EventData) -> list[Any]:
+        return handlers.restyle(form, model, event)
+
+    everything = [*form.outputs(), *form.parts()]
+    player.restore(restore, None, everything, **private)
+    player.reopen(restore, None, everything, cancels=mine, **private).then(None, js=RUN)
+    player.restyle(restyle, model, form.outputs(), cancels=mine, **private).then(None, js=RUN)
+
     page = GradioContext.root_block
-    opened = page.load(open_link, None, form.outputs(), js=WAIT_FOR_TAB, **private)
+    opened = page.load(open_link, None, [*form.outputs(), *form.parts()], js=WAIT_FOR_TAB, **private)
     opened.then(None, js=RUN_IF_ASKED)
 
     def greet(request: gr.Request) -> str:
-        return explain(Settings(choices=handlers.choices), [], lang_of(request))
+        return explain(forms.first_settings(handlers.choices), [], lang_of(request))
 
     page.load(greet, None, maths, **private)
 
@@ -101,12 +129,12 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
 def _connect_editing(handlers: GenerateHandlers, form: Form, player: Player, private: dict[str, Any]) -> None:
     """What is given is shown for marking while the fold-out is open; a sample can become what is given."""
     marks, opened = form.fields["edit"], gr.State(False)
-    inputs = [form.fields[name] for name in ("text", "image", "audio")]
+    inputs = [form.fields[name] for name in ("model", "text", "image", "audio")]
     shown: dict[str, Any] = {"inputs": [opened, marks, *inputs, form.recording], "outputs": marks, **private}
 
-    def show_given(opened: bool, edit: str, text: str, image: str, audio: str, recording: Any) -> Any:
+    def show_given(opened: bool, edit: str, model: str, text: str, image: str, audio: str, recording: Any) -> Any:
         # Not `gr.skip()`: a skipped output would lose the properties of our own component.
-        return handlers.given(edit, text, image, audio, recording) if opened else edit
+        return handlers.given(edit, model, text, image, audio, recording) if opened else edit
 
     def reuse(event: gr.EventData, request: gr.Request) -> list[Any]:
         return handlers.reuse(form, event, request)

@@ -99,6 +99,10 @@ class Context:
         """The joint diffusion model `name` as `mmdemo.diffusion.joint.JointDiffusion`."""
         return self._load(name, str(self.device))
 
+    def joints(self) -> list[str]:
+        """Names of the joint diffusion models that are here."""
+        return [name for name in checkpoints.list_checkpoints() if checkpoints.kind(name) == "joint"]
+
     def remember(self, request: gr.Request | None, tokens: Any, source: Any = None) -> None:
         """Note a visitor's newest input, so that other tabs can show it too.
 

@@ -46,7 +46,7 @@ export function makeDecoder(player) {
   async function decodePending(lane, frames) {
     const open = pendingIn(lane, frames[0]);
     const latents = Object.fromEntries(open.map((m) => [m, frames.map((frame) => frame[m].clean)]));
-    const answer = await player.server.decode_clean({ latents });
+    const answer = await player.server.decode_clean({ latents, model: player.run.model });
     if (answer.error) throw new Error(answer.error);
     answer.steps.forEach((step, i) => {
       const frame = frames[i];
@@ -60,7 +60,7 @@ export function makeDecoder(player) {
 
   async function fetchNoisy() {
     const { run, view } = player;
-    if (fetching || !run || view.what !== "x") return;
+    if (fetching || !run || run.draft || view.what !== "x" || view.follow) return; // the newest step shows what came with it
     const most = player.busy() ? 2 : 12; // few while a run needs the processor, so that what is shown comes soon
     const lane = run.lanes.find((l) => nextNoisy(l, 0, 1).length);
     if (!lane) return;
@@ -69,7 +69,7 @@ export function makeDecoder(player) {
     try {
       await Promise.all(lane.want.map(async (m) => {
         const latents = places.map((at) => lane.frames[at][m].latent);
-        const answer = await player.server.decode_noisy({ modality: m, latents });
+        const answer = await player.server.decode_noisy({ modality: m, latents, model: run.model });
         if (answer.error) throw new Error(answer.error);
         for (const [i, at] of places.entries()) lane.frames[at][m].x = await placed(lane.frames[at], m, answer.samples[i]);
       }));

@@ -1,7 +1,8 @@
 // The step player: keeps every frame of a run in the browser, so that its slider costs no round trip.
-import { fillWords, translator, readValue } from "../../shared/base.js";
+import { base64Of, fillWords, translator, readValue } from "../../shared/base.js";
 import { OneSound } from "../../shared/sound.js";
 import { makeDecoder } from "./decode.js";
+import { makeGallery } from "./gallery.js";
 import { startIdle } from "./idle.js";
 import { addFrames, arrived, countPending, frameAt, hasNoisy, openRun, samplesOf } from "./run.js";
 import { copyLink, save } from "./save.js";
@@ -16,10 +17,12 @@ export default function player({ element, props, server, trigger, watch }) {
   const root = element.querySelector(".mp");
   const find = (selector) => root.querySelector(selector);
   const slider = find(".mp-slider"), chart = find(".mp-chart");
-  const view = { step: 0, follow: true, what: "x0", layout: "all", sample: 0, playing: false, loop: true };
+  const view = { step: 0, follow: true, what: "x", layout: "all", sample: 0, playing: false, loop: true };
   const app = { root, say, server, view, run: null, sound: new OneSound(), repaint, tell, busy };
   const { buildStage, drawChart, layOut, showCard, shownOf, showNumbers } = makeView(app);
   const decoder = makeDecoder(app);
+  const gallery = makeGallery(app, restore);
+  app.ground = () => ({ side: Number(find(".mp-side-px").value), clear: find(".mp-clear").checked });
   let painting = false; // many changes in one frame of the screen are painted once
   let stopIdle = null;
 
@@ -43,7 +46,8 @@ export default function player({ element, props, server, trigger, watch }) {
   const now = (lane) => frameAt(app.run, lane, view.step);
 
   // Whether something else is shown than what the visitor wants to see, until the server has decoded that.
-  const isPending = (lane, at) => (view.what === "x" ? !hasNoisy(lane, at) : !view.follow && lane.frames[at].pending);
+  const isPending = (lane, at) =>
+    !view.follow && (view.what === "x" && !app.run.draft ? !hasNoisy(lane, at) : lane.frames[at].pending);
 
   function paint() {
     painting = false;
@@ -62,13 +66,26 @@ export default function player({ element, props, server, trigger, watch }) {
     find(".mp-count").textContent = have ? `${view.step} / ${run.max}` : "–";
     const picture = find(".mp-picture");
     Object.assign(root.dataset, { step: view.step, frames: have, steps: run.max, follow: view.follow ? 1 : 0, what: view.what,
-      playing: view.playing ? 1 : 0, run: run.id, undecoded: countPending(run),
+      playing: view.playing ? 1 : 0, run: run.id, draft: run.draft ? 1 : 0, model: run.model || "", undecoded: countPending(run),
       pending: lanes.some((lane) => isPending(lane, now(lane))) ? 1 : 0,
       shown: picture?.src ? String(picture.src.length) : "" });
     if (root.dataset.state === "stopped") setState("stopped", `${say("stopped")} ${have} / ${run.max}`);
     controls(have);
     drawChart();
     showNumbers();
+    tellStep(lanes[0]);
+  }
+
+  // Other parts of the tab follow the step that is shown: "Inside the transformer", and how noise works.
+  function tellStep(lane) {
+    if (!lane) return;
+    const { run } = app, frame = lane.frames[now(lane)], sample = view.layout === "one" ? view.sample : 0;
+    const running = busy(), key = `${run.id} ${frame.i} ${sample} ${running} ${Boolean(frame.pending)}`;
+    if (tellStep.told === key) return;
+    tellStep.told = key;
+    const views = Object.fromEntries(run.want.map((m) => [m, frame[m].x0[sample]]));
+    const { settings } = lane, { given, model } = run;
+    window.dispatchEvent(new CustomEvent("mm-step", { detail: { run: run.id, model, settings, i: frame.i, sample, running, views, given } }));
   }
 
   function controls(have) {
@@ -78,8 +95,11 @@ export default function player({ element, props, server, trigger, watch }) {
     find('[data-act="live"]').hidden = view.follow || root.dataset.state !== "running";
     find('[data-act="loop"]').setAttribute("aria-pressed", view.loop);
     find('[data-act="link"]').disabled = have === 0;
-    find('[data-act="reuse"]').hidden =
-      !have || app.run.blocks > 0 || root.dataset.large !== "1" || root.dataset.state === "running";
+    const fixed = !have || app.run.blocks > 0 || root.dataset.large !== "1" || root.dataset.state === "running";
+    find('[data-act="reuse"]').hidden = fixed;
+    find('[data-act="restyle"]').hidden = fixed || !app.run.restyles || !(app.run.want.includes("image") || app.run.given?.image);
+    for (const node of [find('[data-act="film"]'), find('[data-save="film"]')]) node.hidden = !app.run?.film || have < app.run.max;
+    find('[data-act="film"]').setAttribute("aria-pressed", Boolean(view.film));
     for (const button of root.querySelectorAll("[data-what]"))
       button.setAttribute("aria-pressed", button.dataset.what === view.what);
   }
@@ -105,18 +125,66 @@ export default function player({ element, props, server, trigger, watch }) {
   function open(message) {
     app.sound.stop();
     app.run = openRun(message);
-    Object.assign(view, { step: 0, follow: true, playing: false, sample: Math.min(view.sample, app.run.lanes[0].n - 1) });
+    Object.assign(view, { step: 0, follow: true, playing: false, film: false, sample: Math.min(view.sample, app.run.lanes[0].n - 1) });
     stopIdle?.();
     buildStage();
-    setState("running", say("running"));
-    const { address: query } = message.open;
-    if (query) window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "generate", query } }));
+    setState("running", say(app.run.draft ? "drafting" : "running"));
+    Object.assign(find(".mp-note"), { textContent: app.run.note || "", hidden: !app.run.note });
+    const { address: query, draft } = message.open;
+    if (query && !draft) window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "generate", query } }));
   }
 
   function end(run, { reason, seconds, tokens }) {
     for (const lane of run.lanes) lane.tokens = tokens?.[lane.key];
     run.ended = [reason, `${say(reason === "done" ? "done" : "too_long")} · ${seconds.toFixed(1)} s · ${run.device}`];
     setState(...run.ended);
+    if (run.draft) return;
+    gallery.add(run);
+    if (run.film && reason === "done" && !matchMedia("(prefers-reduced-motion: reduce)").matches) playFilm();
+  }
+
+  // A result of this visit, as it was: nothing is made again, and the controls say what it was made from.
+  function restore(run) {
+    app.sound.stop();
+    app.run = run;
+    Object.assign(view, { step: 0, follow: true, playing: false, film: false, sample: Math.min(view.sample, run.lanes[0].n - 1) });
+    stopIdle?.();
+    buildStage();
+    setState(...(run.ended || ["stopped", ""]));
+    window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "generate", query: run.address } }));
+    trigger("restore", { query: run.address });
+    repaint();
+  }
+
+  // Its results as a film, there and back again.
+  function playFilm() {
+    view.film = !view.film;
+    if (!view.film) return;
+    const { run } = app, last = run.lanes[0].n - 1;
+    Object.assign(view, { layout: "one", sample: 0 });
+    let by = 1;
+    const next = () => {
+      if (!view.film || app.run !== run || !root.isConnected) return;
+      if (view.sample + by > last || view.sample + by < 0) by = -by;
+      view.sample += by;
+      layOut();
+      repaint();
+      setTimeout(next, view.sample === last || view.sample === 0 ? 700 : 160);
+    };
+    layOut();
+    setTimeout(next, 500);
+  }
+
+  // An exported file that is dropped here brings its settings back, and is made again.
+  async function reopen(file) {
+    if (!file) return;
+    try {
+      const answer = await server.read_export({ data: base64Of(new Uint8Array(await file.arrayBuffer())) });
+      if (answer.error) tell(answer.error);
+      else trigger("reopen", { params: answer.params });
+    } catch {
+      tell(say("reopen_failed"));
+    }
   }
 
   window.addEventListener("mm-player", ({ detail }) => {
@@ -171,6 +239,13 @@ export default function player({ element, props, server, trigger, watch }) {
     trigger("reuse", { image: part("image") || "", text: part("text") || "", audio: rate ? { rate, pcm } : null });
   }
 
+  // The same thing in every style: by its text, or, where there is none, by what the model calls it.
+  function restyle() {
+    const { run } = app, lane = run.lanes.find((l) => l.frames.length), frame = lane.frames[now(lane)];
+    const image = run.want.includes("image") ? frame.image.x0[view.sample] : run.given?.image;
+    trigger("restyle", { image: image || "", text: lane.settings.text || (run.want.includes("text") ? frame.text.x0[view.sample] : "") });
+  }
+
   function playSound(card, button) {
     const lane = app.run.lanes.find((l) => l.key === card.dataset.lane);
     if (!lane.frames.length) return;
@@ -187,11 +262,22 @@ export default function player({ element, props, server, trigger, watch }) {
   const ACTIONS = {
     play,
     reuse,
+    film: playFilm,
+    restyle,
     link: () => copyLink(app),
     loop: () => { view.loop = !view.loop; },
     live: () => Object.assign(view, { follow: true, playing: false }),
   };
 
+  root.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    root.dataset.dropping = 1;
+  });
+  for (const name of ["dragleave", "drop"]) root.addEventListener(name, () => { root.dataset.dropping = 0; });
+  root.addEventListener("drop", (event) => {
+    event.preventDefault();
+    reopen(event.dataTransfer.files[0]);
+  });
   slider.addEventListener("input", () => goTo(Number(slider.value)));
   const fromChart = (event) => {
     const box = chart.getBoundingClientRect();
@@ -215,6 +301,7 @@ export default function player({ element, props, server, trigger, watch }) {
     else if (button && card) playSound(card, button);
     else if (card) {
       view.sample = Number(card.dataset.sample);
+      view.film = false;
       view.layout = view.layout === "one" ? "all" : "one";
       layOut();
     }

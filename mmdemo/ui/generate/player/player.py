@@ -19,7 +19,9 @@ from mmdemo.ui.shared.component import Component
 class Player(Component):
     """Shows a run step by step. Value: None or the newest message of a run, a JSON-able dictionary.
 
-    Event `reuse`: a sample, {"image", "audio", "text"}, is to be worked on.
+    Events: `reuse`, a sample {"image", "audio", "text"} is to be worked on; `restyle`, one is to be made in every
+    style; `restore`, a result of this visit is shown again ({"query"}: of its link); `reopen`, a file that was exported
+    has been dropped ({"params"}).
     """
 
     words = tuple(
@@ -30,13 +32,21 @@ class Player(Component):
             *("no_picture", "sample", "given", "play", "pause", "loop", "live", "step", "play_sound", "settled"),
             *("confidence", "change", "distance", "digit", "help_digit", "help_t", "help_change", "help_distance"),
             *("image", "audio", "text", "waiting", "running", "done", "stopped", "queued", "too_long", "ready"),
+            *("drafting", "gallery", "save_film", "play_film", "restyle", "reopen_failed", "side", "side_info"),
+            *("clear", "seed"),
         )
     )
     holds = "JSON: {run, open?, frames: [{lane, i, t, …}], end?}; the last message carries the tokens of the result"
 
-    def __init__(self, decode_noisy: Callable[[Any], Any], decode_clean: Callable[[Any], Any], **kwargs: Any) -> None:
-        """Server functions of these names, like those of `messages` for one model."""
-        super().__init__(functions=[save_trajectory, decode_noisy, decode_clean], **kwargs)
+    def __init__(
+        self,
+        decode_noisy: Callable[[Any], Any],
+        decode_clean: Callable[[Any], Any],
+        read_export: Callable[[Any], Any],
+        **kwargs: Any,
+    ) -> None:
+        """Server functions of these names: the first two like those of `messages` for one model, and `reopen`."""
+        super().__init__(functions=[save_trajectory, decode_noisy, decode_clean, read_export], **kwargs)
 
     def preprocess(self, payload: Any) -> None:
         """The player is an output only: what a browser sends back is ignored."""

@@ -7,7 +7,8 @@ export const MODALITIES = ["image", "audio", "text"];
 
 export function openRun({ run, open }) {
   const lanes = open.lanes.map((lane) => ({ ...lane, want: open.want, frames: [] }));
-  return { id: run, given: open.given, want: open.want, device: open.device, blocks: open.blocks,
+  const { given, want, device, blocks, model, draft, note, film, styles = [], restyles, address } = open;
+  return { id: run, given, want, device, blocks, model, draft: Boolean(draft), note, film, styles, restyles, address,
     max: Math.max(...lanes.map((lane) => lane.steps)), lanes };
 }
 
@@ -35,7 +36,14 @@ export const arrived = (run) =>
 function borrowViews(lane, frame) {
   const before = lane.frames.at(-1);
   frame.distance = { ...before.distance, ...frame.distance };
-  for (const m of lane.want) frame[m] = { ...before[m], x: undefined, ...frame[m] };
+  for (const m of lane.want) frame[m] = { ...before[m], x: undefined, seen: before[m].x || before[m].seen, ...frame[m] };
+}
+
+// What to show of a frame: "x0" or "x", the noisy sample. Where that is not decoded yet, the one before it that was; the
+// last step's is the result. A sketch is over before its noise could be seen.
+export function viewOf(run, frame, modality, what) {
+  const { x, x0, seen } = frame[modality];
+  return (what === "x" && !run.draft && (x || (frame.t > 0 && seen))) || x0;
 }
 
 // What of a pending frame is to be decoded: not a word that is done, or a picture that is kept in part.

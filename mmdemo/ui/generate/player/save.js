@@ -17,6 +17,7 @@ export function parts(kind, run, view, shownOf) {
   const samples = view.layout === "one" ? [view.sample] : [...Array(run.lanes[0].n).keys()];
   const at = (lane, step = view.step) => lane.frames[frameAt(run, lane, step)];
   const pictures = (step) => lanes.flatMap((lane) => samples.map((s) => shownOf(at(lane, step), "image")[s]));
+  if (kind === "film") return { kind: "webp", frames: [...Array(lanes[0].n).keys()].map((s) => [shownOf(at(lanes[0]), "image")[s]]) };
   if (kind === "png") return { frames: [pictures()] };
   if (kind === "webp" || kind === "gif") return { frames: [...Array(arrived(run)).keys()].map((i) => pictures(i + 1)) };
   const lane = lanes[0], one = view.layout === "one" ? view.sample : 0;
@@ -40,9 +41,10 @@ export async function save(kind, player, shownOf) {
   try {
     const columns = run.blocks ? 1 : run.lanes.length > 1 ? run.lanes[0].n : 0;
     const about = JSON.stringify({ link: location.href, ...settings });
-    const file = await player.server.save_trajectory({ kind, settings: about, columns, ...parts(kind, run, view, shownOf) });
+    const { side, clear } = kind === "png" ? player.ground() : {};
+    const file = await player.server.save_trajectory({ kind, settings: about, columns, side, clear, ...parts(kind, run, view, shownOf) });
     if (file.error) return tell(file.error);
-    saveBlob(new Blob([bytesOf(file.data)], { type: file.mime }), `${name}${kind === "wav_all" ? "-all" : ""}.${file.suffix}`);
+    saveBlob(new Blob([bytesOf(file.data)], { type: file.mime }), `${name}${{ wav_all: "-all", film: "-film" }[kind] || ""}.${file.suffix}`);
     tell("");
   } catch {
     tell(say("save_failed"));

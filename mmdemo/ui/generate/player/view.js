@@ -1,7 +1,7 @@
 // What the player shows: lanes, one card a sample, the chart of changes, the numbers of the step.
 import { el, fitted } from "../../shared/base.js";
 import { drawSound } from "../../shared/sound_draw.js";
-import { frameAt, MODALITIES, samplesOf, settled } from "./run.js";
+import { frameAt, MODALITIES, samplesOf, settled, viewOf } from "./run.js";
 
 // A character that has no shape of its own, by a sign.
 export const signOf = (character) =>
@@ -12,8 +12,7 @@ export function makeView(player) {
   const { root, say, view } = player;
   const find = (selector) => root.querySelector(selector);
 
-  // What of a frame to show now: the noisy sample where it is decoded, else the clean one (the stage is dimmed).
-  const shownOf = (frame, modality) => frame[modality][view.what] || frame[modality].x0;
+  const shownOf = (frame, modality) => viewOf(player.run, frame, modality, view.what);
 
   const soundButton = (onclick) =>
     el("button", { type: "button", class: "mp-sound", title: say("play_sound"), "aria-label": say("play_sound"), onclick },
@@ -23,7 +22,9 @@ export function makeView(player) {
   function makeCard(lane, sample) {
     const made = { image: () => el("img", { class: "mp-picture", alt: `${say("sample")} ${sample + 1}` }),
       audio: () => soundButton(), text: () => el("div", { class: "mp-text" }) };
+    const style = player.run.styles[sample];
     return el("div", { class: "mp-card", "data-lane": lane.key, "data-sample": sample },
+      style ? el("small", { class: "mp-style" }, style) : null,
       MODALITIES.filter((m) => lane.want.includes(m)).map((m) => made[m]()));
   }
 
@@ -38,7 +39,7 @@ export function makeView(player) {
   }
 
   function showGiven() {
-    const box = find(".mp-given"), { image, audio, text } = player.run.given || {};
+    const box = find(".mp-given"), { image, audio, text, mix, shares } = player.run.given || {};
     box.replaceChildren(el("span", {}, say("given")));
     if (image) box.append(el("img", { src: image, alt: say("given") }));
     if (audio) {
@@ -46,7 +47,9 @@ export function makeView(player) {
       box.append(button);
       requestAnimationFrame(() => drawSound(button.querySelector("canvas"), samplesOf(audio)));
     }
-    if (text) box.append(el("b", {}, text));
+    const percent = (share) => `${Math.round(100 * share)} %`;
+    if (text) box.append(el("b", {}, mix ? `${text} ${percent(1 - shares[0])}` : text));
+    if (mix) box.append(el("span", {}, player.run.film ? "→" : "+"), el("b", {}, `${mix} ${percent(shares.at(-1))}`));
     box.hidden = box.childElementCount < 2;
   }
 
