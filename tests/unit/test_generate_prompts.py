@@ -119,7 +119,7 @@ def test_what_how_it_works_tells_depends_on_the_number_of_steps_alone():
 def final(model, choices, **changed) -> list[str]:
     messages = list(run(model, of(choices, **{"steps": 2, **changed}), "CPU"))
     assert json.loads(json.dumps(messages)) == messages
-    return messages[-1]["frames"][-1]["image"]["x0"]
+    return [frame for message in messages for frame in message["frames"]][-1]["image"]["x0"]
 
 
 def test_shares_lead_from_one_text_to_the_other(model, choices):

@@ -114,7 +114,7 @@ def cutout(picture: Image.Image) -> Image.Image:
     """
     pixels = np.asarray(picture.convert("RGB"), np.float32)
     dark = 255 - pixels.min(2)  # distance from white
-    flat = Image.fromarray(np.where(np.pad(dark, 1) <= NEAR_WHITE, 255, 0).astype(np.uint8))
+    flat = Image.fromarray(np.where(np.pad(dark, 1) <= NEAR_WHITE, 255, 0).astype(np.uint8)).copy()
     ImageDraw.floodfill(flat, (0, 0), 128)
     ground = np.asarray(flat)[1:-1, 1:-1] == 128
     near = ground.copy()

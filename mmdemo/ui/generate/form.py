@@ -130,6 +130,12 @@ def ask(form: Form, models: Mapping[str, Choices]) -> None:
         form.fields["image"] = Pad("", elem_id="mm-pad", min_width=140, elem_classes=["mm-pad"])
     lists = {name: [[sign, *names] for sign, names in own.suggestions] for name, own in models.items()}
     form.suggestions = Suggestions(_live(choices), lists=lists, elem_id="mm-suggestions")
+    form.fields["want"] = gr.CheckboxGroup(
+        wanted(choices), value=list(usual.want), label=t("generate.want"), elem_id="mm-want"
+    )
+    with gr.Row(elem_classes=["mm-go"]):
+        form.generate = gr.Button(t("generate.generate"), variant="primary", scale=3, elem_id="mm-generate")
+        form.stop = gr.Button(t("generate.stop"), scale=1, min_width=80, elem_id="mm-stop")
     with gr.Column(visible=choices.mixes, elem_classes=["mm-mixing"]) as form.mixing:
         with gr.Row(elem_classes=["mm-mix"]):
             form.fields["mix"] = gr.Textbox("", label=t("generate.mix"), max_lines=1, elem_id="mm-mix")
@@ -144,12 +150,6 @@ def ask(form: Form, models: Mapping[str, Choices]) -> None:
         visible=bool(choices.speakers),
         elem_id="mm-speaker",
     )
-    form.fields["want"] = gr.CheckboxGroup(
-        wanted(choices), value=list(usual.want), label=t("generate.want"), elem_id="mm-want"
-    )
-    with gr.Row(elem_classes=["mm-go"]):
-        form.generate = gr.Button(t("generate.generate"), variant="primary", scale=3, elem_id="mm-generate")
-        form.stop = gr.Button(t("generate.stop"), scale=1, min_width=80, elem_id="mm-stop")
 
 
 def _chips(form: Form, choices: Choices) -> None:

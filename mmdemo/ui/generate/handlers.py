@@ -34,7 +34,7 @@ from mmdemo.ui.generate.settings import (
 )
 from mmdemo.ui.shared.gpu import gpu
 from mmdemo.ui.shared.i18n import lang_of, tr
-from mmdemo.ui.shared.state import Context, friendly
+from mmdemo.ui.shared.state import Context, Latest, friendly
 
 log = logging.getLogger("mmdemo.ui")
 
@@ -49,6 +49,7 @@ class GenerateHandlers:
     def __init__(self, ctx: Context) -> None:
         """Raises InputError where there is no joint model."""
         self.ctx = ctx
+        self.newest = Latest()
         self.trajectory = gpu(duration=120)(self._trajectory)
         self.seen = gpu(duration=20)(self._seen)
         self.called = gpu(duration=20)(lambda model, picture: caption(self.ctx.joint(model), picture))
@@ -85,7 +86,10 @@ class GenerateHandlers:
         lang = lang_of(request)
         note = tr("generate.no_digit", lang, text=settings.text) if says_no_digit(settings) else ""
         frames: list[dict[str, Any]] = []
+        mine = self.newest.now(request)
         for message in self.trajectory(settings, draft, note):
+            if self.newest.now(request) != mine:
+                return
             frames += [f for f in message["frames"] if f["lane"] == "a"]
             yield message, explain(settings, frames, lang) if "end" in message else gr.skip()
 

@@ -76,11 +76,16 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
     private: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     mine = [running, drafting]
     suggestions, word, want, pad = form.suggestions, *(form.fields[name] for name in ("text", "want", "image"))
-    asked = [form.generate.click, word.submit, form.fields["mix"].submit, suggestions.settled]
-    again = gr.on(asked, None, cancels=mine, js=signal("stop"))
-    again.then(None, js=RUN)
+    asked = [form.generate.click, word.submit, form.fields["mix"].submit]
+
+    def ask(request: gr.Request) -> None:
+        handlers.newest.bump(request)  # a run too young to be cancelled ends by this
+
     # While somebody types, the newest prompt is drawn in a few steps, and the one before it is given up.
-    suggestions.draft(None, cancels=mine, js=signal("stop")).then(None, js=DRAFT)
+    ending: dict[str, Any] = {"cancels": mine, "js": signal("stop"), **private}
+    gr.on(asked, ask, **ending).then(None, js=RUN)
+    suggestions.settled(ask, **ending).then(None, js=RUN)
+    suggestions.draft(ask, **ending).then(None, js=DRAFT)
     form.stop.click(None, cancels=mine, js=signal("stop"))
     for chip, changed, choices in form.chips:
         fill = forms.preset_js(form, changed, choices)
