@@ -37,6 +37,7 @@ from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.state import Context, Latest, friendly
 
 log = logging.getLogger("mmdemo.ui")
+FORMS = ("", "digits")  # of models that this tab shows: the general form, and that of digits and numbers
 
 
 class GenerateHandlers:
@@ -56,7 +57,9 @@ class GenerateHandlers:
         found: dict[str, Choices] = {}
         for name in ctx.joints():
             try:
-                found[name] = choices_of(ctx.joint(name), name)
+                model = ctx.joint(name)
+                if model.interface.form in FORMS:
+                    found[name] = choices_of(model, name)
             except InputError as error:  # the others are of use without it
                 log.warning("The model %s is left out: %s", name, error)
         if not found:
