@@ -55,6 +55,7 @@ class GenerateHandlers:
         self.seen = gpu(duration=20)(self._seen)
         self.called = gpu(duration=20)(lambda model, picture: caption(self.ctx.joint(model), picture))
         found: dict[str, Choices] = {}
+        reason = InputError("There is no diffusion model here: bring one into checkpoints/.")
         for name in ctx.joints():
             try:
                 model = ctx.joint(name)
@@ -62,8 +63,9 @@ class GenerateHandlers:
                     found[name] = choices_of(model, name)
             except InputError as error:  # the others are of use without it
                 log.warning("The model %s is left out: %s", name, error)
+                reason = error
         if not found:
-            raise InputError("There is no diffusion model here: bring one into checkpoints/.")
+            raise reason
         # A model that draws whatever one types is the better first sight.
         self.models = dict(sorted(found.items(), key=lambda item: (item[1].form == "digits", item[0])))
 

@@ -100,8 +100,9 @@ class Context:
         return self._load(name, str(self.device))
 
     def joints(self) -> list[str]:
-        """Names of the joint diffusion models that are here."""
-        return [name for name in checkpoints.list_checkpoints() if checkpoints.kind(name) == "joint"]
+        """Names of the joint diffusion models: of the digits, and whatever else is here."""
+        found = (name for name in checkpoints.list_checkpoints() if checkpoints.kind(name) == "joint")
+        return list(dict.fromkeys([DIGITS, *found]))
 
     def remember(self, request: gr.Request | None, tokens: Any, source: Any = None) -> None:
         """Note a visitor's newest input, so that other tabs can show it too.
