@@ -44,7 +44,7 @@ class GenerateHandlers:
     """Handlers of the Generate tab, and the server functions of its components.
 
     Attributes:
-        models: name -> what it offers, the one that the page opens with first.
+        models: name -> what it offers, the one that the page opens with first. left_out: those that cannot be read.
     """
 
     def __init__(self, ctx: Context) -> None:
@@ -55,6 +55,7 @@ class GenerateHandlers:
         self.seen = gpu(duration=20)(self._seen)
         self.called = gpu(duration=20)(lambda model, picture: caption(self.ctx.joint(model), picture))
         found: dict[str, Choices] = {}
+        self.left_out: dict[str, InputError] = {}
         reason = InputError("There is no diffusion model here: bring one into checkpoints/.")
         for name in ctx.joints():
             try:
@@ -63,7 +64,7 @@ class GenerateHandlers:
                     found[name] = choices_of(model, name)
             except InputError as error:  # the others are of use without it
                 log.warning("The model %s is left out: %s", name, error)
-                reason = error
+                self.left_out[name] = reason = error
         if not found:
             raise reason
         # A model that draws whatever one types is the better first sight.
