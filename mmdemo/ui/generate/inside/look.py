@@ -18,7 +18,7 @@ from mmdemo.ui.generate.messages import shown
 from mmdemo.ui.generate.run import native_inputs, sampler
 from mmdemo.ui.generate.settings import NAMES, Choices, Settings
 from mmdemo.ui.shared.payload import finite, to_base64
-from mmdemo.ui.shared.state import whole
+from mmdemo.ui.shared.state import parse_int
 
 KEPT = 4  # runs that can be looked into without going through them again
 WAIT = 30.0  # seconds for another visitor's look
@@ -41,8 +41,8 @@ class Looks:
         settings = Settings(**{name: plain[name] for name in NAMES if name in plain}, choices=choices)
         if settings.number:
             raise InputError("A number is a run for each of its digits: make a single digit to look inside.")
-        step, sample = whole(asked.get("step"), 1, 250), whole(asked.get("sample", 0), 0, settings.n - 1)
-        block = whole(asked.get("block", 0), 0, 10_000)
+        step, sample = parse_int(asked.get("step"), 1, 250), parse_int(asked.get("sample", 0), 0, settings.n - 1)
+        block = parse_int(asked.get("block", 0), 0, 10_000)
         with self._run(model, settings) as run:
             return _told(model, settings, run.at(step), block, sample)
 
