@@ -141,15 +141,16 @@ export default function noisePanel({ element, props, server }) {
     source.noise = gaussian(source.values.length);
     paint();
   });
-  window.addEventListener("mm-step", ({ detail: { running, given, views } }) => {
-    const picture = given?.image || views.image;
-    if (!root.isConnected || running || !picture) return;
-    const same = picture === followed;
+  function follow(step) {
+    const picture = step?.given?.image || step?.views.image;
+    if (!picture || step.running || picture === followed) return;
     followed = picture;
-    if (!own && !same) take(pictureOf(picture));
-  });
+    if (!own) take(pictureOf(picture));
+  }
+  window.addEventListener("mm-step", ({ detail }) => { if (root.isConnected) follow(detail); });
   fillWords(root, say);
   root.querySelector(".np-cards").append(...Object.keys(props.tables).map(card));
   take(pictureOf(props.example));
+  follow(window.mmStep);
   new ResizeObserver(paint).observe(root);
 }

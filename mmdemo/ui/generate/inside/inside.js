@@ -234,13 +234,15 @@ export default function inside({ element, props, server }) {
     chosen.token = Math.min(maps.size - 1, Math.floor(((event.clientY - box.top) / box.height) * maps.size));
     paint();
   });
-  window.addEventListener("mm-step", ({ detail }) => {
-    if (!root.isConnected) return;
+  function follow(detail) {
+    if (!root.isConnected || !detail) return;
     if (detail.model !== step?.model) chosen.block = 0;
     step = detail;
     wanted();
-  });
+  }
 
   fillWords(root, say);
+  window.addEventListener("mm-step", ({ detail }) => follow(detail));
+  follow(window.mmStep);
   new ResizeObserver(() => { wanted(); if (told) drawTime(); }).observe(root);
 }

@@ -85,7 +85,9 @@ export default function player({ element, props, server, trigger, watch }) {
     tellStep.told = key;
     const views = Object.fromEntries(run.want.map((m) => [m, frame[m].x0[sample]]));
     const { settings } = lane, { given, model } = run;
-    window.dispatchEvent(new CustomEvent("mm-step", { detail: { run: run.id, model, settings, i: frame.i, sample, running, views, given } }));
+    // Kept for parts that are not on the page yet: what is folded in is made when it is opened.
+    window.mmStep = { run: run.id, model, settings, i: frame.i, sample, running, views, given };
+    window.dispatchEvent(new CustomEvent("mm-step", { detail: window.mmStep }));
   }
 
   function controls(have) {
