@@ -81,8 +81,7 @@ def trace(network: DiT, seen: Evaluation, block: int) -> Trace:
         if i == block:
             maps = attention_maps(layer, h, modulation, seq)
         h = layer(h, modulation, seq)
-    lengths = {k: z.shape[2] for k, z in seen.x.items()}
-    return Trace(maps, seq.runs, network.unembed(h, seq.runs, lengths, {}))
+    return Trace(maps, seq.runs, network.unembed(h, seq.runs, seen.x, seen.t, {}))
 
 
 def _modulation(network: DiT, seen: Evaluation, runs: list[int]) -> Tensor:

@@ -39,9 +39,10 @@ export default function inside({ element, props, server }) {
     try {
       answer ??= await server.look_inside(request);
     } catch {
-      answer = { error: "" };
+      answer = null;
     }
     if (asking !== key) return; // something newer was asked for
+    answer ||= { error: say("inside_failed") };
     asking = null;
     find(".in-said").textContent = answer.error || "";
     root.dataset.state = answer.error ? "error" : "shown";

@@ -26,7 +26,7 @@ class Inside(Component):
             *("inside_scale_mlp", "inside_gate_mlp", "inside_diagram", "inside_global", "inside_style", "inside_any"),
             *("inside_step", "inside_looking", "inside_chosen", "inside_where", "image", "audio", "text"),
             *(f"inside_{stage}_{part}" for stage in STAGES for part in ("title", "text")),
-            "inside_stream_row",
+            *("inside_stream_row", "inside_failed"),
         )
     )
     holds = "nothing"
