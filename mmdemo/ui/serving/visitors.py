@@ -20,6 +20,7 @@ from typing import Any
 
 from mmdemo.ui.serving.limits import Limits
 
+UNDER_WAY = 300.0  # seconds that an upload may pause
 MOST_FILES, MOST_VALUES = 100, 100_000  # in one message; no message of the page has as many
 
 
@@ -104,8 +105,10 @@ class Visitors:
         deleted: set[str] = set()
         if self.folder is None:
             return deleted
-        latest = time.time() - self.limits.kept
+        now = time.time()
         for parent, _, names in os.walk(self.folder, topdown=False):
+            # What comes in is written to the folder itself, and goes to one of its own when it is whole.
+            latest = now - (UNDER_WAY if Path(parent) == self.folder else self.limits.kept)
             for path in (Path(parent, name) for name in names):
                 with suppress(OSError):  # others delete too
                     if path not in kept and path.lstat().st_ctime < latest:
