@@ -36,7 +36,9 @@ ORDER = (
 
 
 class Busy(Exception):
-    """Told that there is no place now."""
+    """Told that there is no place now; `seconds` after asking."""
+
+    seconds = 0.0
 
 
 class Refused(Exception):
@@ -69,8 +71,13 @@ class Visitor:
 
     async def post(self, name: str, data: list[Any]) -> str:
         """Ask for something; gives the event."""
+        began = time.monotonic()
         answer = await self.http.post(f"call/{name}", json={"data": data, "session_hash": self.session})
-        _check(answer)
+        try:
+            _check(answer)
+        except Busy as told:
+            told.seconds = time.monotonic() - began
+            raise
         return str(answer.json()["event_id"])
 
     async def call(self, name: str, data: list[Any]) -> Any:
@@ -258,7 +265,7 @@ async def _client(url: str, number: int, end: float, right: dict[tuple[str, int]
                 visitor = Visitor(url, number)
             tally.done[what] += 1
         except Busy as told:
-            tally.busy.append((time.monotonic() - began, str(told)))
+            tally.busy.append((told.seconds, str(told)))
             await asyncio.sleep(dice.uniform(0.2, 1.0))
         except Refused as told:
             tally.done[what] += 1

@@ -23,13 +23,13 @@ import pytest
 
 SECONDS = float(os.environ.get("MMDEMO_LOAD_SECONDS", 10))
 CLIENTS = 50
-# The app itself; only that what is left of visitors goes after three seconds in place of thirty.
+# The app itself; only that what is left of visitors goes after ten seconds in place of thirty.
 SERVER = """
 import sys
 from functools import partial
 from mmdemo.ui import app
 from mmdemo.ui.serving import limits, queue
-queue.Limits = partial(limits.Limits, kept=3.0)
+queue.Limits = partial(limits.Limits, kept=10.0)
 app.main(sys.argv[1:])
 """
 
@@ -107,7 +107,7 @@ def test_a_crowd(server, tmp_path):
     assert not tally.wrong, "\n".join(tally.wrong)
     assert sum(tally.done[kind] for kind in load.KINDS) > 0
     assert tally.busy and all(load.is_busy(words) or "in a moment" in words for _, words in tally.busy)
-    assert median(seconds for seconds, _ in tally.busy) < 5
+    assert median(seconds for seconds, _ in tally.busy) < max(5, median(tally.seconds) / 2)
     for key, value in before.items():
         assert after[key] <= _most(value), (key, before, after)
     assert "Traceback" not in log, log

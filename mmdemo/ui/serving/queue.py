@@ -285,7 +285,8 @@ class FairQueue(Queue):
             self._forget(session)
             self.visitors.forget(session)
             self._worked = True
-        if deleted := await asyncio.to_thread(self.visitors.sweep, self.visitors.kept_files()):
+        kept, running = self.visitors.kept_files(), self.times.longest(self._running())
+        if deleted := await asyncio.to_thread(self.visitors.sweep, kept, running):
             for known in self.blocks.temp_file_sets:  # what Gradio would look for every hour
                 known -= deleted
         if self._worked and not self._running() and not self._beside:

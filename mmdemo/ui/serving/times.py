@@ -47,3 +47,8 @@ class Times:
             began = self._began.get(event)
             left += usual if began is None else max(0.5, usual - (now - began))
         return left
+
+    def longest(self, events: Iterable[Event]) -> float:
+        """Seconds for which that of these has run that began first."""
+        now = time.monotonic()
+        return max((now - self._began.get(event, now) for event in events), default=0.0)

@@ -100,15 +100,19 @@ class Visitors:
         """Those that are somebody's, or the page's."""
         return self._lasting.union(*self._files.values())
 
-    def sweep(self, kept: set[Path]) -> set[str]:
-        """Delete other files that are not of just now, and empty folders; returns the paths of the files."""
+    def sweep(self, kept: set[Path], running: float = 0.0) -> set[str]:
+        """Delete other files that are not of just now, and empty folders; returns the paths of the files.
+
+        Args:
+            running: seconds for which something has run that may still need what it has written.
+        """
         deleted: set[str] = set()
         if self.folder is None:
             return deleted
         now = time.time()
         for parent, _, names in os.walk(self.folder, topdown=False):
             # What comes in is written to the folder itself, and goes to one of its own when it is whole.
-            latest = now - (UNDER_WAY if Path(parent) == self.folder else self.limits.kept)
+            latest = now - max(running, UNDER_WAY if Path(parent) == self.folder else self.limits.kept)
             for path in (Path(parent, name) for name in names):
                 with suppress(OSError):  # others delete too
                     if path not in kept and path.lstat().st_ctime < latest:
