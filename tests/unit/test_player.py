@@ -211,7 +211,7 @@ def test_wrong_settings_are_refused_in_one_sentence(field, value):
 
 def test_what_is_given_is_not_made():
     assert Settings(text="two", want=("image", "text"), choices=CHOICES).want == ("image",)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="make that is not given"):
         Settings(text="two", want=("text",), choices=CHOICES)
 
 
@@ -324,7 +324,7 @@ def test_a_request_that_makes_no_sense_gets_one_sentence(request_):
 
 def test_frames_of_different_sizes_are_refused():
     one, two = pictures(2)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="same number and size"):
         export.write({"kind": "gif", "frames": [[one], [one, two]]})
 
 

@@ -62,7 +62,7 @@ def test_every_single_damaged_byte_is_noticed():
     for i in range(len(data)):
         broken = bytearray(data)
         broken[i] ^= 0x41
-        with pytest.raises(InputError):
+        with pytest.raises(InputError, match=r"\.mmt file"):
             Tokens.from_bytes(bytes(broken))
 
 
@@ -85,10 +85,10 @@ def test_truncate_and_swap_leave_the_original_alone():
     swapped = tokens.with_code(2, (4, 1), 7)
     assert swapped.codes[2, 4, 1] == 7 and (swapped.codes != tokens.codes).sum() <= 1
     for level, place, code in ((3, (0, 0), 0), (0, (5, 0), 0), (0, (0, 0), 256), (0, (0,), 0)):
-        with pytest.raises(InputError):
+        with pytest.raises(InputError, match=f"There is no code {code} at"):
             tokens.with_code(level, place, code)
     for levels in (0, 4):
-        with pytest.raises(InputError):
+        with pytest.raises(InputError, match="number of levels of these tokens"):
             tokens.truncate(levels)
 
 
