@@ -74,7 +74,7 @@ def test_a_mask_names_positions_row_by_row():
     ["image", "image:xyz", "image:0", "image:0000", "image:00ff0", "video:1", "text:8,text:8", "image:" + "f" * 300],
 )
 def test_what_is_no_mask_is_refused(text):
-    with pytest.raises(InputError, match="What to make anew|A mask names"):
+    with pytest.raises(InputError, match=r"What to make anew|A mask names"):
         mask_text.parse(text, SHAPES)
 
 
