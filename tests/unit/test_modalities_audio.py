@@ -195,6 +195,10 @@ def test_the_start_of_a_stream_that_does_not_say_its_length():
 def test_resampling_overshoot_stays_in_range():
     square = np.sign(tone(44_100, 0.5, 300)).astype(np.float32)
     assert audio.load((44_100, square)).tensor.abs().max() <= 1
+    # Back at its own rate too: without a bound this one would reach 1.28.
+    square = torch.from_numpy(np.sign(np.sin(np.arange(4_000) / 9)).astype(np.float32))
+    rate, array = audio.restore(square, {"sample_rate": 44_100}, original=True)
+    assert rate == 44_100 and np.abs(array).max() == 1
 
 
 # ---- back again
