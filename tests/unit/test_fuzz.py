@@ -2,7 +2,8 @@
 
 CI tries some for each target. `MMDEMO_FUZZ=100000` tries so many more of each, from `MMDEMO_FUZZ_SEED` on, and keeps
 each in the system's temporary folder as mmdemo-fuzz-TARGET.bin while it is tried, should it take the whole process
-down. What was ever found to fail lies in `corpus/`, as TARGET-WHAT.bin, and is tried first.
+down. What was ever found to fail, and what reaches each branch, lies in `corpus/` as TARGET-WHAT.bin.
+
 
 `tools/fuzz_atheris.py` goes on from there by coverage, for our own parsers.
 """
@@ -72,7 +73,7 @@ def test_valid_files_are_taken(name, targets):
 
 
 @pytest.mark.parametrize("path", sorted(fuzzing.CORPUS.glob("*.bin")), ids=lambda path: path.stem)
-def test_what_once_failed(path, targets):
+def test_the_corpus(path, targets):
     fuzzing.check(targets[path.name.partition("-")[0]][0], path.read_bytes())
 
 
