@@ -296,41 +296,45 @@ def _part_of_jpeg(file: BinaryIO, image: Image.Image, notes: list[str]) -> Image
     if image.info.get("progressive"):
         if all(low == high for low, high in (band.getextrema() for band in whole.split())):
             return None
-        notes.append(Note("cut_coarse", "The file is cut short: the picture is as fine as the part that is there."))
+        notes.append(
+            Note("cut_coarse", "The file is cut short or damaged: the picture is as fine as the part that is there.")
+        )
     elif seen is None:
         return None
     else:
-        said = "The file is cut short: at least {rows} of {all} rows could be read."
+        said = "The file is cut short or damaged: at least {rows} of {all} rows could be read."
         notes.append(Note("cut_rows", said, rows=seen[3], all=whole.height))
     return whole
 
 
 def _part_in_rows(file: BinaryIO, image: Image.Image, notes: list[str]) -> Image.Image | None:
     """What was decoded of a format that comes row by row; the rest is white, or coarse where rows are interlaced."""
-    reached = _reached(file, image)
+    reached, interlaced = _reached(file, image)
     if reached is None or not reached.any():
         return None
     part = image._new(image.im)  # as it is: `load` would try to read on
     if part.mode == "P":
         part = part.convert("RGBA" if "transparency" in part.info else "RGB")
     values, rows = np.array(part), reached.any(axis=1)
-    if image.info.get("interlace") or (image.format == "GIF" and image.tile[0].args[1]):
+    if interlaced:
         for mask, axis in ((reached, 1), (rows[:, None], 0)):  # from the left, then from above
             places = np.arange(mask.shape[axis], dtype=np.int32)
             filled = np.maximum.accumulate(np.where(mask, places if axis else places[:, None], 0), axis=axis)
             values = np.take_along_axis(values, filled if values.ndim == 2 else filled[..., None], axis)
-        notes.append(Note("cut_coarse", "The file is cut short: the picture is as fine as the part that is there."))
+        notes.append(
+            Note("cut_coarse", "The file is cut short or damaged: the picture is as fine as the part that is there.")
+        )
     else:
         values[~rows] = np.iinfo(values.dtype).max if values.dtype != bool else True
-        said = "The file is cut short: at least {rows} of {all} rows could be read."
+        said = "The file is cut short or damaged: at least {rows} of {all} rows could be read."
         notes.append(Note("cut_rows", said, rows=int(rows.sum()), all=len(rows)))
     whole = Image.fromarray(values)
     whole.info = part.info
     return whole
 
 
-def _reached(file: BinaryIO, image: Image.Image) -> np.ndarray | None:
-    """(H, W), true for pixels that were decoded: over another ground they are the same."""
+def _reached(file: BinaryIO, image: Image.Image) -> tuple[np.ndarray | None, bool]:
+    """(H, W), true for pixels that were decoded: over another ground they are the same; and whether in passes."""
 
     def prepare() -> None:
         usual()
@@ -342,13 +346,14 @@ def _reached(file: BinaryIO, image: Image.Image) -> np.ndarray | None:
         file.seek(0)
         again = Image.open(file, formats=(str(image.format),))
         ground = again.info.get("transparency")  # of a GIF
+        interlaced = bool(again.info.get("interlace") or (again.format == "GIF" and again.tile[0].args[1]))
         usual, again.load_prepare = again.load_prepare, prepare  # type: ignore[attr-defined]
         with suppress(Exception):
             again.load()
         same = np.asarray(image._new(image.im)) == np.asarray(again._new(again.im))
     except Exception:
-        return None
-    return same if same.ndim == 2 else same.all(axis=2)
+        return None, False
+    return same if same.ndim == 2 else same.all(axis=2), interlaced
 
 
 def _note_frames(image: Image.Image, notes: list[str]) -> None:
