@@ -2,7 +2,7 @@
 
     python -m mmdemo.evaluation.codebooks image audio text
 
-draws every code, lays the codes out by UMAP (McInnes et al. 2018; the extra `maps`) and finds where in the page's
+draws every code, lays the codes out by UMAP (McInnes et al. 2018) where the extra `maps` is there, and finds where in the page's
 examples each fits best. Run it again for new weights: the page tells by their fingerprint, and works all this out by
 itself, but for the last two, where the file is of others.
 """
@@ -22,7 +22,7 @@ from mmdemo.codec import places
 from mmdemo.codec.atlas import FILE, Atlas, save
 from mmdemo.codec.code_sheet import draw
 from mmdemo.codec.codebook import framed
-from mmdemo.errors import InputError, MissingError
+from mmdemo.errors import InputError
 from mmdemo.loading import load_tokenizer
 from mmdemo.modalities import MODALITIES
 
@@ -31,12 +31,12 @@ NOT_EXAMPLES = ("ATTRIBUTION.md",)
 NEIGHBOURS, SEED = 12, 0
 
 
-def umap(vectors: Tensor) -> Tensor:
-    """Vectors (K, D) -> (K, 2) in [-1, 1], near what is near. Raises MissingError without umap-learn."""
+def umap(vectors: Tensor) -> Tensor | None:
+    """Vectors (K, D) -> (K, 2) in [-1, 1], near what is near; None without umap-learn: the page then has PCA only."""
     try:
         from umap import UMAP
     except ImportError:
-        raise MissingError("Maps by UMAP need umap-learn: pip install 'mmdemo[maps]'.") from None
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a seed means one thread
         layout = UMAP(n_neighbors=min(NEIGHBOURS, len(vectors) - 1), min_dist=0.35, random_state=SEED)
@@ -69,8 +69,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         codec = load_tokenizer(name, "cpu", hub=False)
         if codec.folder is None:
             raise InputError(f"{name!r} is no folder that a file could lie in.")
-        path = save(codec.folder / FILE, codec, atlases(codec, examples(codec.modality)))
-        print(f"{path}: {path.stat().st_size:,} bytes")
+        made = atlases(codec, examples(codec.modality))
+        path = save(codec.folder / FILE, codec, made)
+        print(f"{path}: {path.stat().st_size:,} bytes" + ("" if made[0].umap is not None else ", without UMAP"))
 
 
 if __name__ == "__main__":
