@@ -105,7 +105,7 @@ def test_a_film_and_a_saved_picture_that_is_dropped_back(opened: Any, tmp_path: 
     page.select_option(".mp-side-px", "128")
     page.check(".mp-clear")
     with page.expect_download() as saved:
-        page.click("[data-save=png]")
+        page.click(".mp [data-save=png]")
     path = tmp_path / "saved.png"
     saved.value.save_as(path)
     assert Image.open(path).size == (128, 128) and Image.open(path).mode == "RGBA"
