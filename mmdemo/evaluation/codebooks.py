@@ -3,8 +3,8 @@
     python -m mmdemo.evaluation.codebooks image audio text
 
 draws every code, lays the codes out by UMAP (McInnes et al. 2018) where the extra `maps` is there, and finds where in
-the page's examples each fits best. Run it again for new weights: the page tells by their fingerprint whether the file is
-of others, and then works out by itself all but the last two.
+the page's examples each fits best. Run it again for new weights: the page tells by their fingerprint whether the file
+is of others, and then works out by itself all but the last two.
 """
 
 from __future__ import annotations
