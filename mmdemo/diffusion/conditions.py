@@ -51,7 +51,7 @@ class HashedNgrams:
     def __call__(self, texts: Sequence[str]) -> Tensor:
         rows = []
         for text in texts:
-            counts = torch.zeros(self.dim)
+            counts = torch.zeros(self.dim, dtype=torch.float32)
             for word in text.lower().split():
                 marked = f"<{word}>"
                 sizes = range(self.shortest, self.longest + 1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..codec import Codec
+from ..isolation import isolated
 from ..tokens import Tokens
 from .frames import Frame
 from .latents import LatentNormalizer
@@ -20,17 +20,17 @@ class LatentDecoder:
     def __init__(self, codecs: Mapping[str, Codec], latents: LatentNormalizer, frames: Mapping[str, Frame]) -> None:
         self.codecs, self.latents, self.frames = codecs, latents, frames
 
-    @torch.inference_mode()
+    @isolated()
     def codes(self, stream: str, z: Tensor) -> Tensor:
         """Latents (n, D, *shape), unit variance -> codes (n, levels, *shape)."""
         return self.codecs[stream].tokenizer.codes(self.latents.restore(stream, z))
 
-    @torch.inference_mode()
+    @isolated()
     def quantized(self, stream: str, codes: Tensor) -> Tensor:
         """Codes (n, levels, *shape) -> the latent they stand for, unit variance (n, D, *shape)."""
         return self.latents.normalize(stream, self.codecs[stream].tokenizer.latent(codes))
 
-    @torch.inference_mode()
+    @isolated()
     def decode(self, stream: str, codes: Tensor) -> Tensor:
         """Codes -> what the tokenizer's decoder gives: of texts, logits (n, 256, T)."""
         return self.codecs[stream].tokenizer.decode(codes)
@@ -39,11 +39,12 @@ class LatentDecoder:
         """What `decode` gives -> canonical batch on the CPU."""
         return self.codecs[stream].canonical(y).cpu()
 
-    @torch.inference_mode()
+    @isolated()
     def decode_latent(self, stream: str, z: Tensor) -> Tensor:
         """Latents (n, D, *shape), unit variance, near codewords or not -> canonical batch on the CPU."""
         return self.codecs[stream].decode_latent(self.latents.restore(stream, z)).cpu()
 
+    @isolated()
     def tokens(self, stream: str, codes: Tensor) -> Tokens:
         """Codes of one sample, (levels, *positions), of one frame or several side by side -> `Tokens`."""
         return self.codecs[stream].wrap(codes.cpu().clone(), self.frames[stream].meta(codes.shape[1:]))

@@ -79,7 +79,8 @@ class JointDenoiser:
         given = any(c.clean or c.vectors or not torch.equal(c.style, self.nothing.style) for c in self.conditions)
         self.guided = given and self.guidance != 1
         n, device = len(style), style.device
-        self.zero, self.one = torch.zeros(n, device=device), torch.ones(n, device=device)
+        self.zero = torch.zeros(n, dtype=torch.float32, device=device)
+        self.one = torch.ones_like(self.zero)
         self.bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
         # Where a kept position's prediction is its source, every sampler carries it from its own noise straight to
         # the source, so that it is clean at the end. The network sees it clean all the way, at t = 0: seen as noisy as
@@ -177,7 +178,7 @@ class JointDenoiser:
         """Vector conditions of all branches as the network takes them; nothing for a network that has none."""
         vectors, known = {}, {}
         for c in self.network.config.conditions:
-            none = torch.zeros(len(self.one), c.dim, device=self.one.device)
+            none = self.zero.new_zeros(len(self.zero), c.dim)
             vectors[c.name] = torch.cat([b.vectors.get(c.name, none) for b in branches])
             known[c.name] = torch.cat([self.one.bool() & (c.name in b.vectors) for b in branches])
         return {"vectors": vectors, "known": known} if vectors else {}

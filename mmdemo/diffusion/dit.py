@@ -31,17 +31,19 @@ def rotary_angles(config: DiTConfig) -> Tensor:
     for stream in config.leaders:
         axes = len(stream.shape)
         per_axis = half // axes
-        frequency = 1.0 / (100.0 ** (torch.arange(per_axis) / per_axis))  # (per_axis,); short sequences: base 100
+        steps = torch.arange(per_axis, dtype=torch.float32) / per_axis
+        frequency = 1.0 / 100.0**steps  # (per_axis,); short sequences: base 100
         grid = torch.cartesian_prod(*[torch.arange(n).float() for n in stream.grid]).reshape(-1, axes)  # (n, axes)
         angles = (grid[:, :, None] * frequency).reshape(len(grid), -1)
         rows.append(F.pad(angles, (0, half - angles.shape[1])))
     still = len(config.streams) * config.global_tokens + bool(config.styles)
-    return torch.cat([*rows, torch.zeros(still, half)])
+    return torch.cat([*rows, torch.zeros(still, half, dtype=torch.float32)])
 
 
 def timestep_embedding(t: Tensor, width: int) -> Tensor:
     """Sinusoids of t in [0, 1]: (...,) -> (..., width)"""
-    frequency = torch.exp(-math.log(1000.0) * torch.arange(width // 2, device=t.device) / (width // 2))
+    steps = torch.arange(width // 2, device=t.device, dtype=torch.float32)
+    frequency = torch.exp(-math.log(1000.0) * steps / (width // 2))
     angle = 1000 * t[..., None] * frequency
     return torch.cat([angle.cos(), angle.sin()], dim=-1)
 

@@ -178,7 +178,7 @@ class SoundFrame(Frame):
         return f"{1000 * self.stride / SAMPLE_RATE:g} ms"
 
     def covered(self, keep: Any, text: str) -> Tensor:
-        covered = torch.zeros(math.prod(self.size))
+        covered = torch.zeros(math.prod(self.size), dtype=torch.float32)
         for start, end in _spans(keep, "seconds"):
             covered[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)] = 1
         return covered.reshape(-1, self.stride).mean(1) >= 0.5
@@ -223,7 +223,7 @@ class TextFrame(Frame):
 
     def covered(self, keep: Any, text: str) -> Tensor:
         """Of a position, only the bytes that are text count; the empty ones after the end are always made anew."""
-        real, kept = torch.zeros(self.size), torch.zeros(self.size)
+        real, kept = (torch.zeros(self.size, dtype=torch.float32) for _ in range(2))
         spans, at = _spans(keep, "characters"), 0
         for index, character in enumerate(text):
             size = len(character.encode())

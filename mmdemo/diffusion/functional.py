@@ -259,14 +259,14 @@ def _gelu_backward(grad: Tensor, x: Tensor, out: Tensor) -> Tensor:
         # With the gate s: d(x s) = s + x s (1 - s) z', and z' = SLOPE + 3 CUBIC x^2.
         gate = _gelu_gate(part)
         torch.mul(part, gate, out=y)
-        slope = torch.addcmul(torch.tensor(SLOPE), part, part, value=3 * CUBIC).mul_(y)  # x s z'
+        slope = torch.addcmul(torch.tensor(SLOPE, dtype=torch.float32), part, part, value=3 * CUBIC).mul_(y)  # x s z'
         g.mul_(slope.addcmul_(slope, gate, value=-1).add_(gate))
     return out
 
 
 def _gelu_gate(x: Tensor) -> Tensor:
     """What GELU multiplies x by: (1 + tanh(z)) / 2 = sigmoid(2z)."""
-    return torch.addcmul(torch.tensor(SLOPE), x, x, value=CUBIC).mul_(x).sigmoid_()
+    return torch.addcmul(torch.tensor(SLOPE, dtype=torch.float32), x, x, value=CUBIC).mul_(x).sigmoid_()
 
 
 def _pieces(x: Tensor) -> Iterator[Tensor]:

@@ -19,6 +19,7 @@ from .. import checkpoints
 from ..codec import Codec
 from ..config import from_dict
 from ..errors import InputError
+from ..isolation import isolated
 from ..tokens import Tokens
 from .conditions import ConditionEncoder
 from .decoding import LatentDecoder
@@ -89,11 +90,12 @@ class JointDiffusion:
             model = from_dict(DiTConfig, config["model"], "config.json: model")
             interface.check(model)
             schedule, conditions = SCHEDULES[config.get("schedule", "flow")], interface.condition_encoders(model)
-        network, latents = DiT(model), LatentNormalizer(model.streams)
-        stored = nn.ModuleDict({k: e for k, e in conditions.items() if isinstance(e, nn.Module)})
-        holder = nn.ModuleDict({"network": network, "latents": latents, "conditions": stored})
-        checkpoints.load_into(holder, folder)
-        holder.to(where).eval().requires_grad_(False)
+        with isolated():
+            network, latents = DiT(model), LatentNormalizer(model.streams)
+            stored = nn.ModuleDict({k: e for k, e in conditions.items() if isinstance(e, nn.Module)})
+            holder = nn.ModuleDict({"network": network, "latents": latents, "conditions": stored})
+            checkpoints.load_into(holder, folder)
+            holder.to(where, torch.float32).eval().requires_grad_(False)
         codecs = {s.name: _tokenizer(config, folder, s.name, where) for s in network.config.streams}
         return cls(str(config["name"]), network, latents, codecs, interface, schedule, conditions)
 
@@ -126,22 +128,22 @@ class JointDiffusion:
                 )
             return source
         x = frame.fit(codec.load(source).tensor)
-        with torch.inference_mode():
+        with isolated(self.device):
             codes = codec.tokenizer.encode(x[None].to(self.device))[0]
         return self.decoder.tokens(stream, codes)
 
-    @torch.inference_mode()
+    @isolated()
     def encode(self, stream: str, source: Any) -> Tensor:
         """An input (see `frame`) -> its clean latent, scaled to unit variance, (1, D, *shape)."""
         return self.latents.normalize(stream, self.codecs[stream].latent(self.frame(stream, source)))
 
-    @torch.inference_mode()
+    @isolated()
     def encode_batch(self, stream: str, x: Tensor) -> Tensor:
         """Canonical batch (n, ...) in the stream's frame -> clean latents (n, D, *shape), unit variance."""
         tokenizer = self.codecs[stream].tokenizer
         return self.latents.normalize(stream, tokenizer.latent(tokenizer.encode(x.to(self.device))))
 
-    @torch.inference_mode()
+    @isolated()
     def edit_source(self, stream: str, source: Any, keep: Any = None) -> EditSource:
         """An input to start from, and what of it is kept (see `Frame.mask`; None: nothing)."""
         codec, tokens = self.codecs[stream], self.frame(stream, source)
@@ -207,7 +209,7 @@ class JointDiffusion:
         for i in range(n):
             generator = sample_generator(seed, i, block)
             for s in self.streams.values():
-                rows[s.name].append(torch.randn(s.dim, *shapes[s.name], generator=generator))
+                rows[s.name].append(torch.randn(s.dim, *shapes[s.name], generator=generator, dtype=torch.float32))
         return {k: torch.stack(v).to(self.device) for k, v in rows.items()}
 
     def noise_between(
@@ -215,7 +217,7 @@ class JointDiffusion:
     ) -> dict[str, Tensor]:
         """From the first sample's noise of one seed to that of another, n samples (n, D, *shape)."""
         a, b = (self.start_noise(1, s, lengths=lengths) for s in (seed, to_seed))
-        weight = torch.linspace(0, 1, n, device=self.device)
+        weight = torch.linspace(0, 1, n, dtype=torch.float32, device=self.device)
         return {k: slerp(a[k][0], b[k][0], weight) for k in a}
 
     # ------------------------------------------------------------------------------ sampling
@@ -258,24 +260,25 @@ class JointDiffusion:
         for other, _ in compose:
             self.check(other, want, settings)
         check_edit(given, want, edit, keep, settings.strength)
-        n, seed = settings.n, settings.seed
-        conditions = [self.conditions_of(given, settings)]
-        if compose:
-            others = [shares_of(share, n, self.device) for _, share in compose]
-            left = 1 - torch.stack(others).sum(0)
-            if float(left.min()) < -1e-6:
-                raise InputError("The shares of what is composed are more than 1 together.")
-            conditions = [
-                replace(self.conditions_of(part, settings), share=share)
-                for part, share in zip([given, *(part for part, _ in compose)], [left, *others], strict=True)
-            ]
-        sources = {k: self.edit_source(k, v, keep.get(k)) for k, v in edit.items()}
-        lengths = lengths_of(self.frames, conditions, sources, lengths or {})
-        noise = self.start_noise(n, seed, lengths=lengths)
-        way = [sample_generator(seed, i, purpose="way") for i in range(n)]
-        if settings.to_seed is not None:
-            noise = self.noise_between(n, seed, settings.to_seed, lengths)
-            way = [sample_generator(seed, purpose="way") for _ in range(n)]  # what is added is the same for all
+        with isolated(self.device):
+            n, seed = settings.n, settings.seed
+            conditions = [self.conditions_of(given, settings)]
+            if compose:
+                others = [shares_of(share, n, self.device) for _, share in compose]
+                left = 1 - torch.stack(others).sum(0)
+                if float(left.min()) < -1e-6:
+                    raise InputError("The shares of what is composed are more than 1 together.")
+                conditions = [
+                    replace(self.conditions_of(part, settings), share=share)
+                    for part, share in zip([given, *(part for part, _ in compose)], [left, *others], strict=True)
+                ]
+            sources = {k: self.edit_source(k, v, keep.get(k)) for k, v in edit.items()}
+            lengths = lengths_of(self.frames, conditions, sources, lengths or {})
+            noise = self.start_noise(n, seed, lengths=lengths)
+            way = [sample_generator(seed, i, purpose="way") for i in range(n)]
+            if settings.to_seed is not None:
+                noise = self.noise_between(n, seed, settings.to_seed, lengths)
+                way = [sample_generator(seed, purpose="way") for _ in range(n)]  # what is added is the same for all
         yield from self.run(conditions, want, noise, way, settings, sources)
 
     def sample_batch(self, framed: Mapping[str, Tensor], want: Sequence[str], **changes: Any) -> Iterator[SamplingStep]:
@@ -286,11 +289,13 @@ class JointDiffusion:
         """
         n = len(next(iter(framed.values())))
         settings = SamplingSettings.of(self.interface.style, **changes)
-        strings = {k: [TextFrame.read(row) for row in x] for k, x in framed.items() if self.texts.read_by(k)}
-        clean = {k: self.encode_batch(k, v) for k, v in framed.items() if not self.texts.alone(k)}
-        conditions = [Conditions(self.style_index(settings.styles, n), clean, self.texts.vectors(strings))]
-        way = [sample_generator(settings.seed, i, purpose="way") for i in range(n)]
-        yield from self.run(conditions, want, self.start_noise(n, settings.seed), way, settings)
+        with isolated(self.device):
+            strings = {k: [TextFrame.read(row) for row in x] for k, x in framed.items() if self.texts.read_by(k)}
+            clean = {k: self.encode_batch(k, v) for k, v in framed.items() if not self.texts.alone(k)}
+            conditions = [Conditions(self.style_index(settings.styles, n), clean, self.texts.vectors(strings))]
+            way = [sample_generator(settings.seed, i, purpose="way") for i in range(n)]
+            noise = self.start_noise(n, settings.seed)
+        yield from self.run(conditions, want, noise, way, settings)
 
     def run(
         self,

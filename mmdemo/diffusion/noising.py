@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..isolation import isolated
 from .schedule import NoiseSchedule
 
 if TYPE_CHECKING:
     from .joint import JointDiffusion
 
 
-@torch.inference_mode()
+@isolated()
 def noised_text(
     model: JointDiffusion, text: str, schedule: NoiseSchedule, ts: Sequence[float], seed: int = 0
 ) -> list[tuple[str, list[float]]]:
@@ -32,8 +33,8 @@ def noised_text(
     """
     codec = model.codecs["text"]
     clean = model.latents.normalize("text", codec.latent(codec.encode(text)))  # (1, D, positions)
-    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed)).to(clean)
-    t = torch.tensor(list(ts), device=clean.device)[:, None, None]  # (times, 1, 1)
+    noise = torch.randn(clean.shape, dtype=clean.dtype, generator=torch.Generator().manual_seed(seed)).to(clean)
+    t = torch.tensor(list(ts), dtype=clean.dtype, device=clean.device)[:, None, None]  # (times, 1, 1)
     z = model.latents.restore("text", schedule.add_noise(clean, noise, t))  # (times, D, positions)
     probability, data = codec.tokenizer.decode_latent(z).float().softmax(1).max(1)  # (times, bytes)
     size = len(text.encode("utf-8"))  # the last position is padded

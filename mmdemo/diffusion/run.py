@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..isolation import isolated
 from .decoding import LatentDecoder
 from .denoiser import Conditions, JointDenoiser, Packer
 from .dit import DiT
@@ -31,6 +32,10 @@ class SampledModel(Protocol):
     interface: JointInterface
     streams: dict[str, Stream]
     texts: TextConditions
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class JointRun:
             for whole in self._run(stage):
                 yield self._wanted(whole)
             if stage.later:
-                self._settle(stage, whole)
+                with isolated(self.model.device):
+                    self._settle(stage, whole)
 
     def stages(self) -> list[Stage]:
         """The anchor first, then the rest.
@@ -89,23 +95,26 @@ class JointRun:
 
     def _run(self, stage: Stage) -> Iterator[SamplingStep]:
         """The steps of a stage, of all streams that are made in the run."""
-        pack = Packer(self.noise, stage.streams)
-        denoise = self._denoiser(stage, pack)
-        states = self.sampler(
-            denoise,
-            self._start(pack, denoise),
-            times(stage.steps, self.settings.strength),
-            self.schedule,
-            self.generators,
-        )
+        with isolated(self.model.device):
+            pack = Packer(self.noise, stage.streams)
+            denoise = self._denoiser(stage, pack)
+            states = self.sampler(
+                denoise,
+                self._start(pack, denoise),
+                times(stage.steps, self.settings.strength),
+                self.schedule,
+                self.generators,
+            )
         while True:
-            # Inference mode is entered for each step alone: a generator must not leave it on for its caller.
-            with torch.inference_mode():
+            # For each step alone: a generator must not leave it on for its caller.
+            with isolated(self.model.device):
                 state = next(states, None)
-            if state is None:
-                return
-            self.index, self.nfe = self.index + 1, denoise.nfe
-            yield self._step(stage, pack.split(state.x), pack.split(state.denoised), denoise.deferred_x0, state)
+                if state is None:
+                    return
+                self.index, self.nfe = self.index + 1, denoise.nfe
+                x, x0 = pack.split(state.x), pack.split(state.denoised)
+                step = self._step(stage, x, x0, denoise.deferred_x0, state)
+            yield step
 
     def _denoiser(self, stage: Stage, pack: Packer) -> JointDenoiser:
         return JointDenoiser(

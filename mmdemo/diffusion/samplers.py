@@ -39,8 +39,8 @@ def fresh_noise(x: Tensor, generator: Noise) -> Tensor:
     With one generator a sample, sample i is the same however many there are.
     """
     if generator is None or isinstance(generator, torch.Generator):
-        return torch.randn(x.shape, generator=generator).to(x)
-    return torch.stack([torch.randn(x.shape[1:], generator=g) for g in generator]).to(x)
+        return torch.randn(x.shape, generator=generator, dtype=torch.float32).to(x)
+    return torch.stack([torch.randn(x.shape[1:], generator=g, dtype=torch.float32) for g in generator]).to(x)
 
 
 def euler(denoise: Denoiser, x: Tensor, ts: list[float], schedule: NoiseSchedule, generator: Noise = None) -> States:
@@ -86,7 +86,7 @@ def ddim(
         denoised = denoise(x, t)
         alpha_t, sigma_t, alpha_s, sigma_s = schedule.alpha(t), schedule.sigma(t), schedule.alpha(s), schedule.sigma(s)
         eps = (x - alpha_t * denoised) / sigma_t
-        sigma_up = torch.zeros(())
+        sigma_up = torch.zeros((), dtype=torch.float32)
         if eta and s > 0:
             # Variance of x_s given x_t and x0: what a true reverse step would add.
             step_variance = sigma_t**2 - (alpha_t / alpha_s) ** 2 * sigma_s**2

@@ -14,6 +14,10 @@ from torch import Tensor
 from ..registry import Registry
 
 
+def _time(t: float | Tensor) -> Tensor:
+    return t if isinstance(t, Tensor) else torch.tensor(t, dtype=torch.float32)
+
+
 class NoiseSchedule(ABC):
     """A path from data to noise. Times may be floats or tensors that broadcast against x.
 
@@ -36,7 +40,7 @@ class NoiseSchedule(ABC):
 
     def ode_time(self, t: float | Tensor) -> Tensor:
         """The variable in which ODE solvers take their steps."""
-        return torch.as_tensor(t)
+        return _time(t)
 
     def input_scale(self, t: float | Tensor) -> Tensor:
         """What x_t is multiplied by before the network sees it."""
@@ -83,20 +87,20 @@ class Flow(NoiseSchedule):
     name = "flow"
 
     def alpha(self, t: float | Tensor) -> Tensor:
-        return 1 - torch.as_tensor(t)
+        return 1 - _time(t)
 
     def sigma(self, t: float | Tensor) -> Tensor:
-        return torch.as_tensor(t)
+        return _time(t)
 
     def derivatives(self, t: float | Tensor) -> tuple[Tensor, Tensor]:
-        one = torch.ones_like(torch.as_tensor(t))
+        one = torch.ones_like(_time(t))
         return -one, one
 
     def target(self, x0: Tensor, eps: Tensor, t: float | Tensor) -> Tensor:
         return eps - x0
 
     def to_x0(self, x: Tensor, v: Tensor, t: float | Tensor) -> Tensor:
-        return x - torch.as_tensor(t) * v
+        return x - _time(t) * v
 
 
 class VariancePreserving(NoiseSchedule):
@@ -105,13 +109,13 @@ class VariancePreserving(NoiseSchedule):
     name = "vp"
 
     def alpha(self, t: float | Tensor) -> Tensor:
-        return torch.cos(torch.as_tensor(t) * math.pi / 2)
+        return torch.cos(_time(t) * math.pi / 2)
 
     def sigma(self, t: float | Tensor) -> Tensor:
-        return torch.sin(torch.as_tensor(t) * math.pi / 2)
+        return torch.sin(_time(t) * math.pi / 2)
 
     def derivatives(self, t: float | Tensor) -> tuple[Tensor, Tensor]:
-        t, half = torch.as_tensor(t), math.pi / 2
+        t, half = _time(t), math.pi / 2
         return -half * torch.sin(t * half), half * torch.cos(t * half)
 
 
@@ -132,17 +136,17 @@ class VarianceExploding(NoiseSchedule):
     sigma_max, rho = 40.0, 7
 
     def alpha(self, t: float | Tensor) -> Tensor:
-        return torch.ones_like(torch.as_tensor(t))
+        return torch.ones_like(_time(t))
 
     def sigma(self, t: float | Tensor) -> Tensor:
-        return self.sigma_max * torch.as_tensor(t) ** self.rho
+        return self.sigma_max * _time(t) ** self.rho
 
     def ode_time(self, t: float | Tensor) -> Tensor:
         """Sigma, as in Karras et al. 2022: in it the ODE is nearly straight; in t its slope grows with t^6."""
         return self.sigma(t)
 
     def derivatives(self, t: float | Tensor) -> tuple[Tensor, Tensor]:
-        one = torch.ones_like(torch.as_tensor(t))
+        one = torch.ones_like(_time(t))
         return torch.zeros_like(one), one
 
     def input_scale(self, t: float | Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..isolation import isolated
 from ..tokens import Tokens
 from .decoding import LatentDecoder
 from .editing import EditSource
@@ -68,7 +69,7 @@ class SamplingStep:
         return tuple(name for name, source in self._sources.items() if source.mask is not None)
 
     @cached_property
-    @torch.inference_mode()
+    @isolated()
     def change(self) -> float:
         """Root-mean-square change of the predicted x0 since the last step (its own size, at the first step)."""
         total, count = 0.0, 0
@@ -78,12 +79,12 @@ class SamplingStep:
         return (total / count) ** 0.5
 
     @cached_property
-    @torch.inference_mode()
+    @isolated()
     def code_distance(self) -> dict[str, float]:
         """Per stream: RMS distance of x0 to the nearest codes' sum. It falls as the sample settles."""
         return {name: float((z - self.quantized_x0(name)).square().mean().sqrt()) for name, z in self.x0.items()}
 
-    @torch.inference_mode()
+    @isolated()
     def codes(self, stream: str) -> Tensor:
         """Codes of the predicted clean sample, (n, levels, *shape)."""
         if stream not in self._codes:

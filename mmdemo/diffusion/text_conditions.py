@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from ..isolation import isolated
 from .conditions import ConditionEncoder
 from .interface import ConditionInterface
 
@@ -40,7 +41,7 @@ class TextConditions:
         """Whether a text that is given is read as a vector alone, and not as latents of a stream."""
         return text not in self.streams or any(self.wanted[name].alone for name in self.read_by(text))
 
-    @torch.inference_mode()
+    @isolated()
     def vectors(self, texts: Mapping[str, Sequence[str]]) -> dict[str, Tensor]:
         """Text -> n strings -> vectors of the conditions that read it, (n, dim) each."""
         return {

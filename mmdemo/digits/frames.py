@@ -42,7 +42,7 @@ def fit_picture(picture: Tensor, side: int = 32) -> Tensor:
     cx = (mass.sum(0) * torch.arange(size[1])).sum()
     top = min(max(0, round(side / 2 - 0.5 - float(cy))), side - size[0])
     left = min(max(0, round(side / 2 - 0.5 - float(cx))), side - size[1])
-    out = torch.zeros(side, side)
+    out = torch.zeros(side, side, dtype=torch.float32)
     out[top : top + size[0], left : left + size[1]] = small
     return out.expand(3, -1, -1).clone()
 
@@ -66,7 +66,7 @@ def frame_sound(wave: Tensor, samples: int) -> Tensor:
     Raises:
         InputError: the recording is silent.
     """
-    peak = wave.abs().max() if len(wave) else torch.tensor(0.0)
+    peak = wave.abs().max() if len(wave) else torch.tensor(0.0, dtype=torch.float32)
     if peak < 1e-3:
         raise InputError("The recording is silent: say one digit, from zero to nine.")
     wave = wave * (PEAK / peak)
@@ -78,7 +78,7 @@ def frame_sound(wave: Tensor, samples: int) -> Tensor:
     end = min(len(wave), int(loud[-1]) + 480) if len(loud) else len(wave)
     piece = wave[start : min(end, start + samples)].clone()
     fade = min(160, len(piece))
-    piece[len(piece) - fade :] *= torch.linspace(1, 0, fade)  # no click where it is cut
+    piece[len(piece) - fade :] *= torch.linspace(1, 0, fade, dtype=torch.float32)  # no click where it is cut
     return F.pad(piece, (0, samples - len(piece)))
 
 

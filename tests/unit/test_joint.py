@@ -1,6 +1,8 @@
 """Any-to-any sampling on a transformer with random weights: conditions, seeds, stopping, and refusals."""
 
+import copy
 import json
+import pickle
 import shutil
 from itertools import pairwise
 
@@ -149,7 +151,7 @@ def stages(model, want, given=(), edited=(), **settings):
     z = {s.name: torch.zeros(1, s.dim, *s.shape) for s in model.streams.values()}
     sources = {k: EditSource(z[k], z[k].long()) for k in edited}
     asked = SamplingSettings(n=1, steps=8, **settings)
-    conditions = [Conditions(model.style_index(None, 1), {k: z[k] for k in given})]
+    conditions = [Conditions(model.style_index((None,), 1), {k: z[k] for k in given})]
     run = JointRun(model, conditions, want, z, [torch.Generator()], asked, sources)
     return [(stage.streams, stage.steps) for stage in run.stages()]
 
@@ -325,3 +327,40 @@ def test_sounds_are_cut_and_padded_to_a_sound_frame():
     frame = SoundFrame([2], 320)
     assert frame.fit(torch.ones(1000)).tolist() == [1.0] * 640
     assert frame.fit(torch.ones(600)).sum() == 600 and len(frame.fit(torch.ones(600))) == 640
+
+
+def made(model) -> tuple:
+    step = last(model.sample({"text": "two"}, ("image", "audio"), n=2, steps=3, seed=4, sampler="ancestral"))
+    return step.x0["image"], step.x0["audio"], step.tokens("image")[1], np.asarray(step.preview("image")[0])
+
+
+def same(a: tuple, b: tuple) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a[:2], b[:2])) and a[2] == b[2] and np.array_equal(a[3], b[3])
+
+
+def test_copies_and_pickles_sample_the_same(model):
+    expected = made(model)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert same(made(other), expected)
+
+
+def test_settings_of_the_host_program_change_no_sample(model, tmp_path):
+    folder = random_joint(tmp_path / "joint")
+    expected = made(model)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert same(made(model), expected)
+    with torch.inference_mode():
+        inside = made(model)
+    assert same(inside, expected) and not any(x.is_inference() for x in (*inside[:2], inside[2].codes))
+    inside[2].codes[0, 0, 0] = 5  # as of any tensor
+    for set_default, value, usual in (
+        (torch.set_default_dtype, torch.float64, torch.float32),
+        (torch.set_default_device, "meta", None),  # what a default GPU would do to tensors that say no device
+    ):
+        set_default(value)
+        try:
+            again, loaded = made(model), made(JointDiffusion.from_folder(folder, "cpu"))
+        finally:
+            set_default(usual)
+        assert same(again, expected) and same(loaded, expected)
+        assert again[0].dtype == torch.float32
