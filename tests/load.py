@@ -23,16 +23,16 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from mmdemo.ui.generate.api import ORDER
+from mmdemo.ui.generate.settings import Settings
+
 TIMEOUT = 240.0  # seconds after which a request counts as hung
 VARIANTS = 3  # of each kind of input: a swapped result is another one's
 RUN: dict[str, Any] = {
     "text": "seven", "want": ["image", "text"], "image": "", "steps": 6, "sampler": "euler", "guidance": 2.0,
-    "speaker": "", "seed": 0, "n": 2, "vs": "", "edit": "", "strength": 1.0, "to": None, "audio": "", "recording": None,
+    "speaker": "", "seed": 0, "n": 2, "vs": "", "edit": "", "strength": 1.0, "to": None, "audio": "",
+    "weight": Settings.weight, "film": False,
 }  # fmt: skip
-ORDER = (
-    "text", "want", "image", "steps", "sampler", "guidance", "speaker", "seed", "n", "vs", "edit", "strength", "to",
-    "audio", "recording",
-)  # fmt: skip
 
 
 class Busy(Exception):
@@ -132,8 +132,9 @@ def is_busy(message: str) -> bool:
 
 
 def run(**changed: Any) -> list[Any]:
+    """The inputs of `/generate`; what is not named is left out."""
     values = {**RUN, **changed}
-    return [values[name] for name in ORDER]
+    return [*(values.get(name) for name in ORDER), None]
 
 
 # ---------------------------------------------------------------------- what can be asked for

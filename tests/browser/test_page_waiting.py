@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import load
 import pytest
 from generate_model import RandomContext, served
 
 pytestmark = pytest.mark.browser
 WAIT = 90_000
-RUN = ["seven", ["image"], "", 24, "euler", 2.0, "", 0, 4, "", "", 1.0, None, "", None]
 PLACES = {
     "en": re.compile(r"^Waiting: number 1 in line, about \d+ s$"),
     "zh": re.compile(r"^排队中：第 2 位，约需 \d+ 秒$"),
@@ -27,7 +27,7 @@ def held(tmp_path_factory) -> Iterator[tuple[str, threading.Event]]:
     sample = context.random.sample
 
     def run(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        assert go.wait(120)
+        assert go.wait(400)
         yield from sample(*args, **kwargs)
 
     context.random.sample = run
@@ -37,12 +37,12 @@ def held(tmp_path_factory) -> Iterator[tuple[str, threading.Event]]:
 
 
 def listen(url: str, event: str) -> None:
-    httpx.get(f"{url}/gradio_api/call/generate/{event}", timeout=120)
+    httpx.get(f"{url}/gradio_api/call/generate/{event}", timeout=400)
 
 
 def test_the_place_in_line_is_on_the_page(held, browser):
     url, go = held
-    event = httpx.post(f"{url}/gradio_api/call/generate", json={"data": RUN}).json()["event_id"]
+    event = httpx.post(f"{url}/gradio_api/call/generate", json={"data": load.run()}).json()["event_id"]
     other = threading.Thread(target=listen, args=(url, event))
     other.start()
     pages = []
