@@ -301,7 +301,8 @@ def evaluate(
 @app.command()
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Checkpoints to time (default: all shipped), or dit (beside diffusers).")
+        list[str] | None,
+        typer.Argument(help="Checkpoints to time (default: all shipped), dit (beside diffusers), or page."),
     ] = None,
     device: Device = "auto",
     as_json: Json = False,
@@ -312,12 +313,19 @@ def bench(
     from .evaluation import report
 
     chosen = names or [n for n in checkpoints.list_checkpoints() if checkpoints.kind(n) in ("tokenizer", "joint")]
-    results = [timing.bench(name, device) for name in chosen]
+    results = [_bench_page(device) if name == "page" else timing.bench(name, device) for name in chosen]
     if as_json:
         console.say_json(results[0] if len(results) == 1 else {"models": results})
         return
     for result in results:
         console.say(f"{result['model']}\n{report.text(result)}")
+
+
+def _bench_page(device: str) -> dict[str, Any]:
+    """The page in a browser; gradio is imported for it only."""
+    from .ui.bench_page import bench_page
+
+    return bench_page(device)
 
 
 @app.command(

@@ -7,7 +7,6 @@ import os
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # has to be set before gradio is imported
 
 import html
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from mmdemo.ui.shared import state
 from mmdemo.ui.shared.i18n import LANGUAGES, t, tr, translations
 from mmdemo.ui.shared.state import Context
 from mmdemo.ui.shell import address, page, theme
+from mmdemo.ui.shell.tour import Tour
 from mmdemo.ui.text.tab import build as text_tab
 
 TABS = {
@@ -52,6 +52,7 @@ def build(ctx: Context | None = None, folder: Path | None = None) -> gr.Blocks:
     with UploadsOnly(title="mmdemo", analytics_enabled=False, delete_cache=state.CACHE_AGE) as demo:
         gr.HTML(_header(ctx), elem_classes=["mm-header"], apply_default_css=False)
         address.Address(list(TABS), elem_classes=["mm-address"])
+        Tour(elem_classes=["mm-touring"])
         with gr.Tabs(elem_id="mm-tabs"):
             for name, build_tab in TABS.items():
                 with gr.Tab(t(f"{name}.tab"), id=name, elem_id=f"mm-tab-{name}") as tab:
@@ -90,8 +91,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         with launch.own_folder() as folder:
             context = Context(args.device, args.model)
             demo = build(context, folder)
-            threading.Thread(target=warm, args=(context,), name="warm", daemon=True).start()
-            launch.serve(demo, args, launch_kwargs())
+            context.at_start(lambda: warm(context))
+            launch.serve(demo, args, launch_kwargs(), context.start)
     except InputError as error:
         raise SystemExit(f"mmdemo app: {error}") from error
     except KeyboardInterrupt:  # while it was built
@@ -114,6 +115,9 @@ def _header(ctx: Context) -> str:
         ]
         for line in (device, *own):
             devices += f'<span class="mm-device" data-lang="{lang}">{html.escape(line)}</span>'
+        links += f'<button type="button" class="mm-tour-start" data-lang="{lang}">{tr("tour.start", lang)}</button>'
         links += f'<a data-lang="{lang}" href="?lang={other}" lang="{other}">{LANGUAGE_NAMES[other]}</a>'
     title = html.escape(tr("common.title"))
+    both = html.escape(" · ".join(tr("common.theme", lang) for lang in LANGUAGES))
+    links += f'<button type="button" class="mm-theme" aria-label="{both}" title="{both}"></button>'
     return f'<header class="mm-head"><h1>{title}</h1>{lines}<nav>{devices}{links}</nav></header>'

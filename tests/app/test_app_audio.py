@@ -213,7 +213,7 @@ def test_both_languages_are_complete(tab: AudioHandlers, speech: Path):
 def test_odd_sounds_are_shown_and_measured(tab: AudioHandlers, tmp_path: Path, length: int, kind: str):
     noise = np.random.default_rng(0).standard_normal(length)
     wave = {"silence": noise * 0, "noise": noise * 0.1, "clipped": np.sign(noise), "offset": 0 * noise + 0.5}[kind]
-    clip, lab, tiles, _, _ = tab.opened(wav(tmp_path, wave), 2, request())
+    clip, lab, tiles, *_ = tab.opened(wav(tmp_path, wave), 2, request())
     value = json.loads(json.dumps(lab, allow_nan=False))  # JSON has no NaN and no infinity
     assert value["seconds"] == pytest.approx(length / RATE) and ">nan<" not in tiles
     tiles, table = list(tab.measured(clip, 2, request()))[-1]
@@ -224,7 +224,7 @@ def test_odd_sounds_are_shown_and_measured(tab: AudioHandlers, tmp_path: Path, l
 
 def test_long_sounds_are_cut_and_said(tab: AudioHandlers, tmp_path: Path):
     seconds = state.MAX_AUDIO_SECONDS + 5
-    clip, _, tiles, _, _ = tab.opened(wav(tmp_path, tone(seconds).numpy()), 1, request())
+    clip, _, tiles, *_ = tab.opened(wav(tmp_path, tone(seconds).numpy()), 1, request())
     assert clip.seconds == state.MAX_AUDIO_SECONDS and len(clip.wave) == clip.tokens.meta["samples"]
     assert "first 60 of 65 seconds" in tiles
 

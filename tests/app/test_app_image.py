@@ -13,17 +13,22 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
+from mmdemo.ui.image import handlers as handlers_module
 from mmdemo.ui.image.baselines import rate_stages, size_stages
 from mmdemo.ui.image.handlers import ImageHandlers
+from mmdemo.ui.image.opening import opening_of
 from mmdemo.ui.image.session import MAX_RATIO, ImageSession, encode_picture, load_picture
 from mmdemo.ui.shared import gallery, i18n, state
+from mmdemo.ui.shared import place as places_module
 from mmdemo.ui.shared.common import said
 from mmdemo.ui.shared.payload import pack_codes
 from mmdemo.ui.shared.state import Context, Latest, friendly, parse_int
+from mmdemo.ui.shared.store import Store
 
 UI = Path(i18n.__file__).parents[1]
 
@@ -177,8 +182,6 @@ def test_latest_counts_each_visitor_alone():
 
 
 def test_codes_are_packed_small():
-    import torch
-
     codes = torch.tensor([[[0, 255]], [[7, 3]]])
     assert base64.b64decode(pack_codes(codes, 256)["data"]) == bytes([0, 255, 7, 3])
     wide = pack_codes(torch.tensor([[[0, 1000]]]), 1024)
@@ -188,7 +191,7 @@ def test_codes_are_packed_small():
 def test_all_levels_arrive_and_measure_better(context: Context, picture_file: Path):
     picture = open_picture(context.codec("image"), picture_file, "ramp", "en")
     views = list(picture.stages(picture.tokens.levels))
-    assert len(views) == picture.tokens.levels
+    assert len(views) == picture.tokens.levels + 1  # the first picture comes before it is measured
     assert list(views[0]["recon"]) == [str(picture.tokens.levels)]
     assert views[-1]["figures"]["1"]["bytes"] is None  # files come after all levels can be looked at
     *_, sizes = size_stages(picture)
@@ -383,6 +386,8 @@ def test_a_newer_request_stops_an_older_run(context: Context, picture_file: Path
     handlers = ImageHandlers(context, [], latest)
     run = handlers.picture(str(picture_file), None, request())
     assert next(run)[0]["waiting"]  # the original comes before anything is encoded
+    counted = next(run)[0]
+    assert counted["waiting"] and counted["figures"]["1"]["bytes"] > 0  # and its size before it is decoded
     assert next(run)[0]["recon"]
     newest = latest.bump(request())
     assert len(list(run)) == 0
@@ -398,29 +403,61 @@ def test_an_example_is_encoded_once(context: Context, picture_file: Path):
     assert again[0][0]["recon"] == first[-1][0]["recon"]
 
 
+def places(handlers: ImageHandlers, place: dict[str, str]) -> Any:
+    """What a link to this place shows at the end: the viewer's value and the picture."""
+    *_, last = handlers.restore({"place": place}, request())
+    return last
+
+
+def test_an_upload_has_a_short_place_that_leads_back(context: Context, picture_file: Path, monkeypatch, tmp_path: Path):
+    kept = Store(tmp_path / "kept")
+    for module in (handlers_module, places_module):
+        monkeypatch.setattr(module, "store", lambda: kept)
+    handlers = ImageHandlers(context, [], Latest())
+    *_, (view, picture) = handlers.picture(str(picture_file), None, request())
+    assert len(view["place"]["input"]) == 12 and view["place"]["name"] == "ramp"
+    view, again = places(handlers, {**view["place"], "levels": "3", "mode": "tokens", "at": "2,1"})
+    assert torch.equal(again.tokens.codes, picture.tokens.codes) and view["look"]["levels"] == 3
+    assert view["look"]["mode"] == "tokens" and again.place == picture.place
+    for wrong in ({"input": "aaaaaaaaaaaa"}, {"example": "none"}, {"input": 3}, {str(i): "" for i in range(50)}):
+        with pytest.raises(gr.Error):
+            places(handlers, wrong)
+
+
+def test_the_opening_shows_the_nearest_codeword(context: Context, picture_file: Path):
+    picture = open_picture(context.codec("image"), picture_file, "ramp", "en")
+    opening = opening_of(picture)
+    assert opening is not None
+    column, row = opening["at"]
+    distances = [distance for _, distance, _ in opening["words"]]
+    assert distances == sorted(distances) and opening["words"][0][0] == int(picture.tokens.codes[0, row, column])
+
+
+def dropped(path: Path) -> Any:
+    return SimpleNamespace(name=path.name, data=base64.b64encode(path.read_bytes()).decode())
+
+
 def test_tokens_file_goes_round(context: Context, picture_file: Path, tmp_path: Path):
     codec = context.codec("image")
     tokens = codec.encode(picture_file)
     path = tokens.save(tmp_path / "ramp.mmt")
     handlers = ImageHandlers(context, [], Latest())
-    *_, (view, picture) = handlers.tokens_file(str(path), None, request())
+    *_, (view, picture) = handlers.dropped(dropped(path), request())
     assert not view["has_original"] and view["figures"]["1"]["psnr"] is None
     assert list(rate_stages(picture)) == []
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(gr.Error, match="damaged"):
-        list(handlers.tokens_file(str(path), None, request()))
+        list(handlers.dropped(dropped(path), request()))
 
 
 def test_a_huge_tokens_file_is_refused_by_its_header(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import torch
-
     size = 1 + state.MAX_PICTURE_SIDE // 2
     codes = torch.zeros(context.codec("image").levels, size, size, dtype=torch.int64)
     meta = {"height": 8 * size, "width": 8 * size}
     path = Tokens(codes, "image", "image", 256, "0" * 8, meta).save(tmp_path / "huge.mmt")
     monkeypatch.setattr(Tokens, "from_bytes", lambda data: pytest.fail("it was decoded"))
     with pytest.raises(gr.Error, match="2048 pixels"):
-        list(ImageHandlers(context, [], Latest()).tokens_file(str(path), None, request()))
+        list(ImageHandlers(context, [], Latest()).dropped(dropped(path), request()))
 
 
 def test_rates_compare_with_classical_codecs(context: Context, picture_file: Path):

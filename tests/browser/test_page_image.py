@@ -17,7 +17,9 @@ WAIT = 60_000
 
 @pytest.fixture
 def page(browser: Any, app_url: str) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US", accept_downloads=True)
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, locale="en-US", accept_downloads=True, reduced_motion="reduce"
+    )
     page = context.new_page()
     page.outside = []
     page.on(

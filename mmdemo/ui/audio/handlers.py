@@ -6,6 +6,7 @@ import math
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,19 @@ from mmdemo.modalities import audio
 from mmdemo.modalities.note import Note
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.maths import explain
-from mmdemo.ui.audio.session import RATE, AudioSession
-from mmdemo.ui.shared import code_sheet, gallery, state
+from mmdemo.ui.audio.session import RATE, AudioSession, fresh
+from mmdemo.ui.shared import code_sheet, gallery, place, state
 from mmdemo.ui.shared.editing import Decoders, Visits, colours, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
+from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.state import Context, friendly, parse_int
+from mmdemo.ui.shared.store import store
 from mmdemo.ui.shared.tokens_file import read_tokens
+from mmdemo.ui.shared.visit import visit_value
 
-OUTPUTS = 5  # how many values `show` gives
+OUTPUTS = 6  # how many values `show` gives
+START_LEVELS = 3  # what the slider shows at first
 VISITORS = 1000  # whose newest request is remembered
 
 
@@ -40,7 +45,7 @@ class AudioHandlers:
         self.folder: str | None = None  # for files to download, where Gradio cleans up
         self.newest: OrderedDict[str, tuple[Any, ...]] = OrderedDict()  # visitor -> what they look at now
         self.decoders, self.visits = Decoders(), Visits()
-        self._examples: dict[int, Any] = {}  # tokens of the page's own recordings, to paint with
+        self._examples: dict[int, AudioSession] = {}  # encoded once for all visitors
 
     @property
     def codec(self) -> Any:
@@ -50,6 +55,38 @@ class AudioHandlers:
         """Encode a sound on all levels; of a longer one only as much as the page takes, with a note."""
         item = audio.load(source, first=state.MAX_AUDIO_SECONDS)
         return AudioSession(item.tensor, self.codec.encode(item), item.notes)
+
+    def start_example(self, index: int) -> AudioSession:
+        """The clip of an example."""
+        if index not in self._examples:
+            file = examples()[index]
+            clip = self.start(file)
+            clip.place, clip.title = {"example": file.stem}, file.stem.replace("_", " ")
+            self._examples[index] = clip
+        # What is encoded and decoded is shared, what is edited is not.
+        return replace(self._examples[index], ident=fresh(), example=index)
+
+    def prepare(self) -> None:
+        """Make the first example ready before anybody comes."""
+        if examples():
+            self.start_example(0).wave_at(self.codec, START_LEVELS)
+
+    def start_own(self, path: Path) -> AudioSession:
+        """The clip of a visitor's own sound, which is kept for its link."""
+        clip = self.start(path)
+        kept = store().keep(*view.source_bytes(clip, path))
+        clip.place, clip.title = ({"input": kept} if kept else {}), path.stem[:40]
+        return clip
+
+    def start_place(self, link: Place, request: gr.Request) -> AudioSession | None:
+        """What a link names. Raises InputError for what is gone."""
+        path = place.kept(link, request)
+        if path is None:
+            index = place.index(link, [file.stem for file in examples()], request)
+            return None if index is None else self.start_example(index)
+        clip = self.open_tokens(path.read_bytes(), lang_of(request)) if path.suffix == ".mmt" else self.start(path)
+        clip.place, clip.title = {"input": link["input"]}, link["input"]
+        return clip
 
     def open_tokens(self, data: bytes, lang: str) -> AudioSession:
         """A clip from an .mmt file. Raises InputError if other weights made it or it is too long."""
@@ -63,11 +100,14 @@ class AudioHandlers:
         note = Note("mmt", tr("audio.note_mmt"), seconds=seconds, levels=tokens.levels)
         return AudioSession(None, tokens, (note,))
 
-    def show(self, clip: AudioSession | None, levels: int, request: gr.Request, with_original: bool) -> list[Any]:
-        """Values of `outputs` for one clip; None empties the page."""
+    def show(
+        self, clip: AudioSession | None, levels: int, request: gr.Request, with_original: bool, opening: bool = False
+    ) -> list[Any]:
+        """Values of `outputs` for one clip; None empties the page. With `opening` it comes in as it is coded."""
         if clip is None:
-            return [None, None, "", None, ""]
+            return [None, None, "", None, "", None]
         lang = lang_of(request)
+        clip.thumb = clip.thumb or view.thumbnail(clip)
         self.ctx.remember(request, clip.tokens, clip.wave)
         levels = self._levels(clip, levels)
         self.newest[request.session_hash or ""] = clip.ident, clip.version, levels
@@ -76,10 +116,15 @@ class AudioHandlers:
         earlier = [{"name": name} for name, _, _ in self.visits.of(request)]
         return [
             clip,
-            {**view.lab_value(self.codec, clip, levels, lang, with_original), "earlier": earlier},
+            {
+                **view.lab_value(self.codec, clip, levels, lang, with_original),
+                "earlier": earlier,
+                "opening": opening,
+            },
             view.tiles_html(clip, levels, lang),
             baselines.table_value(clip, levels, lang),
             explain(self.codec, clip, levels, lang),
+            visit_value({**clip.place, "levels": str(levels)} if clip.place else {}, clip.title, clip.thumb),
         ]
 
     # ------------------------------------------------------------------ events
@@ -89,56 +134,59 @@ class AudioHandlers:
         """A sound was opened or a recording finished. An emptied input changes nothing."""
         if path is None:
             return [gr.skip()] * OUTPUTS
-        clip = self.start(Path(path))
+        clip = self.start_own(Path(path))
         self.visits.note(request, Path(path).stem, clip.tokens)
         return self.show(clip, levels, request, with_original=True)
 
     @friendly
     def example(self, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
         """One of the examples was chosen. The first output empties the sound input."""
-        files = examples()
-        index = parse_int(getattr(event, "index", None), 0, len(files) - 1)
-        clip = self.start(files[index])
-        clip.example = index
-        return [None, *self.show(clip, levels, request, with_original=True)]
+        index = parse_int(getattr(event, "index", None), 0, len(examples()) - 1)
+        return [None, *self.show(self.start_example(index), levels, request, with_original=True)]
+
+    @friendly
+    def restored(self, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """Back to a place of this visit, or to what a link names: the slider, an empty sound input, and the rest."""
+        link = place.wanted(event._data)
+        clip = self.start_place(link, request) or self.start_example(0)
+        levels = place.number(link, "levels", 1, clip.tokens.levels, START_LEVELS)
+        clip = self._with_edit(clip, link.get("edit", ""), levels)
+        return [levels, None, *self.show(clip, levels, request, with_original=True)]
 
     @friendly
     def dropped(self, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
         """An .mmt file was dropped or chosen. The first output empties the sound input."""
         file = dropped_file(event)
-        clip = self.open_tokens(file.read(), lang_of(request))
+        data = file.read()
+        clip = self.open_tokens(data, lang_of(request))
+        kept = store().keep(data, ".mmt")
+        clip.place, clip.title = ({"input": kept} if kept else {}), file.name.removesuffix(".mmt")
         self.visits.note(request, Path(file.name).stem, clip.tokens)
         return [None, *self.show(clip, levels, request, with_original=True)]
 
     @friendly
     def ready(self, clip: AudioSession | None, levels: int, request: gr.Request) -> list[Any]:
         """The tab was opened in a browser: show what there is, or the first example."""
+        link = {} if clip else place.asked(request, "audio")
+        levels = place.number(link, "levels", 1, self.codec.levels, levels)
+        opening = clip is None and not link.keys() & {"example", "input"}
         if clip is None:
-            clip, levels = self._asked_for(levels, request)
-        values = self.show(clip, levels, request, with_original=True)
+            clip = self.start_place(link, request) or (self.start_example(0) if examples() else None)
+            clip = clip and self._with_edit(clip, link.get("edit", ""), levels)
+        values = self.show(clip, levels, request, with_original=True, opening=opening)
         return [gr.update(maximum=self.codec.levels, value=levels), *values]
 
-    def _asked_for(self, levels: int, request: gr.Request) -> tuple[AudioSession | None, int]:
-        """The first example, or the example, levels and edit that the page's address names."""
-        files, params = examples(), getattr(request, "query_params", None) or {}
-        if not files:
-            return None, levels
-        named = params if params.get("tab") == "audio" else {}
-        numbers = [str(named.get(name, "")) for name in ("example", "levels")]
-        index, wanted = (int(text) if text.isdecimal() and len(text) < 5 else 0 for text in numbers)
-        index = min(index, len(files) - 1)
-        clip = self.start(files[index])
-        clip.example = index
-        levels = min(wanted, clip.tokens.levels) or levels
-        if named.get("edit"):
-            try:
-                history = from_link(clip.tokens, str(named["edit"]))
-            except InputError as error:
-                gr.Warning(str(error))
-            else:
-                wave, _ = self.decoders.follow(clip.ident, self.codec, history.tokens, levels)
-                clip = clip.edited(history, levels, wave)
-        return clip, levels
+    def _with_edit(self, clip: AudioSession, code: str, levels: int) -> AudioSession:
+        """The clip with the edit of a link; without it, and a word, where it is none of this clip."""
+        try:
+            history = from_link(clip.tokens, code) if code else None
+        except InputError as error:
+            gr.Warning(str(error))
+            return clip
+        if history is None:
+            return clip
+        wave, _ = self.decoders.follow(clip.ident, self.codec, history.tokens, levels)
+        return clip.edited(history, levels, wave)
 
     @friendly
     def edit(self, clip: AudioSession | None, event: gr.EventData, request: gr.Request) -> list[Any]:
@@ -194,9 +242,7 @@ class AudioHandlers:
             return mine[parse_int(other["earlier"], 0, max(0, len(mine) - 1))][2] if mine else None
         files = examples()
         index = parse_int(other.get("example"), 0, len(files) - 1)
-        if index not in self._examples:
-            self._examples[index] = self.start(files[index]).tokens
-        return self._examples[index]
+        return self.start_example(index).tokens
 
     @friendly
     def relevelled(self, clip: AudioSession | None, levels: int, request: gr.Request) -> list[Any]:

@@ -7,6 +7,11 @@ import { makeEditor } from "../shared/editor.js";
 import { levelsOf } from "../shared/selection.js";
 import { PartPlayer, samplesOfPcm, wavOf } from "../shared/sound.js";
 import { drawWave, spectrogramImage } from "../shared/sound_draw.js";
+import { intoWav } from "../shared/carried.js";
+import { makeCard } from "../shared/card.js";
+import { calm } from "../shared/motion.js";
+import { tellPlace } from "../shared/place.js";
+import { openSound } from "./opening.js";
 import { drawAxis, drawCut, drawMarks, gridImage, hatch, melDifference, palette } from "./draw.js";
 import { Engine, RATE } from "./engine.js";
 
@@ -70,12 +75,13 @@ export default function lab({ element, props, server, trigger, watch }) {
     made.native = el("button", { type: "button", class: "lab-text", hidden: true, onclick: () => trigger("restore", {}) });
     made.mmt = el("button", { type: "button", class: "lab-text", onclick: saveTokens }, say("save_mmt"));
     made.spoken = el("span", { class: "mm-spoken", role: "status" });
+    made.card = el("button", { type: "button", class: "lab-text", onclick: saveCard }, say("save_card"));
     lab.tabIndex = 0;
     lab.append(
       el("div", { class: "lab-bar" }, made.play, made.swap, made.tracks),
       el("div", { class: "lab-bar lab-options" }, made.time, check("equal", true, (on) => engine.setLevel(on)),
         check("loop", false, (on) => engine.setLoop(on)), made.note, el("span", { class: "lab-zoom" }, made.out, made.into)),
-      made.plot, made.scroll, made.editor, made.spoken, el("div", { class: "lab-bar lab-save" }, made.save, made.mmt, made.native));
+      made.plot, made.scroll, made.editor, made.spoken, el("div", { class: "lab-bar lab-save" }, made.save, made.mmt, made.card, made.native));
     return made;
   }
 
@@ -116,6 +122,7 @@ export default function lab({ element, props, server, trigger, watch }) {
     makeImages();
     paint();
     if (saving) saveTokens();
+    if (value.opening && !calm()) openSound(parts);
   }
 
   // ------------------------------------------------------------------ the token editor
@@ -188,7 +195,7 @@ export default function lab({ element, props, server, trigger, watch }) {
 
   function addressOf(code) {
     const query = new URLSearchParams({ tab: "audio", example: data.example, levels: data.num_levels, edit: code });
-    window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "audio", query: `?${query}` } }));
+    tellPlace("audio", { edit: code });
     return `${location.origin}${location.pathname}?${query}`;
   }
 
@@ -312,7 +319,20 @@ export default function lab({ element, props, server, trigger, watch }) {
 
   function saveWav() {
     const track = engine.tracks.get(engine.current);
-    if (track) saveBlob(new Blob([wavOf(track.samples, RATE)], { type: "audio/wav" }), engine.current + ".wav");
+    if (!track) return;
+    const wav = intoWav(new Uint8Array(wavOf(track.samples, RATE)), carried());
+    saveBlob(new Blob([wav], { type: "audio/wav" }), `mmdemo-${engine.current}-${data.num_levels}.wav`);
+  }
+
+  // What a saved sound or card carries: where it was made, and its tokens.
+  const carried = () => ({ link: location.href, made_with: "mmdemo", tab: "audio", ...(data.mmt ? { tokens: data.mmt } : {}) });
+
+  function saveCard() {
+    if (!data) return;
+    const rows = ["mel_original", "mel_reconstruction", "tokens"].filter((name) => !parts.rows[name].hidden);
+    const line = `${say("levels")}: ${data.num_levels} / ${data.levels} · ${data.mmt ? `${number(bytesOf(data.mmt).length)} B · ` : ""}${data.seconds.toFixed(1)} s`;
+    makeCard({ pictures: rows.map((name) => [parts.canvases[name], say(name)]), line, settings: carried(), stacked: true })
+      .then((png) => saveBlob(new Blob([png], { type: "image/png" }), "mmdemo-sound-card.png"));
   }
 
   function saveTokens() {

@@ -37,6 +37,7 @@ class SoundLab(Component):
                     "token_tip",
                     "token_tip_off",
                 ),
+                *("save_card", "levels"),
                 *("edit", "frame_at", "before_edit", "play_before", "play_after"),
             )
         ),

@@ -19,6 +19,11 @@ Scores = tuple["float | None", "float | None"]  # STOI, PESQ; None where not def
 _ids = itertools.count(int(time.time() * 1000))
 
 
+def fresh() -> str:
+    """An ident that no other clip has."""
+    return str(next(_ids))
+
+
 @dataclass
 class AudioSession:
     """One recording (or one .mmt file) in one visitor's session.
@@ -28,6 +33,7 @@ class AudioSession:
         tokens: its tokens on all levels. history: the edits that led to them.
         example: which of the page's own recordings it is. version: another one after each edit.
         notes: sentences about what was done to the input.
+        place: what in an address leads back to it; title, thumb: how the strip of this visit shows it.
         scores: STOI and PESQ by number of levels, filled as they are measured.
         baselines: figures and sounds of the newest settings of other codecs, filled as they are made.
     """
@@ -37,7 +43,10 @@ class AudioSession:
     notes: tuple[str, ...] = ()
     example: int | None = None
     history: History = None  # type: ignore[assignment]  # begins with the tokens
-    ident: str = field(default_factory=lambda: str(next(_ids)))
+    place: dict[str, str] = field(default_factory=dict)
+    title: str = ""
+    thumb: str = ""
+    ident: str = field(default_factory=fresh)
     version: int = field(default_factory=lambda: next(_ids))
     shown: int = 0  # levels that an edit was decoded with
     top: Tensor | None = None  # loudest point of its spectrogram, once it is known

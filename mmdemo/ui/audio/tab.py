@@ -9,7 +9,7 @@ import gradio as gr
 
 from mmdemo.ui.audio.api import add_api
 from mmdemo.ui.audio.codec_table import CodecTable
-from mmdemo.ui.audio.handlers import AudioHandlers, examples
+from mmdemo.ui.audio.handlers import START_LEVELS, AudioHandlers, examples
 from mmdemo.ui.audio.lab import SoundLab
 from mmdemo.ui.shared import state
 from mmdemo.ui.shared.common import how_it_works, intro
@@ -17,8 +17,8 @@ from mmdemo.ui.shared.filedrop import FileDrop
 from mmdemo.ui.shared.i18n import LANGUAGES, t, tr
 from mmdemo.ui.shared.pills import Pills
 from mmdemo.ui.shared.state import Context
+from mmdemo.ui.shared.visit import Visit
 
-START_LEVELS = 3
 # Follow the link of the hidden file once it stands in the page.
 FETCH = """async () => {
   const box = document.querySelector("#mm-audio-native");
@@ -57,6 +57,7 @@ def build(ctx: Context) -> None:
             )
             drop = FileDrop("audio.file", [".mmt"], elem_id="mm-audio-file")
             table = CodecTable(elem_id="mm-audio-codecs")
+            visit = Visit("audio", elem_id="mm-audio-visit")
         with gr.Column(scale=8, min_width=320, elem_classes=["mm-main"]):
             levels = gr.Slider(
                 1,
@@ -75,7 +76,8 @@ def build(ctx: Context) -> None:
     maths = how_it_works()
     handlers.folder = restored.GRADIO_CACHE
 
-    outputs = [session, lab, tiles, table, maths]
+    ctx.at_start(handlers.prepare)
+    outputs = [session, lab, tiles, table, maths, visit]
     model = {"concurrency_id": state.CONCURRENCY_ID, "show_progress": "hidden", "api_visibility": "private"}
     opening = {**model, "concurrency_id": state.OPENING_ID}
     live = {**model, "trigger_mode": "always_last"}
@@ -84,6 +86,7 @@ def build(ctx: Context) -> None:
         source.stop_recording(handlers.opened, [source, levels], outputs, **opening),
         drop.file(handlers.dropped, [levels], [source, *outputs], **opening),
         pills.pick(handlers.example, [levels], [source, *outputs], **live),
+        visit.open(handlers.restored, None, [levels, source, *outputs], **live),
         lab.ready(handlers.ready, [session, levels], [levels, *outputs], **live),
         levels.change(handlers.relevelled, [session, levels], outputs, **live),
     ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageOps
 from torch import Tensor
 from torchaudio.functional import loudness, melscale_fbanks
 
@@ -16,10 +20,11 @@ from mmdemo.ui.audio.session import RATE, AudioSession
 from mmdemo.ui.shared.common import notes_html, said, tiles
 from mmdemo.ui.shared.editing import editor_value
 from mmdemo.ui.shared.i18n import tr
-from mmdemo.ui.shared.payload import pack_codes, pcm, to_base64
+from mmdemo.ui.shared.payload import pack_codes, pcm, png_uri, to_base64
 
 MEL_BINS, MEL_FFT, MEL_HOP = 80, 1024, 160
 MEL_RANGE = 80.0  # dB below the loudest point of the clip
+KEPT_AS_IT_IS = 4 * 2**20  # bytes of a recording that is kept for its link as it came
 MOST_GAIN = 24.0  # dB: what is almost silent stays quiet
 
 
@@ -91,6 +96,24 @@ def loudest(clip: AudioSession, reference: Tensor) -> Tensor:
     return clip.top
 
 
+def thumbnail(clip: AudioSession, width: int = 88, height: int = 44) -> str:
+    """A small spectrogram as a data URI, for the strip of this visit; "" where there is no sound to draw."""
+    if clip.wave is None or not len(clip.wave):
+        return ""
+    low_first = mel(clip.wave)
+    small = Image.fromarray(np.ascontiguousarray(low_first[::-1])).resize((width, height), Image.Resampling.BOX)
+    return png_uri(ImageOps.colorize(small, "#0c1c1e", "#f5eeb4", "#0f7c74"))
+
+
+def source_bytes(clip: AudioSession, path: Path) -> tuple[bytes, str]:
+    """What is kept of a recording for its link: the file itself where it is small, else its samples as FLAC."""
+    if clip.wave is None or path.stat().st_size <= KEPT_AS_IT_IS:
+        return path.read_bytes(), path.suffix
+    buffer = io.BytesIO()
+    soundfile.write(buffer, clip.wave.numpy(), RATE, format="FLAC")
+    return buffer.getvalue(), ".flac"
+
+
 def track(name: str, wave: Tensor, reference: Tensor) -> dict[str, Any]:
     """A sound for the player: 16-bit samples, and the factor that makes it as loud as the reference."""
     peak, plain = float(wave.abs().max()) if len(wave) else 0.0, 1.0
@@ -139,6 +162,11 @@ def mel_bytes(wave: Tensor, top: Tensor) -> np.ndarray:
 def _bytes_of(power: Tensor, top: Tensor) -> np.ndarray:
     decibels = 10 * (power.clamp(min=1e-12) / top.clamp(min=1e-9)).log10()
     return (255 * (1 + decibels / MEL_RANGE)).clamp(0, 255).round().to(torch.uint8).numpy()
+
+
+def mel(wave: Tensor) -> np.ndarray:
+    """Mel spectrogram (bins, columns) uint8 of one sound, 255 its own loudest point, low tones first."""
+    return mel_bytes(wave, _power(wave).max())
 
 
 def hop(codec: Any, clip: AudioSession) -> int:

@@ -32,6 +32,7 @@ from mmdemo.ui.generate.settings import (
     is_number,
     says_no_digit,
 )
+from mmdemo.ui.shared import store
 from mmdemo.ui.shared.gpu import gpu
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.state import Context, Latest, friendly
@@ -215,6 +216,9 @@ class GenerateHandlers:
     def open_link(self, form: Form, request: gr.Request) -> list[Any]:
         """Values of all controls from the page's address; nothing changes when it says nothing."""
         params = dict(request.query_params)
+        if params.get("tab", "generate") != "generate":
+            params = {}
+        params |= {name: store.whole(params[name], lang_of(request)) for name in ("image", "audio") if name in params}
         if not any(name in params for name in (*NAMES, "model")):
             # A skipped output would lose the custom properties of our own components: those get what they have.
             usual = {"image": "", "edit": "", "model": self.choices.model}

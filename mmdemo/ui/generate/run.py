@@ -14,6 +14,7 @@ from mmdemo.ui.generate.export import sound_from
 from mmdemo.ui.generate.inputs import pack_sound, pack_uri, unpack_picture, unpack_sound
 from mmdemo.ui.generate.messages import messages, shown
 from mmdemo.ui.generate.settings import MODALITIES, Choices, Settings
+from mmdemo.ui.shared.store import shortened
 
 
 def choices_of(model: Any, name: str = "") -> Choices:
@@ -77,7 +78,7 @@ def run(model: Any, settings: Settings, device: str, draft: bool = False, note: 
         "styles": list(model.styles) if settings.in_all_styles else [],
         "restyles": settings.choices.mixes and len(model.styles) > 1,
         "film": settings.film,
-        "address": settings.query(),
+        "address": settings.query(shortened),
     }
     lanes = {key: sampler(model, one, given) for key, one in runs.items()}
     return messages(lanes, opening, settings.want, device)

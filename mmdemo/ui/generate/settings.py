@@ -197,9 +197,14 @@ class Settings:
         show = lambda value: f"{value:g}" if isinstance(value, float) else str(value)  # noqa: E731
         return f"{name} {show(getattr(self, name))}", f"{name} {show(getattr(other, name))}"
 
-    def query(self) -> str:
-        """The page's address from "?" on; opening it runs the same again."""
+    def query(self, short: Callable[[str], str] = str) -> str:
+        """The page's address from "?" on; opening it runs the same again.
+
+        Args:
+            short: what stands in it for a long part, such as a voice.
+        """
         values = {"tab": "generate", **{k: v for k, v in self.plain().items() if v != ""}, "run": 1}
+        values |= {name: short(values[name]) for name in ("image", "audio") if name in values}
         for name in ("strength", "weight", "film"):
             del values[name]
         values |= {"want": ",".join(self.want), "guidance": f"{self.guidance:g}"}

@@ -22,7 +22,9 @@ export default function examples({ element, props, trigger, watch }) {
     if (strip.firstChild) mark(strip.firstChild, all[0]); // the page opens on the first one
   }
 
-  document.addEventListener("mm-own-input", () => mark(null, null));
+  document.addEventListener("mm-own-input", ({ target }) => {
+    if (target === document || element.closest("[role=tabpanel]")?.contains(target)) mark(null, null);
+  });
   document.addEventListener("mm-example", ({ detail: { place, index } }) => {
     if (element.closest(`#${place}`)) mark(strip.children[index], (readValue(props) || [])[index]);
   });

@@ -13,21 +13,27 @@ from mmdemo.errors import InputError
 from mmdemo.ui.image import baselines
 from mmdemo.ui.image.baselines import thumbnail_of
 from mmdemo.ui.image.maths import explain
+from mmdemo.ui.image.opening import opening_of
 from mmdemo.ui.image.session import (
     BACKGROUNDS,
+    START_LEVELS,
     ImageSession,
     as_image,
     encode_picture,
     fresh,
     load_picture,
     open_tokens,
+    source_bytes,
     waiting,
 )
-from mmdemo.ui.shared import code_sheet
+from mmdemo.ui.shared import code_sheet, place
 from mmdemo.ui.shared.editing import Decoders, Visits, colours, from_link, step
+from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.payload import png_uri
+from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.state import Context, Latest, friendly, parse_int
+from mmdemo.ui.shared.store import store
 
 Shown = tuple[dict[str, Any], ImageSession | None]  # the viewer's value, the session's picture
 
@@ -66,33 +72,68 @@ class ImageHandlers:
 
     @friendly
     def example(self, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
-        """Show an example; the first one when nothing was asked for (the page has just opened)."""
+        """Show an example, or, when the page has just opened, what its address names: by itself the first example."""
         if not self.examples:
             return
-        index, levels, edit = self._asked_for(asked, request)
-        path = self.examples[index]
-        picture = self._shown.get(index)
+        link = {} if asked else place.asked(request, "image")
+        if link.keys() & {"example", "input"}:
+            yield from self._place(link, asked, request)
+            return
+        index = parse_int((asked or {}).get("index", 0), 0, len(self.examples) - 1)
+        picture = yield from self._example(index, asked, request)
+        if picture is not None:
+            if link.keys() & {"levels", "mode"}:
+                picture = picture.looked_at(link)
+            elif not asked:  # the page builds its first picture up from level 1
+                picture = replace(picture, opening=opening_of(picture))
+            yield from self._run(picture, 1 if picture.opening else self._start(picture), asked, request)
+
+    @friendly
+    def restore(self, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+        """Go back to a place of this visit, or to what a link names."""
+        yield from self._place(place.wanted(asked), asked, request)
+
+    def _place(self, link: Place, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+        path = place.kept(link, request)
+        if path is None:
+            index = place.index(link, [path.stem for path in self.examples], request)
+            picture = yield from self._example(index or 0, asked, request)
+        elif path.suffix == ".mmt":
+            data, name = path.read_bytes(), link.get("name", "tokens")
+            picture = open_tokens(self.ctx.codec("image"), data, name, lang_of(request))
+        else:
+            picture = yield from self._open(path, link.get("name", "picture"), asked, request)
+        if picture is not None:
+            named = {name: link[name] for name in ("input", "name") if name in link}
+            picture = replace(picture, place=named or picture.place).looked_at(link)
+            levels = (picture.look or {})["levels"]
+            if link.get("edit"):
+                picture = self._with_edit(picture, link["edit"], levels, request)
+            yield from self._run(picture, levels, asked, request)
+
+    def _example(
+        self, index: int, asked: dict[str, Any] | None, request: gr.Request
+    ) -> Generator[Shown, None, ImageSession | None]:
+        """An example, encoded once for all visitors."""
+        picture, path = self._shown.get(index), self.examples[index]
         if picture is None:
             picture = yield from self._open(path, path.stem, asked, request)
-        if picture is not None:
-            self._shown[index] = picture
-            # What is decoded is shared, what is edited is not.
-            own = replace(picture, ident=fresh(), example=index)
-            if edit:
-                own = self._with_edit(own, edit, min(levels or own.tokens.levels, own.tokens.levels), request)
-            yield from self._run(own, levels or picture.tokens.levels, asked, request)
+            if picture is not None:
+                self._shown[index] = picture = replace(picture, place={"example": path.stem})
+        # What is decoded is shared, what is edited is not.
+        return None if picture is None else replace(picture, ident=fresh(), example=index)
 
-    def _asked_for(self, asked: dict[str, Any] | None, request: gr.Request) -> tuple[int, int, str]:
-        """Which example, how many levels (0: all) and which edit: what was clicked, or what the page's address says."""
-        last, levels = len(self.examples) - 1, self.ctx.codec("image").levels
-        if asked:
-            return parse_int(asked.get("index", 0), 0, last), 0, ""
-        params = getattr(request, "query_params", None) or {}
-        if params.get("tab", "image") != "image":
-            return 0, 0, ""
-        numbers = [str(params.get(name, "")) for name in ("example", "levels")]
-        index, shown = (int(text) if text.isdecimal() and len(text) < 5 else 0 for text in numbers)
-        return min(index, last), min(shown, levels), str(params.get("edit", ""))
+    def prepare(self) -> None:
+        """Make the first example ready before anybody comes: encoded, decoded on all levels, its files written."""
+        if self.examples and 0 not in self._shown:
+            path, codec = self.examples[0], self.ctx.codec("image")
+            picture = encode_picture(codec, load_picture(codec, path, "en"), path.stem, path)
+            picture.place = {"example": path.stem}
+            picture.count(picture.tokens.levels)
+            opening_of(picture)
+            for _ in picture.stages(1):
+                pass
+            self._shown[0] = picture
 
     def _with_edit(self, picture: ImageSession, code: str, levels: int, request: gr.Request) -> ImageSession:
         """The picture with the edit of a link; without it, and a word, where it is none of this picture."""
@@ -112,14 +153,17 @@ class ImageHandlers:
         picture = yield from self._open(path, Path(path).stem or "picture", asked, request)
         if picture is not None:
             self.visits.note(request, picture.name, picture.tokens, thumbnail_of(as_image(picture.original)))
-            yield from self._run(picture, picture.tokens.levels, asked, request)
+            yield from self._run(picture, self._start(picture), asked, request)
 
     @friendly
-    def tokens_file(self, path: str | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
-        """Decode a .mmt file."""
-        if path is None or self._stale(asked, request):
-            return
-        picture = open_tokens(self.ctx.codec("image"), path, Path(path).stem or "tokens", lang_of(request))
+    def dropped(self, event: gr.EventData, request: gr.Request) -> Iterator[Shown]:
+        """Decode a .mmt file, on as many levels as it has."""
+        asked = self.request_id(request)
+        file = dropped_file(event)
+        data, name = file.read(), Path(file.name).stem or "tokens"
+        picture = open_tokens(self.ctx.codec("image"), data, name, lang_of(request))
+        kept = store().keep(data, ".mmt")
+        picture.place = {"input": kept, "name": name[:40]} if kept else {}
         self.visits.note(request, picture.name, picture.tokens)
         yield from self._run(picture, picture.tokens.levels, asked, request)
 
@@ -244,7 +288,19 @@ class ImageHandlers:
         codec = self.ctx.codec("image")
         item = load_picture(codec, source, lang_of(request), background)
         yield waiting(item, name), None
-        return None if self._stale(asked, request) else encode_picture(codec, item, name, source)
+        if self._stale(asked, request):
+            return None
+        picture = encode_picture(codec, item, name, source)
+        picture.count(self._start(picture))
+        yield waiting(item, name, picture), None  # its bytes are known before it is decoded
+        if source not in self.examples:
+            kept = store().keep(*source_bytes(item, source))
+            picture.place = {"input": kept, "name": name[:40]} if kept else {}
+        return None if self._stale(asked, request) else picture
+
+    @staticmethod
+    def _start(picture: ImageSession) -> int:
+        return min(START_LEVELS, picture.tokens.levels)
 
     def _run(
         self, picture: ImageSession, start: int, asked: dict[str, Any] | None, request: gr.Request

@@ -43,6 +43,7 @@ export function listenForFiles(say, target, place) {
     mark(0);
     takeIn(event.dataTransfer.files[0]);
   });
+  window.addEventListener("drop", () => mark(0), true); // also where the file goes elsewhere
   document.addEventListener("paste", (event) => {
     const typing = event.target.closest?.("input:not([type=range]), textarea, [contenteditable=true]");
     const file = [...(event.clipboardData ? event.clipboardData.files : [])].find((f) =>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 import time
@@ -25,10 +26,13 @@ from mmdemo.ui.shared.common import said
 from mmdemo.ui.shared.editing import can_be_remade, editor_value
 from mmdemo.ui.shared.i18n import LANGUAGES, tr
 from mmdemo.ui.shared.payload import data_uri, finite, pack_codes
+from mmdemo.ui.shared.place import number
 from mmdemo.ui.shared.state import MAX_PICTURE_SIDE
 from mmdemo.ui.shared.tokens_file import read_tokens
 
+KEPT_AS_IT_IS = 2 * 2**20  # bytes of an upload that is kept for its link as it came
 MAX_TOKEN_SIDE = 2048  # a .mmt file opened in the page may decode to this many pixels a side
+START_LEVELS = 2  # what the slider shows at first: few enough to see what is lost
 MAX_RATIO = 16  # a longer strip than this cannot be looked at in the page
 BACKGROUNDS = {f"on_{name}": name for name in ("white", "black", "checker")}  # by the key of the note that says so
 _ids = itertools.count(int(time.time() * 1000))
@@ -60,6 +64,9 @@ class ImageSession:
     version: str = field(default_factory=fresh)  # another one after each change of codes
     wanted: int = 0  # the number of levels that is looked at: decoded next, and its file made next
     before: str | None = None
+    place: dict[str, str] = field(default_factory=dict)  # what in an address leads back to it
+    look: dict[str, Any] | None = None  # how a link wants it to be looked at: levels, mode, level, token
+    opening: dict[str, Any] | None = None  # of the first picture of a visit: the token that shows how codes are found
     shown: dict[int, str] = field(default_factory=dict)
     quality: dict[int, dict[str, float | None]] = field(default_factory=dict)
     files: dict[int, bytes] = field(default_factory=dict)
@@ -89,9 +96,11 @@ class ImageSession:
         if self.shown and not self.fresh:
             yield self.view(start)
         while (n := self._nearest(self.quality)) is not None:
-            output, quality = self.reconstruct(n)
+            output = self.output(n)
             self.shown.setdefault(n, data_uri(output))
-            self.quality[n] = quality
+            if len(self.shown) == 1:
+                yield self.view(start)  # seen before it is measured
+            self.quality[n] = self.measure(n, output)
             yield self.view(start)
 
     def file(self, levels: int) -> bytes:
@@ -99,6 +108,13 @@ class ImageSession:
         if levels not in self.files:
             self.files[levels] = self.tokens.truncate(levels).to_bytes()
         return self.files[levels]
+
+    def count(self, levels: int) -> None:
+        """The files of 1, 2, … `levels` levels and no more, for whoever waits: coding all takes longer."""
+        if any(n not in self.files for n in range(1, levels + 1)):
+            part = replace(self.tokens, codes=self.tokens.codes[:levels])
+            for n in range(1, levels + 1):
+                self.files[n] = part.truncate(n).to_bytes()
 
     def next_file(self) -> int | None:
         """For how many levels a file should be made next: what is looked at, then its neighbours."""
@@ -109,10 +125,12 @@ class ImageSession:
         """By number of levels, all that is known: bytes and bpp are None where no file has been made."""
         height, width = self.size
         found: dict[int, dict[str, float | None]] = {}
-        for n, quality in list(self.quality.items()):
+        nothing = {"psnr": None, "ms_ssim": None, "perplexity": None}
+        for n in sorted({*self.quality, *self.files}):
             size = len(self.files[n]) if n in self.files else None
             bpp = None if size is None else bits_per_pixel(size, width, height)
-            found[n] = {"bytes": size, "bpp": bpp, **quality}
+            tokens = n * math.prod(self.tokens.positions)
+            found[n] = {"bytes": size, "bpp": bpp, "tokens": tokens, **self.quality.get(n, nothing)}
         return found
 
     @property
@@ -139,6 +157,7 @@ class ImageSession:
             "background": self.background,
             "levels": self.tokens.levels,
             "start": start,
+            "usual": min(START_LEVELS, self.tokens.levels),
             "codebook": self.tokens.codebook_size,
             "grid": list(self.tokens.positions),
             "codes": pack_codes(self.tokens.codes, self.tokens.codebook_size),
@@ -148,6 +167,9 @@ class ImageSession:
             "example": self.example,
             "remake": can_be_remade(self.tokens),
             "edit": editor_value(self.history, self.example is not None),
+            "place": self.place,
+            "look": self.look,
+            "opening": self.opening,
             "png": {"id": fresh(), "src": png} if png else None,
         }
 
@@ -156,6 +178,7 @@ class ImageSession:
         image = self.codec.restore(output, self.tokens.meta)
         others: dict[str, Any] = {"shown": {levels: data_uri(image)}, "fresh": (levels, image), "run": run}
         others |= {"quality": {}, "files": {}, "baselines": {}, "before": self.before or self._original_uri()}
+        others |= {"look": None, "opening": None}
         return replace(self, tokens=history.tokens, history=history, version=fresh(), wanted=levels, **others)
 
     def edit_view(self, levels: int, box: list[Span] | None) -> dict[str, Any]:
@@ -171,6 +194,12 @@ class ImageSession:
             "box": box,
         }
 
+    def looked_at(self, place: dict[str, str]) -> ImageSession:
+        """The same picture, looked at as a link says."""
+        levels = number(place, "levels", 1, self.tokens.levels, min(START_LEVELS, self.tokens.levels))
+        names = {name: place.get(name, "") for name in ("mode", "level")}
+        return replace(self, look={"id": fresh(), "levels": levels, **names})
+
     def _original_uri(self) -> str:
         if self.original is None:  # a .mmt file holds no original: its own decoding stands there
             return data_uri(self.codec.decode(self.tokens))
@@ -178,19 +207,26 @@ class ImageSession:
 
     def reconstruct(self, levels: int) -> tuple[Image.Image, dict[str, float | None]]:
         """The picture decoded from `levels` levels, and all figures but its file's."""
+        output = self.output(levels)
+        return output, self.measure(levels, output)
+
+    def output(self, levels: int) -> Image.Image:
+        """The picture decoded from `levels` levels."""
         known = dict([self.fresh] if self.fresh else [])
-        output = known[levels] if levels in known else self.codec.decode(self.tokens, levels)
+        return known[levels] if levels in known else self.codec.decode(self.tokens, levels)
+
+    def measure(self, levels: int, output: Image.Image) -> dict[str, float | None]:
+        """All figures of a picture decoded from `levels` levels but its file's."""
         part = self.tokens.truncate(levels)
         figures: dict[str, float | None] = {
             "psnr": None,
             "ms_ssim": None,
-            "tokens": part.count,
             "perplexity": float(part.perplexity()[levels - 1]),
         }
         if self.original is not None:
             array = np.array(output)
             figures |= {"psnr": finite(psnr(self.original, array)), "ms_ssim": ms_ssim(self.original, array)}
-        return output, figures
+        return figures
 
 
 def load_picture(codec: Any, source: Any, lang: str, background: str = "auto") -> Item:
@@ -230,17 +266,35 @@ def encode_picture(codec: Any, item: Item, name: str, source: Any = None) -> Ima
     )
 
 
-def waiting(item: Item, name: str) -> dict[str, Any]:
-    """The viewer's value while the picture is being encoded: the original alone."""
+def source_bytes(item: Item, source: Any) -> tuple[bytes, str]:
+    """What is kept of an upload for its link: the file itself where it is small, else its pixels as PNG."""
+    path = Path(source) if isinstance(source, (str, Path)) else None
+    if path and path.stat().st_size <= KEPT_AS_IT_IS:
+        return path.read_bytes(), path.suffix
+    buffer = io.BytesIO()
+    as_image((item.tensor * 255).round().to(torch.uint8)).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue(), ".png"
+
+
+def waiting(item: Item, name: str, picture: ImageSession | None = None) -> dict[str, Any]:
+    """The viewer's value while the original stands alone: it is being encoded, or, with `picture`, decoded."""
+    figures = {str(n): values for n, values in picture.figures.items()} if picture else {}
     source = data_uri(as_image((item.tensor * 255).round().to(torch.uint8)))
-    return {"id": f"waiting-{fresh()}", "waiting": True, "name": name, "original": source, **item.meta}
+    return {
+        "id": f"waiting-{fresh()}",
+        "waiting": True,
+        "name": name,
+        "original": source,
+        "figures": figures,
+        **item.meta,
+    }
 
 
-def open_tokens(codec: Any, path: str, name: str, lang: str) -> ImageSession:
+def open_tokens(codec: Any, data: bytes, name: str, lang: str) -> ImageSession:
     """Read a .mmt file of this codec. Raises InputError for a damaged, foreign or too large one."""
     positions = math.ceil(MAX_TOKEN_SIDE / stride_of(codec)) ** 2
     too_large = InputError(tr("image.mmt_large", lang, limit=MAX_TOKEN_SIDE))
-    tokens = read_tokens(codec, Path(path).read_bytes(), positions, too_large)
+    tokens = read_tokens(codec, data, positions, too_large)
     height, width = tokens.meta["height"], tokens.meta["width"]
     if max(height, width) > MAX_TOKEN_SIDE:
         raise too_large

@@ -66,7 +66,7 @@ export function makeStage(say, onCell) {
   setCut(50);
 
   return {
-    node, canvas, left, right, tip, arrive,
+    node, canvas, left, right, tip, arrive, cut: setCut,
     shape(width, height) {
       node.style.setProperty("--ratio", width / height);
       node.classList.toggle("mm-pixels", Math.max(width, height) <= 160);

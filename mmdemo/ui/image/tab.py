@@ -15,16 +15,18 @@ from mmdemo.ui.image.picture_input import PictureInput
 from mmdemo.ui.image.rate_plot import RatePlot
 from mmdemo.ui.image.viewer import PictureViewer
 from mmdemo.ui.shared.common import how_it_works, intro
+from mmdemo.ui.shared.filedrop import FileDrop
 from mmdemo.ui.shared.gallery import credits, pictures
 from mmdemo.ui.shared.i18n import t
 from mmdemo.ui.shared.state import CONCURRENCY_ID, EDITING_ID, KEPT_SECONDS, OPENING_ID, Context, Latest
+from mmdemo.ui.shared.visit import Visit
 
 # An input field is free for the next file when the last of its runs has ended: the viewer shows what was given.
 OWN_INPUT_JS = """() => {
-  window.mmRuns = { ...window.mmRuns, PLACE: ((window.mmRuns || {}).PLACE || 0) + 1 };
+  window.mmRuns = (window.mmRuns || 0) + 1;
   document.dispatchEvent(new CustomEvent('mm-own-input'));
 }"""
-FREE_JS = "(given) => (--window.mmRuns.PLACE > 0 ? given : null)"
+FREE_JS = "(given) => (--window.mmRuns > 0 ? given : null)"
 QUIET: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", "api_visibility": "private"}
 AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
 MODEL: dict[str, Any] = {**QUIET, "concurrency_id": CONCURRENCY_ID, "concurrency_limit": 1}
@@ -69,7 +71,8 @@ def build(ctx: Context) -> None:
                 buttons=[],
             )
             gr.Markdown(t("image.intake"), elem_classes=["mm-intake"])
-            file = gr.File(label=t("image.open_mmt"), file_types=[".mmt"], height=96, elem_id="mm-image-mmt")
+            file = FileDrop("image.open_mmt", [".mmt"], elem_id="mm-image-mmt")
+            visit = Visit("image", elem_id="mm-image-visit")
         with gr.Column(scale=8, min_width=320, elem_classes=["mm-main"]):
             viewer = PictureViewer(
                 code_sheet,
@@ -81,6 +84,7 @@ def build(ctx: Context) -> None:
     formulas = how_it_works(t("image.explain_empty"))
 
     add_api(ctx)
+    ctx.at_start(handlers.prepare)
 
     def follow(run: Any) -> None:
         """After a picture is decoded: its files, then other codecs, and the formulas with its numbers."""
@@ -90,16 +94,14 @@ def build(ctx: Context) -> None:
 
     shown = [viewer, current]
     follow(Building.root_block.load(handlers.example, asked, shown, **MODEL))
+    follow(visit.open(handlers.ask, None, asked, **AT_ONCE).then(handlers.restore, asked, shown, **MODEL))
     follow(strip.pick(handlers.ask, None, asked, **AT_ONCE).then(handlers.example, asked, shown, **MODEL))
-    opened = upload.input(
-        handlers.request_id, None, asked, js=OWN_INPUT_JS.replace("PLACE", "picture"), **AT_ONCE
-    ).then(handlers.picture, [upload, asked], shown, **OPENING)
-    read = file.upload(handlers.request_id, None, asked, js=OWN_INPUT_JS.replace("PLACE", "tokens"), **AT_ONCE).then(
-        handlers.tokens_file, [file, asked], shown, **OPENING
+    opened = upload.input(handlers.request_id, None, asked, js=OWN_INPUT_JS, **AT_ONCE).then(
+        handlers.picture, [upload, asked], shown, **OPENING
     )
-    for event, place, key in ((opened, upload, "picture"), (read, file, "tokens")):
-        follow(event)
-        event.then(None, place, place, js=FREE_JS.replace("PLACE", key), **QUIET)
+    follow(opened)
+    opened.then(None, upload, upload, js=FREE_JS, **QUIET)
+    follow(file.file(handlers.dropped, None, shown, **OPENING))
     changed = viewer.background(handlers.ask, None, asked, **AT_ONCE)
     follow(changed.then(handlers.background, [current, asked], shown, **MODEL))
     edited = viewer.edit(handlers.edit, current, shown, **EDITING)

@@ -1,13 +1,18 @@
 // The picture viewer: stage, mode buttons, level slider, number tiles, token panel, downloads.
-import { bytesOf, el, number, saveBlob, tellExample, translator, unpackCodes, readValue } from "../shared/base.js";
+import { bytesOf, clamp, el, number, saveBlob, tellExample, translator, unpackCodes, readValue } from "../shared/base.js";
 import { codeColours } from "../shared/code_colours.js";
 import { makeBoard } from "../shared/code_board.js";
 import { Sheets } from "../shared/code_sheet.js";
 import { makeEditor, placeOf } from "../shared/editor.js";
 import { boxOf, maskOf } from "../shared/selection.js";
 import { makeChangeView } from "./change_view.js";
+import { intoPng } from "../shared/carried.js";
+import { makeCard } from "../shared/card.js";
+import { calm } from "../shared/motion.js";
+import { tellPlace, tellVisit } from "../shared/place.js";
 import { drawDifference, HEAT } from "./difference.js";
 import { listenForFiles } from "./intake.js";
+import { openPicture } from "./opening.js";
 import { makeStage } from "./stage.js";
 import { drawGrid } from "./token_grid.js";
 
@@ -46,15 +51,16 @@ export default function viewer({ element, props, server, trigger, watch }) {
   const pairing = el("button", { type: "button", class: "mm-toggle", "aria-pressed": "false", title: say("pair_hint"),
     "aria-label": say("pair"), onclick: () => { state.pair = !state.pair; draw(); } }, el("span", {}, say("pair")));
   const grounds = Object.fromEntries(["white", "black", "checker"].map((name) => [name, el("button", { type: "button",
-    "data-ground": name, onclick: () => changeGround(name) }, say("on_" + name))]));
+    role: "tab", "data-ground": name, onclick: () => changeGround(name) }, say("on_" + name))]));
   const ground = el("div", { class: "mm-ground", hidden: true }, el("span", {}, say("background")),
-    el("div", { class: "mm-modes mm-small" }, Object.values(grounds)));
+    el("div", { class: "mm-modes mm-small", role: "tablist", "aria-label": say("background") }, Object.values(grounds)));
   const MODES = ["compare", "tokens", "difference", "baseline"];
   const modes = Object.fromEntries(MODES.map((mode) => [mode, el("button", {
     type: "button", role: "tab", "data-mode": mode, onclick: () => setMode(mode) }, say("mode_" + mode))]));
   const saves = [
     el("button", { type: "button", class: "mm-button", "data-save": "png", onclick: savePng }, say("save_png")),
-    el("button", { type: "button", class: "mm-button", "data-save": "mmt", onclick: saveTokens }, say("save_mmt"))];
+    el("button", { type: "button", class: "mm-button", "data-save": "mmt", onclick: saveTokens }, say("save_mmt")),
+    el("button", { type: "button", class: "mm-button", "data-save": "card", onclick: saveCard }, say("save_card"))];
 
   host.replaceChildren(
     el("div", { class: "mm-bar" }, el("div", { class: "mm-modes", role: "tablist" }, Object.values(modes)), busy, pairing),
@@ -102,13 +108,16 @@ export default function viewer({ element, props, server, trigger, watch }) {
       Object.assign(state, { cursor: null, before: null, area: null });
       peek.disabled = remake.hidden = true;
       changeView.hide();
+      tellVisit("image", { place: value.place, title: value.name.replaceAll("_", " "), picture: value.original });
       slider.max = value.levels;
-      if (!state.wanted || state.wanted > value.levels) state.wanted = value.start;
-      stage.arrive();
+      if (!state.wanted || state.wanted > value.levels) state.wanted = value.opening ? value.usual : value.start;
+      if (value.opening && !calm()) open();
+      else stage.arrive();
     }
     if (value.png && value.png.id !== state.png) {
       state.png = value.png.id;
-      fetch(value.png.src).then((r) => r.blob()).then((blob) => saveBlob(blob, value.name + ".png"));
+      fetch(value.png.src).then((r) => r.arrayBuffer()).then((png) =>
+        saveBlob(new Blob([intoPng(new Uint8Array(png), carried())], { type: "image/png" }), value.name + ".png"));
     }
     notes.hidden = !value.notes.length;
     notes.replaceChildren(...value.notes.map((note) => el("li", {}, note[window.mmLang] || note.en)));
@@ -116,6 +125,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
     for (const [name, button] of Object.entries(grounds)) button.setAttribute("aria-selected", name === value.background);
     Object.assign(host.dataset, { ready: value.id, shown: "", edits: value.edit.count });
     fillEditor();
+    if (value.look && value.look.id !== state.look) look(value.look);
     draw();
     announce();
   }
@@ -175,6 +185,42 @@ export default function viewer({ element, props, server, trigger, watch }) {
     stage.right.src = on ? state.before : shownSource();
   }
 
+  // The first picture of a visit builds itself up; whoever touches anything sees it as it is looked at otherwise.
+  function open() {
+    const { usual } = state.value;
+    state.opening = true;
+    stage.cut(0);
+    openPicture({ say, stage, value: state.value,
+      has: (n) => n in state.value.recon,
+      show: (n) => { state.wanted = n; draw(); announce(); },
+      rest: (event) => {
+        state.opening = false;
+        if (event?.type !== "input" || event.target !== slider) state.wanted = usual;
+        stage.arrive();
+        if (state.value) { draw(); announce(); wantNext(); }
+      } });
+  }
+
+  // As a link says.
+  function look({ id, levels, mode, level }) {
+    state.look = id;
+    state.wanted = clamp(levels, 1, state.value.levels);
+    if (MODES.includes(mode)) state.mode = mode;
+    if (Number(level)) editor.level(clamp(Number(level) - 1, 0, state.value.levels - 1));
+  }
+
+  function tell() {
+    const { mode, wanted } = state, { level } = editor.state;
+    if (state.opening) return;
+    tellPlace("image", { levels: wanted, mode: mode === "compare" ? "" : mode, level: mode === "tokens" && level ? level + 1 : "" });
+  }
+
+  // What a saved picture carries: where it was made, and its tokens.
+  function carried() {
+    const tokens = known().files[state.shown];
+    return { link: location.href, made_with: "mmdemo", tab: "image", ...(tokens ? { tokens } : {}) };
+  }
+
   // While the encoder works, the original stands alone.
   function showWaiting(value) {
     state.value = null;
@@ -185,9 +231,11 @@ export default function viewer({ element, props, server, trigger, watch }) {
     stage.node.dataset.mode = "waiting";
     stage.node.classList.add("mm-wait");
     stage.show(value.original, value.original, say("original"), "");
-    busy.textContent = say("encoding");
+    const counted = Math.max(0, ...Object.keys(value.figures || {}).map(Number));
+    busy.textContent = say(counted ? "decoding" : "encoding");
     panel.hidden = notes.hidden = ground.hidden = true;
-    drawTiles({}, slider.max);
+    const shown = Math.min(state.wanted || counted, counted);
+    drawTiles(value.figures?.[shown] || {}, shown);
     host.dataset.shown = "";
     delete host.dataset.ready;
   }
@@ -269,6 +317,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
       drawDifference(stage.canvas, value.original, reconstruction, value.width, value.height).catch(() => {});
     if (mode === "tokens") drawTokens();
     drawTiles(figuresNow(), shown);
+    tell();
   }
 
   function ourLabel() {
@@ -315,7 +364,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
     if (state.value.example !== null && state.value.example !== undefined) query.set("example", state.value.example);
     query.set("levels", state.shown);
     query.set("edit", code);
-    window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "image", query: `?${query}` } }));
+    tellPlace("image", { edit: code });
     return `${location.origin}${location.pathname}?${query}`;
   }
 
@@ -376,6 +425,16 @@ export default function viewer({ element, props, server, trigger, watch }) {
 
   function savePng() {
     if (state.value) trigger("png", { levels: state.shown });
+  }
+
+  function saveCard() {
+    if (!state.value) return;
+    const { value, shown } = state, f = figuresNow();
+    const line = [`${say("levels")} ${say("of", { n: shown, all: value.levels })}`, f.bytes ? `${number(f.bytes)} B` : "",
+      f.psnr ? `${number(f.psnr, 1)} dB` : ""].filter(Boolean).join(" · ");
+    makeCard({ pictures: [[value.original, say(value.has_original ? "original" : "all_levels")],
+      [value.recon[shown], say("reconstruction")]], line, settings: carried() })
+      .then((png) => saveBlob(new Blob([png], { type: "image/png" }), `${value.name}-card.png`));
   }
 
   // The file may still be in the making: then it is saved as soon as it is there.

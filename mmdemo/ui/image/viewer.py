@@ -28,7 +28,7 @@ class PictureViewer(Component):
                 *("mode_tokens", "mode_difference", "mode_baseline", "drop_here", "pair", "pair_hint", "background"),
                 *("on_white", "on_black", "on_checker", "baseline", "baseline_larger", "save_png", "save_mmt"),
                 *("heat_max", "tip", "token_at", "bytes", "bpp", "psnr", "ms_ssim", "tokens", "perplexity_of"),
-                *("of_codes", "all_levels"),
+                *("of_codes", "all_levels", "opening_lift", "opening_found", "save_card"),
             )
         ),
     )

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -162,8 +162,10 @@ def prepare() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def serve(demo: Any, args: argparse.Namespace, settings: dict[str, Any]) -> None:
-    """Launch, and serve until interrupted or told to end (SIGINT, SIGTERM)."""
+def serve(
+    demo: Any, args: argparse.Namespace, settings: dict[str, Any], started: Callable[[], Any] = lambda: None
+) -> None:
+    """Launch, call `started`, and serve until interrupted or told to end (SIGINT, SIGTERM)."""
     try:
         demo.launch(
             share=args.share,
@@ -171,7 +173,10 @@ def serve(demo: Any, args: argparse.Namespace, settings: dict[str, Any]) -> None
             server_port=args.port,
             auth=args.auth,
             root_path=args.root_path,
+            prevent_thread_lock=True,
             **settings,
         )
+        started()
+        demo.block_thread()
     except KeyboardInterrupt:  # before it was up
         demo.close()

@@ -12,10 +12,13 @@ export default function filedrop({ element, props, trigger }) {
     const limit = file.name.toLowerCase().endsWith(".mmt") ? props.most_bytes : props.head_bytes;
     const bytes = new Uint8Array(await file.slice(0, limit).arrayBuffer());
     chooser.value = "";
+    place.dispatchEvent(new CustomEvent("mm-own-input", { bubbles: true }));
     trigger("file", { name: file.name, data: base64Of(bytes) });
   }
 
   // Anything dropped on `within` (tested at the time of the drop: it may be drawn later than this) is taken.
+  window.addEventListener("drop", () => place.classList.remove("over"), true);
+
   function listen(target, within) {
     const inside = (event) =>
       target.isConnected && place.isConnected && event.target.closest?.(within);

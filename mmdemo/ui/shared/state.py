@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -90,6 +91,27 @@ class Context:
         self.lock = threading.RLock()
         self._models: dict[str, Any] = {}
         self._opened: OrderedDict[tuple[str, str], list[Opened]] = OrderedDict()  # newest first
+        self._first: list[Callable[[], None]] = []
+
+    def at_start(self, prepare: Callable[[], None]) -> None:
+        """Have something prepared when the server starts, before the first visitor comes."""
+        self._first.append(prepare)
+
+    def start(self, serving: Callable[[], bool] = lambda: True) -> threading.Thread:
+        """Prepare it all once the server is up, beside it; what fails here is made when it is asked for."""
+
+        def run() -> None:
+            while not serving():
+                time.sleep(0.1)
+            for prepare in self._first:
+                try:
+                    prepare()
+                except Exception:
+                    log.warning("%s failed at the start", getattr(prepare, "__qualname__", prepare), exc_info=True)
+
+        thread = threading.Thread(target=run, name="prepare", daemon=True)
+        thread.start()
+        return thread
 
     def codec(self, name: str) -> Any:
         """The tokenizer "image", "audio" or "text" (or a path or Hub id) as `mmdemo.codec.Codec`."""

@@ -1,4 +1,7 @@
-// The page's address: it names the tab, so that every tab can be linked and Back works, and the language link keeps it.
+// The page's address: it names the tab and the place in it, so that all can be linked, Back works, and another
+// language keeps everything.
+import { isElsewhere } from "../shared/place.js";
+import { takeFilesAnywhere } from "./drop.js";
 
 const KEPT = ["lang", "__theme"]; // what belongs to the whole page
 
@@ -18,14 +21,20 @@ export function queryOf(search, tab) {
 
 // The same address in another language.
 export function inLanguage(search, lang) {
-  const rest = search.replace(/^\?/, "").split("&").filter((part) => part && !part.startsWith("lang="));
-  return `?${[...rest, `lang=${lang}`].join("&")}`;
+  return withParam(search, "lang", lang);
 }
 
-export default function address({ props }) {
+export function withParam(search, name, value) {
+  const rest = search.replace(/^\?/, "").split("&").filter((part) => part && !part.startsWith(`${name}=`));
+  return `?${[...rest, `${name}=${value}`].join("&")}`;
+}
+
+export default function address({ props, server }) {
   const { tabs } = props;
   const left = {}; // tab -> its address when it was left
+  const told = {}; // tab -> the address that it told last
   let current = tabs[0];
+  let back = false; // the next place is one that Back or Forward led to
 
   // Gradio puts the tabs into the page after this; a narrow page has some of them in a menu.
   async function open(tab) {
@@ -45,18 +54,39 @@ export default function address({ props }) {
   });
   // A tab tells what its own address is now; where another one is open, it has it when one comes back.
   window.addEventListener("mm-address", ({ detail: { tab, query } }) => {
-    if (tab === current) history.replaceState(history.state, "", query + location.hash);
-    else left[tab] = query;
+    told[tab] = query;
+    if (tab !== current) return void (left[tab] = query);
+    if (query === location.search) return void (back = false);
+    const way = !back && isElsewhere(location.search, query) ? "pushState" : "replaceState";
+    back = false;
+    history[way](history.state, "", query + location.hash);
   });
   window.addEventListener("popstate", () => {
-    following = tabOf(location.search, tabs);
-    if (following === current) following = null;
-    else open(following);
+    const tab = following = tabOf(location.search, tabs), search = location.search;
+    if (told[tab] && told[tab] !== search && isElsewhere(told[tab], search)) {
+      back = true;
+      window.dispatchEvent(new CustomEvent("mm-restore", { detail: { tab, search } }));
+    }
+    if (tab === current) following = null;
+    else open(tab);
   });
+  // What was shared, dropped, or is next on the tour.
+  window.addEventListener("mm-open-tab", ({ detail: tab }) => open(tab));
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.(".mm-head nav a[lang]");
     if (link) link.href = inLanguage(location.search, link.lang);
   }, true);
   if (following === current) following = null;
   else open(following);
+  takeFilesAnywhere((text) => server.shorten(text));
+
+  // Light or dark: kept in the address, as Gradio has it, and nothing is loaded again.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.(".mm-theme");
+    if (!button) return;
+    const dark = document.body.classList.toggle("dark");
+    history.replaceState(history.state, "", withParam(location.search, "__theme", dark ? "dark" : "light") + location.hash);
+    if (told[current]) told[current] = location.search;
+    for (const [tab, query] of Object.entries(left)) left[tab] = withParam(query, "__theme", dark ? "dark" : "light");
+  });
 }

@@ -10,10 +10,12 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.middleware import Middleware
+from starlette.responses import FileResponse
 
 from mmdemo.ui.shared.i18n import COOKIE, DEFAULT, table, tr
 
@@ -39,8 +41,10 @@ html[data-mm-lang="zh"] [data-lang="en"] { display: none !important; }
 </style>"""
 
 
+CARD, CARD_FILE = "/card.jpg", Path(__file__).with_name("card.jpg")  # made by tools/make_card.py
+
 # What Gradio says of every page of its own: another title, a literal "{url}", a picture of its own.
-PREVIEW_TAGS = re.compile(rb"""<meta\s+(?:property|name)=["'](?:og|twitter):[^>]*>\s*""")
+PREVIEW_TAGS = re.compile(rb"""<meta\s+(?:property|name)=["'](?:(?:og|twitter):|description["'])[^>]*>\s*""")
 
 
 def preview(scope: Mapping[str, Any]) -> bytes:
@@ -55,18 +59,29 @@ def preview(scope: Mapping[str, Any]) -> bytes:
     known = f"{tab}.intro" in table()
     title = tr("common.title", lang or DEFAULT) + (f" · {tr(f'{tab}.tab', lang or DEFAULT)}" if known else "")
     about = tr(f"{tab}.intro" if known else "common.tagline", lang or DEFAULT)
-    tags = {"og:type": "website", "og:title": title, "og:description": about, "og:url": _address(scope)}
+    address = _address(scope)
+    card = _base(scope) + scope.get("root_path", "").rstrip("/") + CARD
+    tags = {"og:type": "website", "og:title": title, "og:description": about, "og:url": address, "og:image": card}
+    tags |= {"og:image:width": "1200", "og:image:height": "630", "og:image:alt": about}
     lines = [f'<meta property="{name}" content="{html.escape(text, quote=True)}">' for name, text in tags.items()]
-    return "".join([*lines, '<meta name="twitter:card" content="summary">']).encode()
+    named = {"twitter:card": "summary_large_image", "twitter:title": title, "twitter:description": about}
+    named |= {"twitter:image": card, "description": about}
+    lines += [f'<meta name="{name}" content="{html.escape(text, quote=True)}">' for name, text in named.items()]
+    return "".join(lines).encode()
 
 
 def _address(scope: Mapping[str, Any]) -> str:
     """The address that was asked for, as it is outside a proxy."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    return f"{_base(scope)}{scope.get('path', '/')}" + (f"?{query}" if query else "")
+
+
+def _base(scope: Mapping[str, Any]) -> str:
+    """Scheme and host of the page, as they are outside a proxy."""
     headers = {name.lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
     scheme = headers.get(b"x-forwarded-proto", scope.get("scheme", "http")).split(",")[0].strip()
     host = headers.get(b"x-forwarded-host", headers.get(b"host", "")).split(",")[0].strip()
-    query = scope.get("query_string", b"").decode("latin-1")
-    return f"{scheme}://{host}{scope.get('path', '/')}" + (f"?{query}" if query else "")
+    return f"{scheme}://{host}"
 
 
 def middleware() -> list[Middleware]:
@@ -83,6 +98,9 @@ class EarlyScript:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             return await self.app(scope, receive, send)
+        if scope["path"].removeprefix(scope.get("root_path", "")) == CARD:
+            headers = {"cache-control": "public, max-age=86400"}
+            return await FileResponse(CARD_FILE, headers=headers)(scope, receive, send)
         start: dict[str, Any] | None = None
         body = b""
 

@@ -4,6 +4,9 @@ import { makeBoard } from "../shared/code_board.js";
 import { codeColours } from "../shared/code_colours.js";
 import { Sheets } from "../shared/code_sheet.js";
 import { makeEditor } from "../shared/editor.js";
+import { calm } from "../shared/motion.js";
+import { tellPlace } from "../shared/place.js";
+import { openText } from "./opening.js";
 
 const PAGE = 360; // chips in the page at a time
 // Bits of a chip's flags.
@@ -126,7 +129,7 @@ export default function chips({ element, props, server, trigger, watch }) {
 
   function addressOf(code) {
     const query = new URLSearchParams({ tab: "text", example: data.example, levels: data.num_levels, edit: code });
-    window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "text", query: `?${query}` } }));
+    tellPlace("text", { edit: code });
     return `${location.origin}${location.pathname}?${query}`;
   }
 
@@ -220,6 +223,7 @@ export default function chips({ element, props, server, trigger, watch }) {
       picked = -1;
     }
     draw();
+    if (data?.opening?.length && !calm()) openText(data.opening);
   });
   data = readValue(props);
   if (data) fillEditor();

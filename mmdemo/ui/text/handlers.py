@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
@@ -12,19 +13,23 @@ import gradio as gr
 from mmdemo.codec.edit import History
 from mmdemo.errors import InputError
 from mmdemo.tokens import mmt
-from mmdemo.ui.shared import code_sheet, gallery, state
+from mmdemo.ui.shared import code_sheet, gallery, place, state
 from mmdemo.ui.shared.common import notes_html
 from mmdemo.ui.shared.editing import Decoders, Visits, colours, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
+from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.save import save_value
 from mmdemo.ui.shared.state import Context, friendly, parse_int
+from mmdemo.ui.shared.store import store
 from mmdemo.ui.shared.tokens_file import read_tokens
+from mmdemo.ui.shared.visit import visit_value
 from mmdemo.ui.text import compare, view
 from mmdemo.ui.text.maths import explain
 from mmdemo.ui.text.session import MAX_EXACT_BYTES, TextSession, decoded_bytes, keep_bytes
 
-OUTPUTS, CHIPS, PICKER = 8, 3, 4  # how many values `show` gives, and which of them are the chips and the code picker
+OUTPUTS, CHIPS, PICKER = 9, 3, 4  # how many values `show` gives, and which are the chips and the code picker
+MOST_IN_LINK = 400  # characters of a text that stand in its address
 VISITORS = 1000  # whose newest change is remembered
 
 
@@ -39,6 +44,7 @@ class TextHandlers:
         self.decoders, self.visits = Decoders(), Visits()
         self.newest: OrderedDict[str, int] = OrderedDict()  # visitor -> version of the codes that they look at
         self.texts = [file.read_text(encoding="utf-8") for file in examples()]
+        self.stems = [file.stem for file in examples()]
         self._examples: dict[int, Any] = {}  # tokens of the page's own texts, to paint with
 
     @property
@@ -78,7 +84,7 @@ class TextHandlers:
         lang = lang_of(request)
         if session is None:
             empty = compare.pane("", tr("text.reconstruction", lang), tr("text.empty", lang))
-            return [None, empty, "", None, None, "", "", None]
+            return [None, empty, "", None, None, "", "", None, None]
         self.ctx.remember(request, session.tokens, session.original)
         self._note(session, request)
         session = keep_bytes(session, lossless is True)
@@ -94,6 +100,7 @@ class TextHandlers:
             view.bars_html(session, data, kept, lang),
             explain(self.codec, session, data, kept, lang),
             save_value(self._files(session, kept, data, lang)),
+            self._visited(session, levels),
         ]
 
     def _chips(self, session: TextSession, data: bytes, levels: int, request: gr.Request) -> dict[str, Any]:
@@ -114,6 +121,34 @@ class TextHandlers:
         self.newest[key] = session.version
         while len(self.newest) > VISITORS:
             self.newest.popitem(last=False)
+
+    def _visited(self, session: TextSession, levels: int) -> dict[str, Any]:
+        """Where the visitor is: an example, what was typed while it is short, or an input kept under a name."""
+        text = None if session.original is None else session.original.decode("utf-8", errors="replace")
+        if text is None:
+            data = session.encoded.to_bytes()
+            link, title = {"input": store().keep(data, ".mmt")}, ".mmt"
+        else:
+            named = self._example_of(session)
+            link = {"typed": text} if named is None else {"example": self.stems[named]}
+            if len(link.get("typed", "")) > MOST_IN_LINK:
+                link = {"input": store().keep(session.raw or session.original or b"", ".txt")}
+            title = text.strip()
+        kept = {"lossless": "1"} if session.lossless is not None else {}
+        return visit_value({**link, "levels": str(levels), **kept}, title)
+
+    def start_place(self, link: Place, request: gr.Request) -> TextSession | None:
+        """What a link names. Raises InputError for what is gone."""
+        lang, path = lang_of(request), place.kept(link, request)
+        if path is not None:
+            return (
+                self.open_tokens(path.read_bytes(), lang)
+                if path.suffix == ".mmt"
+                else self.start(io.BytesIO(path.read_bytes()), lang)
+            )
+        index = place.index(link, self.stems, request)
+        text = link.get("typed", "") if index is None else self.texts[index]
+        return self._with_edit(self.start(text, lang), link.get("edit", "")) if text else None
 
     def _files(self, session: TextSession, kept: Any, data: bytes, lang: str) -> list[tuple[str, str, bytes]]:
         if session.lossless is not None and session.original is not None:
@@ -148,18 +183,42 @@ class TextHandlers:
     def ready(
         self, text: str, session: TextSession | None, levels: int, lossless: bool, request: gr.Request
     ) -> list[Any]:
-        """The tab was opened in a browser. First the text box and the slider, with as many steps as levels."""
-        lang, box, slider = lang_of(request), gr.skip(), {"maximum": self.codec.levels}
-        params = getattr(request, "query_params", None) or {}
-        if session is None and params.get("tab") == "text" and "example" in params and self.texts:
-            numbers = [str(params.get(name, "")) for name in ("example", "levels")]
-            index, shown = (int(number) if number.isdecimal() and len(number) < 5 else 0 for number in numbers)
-            text = box = self.texts[min(index, len(self.texts) - 1)]
-            levels = min(shown, self.codec.levels) or levels
-            session = self._with_edit(self.start(text, lang), str(params.get("edit", "")))
-            slider["value"] = levels
-        session = session or (self.start(text, lang) if text else None)
-        return [box, gr.update(**slider), *self.show(session, levels, request, lossless)]
+        """The tab was opened in a browser: its address, what there is, or the first example.
+
+        First the text box, the slider with as many steps as levels, and the lossless switch.
+        """
+        link = {} if session else place.asked(request, "text")
+        if link.keys() & {"example", "input", "typed"}:
+            return self._restored(link, request)
+        opening = session is None and bool(text)
+        session = session or (self.start(text, lang_of(request)) if text else None)
+        values = self.show(session, levels, request, lossless)
+        if opening and values[CHIPS]:
+            values[CHIPS] = {**values[CHIPS], "opening": self._opening(session, request)}
+        return [gr.skip(), gr.update(maximum=self.codec.levels), gr.skip(), *values]
+
+    def _opening(self, session: TextSession | None, request: gr.Request) -> list[str]:
+        """The reconstruction on one level, two, …: with it the page shows what each adds."""
+        if session is None:
+            return []
+        return [
+            view.reconstruction_html(session, decoded_bytes(self.codec, session.tokens, n), lang_of(request))
+            for n in range(1, session.tokens.levels + 1)
+        ]
+
+    @friendly
+    def restored(self, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """Back to a place of this visit, or to what a link names."""
+        return self._restored(place.wanted(event._data), request)
+
+    def _restored(self, link: Place, request: gr.Request) -> list[Any]:
+        """The text box, the slider, the lossless switch, and the rest."""
+        session, lossless = self.start_place(link, request), link.get("lossless") == "1"
+        most = self.codec.levels if session is None else session.tokens.levels
+        levels = place.number(link, "levels", 1, max(1, most), max(1, most))
+        slider = gr.update(maximum=self.codec.levels, value=levels)
+        text = "" if session is None else _box_text(session)
+        return [text, slider, lossless, *self.show(session, levels, request, lossless)]
 
     @staticmethod
     def _with_edit(session: TextSession, code: str) -> TextSession:

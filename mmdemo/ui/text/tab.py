@@ -14,6 +14,7 @@ from mmdemo.ui.shared.i18n import LANGUAGES, t
 from mmdemo.ui.shared.pills import Pills
 from mmdemo.ui.shared.save import SaveButtons
 from mmdemo.ui.shared.state import Context
+from mmdemo.ui.shared.visit import Visit
 from mmdemo.ui.text.api import add_api
 from mmdemo.ui.text.chips import TokenChips
 from mmdemo.ui.text.handlers import TextHandlers
@@ -89,16 +90,18 @@ def build(ctx: Context) -> None:
     picker = CodePicker(elem_id="mm-text-picker")
     bars = gr.HTML(elem_id="mm-text-bars", apply_default_css=False)
     save = SaveButtons(elem_id="mm-text-save")
+    visit = Visit("text", elem_id="mm-text-visit")
     maths = how_it_works()
 
-    outputs = [session, output, tiles, chips, picker, bars, maths, save]
+    outputs = [session, output, tiles, chips, picker, bars, maths, save, visit]
     model = {"concurrency_id": state.CONCURRENCY_ID, "show_progress": "hidden", "api_visibility": "private"}
     live = {**model, "trigger_mode": "always_last"}
     # Not `input`: in Gradio 6.31 that misses pasting, deleting and input methods for Chinese.
     typing = [box, session, levels, lossless]
     box.change(handlers.typed, typing, outputs, js=TRIM_JS, **live)
-    chips.ready(handlers.ready, typing, [box, levels, *outputs], js=TRIM_JS, **live)
+    chips.ready(handlers.ready, typing, [box, levels, lossless, *outputs], js=TRIM_JS, **live)
     pills.pick(handlers.example(texts), [levels, lossless], [box, *outputs], **live)
+    visit.open(handlers.restored, None, [box, levels, lossless, *outputs], **live)
     drop.file(
         handlers.opened, [levels, lossless], [box, lossless, *outputs], **{**model, "concurrency_id": state.OPENING_ID}
     )

@@ -1,0 +1,205 @@
+"""How a visit begins, goes on and is found again: motion, addresses, history, files dropped anywhere, the tour."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.browser
+WAIT = 90_000
+READY = ".mm-viewer[data-ready]"
+SIZES = {"laptop": {"width": 1280, "height": 720}, "phone": {"width": 390, "height": 844}}
+
+
+@pytest.fixture
+def opened(browser: Any, app_url: str) -> Iterator[Any]:
+    """Opens an address in a context of its own: opened("?tab=…", motion=False, size="laptop")."""
+    contexts, problems = [], []
+
+    def open_(query: str = "", motion: bool = False, size: str = "laptop") -> Any:
+        context = browser.new_context(
+            viewport=SIZES[size],
+            locale="en-US",
+            accept_downloads=True,
+            has_touch=size == "phone",
+            reduced_motion="no-preference" if motion else "reduce",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(f"{app_url}/{query}")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def level(page: Any) -> int:
+    return int(page.locator("#mm-levels").input_value())
+
+
+def upload(page: Any, folder: Path, seed: int = 0) -> None:
+    path = folder / f"mine{seed}.png"
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (40, 64, 3), dtype=np.uint8)).save(path)
+    before = page.get_attribute(".mm-viewer", "data-ready")
+    page.set_input_files("#mm-image-input input[type=file]", str(path))
+    ready(page, before)
+
+
+def ready(page: Any, before: str | None) -> None:
+    """Wait for another picture than this one."""
+    page.wait_for_function(
+        "before => ![undefined, before].includes(document.querySelector('.mm-viewer')?.dataset.ready)", arg=before
+    )
+
+
+IN_ADDRESS = """([name, value]) => {
+  const now = new URLSearchParams(location.search).get(name);
+  return value ? now === value : now;
+}"""
+
+
+def in_address(page: Any, name: str, value: str = "") -> None:
+    """Wait until the address names this, with this value where one is given."""
+    page.wait_for_function(IN_ADDRESS, arg=[name, value])
+
+
+def test_the_first_picture_builds_itself_up_and_a_token_finds_its_codeword(opened: Any):
+    page = opened(motion=True)
+    page.wait_for_selector(READY)
+    seen = set()
+    while page.locator(".mm-lift").count() == 0:
+        seen.add((level(page), page.locator("[data-figure=bytes] .mm-tile-value").inner_text()))
+        page.wait_for_timeout(60)
+    assert min(n for n, _ in seen) <= 3 and max(n for n, _ in seen) == 12
+    page.wait_for_selector(".mm-lift-word.mm-found")
+    found = page.locator(".mm-lift-word i").all_inner_texts()
+    nearest = page.locator(".mm-lift-word.mm-found i").inner_text()
+    assert float(nearest) == min(map(float, found))
+    page.wait_for_selector(".mm-lift", state="detached")
+    assert level(page) == 2  # few enough to see what is lost
+
+
+def test_any_input_ends_the_opening(opened: Any):
+    page = opened(motion=True)
+    page.wait_for_selector(READY)
+    page.keyboard.press("Shift")
+    page.wait_for_timeout(1500)
+    assert level(page) == 2 and page.locator(".mm-lift").count() == 0
+
+
+def test_nothing_moves_where_less_motion_is_wanted(opened: Any):
+    page = opened()
+    page.wait_for_selector(READY)
+    assert level(page) == 2
+    page.wait_for_timeout(700)
+    assert level(page) == 2 and page.locator(".mm-lift").count() == 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_slider_picture_and_figures_are_in_view(opened: Any, size: str):
+    page = opened(size=size)
+    page.wait_for_selector(READY)
+    for selector in (".mm-stage", "#mm-levels", "[data-figure=bytes]", "[data-figure=psnr]"):
+        box = page.locator(selector).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= SIZES[size]["height"], selector
+
+
+def test_back_leads_to_the_picture_before_and_another_language_keeps_it(opened: Any, tmp_path: Path):
+    page = opened("?tab=image&example=coffee&levels=5")
+    page.wait_for_selector(READY)
+    assert level(page) == 5
+    upload(page, tmp_path)
+    in_address(page, "input")
+    page.click(".mm-head nav a:visible")
+    page.wait_for_function("document.documentElement.dataset.mmLang === 'zh'")
+    page.wait_for_selector(READY)
+    page.wait_for_function("document.querySelector('[data-figure=tokens] .mm-tile-value').textContent === '200'")
+    assert level(page) == 5  # 40 x 64 pixels: the upload itself, on as many levels
+    assert page.locator(".mm-visit-one").count() == 2
+    before = page.get_attribute(".mm-viewer", "data-ready")
+    page.locator(".mm-visit-one").nth(1).click()  # the first picture, by its thumbnail
+    ready(page, before)
+    in_address(page, "example", "coffee")
+    before = page.get_attribute(".mm-viewer", "data-ready")
+    page.go_back()
+    ready(page, before)
+    in_address(page, "input")
+
+
+def test_text_and_sound_have_addresses(opened: Any):
+    page = opened("?tab=text&typed=A+short+text&levels=1")
+    page.wait_for_function("document.querySelector('#mm-text-input textarea')?.value === 'A short text'")
+    in_address(page, "typed", "A short text")
+    assert page.locator("#mm-text-levels input[type=range]").input_value() == "1"
+    page = opened("?tab=audio&example=spoken_seven&levels=2")
+    page.wait_for_selector("#mm-audio-lab .lab:not([hidden])")
+    in_address(page, "example", "spoken_seven")
+    page.wait_for_function("document.querySelector('#mm-audio-levels input[type=range]').value === '2'")
+
+
+def test_a_link_to_what_is_gone_says_so(opened: Any):
+    page = opened("?tab=image&input=aaaaaaaaaaaa")
+    message = page.locator(".toast-wrap, [data-testid=toast-body]").first
+    message.wait_for()
+    assert "kept for a day" in message.inner_text()
+
+
+DROP = """([target, name, type, data]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name, { type }));
+  document.querySelector(target).dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true,
+    cancelable: true }));
+}"""
+
+
+def test_a_saved_picture_dropped_in_another_tab_brings_its_tokens_back(opened: Any, tmp_path: Path):
+    page = opened()
+    page.wait_for_selector(READY)
+    upload(page, tmp_path, 5)
+    page.wait_for_function("document.querySelector('.mm-rate')?.dataset.ready")
+    with page.expect_download() as saved:
+        page.click("[data-save=png]")
+    data = base64.b64encode(Path(saved.value.path()).read_bytes()).decode()
+    with page.expect_download() as card:
+        page.click("[data-save=card]")
+    with Image.open(card.value.path()) as image:
+        assert image.size == (1200, 630) and "tokens" in image.text["Description"]
+    other = opened("?tab=text")
+    other.wait_for_selector("#mm-text-chips .chip")
+    other.evaluate(DROP, ["body", "saved.png", "image/png", data])
+    other.wait_for_function("document.querySelector('[data-figure=tokens] .mm-tile-value')?.textContent === '80'")
+    assert "original" in other.locator(".mm-notes").inner_text()  # 40 tokens on two levels, and no original
+
+
+def test_the_tour_drives_the_page_by_keyboard_and_ends_in_ones_own_file(opened: Any):
+    page = opened()
+    page.wait_for_selector(READY)
+    page.locator(".mm-tour-start:visible").focus()
+    page.keyboard.press("Enter")
+    stops = []
+    for _ in range(6):
+        stops.append(page.get_attribute(".mm-tour", "data-stop"))
+        if stops[-1] == "levels":
+            page.wait_for_function("document.querySelector('#mm-levels').value === '12'", polling=20)
+        if stops[-1] == "tokens":
+            page.wait_for_selector(".mm-code")
+        if len(stops) < 6:
+            page.keyboard.press("ArrowRight")
+    assert stops == ["levels", "tokens", "codebook", "audio", "generate", "end"]
+    page.wait_for_function("new URLSearchParams(location.search).get('tab') === 'image'")
+    with page.expect_file_chooser():
+        page.click(".mm-tour .mm-go-on")
+    assert page.locator(".mm-tour").is_hidden()
+    page.locator(".mm-tour-start:visible").click()
+    page.keyboard.press("Escape")
+    assert page.locator(".mm-tour").is_hidden()
