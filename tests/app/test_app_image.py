@@ -338,6 +338,13 @@ def test_an_edit_travels_in_a_link_to_its_example(context: Context, picture_file
     assert again.tokens == picture.tokens  # and a word about it
 
 
+def test_only_what_the_transformer_makes_can_be_remade_by_it(context: Context):
+    codec = context.codec("image")
+    for size, model in ((32, "digits"), (40, "")):
+        picture = open_picture(codec, Image.new("L", (size, size), 90), "grey", "en")
+        assert picture.view(1)["remake"] == model
+
+
 def test_an_edit_too_large_for_a_link_says_so(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [picture_file], Latest())
     *_, (_, picture) = handlers.example({"index": 0}, request())

@@ -23,7 +23,7 @@ from mmdemo.metrics import bits_per_pixel, ms_ssim, psnr
 from mmdemo.modalities.base import Item
 from mmdemo.modalities.note import Note
 from mmdemo.ui.shared.common import said
-from mmdemo.ui.shared.editing import can_be_remade, editor_value
+from mmdemo.ui.shared.editing import editor_value, remade_by
 from mmdemo.ui.shared.i18n import LANGUAGES, tr
 from mmdemo.ui.shared.payload import data_uri, finite, pack_codes
 from mmdemo.ui.shared.place import number
@@ -165,7 +165,7 @@ class ImageSession:
             "figures": {str(n): values for n, values in self.figures.items()},
             "notes": [{lang: said(note, "image.note_", lang) for lang in LANGUAGES} for note in self.notes],
             "example": self.example,
-            "remake": can_be_remade(self.tokens),
+            "remake": remade_by(self.tokens),
             "edit": editor_value(self.history, self.example is not None),
             "place": self.place,
             "look": self.look,

@@ -166,7 +166,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
     const canvas = el("canvas", { width, height });
     canvas.getContext("2d").drawImage(image, 0, 0);
     const code = canvas.toDataURL("image/png").split(",")[1].replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-    remake.href = `?${new URLSearchParams({ tab: "generate", image: code, want: "image", edit: maskOf(places, grid[0] * grid[1]), run: "1" })}`;
+    remake.href = `?${new URLSearchParams({ tab: "generate", model: state.value.remake, image: code, want: "image", edit: maskOf(places, grid[0] * grid[1]), run: "1" })}`;
     remake.hidden = false;
   }
 

@@ -109,9 +109,9 @@ def _streams(model: str) -> dict[str, tuple[str, tuple[int, ...]]]:
     return {name: (made["fingerprint"], shapes[name]) for name, made in config["tokenizers"].items() if name in shapes}
 
 
-def can_be_remade(tokens: Tokens) -> bool:
-    """Whether the transformer of the Generate tab makes latents of exactly this kind and size."""
-    return _streams(DIGITS).get(tokens.modality) == (tokens.fingerprint, tokens.positions)
+def remade_by(tokens: Tokens) -> str:
+    """The model of the Generate tab that makes latents of exactly this kind and size; "" for none."""
+    return DIGITS if _streams(DIGITS).get(tokens.modality) == (tokens.fingerprint, tokens.positions) else ""
 
 
 def runs_of(places: torch.Tensor) -> list[list[int]]:
