@@ -136,6 +136,10 @@ def ask(form: Form, models: Mapping[str, Choices]) -> None:
     with gr.Row(elem_classes=["mm-go"]):
         form.generate = gr.Button(t("generate.generate"), variant="primary", scale=3, elem_id="mm-generate")
         form.stop = gr.Button(t("generate.stop"), scale=1, min_width=80, elem_id="mm-stop")
+
+
+def manner(form: Form, choices: Choices) -> None:
+    """A second text, and whose style or voice; on a phone below the player, which has to be in sight."""
     with gr.Column(visible=choices.mixes, elem_classes=["mm-mixing"]) as form.mixing:
         with gr.Row(elem_classes=["mm-mix"]):
             form.fields["mix"] = gr.Textbox("", label=t("generate.mix"), max_lines=1, elem_id="mm-mix")

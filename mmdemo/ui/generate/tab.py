@@ -60,6 +60,7 @@ def build(ctx: Context) -> None:
         with gr.Column(elem_classes=["mm-gen-show"]):
             player = Player(*handlers.player_functions(), elem_id="mm-player")
         with gr.Column(elem_classes=["mm-gen-more"]):
+            forms.manner(form, handlers.choices)
             forms.more(form, handlers.choices)
     maths = how_it_works(explain(forms.first_settings(handlers.choices), [], "en"))
     with gr.Accordion(t("generate.inside"), open=False, elem_id="mm-inside"):
