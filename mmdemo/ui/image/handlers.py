@@ -80,7 +80,7 @@ class ImageHandlers:
             yield from self._place(link, asked, request)
             return
         index = parse_int((asked or {}).get("index", 0), 0, len(self.examples) - 1)
-        picture = yield from self._example(index, asked, request)
+        picture = yield from self._open_example(index, asked, request)
         if picture is not None:
             if link.keys() & {"levels", "mode"}:
                 picture = picture.looked_at(link)
@@ -97,7 +97,7 @@ class ImageHandlers:
         path = place.kept(link, request)
         if path is None:
             index = place.index(link, [path.stem for path in self.examples], request)
-            picture = yield from self._example(index or 0, asked, request)
+            picture = yield from self._open_example(index or 0, asked, request)
         elif path.suffix == ".mmt":
             data, name = path.read_bytes(), link.get("name", "tokens")
             picture = open_tokens(self.ctx.codec("image"), data, name, lang_of(request))
@@ -111,7 +111,7 @@ class ImageHandlers:
                 picture = self._with_edit(picture, link["edit"], levels, request)
             yield from self._run(picture, levels, asked, request)
 
-    def _example(
+    def _open_example(
         self, index: int, asked: dict[str, Any] | None, request: gr.Request
     ) -> Generator[Shown, None, ImageSession | None]:
         """An example, encoded once for all visitors."""
