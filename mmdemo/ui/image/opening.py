@@ -13,7 +13,7 @@ from mmdemo.ui.shared.payload import png_uri
 
 SHOWN = 7  # codewords: the nearest and the next ones
 AROUND = 16  # tokens on each side of one that its vector is made from, more than the encoder looks at
-_made: dict[str, dict[str, Any] | None] = {}  # by the picture's id: openings of examples
+_made: dict[str, dict[str, Any] | None] = {}  # by the names of examples
 
 
 def opening_of(picture: ImageSession) -> dict[str, Any] | None:
@@ -22,9 +22,12 @@ def opening_of(picture: ImageSession) -> dict[str, Any] | None:
     The token is a lively one not far from the middle whose code is the nearest there is (with beam search it need
     not be); distances are those of the encoder's vector there to the codewords of level 1.
     """
-    if picture.ident not in _made:
-        _made[picture.ident] = _make(picture)
-    return _made[picture.ident]
+    key = picture.place.get("example", "")
+    if not key:
+        return _make(picture)
+    if key not in _made:
+        _made[key] = _make(picture)
+    return _made[key]
 
 
 def _make(picture: ImageSession) -> dict[str, Any] | None:
