@@ -24,7 +24,7 @@ export const placeOf = (grid, at) => (grid.length === 2 ? [Math.floor(at / grid[
 
 // `onPick(position)`; `name(position)` is spoken.
 export function makeLives({ say, name, onPick }) {
-  const option = el("span", { role: "option", id: "mm-lives-option", "aria-selected": "true", class: "mm-spoken" });
+  const option = el("span", { role: "option", id: "mm-lives-option", "aria-selected": "true", class: "mm-spoken" }, "–");
   const canvas = el("canvas", { "aria-hidden": "true" });
   const words = el("div", { class: "mm-lives-text", "aria-hidden": "true", hidden: true });
   const node = el("div", { class: "mm-lives", role: "listbox", tabindex: "0", "aria-label": say("lives_title"),
@@ -214,7 +214,7 @@ export function makeLives({ say, name, onPick }) {
     },
     pick(position) {
       picked = position;
-      option.textContent = position === null ? "" : name(position);
+      option.textContent = position === null ? "–" : name(position);
       draw();
     },
     // The sound about a position.

@@ -217,6 +217,7 @@ class ImageHandlers:
         if index not in self._shown:
             codec, path = self.ctx.codec("image"), self.examples[index]
             self._shown[index] = encode_picture(codec, load_picture(codec, path, lang), path.stem, path)
+            self._shown[index].place = {"example": path.stem}
         return self._shown[index]
 
     @friendly
