@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -79,7 +79,7 @@ def trace(network: DiT, seen: Evaluation, block: int) -> Trace:
     maps = torch.empty(0)
     for i, layer in enumerate(network.blocks):
         if i == block:
-            maps = attention_maps(layer, h, modulation, seq)
+            maps = attention_maps(cast(Block, layer), h, modulation, seq)
         h = layer(h, modulation, seq)
     return Trace(maps, seq.runs, network.unembed(h, seq.runs, seen.x, seen.t, {}))
 
@@ -139,7 +139,8 @@ class _Listener:
     """A network that notes the inputs of its next evaluation, and otherwise is the network itself."""
 
     def __init__(self, network: DiT) -> None:
-        self.network, self.heard = network, None
+        self.network = network
+        self.heard: Evaluation | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.network, name)

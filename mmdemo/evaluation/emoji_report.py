@@ -153,7 +153,9 @@ def _drawn(model: JointDiffusion, asked: Sequence[tuple[str, str | None]], seed:
     assert isinstance(frame, TextFrame)  # what the recipe says
     for style in tqdm(range(len(model.styles)), desc="text -> picture", leave=False):
         for part in (styles == style).nonzero()[:, 0].split(BATCH):
-            texts = torch.stack([frame.fit_text(asked[i][0]) for i in part.tolist()])
+            texts = torch.stack(
+                [frame.fit(torch.tensor(list(asked[i][0].encode()), dtype=torch.uint8)) for i in part.tolist()]
+            )
             way = {**SETTINGS, "style": model.styles[style], "seed": 1000 * seed + int(part[0])}
             made = _last(model.sample_batch({"text": texts}, ("image",), **way)).decoded("image")
             out |= dict(zip(part.tolist(), made, strict=True))

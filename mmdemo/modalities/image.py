@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError, features
+from PIL import Image, ImageFile, UnidentifiedImageError, features
 from PIL.PngImagePlugin import PngInfo
 
 from mmdemo.errors import InputError
@@ -315,7 +315,7 @@ def _part_in_rows(file: BinaryIO, image: Image.Image, notes: list[str]) -> Image
     part = image._new(image.im)  # as it is: `load` would try to read on
     if part.mode == "P":
         part = part.convert("RGBA" if "transparency" in part.info else "RGB")
-    values, rows = np.array(part), reached.any(axis=1)
+    values, rows = np.array(part), np.any(reached, axis=1)
     if interlaced:
         for mask, axis in ((reached, 1), (rows[:, None], 0)):  # from the left, then from above
             places = np.arange(mask.shape[axis], dtype=np.int32)
@@ -346,14 +346,20 @@ def _reached(file: BinaryIO, image: Image.Image) -> tuple[np.ndarray | None, boo
         file.seek(0)
         again = Image.open(file, formats=(str(image.format),))
         ground = again.info.get("transparency")  # of a GIF
-        interlaced = bool(again.info.get("interlace") or (again.format == "GIF" and again.tile[0].args[1]))
-        usual, again.load_prepare = again.load_prepare, prepare  # type: ignore[attr-defined]
+        interlaced = bool(again.info.get("interlace") or (again.format == "GIF" and _args(again)[1]))
+        usual = again.load_prepare
+        setattr(again, "load_prepare", prepare)  # noqa: B010 - a method of this one picture
         with suppress(Exception):
             again.load()
         same = np.asarray(image._new(image.im)) == np.asarray(again._new(again.im))
     except Exception:
         return None, False
     return same if same.ndim == 2 else same.all(axis=2), interlaced
+
+
+def _args(image: ImageFile.ImageFile) -> Any:
+    """What a picture's decoder is given."""
+    return image.tile[0].args
 
 
 def _note_frames(image: Image.Image, notes: list[str]) -> None:

@@ -103,7 +103,8 @@ def say(
     """
     if settings.n != 1:
         raise InputError("A text is said by one voice at a time: ask for one sample.")
-    most, done, nfe = model.streams[sound].shape[0], [], 0
+    most, nfe = model.streams[sound].shape[0], 0
+    done: list[Tensor] = []
     before = like.last(PREFIX) if like else None
     for index, frames in enumerate(blocks):
         prefix = before or Voice("", torch.zeros(model.codecs[sound].levels, 0, dtype=torch.long))

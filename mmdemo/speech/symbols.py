@@ -7,15 +7,16 @@ from pathlib import Path
 import torch
 
 from .. import checkpoints
+from ..config import to_dict
 from ..tokenizers.symbols import SymbolsTokenizer, SymbolsTokenizerConfig
 from .alphabet import SYMBOLS
 
 
 def save_symbols(folder: Path) -> None:
     """Write the tokenizer's checkpoint; there is nothing to train."""
-    model = {"symbols": SYMBOLS, "dim": 16}
-    tokenizer = SymbolsTokenizer(SymbolsTokenizerConfig(**model))
-    about = {"kind": "tokenizer", "name": folder.name, "modality": "text", "network": "symbols", "model": model}
+    config = SymbolsTokenizerConfig(SYMBOLS)
+    tokenizer, kind = SymbolsTokenizer(config), {"kind": "tokenizer", "modality": "text", "network": "symbols"}
+    about = {**kind, "name": folder.name, "model": to_dict(config)}
     checkpoints.save(folder, tokenizer, about)
 
 

@@ -24,10 +24,10 @@ class Stage(NamedTuple):
     factor: int = 1
 
 
-def stages_of(net: nn.Sequential) -> list[Stage]:
+def stages_of(net: nn.Module) -> list[Stage]:
     """The modules of a network, one after the other, those inside it too."""
     found: list[Stage] = []
-    for part in net:
+    for part in net.children():
         if isinstance(part, nn.Sequential):
             found += stages_of(part)
         else:

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/python app.py"
 TESTS = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest"
 MAX_BYTES = 10_000_000  # the Hub refuses larger files in a plain git push
-MAX_LINES = 350
+MAX_LINES = 500
 # Import names that differ from the name of what is installed, and packages that gradio always brings.
 DISTRIBUTIONS = {
     "PIL": "pillow",

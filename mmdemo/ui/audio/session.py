@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -56,7 +56,7 @@ class AudioSession:
     _waves: dict[int, Tensor] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        if self.history is None:
+        if cast(Any, self.history) is None:
             self.history = History.of(self.tokens)
 
     def edited(self, history: History, levels: int, wave: Tensor) -> AudioSession:

@@ -51,8 +51,8 @@ def build(ctx: Context) -> None:
     except InputError as error:
         gr.Markdown(str(error))
         return
-    for error in handlers.left_out.values():
-        gr.Markdown(str(error))
+    for why in handlers.left_out.values():
+        gr.Markdown(str(why))
     form = Form()
     with gr.Row(elem_classes=["mm-gen"]):
         with gr.Column(elem_classes=["mm-gen-ask"]):

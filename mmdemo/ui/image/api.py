@@ -34,8 +34,8 @@ def add_api(ctx: Context) -> None:
         wanted = parse_int(levels or 0, 0, codec.levels) or codec.levels
         output, quality = shown.reconstruct(wanted)
         data, (height, width) = shown.file(wanted), shown.size
-        figures = {"bytes": len(data), "bpp": bits_per_pixel(len(data), width, height), **quality}
-        figures["notes"] = [str(note) for note in shown.notes]
+        notes = [str(note) for note in shown.notes]
+        figures = {"bytes": len(data), "bpp": bits_per_pixel(len(data), width, height), **quality, "notes": notes}
         folder = Path(tempfile.mkdtemp(dir=outputs[2].GRADIO_CACHE))  # where Gradio cleans up
         (folder / "picture.mmt").write_bytes(data)
         return output, figures, str(folder / "picture.mmt")

@@ -151,7 +151,7 @@ class ImageHandlers:
         if path is None:
             return
         picture = yield from self._open(path, Path(path).stem or "picture", asked, request)
-        if picture is not None:
+        if picture is not None and picture.original is not None:
             self.visits.note(request, picture.name, picture.tokens, thumbnail_of(as_image(picture.original)))
             yield from self._run(picture, self._start(picture), asked, request)
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -77,7 +77,7 @@ class ImageSession:
     run: int = 0  # the number of the request that made it
 
     def __post_init__(self) -> None:
-        if self.history is None:
+        if cast(Any, self.history) is None:
             self.history = History.of(self.tokens)
 
     @property
