@@ -25,7 +25,7 @@ def altered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
             shutil.copytree(folder, tmp_path / "audio")
         else:
             (tmp_path / folder.name).symlink_to(folder)
-    file = sorted((tmp_path / "audio").glob("*.safetensors"))[0]
+    file = sorted((tmp_path / "audio").glob("model*.safetensors"))[0]
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
