@@ -195,7 +195,7 @@ def test_the_first_level_adds_nothing_to_compare(tab: AudioHandlers, speech: Pat
 def test_opening_a_file_shows_player_tiles_table_and_mathematics(tab: AudioHandlers, speech: Path):
     values = tab.opened(str(speech), 3, request())
     assert len(values) == OUTPUTS
-    clip, _, tiles, table, maths = values
+    clip, _, tiles, table, maths, _ = values
     for name in ("Seconds", "Bytes", "kbps", "STOI", "PESQ", "Perplexity", "measuring"):
         assert name in tiles
     assert f"{clip.seconds:.2f}" in tiles
@@ -373,8 +373,8 @@ def test_nearest_rates(rate: float, opus: str, codec2: str):
 
 def test_tokens_saved_and_opened_again_sound_the_same(tab: AudioHandlers, speech: Path):
     lab = tab.opened(str(speech), 2, request())[1]
-    emptied, clip, again, tiles, table, _ = tab.dropped(2, dropped("a.mmt", base64.b64decode(lab["mmt"])), request())
-    value = again
+    file = dropped("a.mmt", base64.b64decode(lab["mmt"]))
+    emptied, clip, value, tiles, table, *_ = tab.dropped(2, file, request())
     assert emptied is None and clip.wave is None and "original" not in value and table is None
     assert value["tracks"][0]["pcm"] == lab["tracks"][0]["pcm"]
     assert "no original" in tiles

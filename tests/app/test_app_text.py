@@ -124,7 +124,7 @@ def test_bars_hold_every_compressor_and_our_codes(tab: TextHandlers):
 def test_typing_shows_text_tiles_chips_and_mathematics(tab: TextHandlers):
     values = tab.typed("Héllo 你好\n🦊", None, 1, False, request())
     assert len(values) == OUTPUTS
-    session, _, tiles, chips, picker, _, maths, save = values
+    session, _, tiles, chips, picker, _, maths, save, _ = values
     data = chips
     assert len(data["chips"]) == session.tokens.positions[0]
     assert data["says"]
@@ -231,7 +231,7 @@ def test_an_edit_is_shown_at_once_and_the_rest_follows(tab: TextHandlers):
     assert decoded_bytes(tab.codec, changed.tokens).decode("utf-8", "replace").translate(compare._PICTURES).replace(
         " ", "·"
     ) in text_of(output).replace(" ", "·")
-    tiles, bars, maths, save = tab.settle(changed, 3, request())
+    tiles, bars, maths, save, _ = tab.settle(changed, 3, request())
     assert "Exact" in text_of(tiles) and bars and maths
     assert Tokens.from_bytes(base64.b64decode(save[0][2])) == changed.tokens  # the file has the edit
     tab.edit(changed, SimpleNamespace(_data={"do": "undo", "shown": 3}), request())
@@ -259,7 +259,7 @@ def test_an_edit_of_an_example_travels_in_a_link(tab: TextHandlers):
     values = painted(tab, session, runs=[[1, 2]])
     opened = request()
     opened.query_params = {"tab": "text", "example": "1", "levels": "2", "edit": values[4]["edit"]["link"]}
-    box, slider, again, *_ = tab.ready("anything", None, 3, False, opened)
+    box, slider, _, again, *_ = tab.ready("anything", None, 3, False, opened)
     assert box == tab.texts[1] and slider["value"] == 2 and again.tokens == values[2].tokens
     own = tab.typed("my own words", None, 3, False, request())[0]
     assert "link" not in painted(tab, own, runs=[[1, 2]])[4]["edit"]

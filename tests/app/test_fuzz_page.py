@@ -160,22 +160,23 @@ def test_codebook_functions(context: Context):
     @FEW
     @given(st.one_of(VALUES, models), TABLES)
     def run(asked: Any, table: dict[str, Any] | None) -> None:
-        tried(handlers.code_sheet, asked)
-        tried(handlers.sound, asked)
-        tried(handlers.choose, table or {"model": 5}, request())
+        for function in (handlers.level, handlers.sheet, handlers.sounds, handlers.place, handlers.examples):
+            tried(function, asked)
+        tried(handlers.near, asked)
+        for function in (handlers.choose, handlers.formulas):
+            tried(function, event(table), request())
 
     run()
 
 
 def test_generate_functions(context: Context):
     handlers = GenerateHandlers(context)
-    noisy, clean = handlers.decoding_functions()
-    table = handlers.text_function()
+    functions = [*handlers.player_functions(), handlers.text_function(), handlers.look_function()]
 
     @FEW
     @given(VALUES, st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=5))
     def run(value: Any, fields: dict[str, Any]) -> None:
-        for function in (noisy, clean, table):
+        for function in functions:
             tried(function, value)
         tried(handlers.settings, {"image": "", "audio": "", "want": ["image"], **fields}, None)
 

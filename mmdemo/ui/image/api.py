@@ -35,7 +35,8 @@ def add_api(ctx: Context) -> None:
         output, quality = shown.reconstruct(wanted)
         data, (height, width) = shown.file(wanted), shown.size
         notes = [str(note) for note in shown.notes]
-        figures = {"bytes": len(data), "bpp": bits_per_pixel(len(data), width, height), **quality, "notes": notes}
+        rate = {"bytes": len(data), "bpp": bits_per_pixel(len(data), width, height)}
+        figures = {**rate, "tokens": shown.tokens.truncate(wanted).count, **quality, "notes": notes}
         folder = Path(tempfile.mkdtemp(dir=outputs[2].GRADIO_CACHE))  # where Gradio cleans up
         (folder / "picture.mmt").write_bytes(data)
         return output, figures, str(folder / "picture.mmt")

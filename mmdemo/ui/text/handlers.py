@@ -280,9 +280,9 @@ class TextHandlers:
 
     @friendly
     def settle(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
-        """After an edit: tiles, bars, mathematics and files."""
+        """After an edit: tiles, bars, mathematics, files, and the place of it in this visit."""
         if session is None or self.newest.get(request.session_hash or "") != session.version:
-            return [gr.skip()] * 4  # a newer step has come
+            return [gr.skip()] * 5  # a newer step has come
         values = self.show(session, levels, request)
         return [values[2], *values[PICKER + 1 :]]
 

@@ -112,7 +112,7 @@ def build(ctx: Context) -> None:
     picker.pick(handlers.picked, [session, levels], picker, **live)
     editing = {**model, "concurrency_id": state.EDITING_ID, "trigger_mode": "multiple"}
     edited = chips.edit(handlers.edit, session, [lossless, levels, session, output, chips, picker], **editing)
-    edited.success(handlers.settle, [session, levels], [tiles, bars, maths, save], **live)
+    edited.success(handlers.settle, [session, levels], [tiles, bars, maths, save, visit], **live)
     chips.warm(handlers.warm, session, None, **editing)
 
 
