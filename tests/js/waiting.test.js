@@ -57,7 +57,11 @@ test("a stream that breaks off, or is left, is over", async () => {
 test("the page receives what it asked for", async () => {
   const body = 'data: {"msg":"estimation","event_id":"a","rank":0,"queue_size":1,"rank_eta":1}\n\n';
   const asked = [];
-  globalThis.window = { fetch: async (...request) => (asked.push(request), new Response(body, { status: 200 })) };
+  const fetch = async (...request) => {
+    asked.push(request);
+    return new Response(body, { status: 200 });
+  };
+  globalThis.window = { fetch };
   waiting({ props: {} });
   const answer = await window.fetch(new Request("http://localhost/gradio_api/queue/data?session_hash=x"));
   assert.equal(await answer.text(), body);

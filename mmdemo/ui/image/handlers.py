@@ -104,7 +104,7 @@ class ImageHandlers:
         else:
             picture = yield from self._open(path, link.get("name", "picture"), asked, request)
         if picture is not None:
-            named = {name: link[name] for name in ("input", "name") if name in link}
+            named: dict[str, str] = {name: link[name] for name in ("input", "name") if name in link}
             picture = replace(picture, place=named or picture.place).looked_at(link)
             levels = (picture.look or {})["levels"]
             if link.get("edit"):
