@@ -97,7 +97,7 @@ def test_unknown_sets_and_options_are_refused_with_what_there_is(tmp_path):
         load_set(SetConfig("emojy"), None, tmp_path, "train")
     with pytest.raises(InputError, match="The paired data set 'emoji' has no option 'limits'; it has"):
         load_set(SetConfig("emoji", options={"limits": 3}), None, tmp_path, "train")
-    assert list(PAIRED) == ["digits", "emoji"]
+    assert list(PAIRED) == ["digits", "emoji", "speech"]
 
 
 class Counting:
