@@ -33,3 +33,16 @@ test("what is awaited may never come", async () => {
   await scene.done;
   assert.ok(scene.over);
 });
+
+test("what a scene starts and does not wait for fails nothing", async () => {
+  const target = new EventTarget();
+  const scene = skippable(async (run) => {
+    run.wait(60000);
+    run.until(() => false);
+    await run.wait(60000);
+  }, () => {}, target);
+  target.dispatchEvent(new Event("keydown"));
+  await scene.done;
+  await new Promise((go) => setTimeout(go, 60)); // an unhandled rejection would fail this test
+  assert.ok(scene.over);
+});

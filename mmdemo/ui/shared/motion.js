@@ -23,20 +23,17 @@ export function skippable(scene, rest, target = globalThis.document) {
     rest(event instanceof Event ? event : null);
   }
 
+  // A scene need not wait for all that it starts: what nobody waits for must not be an unhandled rejection.
+  const free = (promise) => { promise.catch(() => {}); return promise; };
+  const either = async (promise) => { await Promise.race([promise, ended]); check(); };
+
   const run = {
-    async wait(ms) {
-      await Promise.race([new Promise((go) => setTimeout(go, ms)), ended]);
-      check();
-    },
-    async until(ready) {
-      while (!ready()) await run.wait(50);
-      check();
-    },
-    async animate(node, frames, duration) {
+    wait: (ms) => free(either(new Promise((go) => setTimeout(go, ms)))),
+    until: (ready) => free((async () => { while (!ready()) await run.wait(50); check(); })()),
+    animate(node, frames, duration) {
       const animation = node.animate(frames, { duration, easing: "cubic-bezier(.4, 0, .2, 1)", fill: "both" });
       running.add(animation);
-      await Promise.race([animation.finished.catch(() => {}), ended]);
-      check();
+      return free(either(animation.finished.catch(() => {})));
     },
     last: (clean) => lasts.push(clean),
   };
