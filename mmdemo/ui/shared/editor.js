@@ -61,6 +61,7 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
   const otherRow = el("div", { class: "mm-row mm-others", role: "radiogroup", "aria-label": say("other") });
   otherRow.addEventListener("keydown", (event) => arrows(event, [...otherRow.children]));
   const note = el("span", { class: "mm-hint mm-said", role: "status" });
+  let told = ""; // what the last step did, said until the next one
   const node = el("div", { class: "mm-editor", hidden: true },
     el("div", { class: "mm-row" }, tools.node, el("label", { class: "mm-size" }, say("size"), size),
       el("span", { class: "mm-steps" }, undo, redo, reset)),
@@ -120,8 +121,9 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
     showOthers();
     showPicked();
     if (chooser.open && !codeRow.hidden) board.show(ed.level);
-    if (!busy) note.textContent = ed.value.count
-      ? say("changed", { n: ed.value.count }) + (ed.value.link === null ? " " + say("link_long") : "") : say("unchanged");
+    if (busy) return;
+    const count = ed.value.count ? say("changed", { n: ed.value.count }) : say("unchanged");
+    note.textContent = [told, count, ed.value.count && ed.value.link === null ? say("link_long") : ""].filter(Boolean).join(" ");
   }
 
   const hintOf = (paint) => say(paint === "nothing" && levelsOf(ed.scope, ed.level, ed.levels).includes(0)
@@ -175,6 +177,7 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
   // Steps go one at a time, so that each is seen and none is refused.
   function step(what, above = null) {
     waiting.push(what);
+    told = "";
     note.textContent = above ? say("raised", { n: above }) : say("busy");
     if (!busy) next(above);
   }
@@ -229,16 +232,16 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
       if (done) clearTimeout(done.timer);
       busy = null;
       ed.covered.clear();
+      const did = { undo: "undone", redo: "redone", reset: "was_reset" }[done?.what.do];
+      told = done?.above ? say("raised", { n: done.above }) : did ? say(did) : "";
       show();
-      if (done?.above) note.textContent = say("raised", { n: done.above }) + " " + note.textContent;
-      else if (done && done.what.do !== "paint")
-        note.textContent = say({ undo: "undone", redo: "redone", reset: "was_reset" }[done.what.do]) + " " + note.textContent;
       next();
     },
     fresh() {
       if (busy) clearTimeout(busy.timer);
       busy = null;
       waiting = [];
+      told = "";
       Object.assign(ed, { picked: null, covered: new Set() });
     },
     begin(at) {
