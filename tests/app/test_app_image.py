@@ -527,3 +527,11 @@ def test_endpoint_refuses_levels_out_of_range(app_url: str, picture_file: Path):
 
     with pytest.raises(Exception, match="whole number"):
         Client(app_url, verbose=False).predict(handle_file(str(picture_file)), 99, api_name="/reconstruct_image")
+
+
+def test_a_place_of_a_script_is_spelt_as_in_an_address():
+    place = {"place": {"example": "coffee", "levels": 5}}
+    assert places_module.wanted(place) == {"example": "coffee", "levels": "5"}
+    for wrong in (None, {"place": [1]}, {"place": {"levels": [5]}}, {"place": {str(i): "" for i in range(21)}}):
+        with pytest.raises(InputError, match="does not say what to open"):
+            places_module.wanted(wrong)

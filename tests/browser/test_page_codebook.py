@@ -47,7 +47,7 @@ def code(page: Any) -> int:
 def test_a_code_is_chosen_by_pointer_key_and_neighbour(page: Any, app_url: str):
     board = opened(page, app_url)
     assert int(board.get_attribute("data-count")) == 256
-    page.select_option(".mm-select", "number")
+    page.select_option(".mm-codebook .mm-select", "number")
     click_code(page, 3)
     assert code(page) == 3
     board.press("ArrowRight")
@@ -63,7 +63,7 @@ def test_an_address_opens_a_code_and_levels_change_without_a_word_of_the_server(
     page.click("[data-level='0']")
     page.wait_for_selector(".mm-codebook[data-ready$='-0']")
     page.click("[data-model=image]")
-    page.wait_for_selector(".mm-codebook[data-ready^='image-'][data-input$='cat.jpg']")
+    page.wait_for_selector(".mm-codebook[data-ready^='image-'][data-input]")
     assert page.locator(".mm-near button").count() == 8
 
 
@@ -75,7 +75,7 @@ def test_codes_are_sorted_and_found(page: Any, app_url: str):
     board.press("Home")
     assert "the" in page.locator(SELECTED).inner_text().lower()
     page.fill(".mm-search", "")
-    page.select_option(".mm-select", "here")
+    page.select_option(".mm-codebook .mm-select", "here")
     board.press("Home")
     assert "times here" in page.locator(SELECTED).inner_text()
 
@@ -143,7 +143,7 @@ def test_on_a_phone_codes_are_large_enough_and_the_chosen_one_is_in_view(page: A
     board = opened(page, app_url)
     assert board.bounding_box()["width"] / int(board.get_attribute("data-columns")) >= 24
     page.locator(".mm-atlas").scroll_into_view_if_needed()
-    page.select_option(".mm-select", "number")
+    page.select_option(".mm-codebook .mm-select", "number")
     click_code(page, 20)
     assert code(page) == 20
     chosen, atlas = page.locator(".mm-mini").bounding_box(), page.locator(".mm-atlas").bounding_box()

@@ -91,7 +91,11 @@ def test_settings_are_ordinary_dataclasses():
 def test_the_shipped_configurations_fit(name):
     config = json.loads((checkpoints.find(name) / "config.json").read_text("utf-8"))
     kinds = {"joint": DiTConfig, "prior": PriorConfig, "judge": JudgeConfig}
-    cls = REGISTRY[config.get("network") or config["modality"]][1] if config["kind"] == "tokenizer" else kinds[config["kind"]]
+    cls = (
+        REGISTRY[config.get("network") or config["modality"]][1]
+        if config["kind"] == "tokenizer"
+        else kinds[config["kind"]]
+    )
     again = to_dict(from_dict(cls, config["model"]))
     assert {k: again[k] for k in config["model"] if k != "bottleneck"} == {
         k: v for k, v in config["model"].items() if k != "bottleneck"

@@ -23,9 +23,9 @@ def asked(request: gr.Request | None, tab: str) -> Place:
 def wanted(data: Any) -> Place:
     """The place in an event of `Visit`. Raises InputError for what is none."""
     place = dict(data or {}).get("place")
-    if not isinstance(place, dict) or len(place) > 20 or not all(isinstance(v, str) for v in place.values()):
+    if not isinstance(place, dict) or len(place) > 20 or not all(isinstance(v, str | int) for v in place.values()):
         raise InputError("This link does not say what to open.")
-    return place
+    return {str(k): str(v) for k, v in place.items()}  # scripts count levels, addresses spell them
 
 
 def number(place: Mapping[str, str], name: str, low: int, high: int, usual: int) -> int:

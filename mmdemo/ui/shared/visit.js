@@ -77,7 +77,7 @@ export default function visit({ element, props, trigger, watch }) {
   });
   window.addEventListener("mm-place", ({ detail }) => {
     if (detail.tab !== tab) return;
-    looks = { ...looks, ...detail.params };
+    looks = { ...looks, ...Object.fromEntries(Object.entries(detail.params).map(([k, v]) => [k, String(v ?? "")])) };
     if (now) tellSoon();
   });
   window.addEventListener("mm-restore", ({ detail }) => {
