@@ -16,11 +16,12 @@ import gradio as gr
 from mmdemo.errors import InputError
 from mmdemo.modalities import audio
 from mmdemo.modalities.note import Note
+from mmdemo.tokens import Tokens
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.maths import explain
 from mmdemo.ui.audio.session import RATE, AudioSession, fresh
-from mmdemo.ui.shared import code_sheet, gallery, place, state
-from mmdemo.ui.shared.editing import Decoders, Visits, colours, from_link, step
+from mmdemo.ui.shared import gallery, place, state
+from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.place import Place
@@ -37,19 +38,14 @@ VISITORS = 1000  # whose newest request is remembered
 examples = gallery.sounds
 
 
-class AudioHandlers:
+class AudioHandlers(EditorHandlers):
     """Handlers of the Audio tab, as plain functions over a `AudioSession`."""
 
     def __init__(self, ctx: Context) -> None:
-        self.ctx = ctx
+        super().__init__(ctx, "audio")
         self.folder: str | None = None  # for files to download, where Gradio cleans up
         self.newest: OrderedDict[str, tuple[Any, ...]] = OrderedDict()  # visitor -> what they look at now
-        self.decoders, self.visits = Decoders(), Visits()
         self._examples: dict[int, AudioSession] = {}  # encoded once for all visitors
-
-    @property
-    def codec(self) -> Any:
-        return self.ctx.codec("audio")
 
     def start(self, source: Any) -> AudioSession:
         """Encode a sound on all levels; of a longer one only as much as the page takes, with a note."""
@@ -197,7 +193,7 @@ class AudioHandlers:
         if clip is None:
             return [gr.skip()] * 3
         asked = dict(event._data or {})
-        history = step(self.codec, clip.history, asked, self._painted_with(asked, request))
+        history = step(self.codec, clip.history, asked, self.painted_with(asked, request))
         levels = parse_int(asked.get("shown"), 1, clip.tokens.levels)
         wave, box = self.decoders.follow(clip.ident, self.codec, history.tokens, levels, clip.tokens)
         changed = clip.edited(history, levels, wave)
@@ -214,34 +210,11 @@ class AudioHandlers:
             return [gr.skip()] * (OUTPUTS - 1)  # a newer step has come
         return self.show(clip, clip.shown, request, with_original=False)[1:]
 
-    @friendly
-    def warm(self, clip: AudioSession | None, event: gr.EventData, request: gr.Request) -> None:
-        """The visitor is about to edit, or to paint with another sound: make ready what that takes."""
-        if clip is None:
-            return
-        asked = dict(event._data or {})
-        self._painted_with(asked, request)
-        self.decoders.follow(clip.ident, self.codec, clip.tokens, parse_int(asked.get("shown"), 1, clip.tokens.levels))
+    @property
+    def example_count(self) -> int:
+        return len(examples())
 
-    @friendly
-    def code_sheet(self, level: int) -> dict[str, Any]:
-        """The sheet of all codes of a level."""
-        return code_sheet.sheet(self.codec, parse_int(level, 0, self.codec.levels - 1))
-
-    def code_colours(self) -> list[str]:
-        """A colour for every code, level by level."""
-        return colours(self.codec)
-
-    def _painted_with(self, asked: dict[str, Any], request: gr.Request) -> Any:
-        """Tokens of the other sound that an edit takes codes from; None where it takes none."""
-        other = asked.get("other")
-        if asked.get("paint") != "other" or not isinstance(other, dict):
-            return None
-        if "earlier" in other:
-            mine = self.visits.of(request)
-            return mine[parse_int(other["earlier"], 0, max(0, len(mine) - 1))][2] if mine else None
-        files = examples()
-        index = parse_int(other.get("example"), 0, len(files) - 1)
+    def example_tokens(self, index: int, request: gr.Request) -> Tokens:
         return self.start_example(index).tokens
 
     @friendly

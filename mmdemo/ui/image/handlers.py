@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from mmdemo.errors import InputError
+from mmdemo.tokens import Tokens
 from mmdemo.ui.image import baselines
 from mmdemo.ui.image.baselines import thumbnail_of
 from mmdemo.ui.image.maths import explain
@@ -26,8 +27,8 @@ from mmdemo.ui.image.session import (
     source_bytes,
     waiting,
 )
-from mmdemo.ui.shared import code_sheet, place
-from mmdemo.ui.shared.editing import Decoders, Visits, colours, from_link, step
+from mmdemo.ui.shared import place
+from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.payload import png_uri
@@ -38,15 +39,14 @@ from mmdemo.ui.shared.store import store
 Shown = tuple[dict[str, Any], ImageSession | None]  # the viewer's value, the session's picture
 
 
-class ImageHandlers:
+class ImageHandlers(EditorHandlers):
     """Handlers of the Image tab; each is given to one event."""
 
     def __init__(self, ctx: Context, examples: list[Path], latest: Latest) -> None:
-        self.ctx = ctx
+        super().__init__(ctx, "image")
         self.examples = examples
         self.latest = latest
         self._shown: dict[int, ImageSession] = {}  # examples that were encoded: shown at once the next time
-        self.decoders, self.visits = Decoders(), Visits()
 
     def ask(self, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
         """What was clicked, and the number of this request, the newest one of this visitor."""
@@ -59,16 +59,6 @@ class ImageHandlers:
     def request_id(self, request: gr.Request) -> dict[str, Any]:
         """The number of a request that has no details."""
         return {"request_id": self.latest.bump(request)}
-
-    @friendly
-    def code_sheet(self, level: int) -> dict[str, Any]:
-        """The sheet of all codes of a level, for the token panel."""
-        codec = self.ctx.codec("image")
-        return code_sheet.sheet(codec, parse_int(level, 0, codec.levels - 1))
-
-    def code_colours(self) -> list[str]:
-        """A colour for every code, level by level."""
-        return colours(self.ctx.codec("image"))
 
     @friendly
     def example(self, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
@@ -100,7 +90,7 @@ class ImageHandlers:
             picture = yield from self._open_example(index or 0, asked, request)
         elif path.suffix == ".mmt":
             data, name = path.read_bytes(), link.get("name", "tokens")
-            picture = open_tokens(self.ctx.codec("image"), data, name, lang_of(request))
+            picture = open_tokens(self.codec, data, name, lang_of(request))
         else:
             picture = yield from self._open(path, link.get("name", "picture"), asked, request)
         if picture is not None:
@@ -126,7 +116,7 @@ class ImageHandlers:
     def prepare(self) -> None:
         """Make the first example ready before anybody comes: encoded, decoded on all levels, its files written."""
         if self.examples and 0 not in self._shown:
-            path, codec = self.examples[0], self.ctx.codec("image")
+            path, codec = self.examples[0], self.codec
             picture = encode_picture(codec, load_picture(codec, path, "en"), path.stem, path)
             picture.place = {"example": path.stem}
             picture.count(picture.tokens.levels)
@@ -161,7 +151,7 @@ class ImageHandlers:
         asked = self.request_id(request)
         file = dropped_file(event)
         data, name = file.read(), Path(file.name).stem or "tokens"
-        picture = open_tokens(self.ctx.codec("image"), data, name, lang_of(request))
+        picture = open_tokens(self.codec, data, name, lang_of(request))
         kept = store().keep(data, ".mmt")
         picture.place = {"input": kept, "name": name[:40]} if kept else {}
         self.visits.note(request, picture.name, picture.tokens)
@@ -173,7 +163,7 @@ class ImageHandlers:
         if picture is None:
             return gr.skip(), gr.skip()
         asked = dict(event._data or {})
-        history = step(picture.codec, picture.history, asked, self._painted_with(asked, request))
+        history = step(picture.codec, picture.history, asked, self.painted_with(asked, request))
         levels = self._levels({"levels": asked.get("shown")}, picture)
         output, box = self.decoders.follow(picture.ident, picture.codec, history.tokens, levels, picture.tokens)
         changed = picture.edited(history, levels, output, self.latest.bump(request))
@@ -190,32 +180,17 @@ class ImageHandlers:
                 return
             yield view
 
-    @friendly
-    def warm(self, picture: ImageSession | None, event: gr.EventData, request: gr.Request) -> None:
-        """The visitor is about to edit so many levels, or to paint with another input: make ready what that takes."""
-        if picture is None:
-            return
-        asked = dict(event._data or {})
-        if asked.get("paint") == "other":
-            self._painted_with(asked, request)
-        levels = self._levels({"levels": asked.get("shown")}, picture)
-        self.decoders.follow(picture.ident, picture.codec, picture.tokens, levels)
+    @property
+    def example_count(self) -> int:
+        return len(self.examples)
 
-    def _painted_with(self, asked: dict[str, Any], request: gr.Request) -> Any:
-        """Tokens of the other input that an edit takes codes from; None where it takes none."""
-        other = asked.get("other")
-        if asked.get("paint") != "other" or not isinstance(other, dict):
-            return None
-        if "earlier" in other:
-            mine = self.visits.of(request)
-            return mine[parse_int(other["earlier"], 0, max(0, len(mine) - 1))][2] if mine else None
-        index = parse_int(other.get("example"), 0, len(self.examples) - 1)
+    def example_tokens(self, index: int, request: gr.Request) -> Tokens:
         return self._example(index, lang_of(request)).tokens
 
     def _example(self, index: int, lang: str) -> ImageSession:
         """An example, encoded; none of it need have been decoded."""
         if index not in self._shown:
-            codec, path = self.ctx.codec("image"), self.examples[index]
+            codec, path = self.codec, self.examples[index]
             self._shown[index] = encode_picture(codec, load_picture(codec, path, lang), path.stem, path)
             self._shown[index].place = {"example": path.stem}
         return self._shown[index]
@@ -286,7 +261,7 @@ class ImageHandlers:
         """Load and encode; the original is shown while the encoder works. None if the request is out of date."""
         if self._stale(asked, request):
             return None
-        codec = self.ctx.codec("image")
+        codec = self.codec
         item = load_picture(codec, source, lang_of(request), background)
         yield waiting(item, name), None
         if self._stale(asked, request):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import threading
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import gradio as gr
 import torch
@@ -20,8 +21,9 @@ from mmdemo.codec.edit import Edit, History
 from mmdemo.codec.local import LocalDecoder, Span
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
+from mmdemo.ui.shared import code_sheet
 from mmdemo.ui.shared.payload import to_base64
-from mmdemo.ui.shared.state import DIGITS, parse_int
+from mmdemo.ui.shared.state import DIGITS, Context, friendly, parse_int
 
 MAX_LINK = 1200  # characters of an edit in an address; a larger one travels in the file alone
 KEPT_BYTES = 400 * 2**20  # of local decoders, those of all visitors together
@@ -30,23 +32,12 @@ EARLIER, VISITORS = 4, 200  # inputs of a visitor, and visitors, whose tokens ca
 WORDS = tuple(
     f"editor.{word}"
     for word in (
-        *("tools", "pick", "brush", "rectangle", "span", "size", "undo", "redo", "reset", "peek", "colours", "paint"),
-        *("paint_code", "paint_near", "paint_random", "paint_nothing", "paint_other", "paint_hint_code", "level_n"),
-        *("paint_hint_near", "paint_hint_random", "paint_hint_nothing", "paint_hint_nothing_1", "paint_hint_other"),
-        *(
-            "where",
-            "scope",
-            "scope_one",
-            "scope_on",
-            "scope_all",
-            "remake",
-            "code",
-            "code_n",
-            "choose_code",
-            "before",
-            "after",
-        ),
-        *("hint_pick", "hint_brush", "hint_rectangle", "hint_span", "changed", "unchanged", "raised", "undone"),
+        *("tools", "pick", "brush", "rectangle", "span", "size", "undo", "redo", "reset", "peek"),
+        *("colours", "paint", "paint_code", "paint_near", "paint_random", "paint_nothing", "paint_other"),
+        *("paint_hint_code", "paint_hint_near", "paint_hint_random", "paint_hint_nothing"),
+        *("paint_hint_nothing_1", "paint_hint_other", "level_n", "where", "scope", "scope_one", "scope_on"),
+        *("scope_all", "remake", "code", "code_n", "choose_code", "before", "after", "hint_pick"),
+        *("hint_brush", "hint_rectangle", "hint_span", "changed", "unchanged", "raised", "undone"),
         *("redone", "was_reset", "link", "link_done", "link_long", "other", "earlier", "busy"),
     )
 )
@@ -199,6 +190,67 @@ class Visits:
     def of(self, request: gr.Request | None) -> list[tuple[str, str, Tokens]]:
         """What there is."""
         return list(self._kept.get((request.session_hash or "") if request else "", []))
+
+
+class Editable(Protocol):
+    """The session of a tab, as far as the editor knows it."""
+
+    @property
+    def ident(self) -> str: ...
+
+    @property
+    def tokens(self) -> Tokens: ...
+
+
+class EditorHandlers(ABC):
+    """What the handlers of a tab with a token editor share."""
+
+    def __init__(self, ctx: Context, modality: str) -> None:
+        self.ctx, self.modality = ctx, modality
+        self.decoders, self.visits = Decoders(), Visits()
+
+    @property
+    def codec(self) -> Any:
+        """The tokenizer of the tab."""
+        return self.ctx.codec(self.modality)
+
+    @property
+    @abstractmethod
+    def example_count(self) -> int:
+        """How many examples can be painted with."""
+
+    @abstractmethod
+    def example_tokens(self, index: int, request: gr.Request) -> Tokens:
+        """Tokens of an example."""
+
+    @friendly
+    def code_sheet(self, level: int) -> dict[str, Any]:
+        """The sheet of all codes of a level: drawn, or what they say."""
+        return code_sheet.sheet(self.codec, parse_int(level, 0, self.codec.levels - 1))
+
+    def code_colours(self) -> list[str]:
+        """A colour for every code, level by level."""
+        return colours(self.codec)
+
+    @friendly
+    def warm(self, session: Editable | None, event: gr.EventData, request: gr.Request) -> None:
+        """The visitor is about to edit so many levels, or to paint with another input: make ready what that takes."""
+        if session is None:
+            return
+        asked = dict(event._data or {})
+        self.painted_with(asked, request)
+        levels = parse_int(asked.get("shown"), 1, session.tokens.levels)
+        self.decoders.follow(session.ident, self.codec, session.tokens, levels)
+
+    def painted_with(self, asked: Mapping[str, Any], request: gr.Request) -> Tokens | None:
+        """Tokens of the other input that an edit takes codes from; None where it takes none."""
+        other = asked.get("other")
+        if asked.get("paint") != "other" or not isinstance(other, dict):
+            return None
+        if "earlier" in other:
+            mine = self.visits.of(request)
+            return mine[parse_int(other["earlier"], 0, max(0, len(mine) - 1))][2] if mine else None
+        return self.example_tokens(parse_int(other.get("example"), 0, self.example_count - 1), request)
 
 
 def _list(value: Any, size: int | None = None) -> list[Any]:

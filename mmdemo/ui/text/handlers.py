@@ -12,10 +12,10 @@ import gradio as gr
 
 from mmdemo.codec.edit import History
 from mmdemo.errors import InputError
-from mmdemo.tokens import mmt
-from mmdemo.ui.shared import code_sheet, gallery, place, state
+from mmdemo.tokens import Tokens, mmt
+from mmdemo.ui.shared import gallery, place, state
 from mmdemo.ui.shared.common import notes_html
-from mmdemo.ui.shared.editing import Decoders, Visits, colours, from_link, step
+from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.place import Place
@@ -36,20 +36,15 @@ VISITORS = 1000  # whose newest change is remembered
 examples = gallery.texts
 
 
-class TextHandlers:
+class TextHandlers(EditorHandlers):
     """Handlers of the Text tab, as plain functions over a `TextSession`."""
 
     def __init__(self, ctx: Context) -> None:
-        self.ctx = ctx
-        self.decoders, self.visits = Decoders(), Visits()
+        super().__init__(ctx, "text")
         self.newest: OrderedDict[str, int] = OrderedDict()  # visitor -> version of the codes that they look at
         self.texts = [file.read_text(encoding="utf-8") for file in examples()]
         self.stems = [file.stem for file in examples()]
-        self._examples: dict[int, Any] = {}  # tokens of the page's own texts, to paint with
-
-    @property
-    def codec(self) -> Any:
-        return self.ctx.codec("text")
+        self._examples: dict[int, Tokens] = {}  # tokens of the page's own texts, to paint with
 
     def start(self, source: str | BinaryIO, lang: str) -> TextSession:
         """Encode a text on all levels; longer ones are cut to the page's limit, with a note."""
@@ -263,7 +258,7 @@ class TextHandlers:
         if session is None:
             return [gr.skip()] * 6
         asked = dict(event._data or {})
-        history = step(self.codec, session.history, asked, self._painted_with(asked, request))
+        history = step(self.codec, session.history, asked, self.painted_with(asked, request))
         levels = parse_int(asked.get("shown"), 1, session.tokens.levels)
         output, _ = self.decoders.follow(session.ident, self.codec, history.tokens, levels)
         changed, data = session.after(history), bytes(output.tolist())
@@ -286,34 +281,11 @@ class TextHandlers:
         values = self.show(session, levels, request)
         return [values[2], *values[PICKER + 1 :]]
 
-    @friendly
-    def warm(self, session: TextSession | None, event: gr.EventData, request: gr.Request) -> None:
-        """The visitor is about to edit, or to paint with another text: make ready what that takes."""
-        if session is None:
-            return
-        asked = dict(event._data or {})
-        self._painted_with(asked, request)
-        levels = parse_int(asked.get("shown"), 1, session.tokens.levels)
-        self.decoders.follow(session.ident, self.codec, session.tokens, levels)
+    @property
+    def example_count(self) -> int:
+        return len(self.texts)
 
-    @friendly
-    def code_sheet(self, level: int) -> dict[str, Any]:
-        """What all codes of a level say."""
-        return code_sheet.sheet(self.codec, parse_int(level, 0, self.codec.levels - 1))
-
-    def code_colours(self) -> list[str]:
-        """A colour for every code, level by level."""
-        return colours(self.codec)
-
-    def _painted_with(self, asked: dict[str, Any], request: gr.Request) -> Any:
-        """Tokens of the other text that an edit takes codes from; None where it takes none."""
-        other = asked.get("other")
-        if asked.get("paint") != "other" or not isinstance(other, dict):
-            return None
-        if "earlier" in other:
-            mine = self.visits.of(request)
-            return mine[parse_int(other["earlier"], 0, max(0, len(mine) - 1))][2] if mine else None
-        index = parse_int(other.get("example"), 0, len(self.texts) - 1)
+    def example_tokens(self, index: int, request: gr.Request) -> Tokens:
         if index not in self._examples:
             self._examples[index] = self.codec.encode(self.texts[index])
         return self._examples[index]
