@@ -47,7 +47,7 @@ def opened(browser: Any, url: str) -> Iterator[Any]:
 
 def until(page: Any, condition: str) -> None:
     """Wait for a JavaScript condition over `d`, the player's data attributes."""
-    page.wait_for_function(f"((d) => {condition})(document.querySelector('.mp')?.dataset ?? {{}})")
+    page.wait_for_function(f"((d) => {condition})(document.querySelector('.mp').dataset)")
 
 
 def test_a_prompt_is_drawn_while_one_types_mixed_and_reopened(opened: Any):

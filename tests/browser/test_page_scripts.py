@@ -172,4 +172,5 @@ def test_addresses(page: Any, payload: str):
         page.wait_for_selector("#mm-tabs [role=tab]", timeout=WAIT)
         if "tab=generate" in query:
             page.wait_for_function("document.body.dataset.linkRead", timeout=WAIT)
+            assert toast(page)  # none of them can be read, and each is told why
         unharmed(page)

@@ -77,6 +77,8 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
             ended(None, js=signal("over"))
     # A new run takes the place of one's own unfinished run; those of other visitors are not touched.
     private: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+    # What may be refused goes through the queue: the page shows the sentence of no other event, nor goes on after it.
+    refusable: dict[str, Any] = {**private, "queue": True, "concurrency_id": "controls", "concurrency_limit": 4}
     mine = [running, drafting]
     suggestions, word, want, pad = form.suggestions, *(form.fields[name] for name in ("text", "want", "image"))
     asked = [form.generate.click, word.submit, form.fields["mix"].submit]
@@ -102,13 +104,13 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
         return handlers.choose(form, model)
 
     model.input(
-        choose, model, [*form.outputs(), *form.parts()], cancels=mine, js=signal("stop", passes=True), **private
+        choose, model, [*form.outputs(), *form.parts()], cancels=mine, js=signal("stop", passes=True), **refusable
     )
     voice, kept = form.fields["audio"], form.kept_row
     for gone in (form.forget.click, form.recording.input):
         gone(lambda: ["", gr.update(visible=False)], None, [voice, kept], **private)
 
-    _connect_editing(handlers, form, player, private)
+    _connect_editing(handlers, form, player, private, refusable)
 
     def open_link(request: gr.Request) -> list[Any]:
         return handlers.open_link(form, request)
@@ -120,12 +122,12 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
         return handlers.restyle(form, model, event)
 
     everything = [*form.outputs(), *form.parts()]
-    player.restore(restore, None, everything, **private)
-    player.reopen(restore, None, everything, cancels=mine, **private).then(None, js=RUN)
-    player.restyle(restyle, model, form.outputs(), cancels=mine, **private).then(None, js=RUN)
+    player.restore(restore, None, everything, **refusable)
+    player.reopen(restore, None, everything, cancels=mine, **refusable).then(None, js=RUN)
+    player.restyle(restyle, model, form.outputs(), cancels=mine, **refusable).then(None, js=RUN)
 
     page = GradioContext.root_block
-    opened = page.load(open_link, None, [*form.outputs(), *form.parts()], js=WAIT_FOR_TAB, **private)
+    opened = page.load(open_link, None, [*form.outputs(), *form.parts()], js=WAIT_FOR_TAB, **refusable)
     opened.then(None, js=RUN_IF_ASKED)
 
     def greet(request: gr.Request) -> str:
@@ -134,7 +136,9 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
     page.load(greet, None, maths, **private)
 
 
-def _connect_editing(handlers: GenerateHandlers, form: Form, player: Player, private: dict[str, Any]) -> None:
+def _connect_editing(
+    handlers: GenerateHandlers, form: Form, player: Player, private: dict[str, Any], refusable: dict[str, Any]
+) -> None:
     """What is given is shown for marking while the fold-out is open; a sample can become what is given."""
     marks, opened = form.fields["edit"], gr.State(False)
     inputs = [form.fields[name] for name in ("model", "text", "image", "audio")]
@@ -151,6 +155,6 @@ def _connect_editing(handlers: GenerateHandlers, form: Form, player: Player, pri
     gr.on(changes, show_given, trigger_mode="always_last", **shown)
     form.editing.expand(lambda: True, None, opened, **private).then(show_given, **shown)
     form.editing.collapse(lambda: False, None, opened, **private)
-    taken = player.reuse(reuse, None, form.outputs(), **private)
+    taken = player.reuse(reuse, None, form.outputs(), **refusable)
     unfolded = taken.then(lambda: (gr.update(open=True), True), None, [form.editing, opened], **private)
     unfolded.then(show_given, **shown)

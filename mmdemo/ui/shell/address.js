@@ -29,7 +29,7 @@ export function withParam(search, name, value) {
   return `?${[...rest, `${name}=${value}`].join("&")}`;
 }
 
-export default function address({ props, server }) {
+export default function address({ props }) {
   const { tabs } = props;
   const left = {}; // tab -> its address when it was left
   const told = {}; // tab -> the address that it told last
@@ -78,7 +78,7 @@ export default function address({ props, server }) {
   }, true);
   if (following === current) following = null;
   else open(following);
-  takeFilesAnywhere((text) => server.shorten(text));
+  takeFilesAnywhere();
 
   // Light or dark: kept in the address, as Gradio has it, and nothing is loaded again.
   document.addEventListener("click", (event) => {

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmdemo.ui.shared.component import Component
-from mmdemo.ui.shared.store import shortened
-
-MOST = 40_000  # characters of one part of a link
 
 
 class Address(Component):
@@ -19,10 +16,7 @@ class Address(Component):
     holds = "nothing"
 
     def __init__(self, tabs: Sequence[str], **kwargs: Any) -> None:
-        def shorten(text: Any) -> str:  # a server function has to be a plain function
-            return shortened(text) if isinstance(text, str) and len(text) <= MOST else ""
-
-        super().__init__(functions=[shorten], tabs=list(tabs), **kwargs)
+        super().__init__(tabs=list(tabs), **kwargs)
 
 
 def opened(tab: str) -> str:

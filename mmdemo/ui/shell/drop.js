@@ -51,18 +51,15 @@ async function hand(selector, file) {
 
 const openTab = (tab) => window.dispatchEvent(new CustomEvent("mm-open-tab", { detail: tab }));
 
-async function follow(plan, name, shorten) {
+async function follow(plan, file) {
   if (plan.tokens) {
     openTab(plan.tab);
-    return hand(TOKENS[plan.tab], new File([plan.tokens], `${name.replace(/\.\w+$/, "")}.mmt`));
+    return hand(TOKENS[plan.tab], new File([plan.tokens], `${file.name.replace(/\.\w+$/, "")}.mmt`));
   }
-  if (plan.settings) {
-    const query = new URLSearchParams({ tab: "generate", run: 1 });
-    for (const [key, value] of Object.entries(plan.settings)) {
-      const text = Array.isArray(value) ? value.join(",") : String(value ?? "");
-      if (text) query.set(key, text.length > 200 ? await shorten(text) : text);
-    }
-    return location.assign(`?${query}`);
+  if (plan.settings) { // the player reads them, as for a file that is dropped on it
+    openTab("generate");
+    await found(".mp");
+    return window.dispatchEvent(new CustomEvent("mm-reopen", { detail: file }));
   }
   const tab = new URLSearchParams(plan.search).get("tab");
   if (!["image", "text", "audio"].includes(tab)) return location.assign(plan.search);
@@ -73,8 +70,7 @@ async function follow(plan, name, shorten) {
 
 const holds = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
 
-// `shorten`: keeps a long text on the server and gives its name.
-export function takeFilesAnywhere(shorten) {
+export function takeFilesAnywhere() {
   const passed = new WeakSet();
   const mark = (on) => document.body.classList.toggle("mm-dragging", on);
 
@@ -96,7 +92,7 @@ export function takeFilesAnywhere(shorten) {
     const [file] = files;
     const plan = file.size <= MOST ? planFor(new Uint8Array(await file.arrayBuffer())) : null;
     const own = plan?.tokens && file.name.toLowerCase().endsWith(".mmt");
-    if (plan && !own) return follow(plan, file.name, shorten);
+    if (plan && !own) return follow(plan, file);
     // As it came, to whatever lies under the pointer.
     const transfer = new DataTransfer();
     for (const one of files) transfer.items.add(one);
@@ -105,7 +101,7 @@ export function takeFilesAnywhere(shorten) {
     const free = target.isConnected ? target.dispatchEvent(again) : true;
     target.dispatchEvent(new DragEvent("dragleave", { dataTransfer: transfer, bubbles: true }));
     if (!free) return;
-    if (own) return follow(plan, file.name, shorten);
+    if (own) return follow(plan, file);
     const tab = tabFor(file);
     if (!tab) return;
     openTab(tab);

@@ -203,6 +203,8 @@ export default function player({ element, props, server, trigger, watch }) {
     }
   });
 
+  window.addEventListener("mm-reopen", ({ detail }) => { if (root.isConnected) reopen(detail); });
+
   // ---- moving through the steps ---------------------------------------------------------------------------------
 
   function goTo(step) {
