@@ -9,7 +9,7 @@ import pytest
 from generate_model import RandomContext, served
 
 pytestmark = pytest.mark.browser
-WAIT = 120_000
+WAIT = 300_000  # ms: a busy machine takes its time, and what works waits for nothing
 PAINTED = {
     "image": ".mm-viewer[data-ready]",
     "text": "#mm-text-chips .chip",

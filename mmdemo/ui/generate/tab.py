@@ -27,6 +27,7 @@ WAIT_FOR_TAB = """async () => {
   for (let i = 0; i < 400 && !document.querySelector(".mp"); i++) await new Promise((go) => setTimeout(go, 50));
   return [];
 }"""
+LINK_READ = """() => { document.body.dataset.linkRead = "1"; return []; }"""
 RUN_IF_ASKED = """() => {
   document.body.dataset.linkRead = "1";
   const asked = new URLSearchParams(location.search);
@@ -128,7 +129,8 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
 
     page = GradioContext.root_block
     opened = page.load(open_link, None, [*form.outputs(), *form.parts()], js=WAIT_FOR_TAB, **refusable)
-    opened.then(None, js=RUN_IF_ASKED)
+    opened.success(None, js=RUN_IF_ASKED)
+    opened.failure(None, js=LINK_READ)  # nobody waits for it, and nothing runs that was not asked for
 
     def greet(request: gr.Request) -> str:
         return explain(forms.first_settings(handlers.choices), [], lang_of(request))

@@ -34,14 +34,16 @@ const STOPS = [
     await wait(800);
     if (slider && going()) slide(slider, 2);
   } },
-  { name: "tokens", tab: "image", at: ".mm-stage", async act(going) {
+  { name: "tokens", tab: "image", at: ".mm-stage", block: "start", async act(going) {
     const mode = await until(() => get(".mm-viewer[data-ready] button[data-mode=tokens]"), going);
     if (!mode || !going()) return;
     mode.click();
     await wait(400);
+    get(".mm-viewer [data-choice=pick]").click();
     const stage = get(".mm-stage"), box = stage.getBoundingClientRect();
     const at = { clientX: box.left + 0.45 * box.width, clientY: box.top + 0.45 * box.height, bubbles: true, pointerId: 1 };
     for (const name of ["pointerdown", "pointerup"]) stage.dispatchEvent(new PointerEvent(name, at));
+    get("#mm-tour-title").focus({ preventScroll: true }); // the picture took it, and the arrow keys with it
   } },
   { name: "codebook", tab: "codebook", at: "#mm-tab-codebook", async act() {} },
   { name: "audio", tab: "audio", at: "#mm-audio-lab", async act(going) {
@@ -76,7 +78,7 @@ export default function tour({ element, props }) {
     window.dispatchEvent(new CustomEvent("mm-open-tab", { detail: stop.tab }));
     title.focus({ preventScroll: true });
     until(() => get(stop.at)?.offsetParent && get(stop.at), going).then((node) => {
-      if (node && going()) node.scrollIntoView({ block: "center", behavior: calm() ? "auto" : "smooth" });
+      if (node && going()) node.scrollIntoView({ block: stop.block ?? "center", behavior: calm() ? "auto" : "smooth" });
     });
     stop.act(going);
   }
