@@ -10,11 +10,11 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import field, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import safetensors.torch
 import torch
@@ -29,6 +29,7 @@ from .hub import download, is_hub_id
 from .registry import Registry
 
 logger = logging.getLogger(__name__)
+M = TypeVar("M", bound=nn.Module)
 
 FORMAT = 1  # version of config.json
 SHARD_BYTES = 9_500_000
@@ -298,6 +299,26 @@ def load_into(model: nn.Module, folder: Path) -> nn.Module:
             raise RuntimeError("other shapes")
         model.load_state_dict(load_state(folder))
     return model
+
+
+def load_model(kind: str, network: Callable[[Any], M], name: str | Path) -> M:
+    """A network of one of the `MODEL_SETTINGS` as a checkpoint has it, for use: in eval mode, without gradients.
+
+    Args:
+        kind: what the checkpoint must be.
+        network: makes the network from its settings.
+        name: a shipped name or a folder.
+
+    Raises:
+        InputError: the checkpoint is missing, damaged, or of another kind.
+    """
+    folder = find(name, hub=False)
+    config = read_config(folder)
+    if config["kind"] != kind:
+        raise InputError(f"The checkpoint {shown(folder)} is of the kind {config['kind']!r}; needed is {kind!r}.")
+    model = network(from_dict(MODEL_SETTINGS[kind], config["model"]))
+    load_into(model, folder)
+    return model.eval().requires_grad_(False)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import functional as fn
-from .patches import from_tokens, missing_positions, on_positions, to_tokens, without_padding
+from .patches import from_tokens, missing_positions, to_tokens, without_padding
 from .streams import DiTConfig, Stream
 
 # ------------------------------------------------------------------------------------------ embeddings
@@ -228,7 +228,7 @@ class DiT(nn.Module):
             h = block(h, modulation, seq)  # (B, N, C)
         if hidden is not None:
             hidden += self.features(h, seq)  # (B, C) each
-        return self.unembed(h, seq.runs, x, t, real)
+        return self.unembed(h, seq.runs, x, real)
 
     # ------------------------------------------------------------------------------ its parts
 
@@ -305,7 +305,7 @@ class DiT(nn.Module):
         return [means[at[s.aligned or s.name]] for s in config.streams]
 
     def unembed(
-        self, h: Tensor, runs: list[int], x: Mapping[str, Tensor], t: Mapping[str, Tensor], real: Mapping[str, Tensor]
+        self, h: Tensor, runs: list[int], x: Mapping[str, Tensor], real: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         """Tokens (B, N, C) -> velocity per stream (B, D, *shape); the other arguments as in `forward`."""
         shift, scale = self.final_scale_shift_table
@@ -314,8 +314,7 @@ class DiT(nn.Module):
         out = {}
         for s in self.config.streams:
             y = self.final_layers[s.name](parts[s.aligned or s.name])  # (B, tokens, positions of a token * D)
-            y = from_tokens(y, s, x[s.name].shape[2])
-            out[s.name] = fn.velocity_from_x0(x[s.name], y, on_positions(t[s.name], s, y)) if s.predict == "x0" else y
+            out[s.name] = from_tokens(y, s, x[s.name].shape[2])
         return without_padding(out, real)
 
     def _stream(self, name: str) -> Stream:

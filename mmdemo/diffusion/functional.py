@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LEAST_T = 0.05
 EPS = 1e-6  # of QK-norm
 SLOPE = 2 * math.sqrt(2 / math.pi)  # of the gate in GELU; and its cubic term
 CUBIC = SLOPE * 0.044715
@@ -272,12 +271,3 @@ def _gelu_gate(x: Tensor) -> Tensor:
 def _pieces(x: Tensor) -> Iterator[Tensor]:
     """Views of a contiguous tensor, one after another."""
     yield from x.view(-1).split(PIECE)
-
-
-def velocity_from_x0(x: Tensor, x0: Tensor, t: Tensor) -> Tensor:
-    """The velocity eps - x0 of the flow schedule, from x_t (B, D, ...) and the clean latent that a network says.
-
-    A network that says x0 need not carry the noise of its input through its width, which tokens of many channels leave
-    little of (Li & He 2025, "Back to basics: let denoising generative models denoise"); ``t`` counts as at least 0.05.
-    """
-    return (x - x0) / t.clamp(min=LEAST_T)

@@ -81,7 +81,7 @@ def trace(network: DiT, seen: Evaluation, block: int) -> Trace:
         if i == block:
             maps = attention_maps(cast(Block, layer), h, modulation, seq)
         h = layer(h, modulation, seq)
-    return Trace(maps, seq.runs, network.unembed(h, seq.runs, seen.x, seen.t, {}))
+    return Trace(maps, seq.runs, network.unembed(h, seq.runs, seen.x, {}))
 
 
 def _modulation(network: DiT, seen: Evaluation, runs: list[int]) -> Tensor:

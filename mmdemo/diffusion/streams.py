@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Literal
 
 from ..config import Depth, Expansion, Name, Natural, Positive, Width, check_weights, settings
 
@@ -22,8 +21,6 @@ class Stream:
     patch: Positive | list[Positive] = 1
     # Another stream on the same axis of time, token by token: their tokens are added up to one (see `DiT`).
     aligned: str = ""
-    # What the last layer says of it: the velocity, or the clean latent, from which the velocity follows ("flow" only).
-    predict: Literal["velocity", "x0"] = "velocity"
     # Channels of the tokenizer's latent, of which the transformer sees the first principal directions; 0: all, as is.
     # What is left out is little, and noise in it would have to be carried through the network's width.
     latent_dim: Natural = 0

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import checkpoints
-from ..config import Positive, Width, check_weights, from_dict, settings
+from ..config import Positive, Width, check_weights, settings
 from ..metrics.mel import mel_bands
 
 
@@ -82,10 +82,7 @@ def _stage(before: int, after: int) -> nn.Sequential:
 
 def load_judge(name: str | Path) -> Judge:
     """A trained judge, by checkpoint name ("judges/image", "judges/audio") or folder."""
-    folder = checkpoints.find(name, hub=False)
-    judge = Judge(from_dict(JudgeConfig, checkpoints.read_config(folder)["model"]))
-    checkpoints.load_into(judge, folder)
-    return judge.eval().requires_grad_(False)
+    return checkpoints.load_model("judge", Judge, name)
 
 
 def augment_wave(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import checkpoints
-from ..config import Name, Width, from_dict, settings
+from ..config import Name, Width, settings
 
 
 @settings
@@ -110,7 +110,4 @@ def _stage(before: int, after: int) -> nn.Sequential:
 
 def load_matching_judge(name: str | Path = "judges/emoji") -> MatchingJudge:
     """The trained judge. Raises InputError if its checkpoint is missing or damaged."""
-    folder = checkpoints.find(name)
-    judge = MatchingJudge(from_dict(MatchingJudgeConfig, checkpoints.read_config(folder)["model"]))
-    checkpoints.load_into(judge, folder)
-    return judge.eval().requires_grad_(False)
+    return checkpoints.load_model("matching", MatchingJudge, name)

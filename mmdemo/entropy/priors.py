@@ -9,11 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from .. import checkpoints
-from ..config import from_dict
 from ..errors import InputError
 from ..isolation import isolated
 from .integer import IntegerPrior
-from .prior import CodePrior, PriorConfig
+from .prior import CodePrior
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,6 @@ def _tokenizer_of(folder: Path, changed: int) -> str | None:
 
 @lru_cache(maxsize=8)
 def _read(folder: Path, changed: int) -> StoredPrior:
-    config = checkpoints.read_config(folder)
     with isolated():
-        prior = checkpoints.load_into(CodePrior(from_dict(PriorConfig, config["model"])), folder)
-        assert isinstance(prior, CodePrior)
+        prior = checkpoints.load_model("prior", CodePrior, folder)
         return StoredPrior(IntegerPrior(prior), checkpoints.fingerprint(prior)[:4])

@@ -19,7 +19,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..datasets.emoji import Emoji, Picture, captions, pictures, pixels, read_annotations
-from ..diffusion.frames import TextFrame
 from ..diffusion.joint import JointDiffusion
 from ..emoji.matching import MatchingJudge, load_matching_judge
 from ..metrics import Figure
@@ -149,13 +148,10 @@ def _drawn(model: JointDiffusion, asked: Sequence[tuple[str, str | None]], seed:
     own = [i % len(model.styles) if style is None else model.styles.index(style) for i, (_, style) in enumerate(asked)]
     styles = torch.tensor(own, dtype=torch.long)
     out: dict[int, Tensor] = {}
-    frame = model.frames["text"]
-    assert isinstance(frame, TextFrame)  # what the recipe says
+    frame, codec = model.frames["text"], model.codecs["text"]
     for style in tqdm(range(len(model.styles)), desc="text -> picture", leave=False):
         for part in (styles == style).nonzero()[:, 0].split(BATCH):
-            texts = torch.stack(
-                [frame.fit(torch.tensor(list(asked[i][0].encode()), dtype=torch.uint8)) for i in part.tolist()]
-            )
+            texts = torch.stack([frame.fit(codec.load(asked[i][0]).tensor) for i in part.tolist()])
             way = {**SETTINGS, "style": model.styles[style], "seed": 1000 * seed + int(part[0])}
             made = _last(model.sample_batch({"text": texts}, ("image",), **way)).decoded("image")
             out |= dict(zip(part.tolist(), made, strict=True))

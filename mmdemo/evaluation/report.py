@@ -84,13 +84,12 @@ def evaluate(
         weights = checkpoints.fingerprint(encoder)
         figures = collect([lambda: prompt_figures(encoder, data_dir)], missing)
     elif kind == "prior":
-        from ..config import from_dict
-        from ..entropy.prior import CodePrior, PriorConfig
+        from ..entropy.prior import CodePrior
         from .prior_report import evaluate_prior
 
-        settings = from_dict(PriorConfig, config["model"])
-        weights = checkpoints.fingerprint(checkpoints.load_into(CodePrior(settings), folder))
-        figures = collect([lambda: evaluate_prior(settings, data_dir, limit)], missing)
+        prior = checkpoints.load_model("prior", CodePrior, folder)
+        weights = checkpoints.fingerprint(prior)
+        figures = collect([lambda: evaluate_prior(prior.config, data_dir, limit)], missing)
     else:
         raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {kind!r}.")
     result = {"model": config["name"], "checkpoint": weights, "figures": [f.as_dict() for f in figures]}

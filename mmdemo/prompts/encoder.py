@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import checkpoints
-from ..config import CodebookSize, Width, from_dict, settings
+from ..config import CodebookSize, Width, settings
 
 MAX_CHARACTERS = 256  # of a prompt; what follows is not read
 
@@ -117,6 +117,4 @@ def prompt_encoder(**sizes: int) -> PromptEncoder:
 
 def load_prompt_encoder(folder: Path) -> PromptEncoder:
     """The encoder of a checkpoint folder. Raises InputError if it is damaged."""
-    encoder = PromptEncoder(from_dict(PromptEncoderConfig, checkpoints.read_config(folder)["model"]))
-    checkpoints.load_into(encoder, folder)
-    return encoder.eval().requires_grad_(False)
+    return checkpoints.load_model("prompt", PromptEncoder, folder)

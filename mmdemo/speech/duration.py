@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import checkpoints
-from ..config import Depth, Kernel, Name, Width, check_weights, from_dict, settings
+from ..config import Depth, Kernel, Name, Width, check_weights, settings
 from ..errors import InputError
 from .alphabet import SYMBOLS, units
 
@@ -98,7 +98,4 @@ def duration_loss(mean: Tensor, spread: Tensor, frames: Tensor, real: Tensor) ->
 
 def load_duration_model(folder: str | Path) -> DurationModel:
     """The trained model of a checkpoint folder. Raises InputError if it is missing or damaged."""
-    where = checkpoints.find(folder, hub=False)
-    model = DurationModel(from_dict(DurationConfig, checkpoints.read_config(where)["model"]))
-    checkpoints.load_into(model, where)
-    return model.eval().requires_grad_(False)
+    return checkpoints.load_model("durations", DurationModel, folder)

@@ -14,7 +14,7 @@ import torchaudio
 from torch import Tensor, nn
 
 from .. import checkpoints
-from ..config import Depth, Kernel, Width, check_weights, from_dict, settings
+from ..config import Depth, Kernel, Width, check_weights, settings
 from .alphabet import LETTERS
 
 SAMPLE_RATE = 16_000
@@ -105,7 +105,4 @@ def targets(text: str) -> Tensor:
 
 def load_recognizer(name: str | Path = "judges/speech") -> Recognizer:
     """The trained recogniser. Raises InputError if its checkpoint is missing or damaged."""
-    folder = checkpoints.find(name, hub=False)
-    model = Recognizer(from_dict(RecognizerConfig, checkpoints.read_config(folder)["model"]))
-    checkpoints.load_into(model, folder)
-    return model.eval().requires_grad_(False)
+    return checkpoints.load_model("recognizer", Recognizer, name)

@@ -121,19 +121,11 @@ def say(
         else:
             way = {"lengths": {sound: len(frames), text: len(frames)}}
         own = replace(settings, seed=settings.seed + index)
-        for step in model.sample({text: frame_tokens(model, text, prefix.frames + frames)}, (sound,), own, **way):
+        for step in model.sample({text: prefix.frames + frames}, (sound,), own, **way):
             yield SpokenStep(step, sound, index, tuple(blocks), done, start, nfe + step.nfe)
         nfe += step.nfe
         done = [*done, step.codes(sound)[0][:, start:].cpu()]
         before = Voice("".join(blocks[: index + 1]), torch.cat(done, 1)).last(PREFIX)
-
-
-def frame_tokens(model: JointDiffusion, stream: str, frames: str) -> Tokens:
-    """Symbols of frames -> tokens of the stream. Raises InputError where they cannot be."""
-    frame = model.frames[stream]
-    x = frame.fit(torch.tensor(list(frames.encode("ascii")), dtype=torch.uint8))
-    codes = model.codecs[stream].tokenizer.encode(x[None].to(model.device))[0]
-    return model.decoder.tokens(stream, codes)
 
 
 @dataclass

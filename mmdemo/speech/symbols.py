@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from .. import checkpoints
 from ..config import to_dict
 from ..tokenizers.symbols import SymbolsTokenizer, SymbolsTokenizerConfig
@@ -18,10 +16,3 @@ def save_symbols(folder: Path) -> None:
     tokenizer, kind = SymbolsTokenizer(config), {"kind": "tokenizer", "modality": "text", "network": "symbols"}
     about = {**kind, "name": folder.name, "model": to_dict(config)}
     checkpoints.save(folder, tokenizer, about)
-
-
-def rebuilt(tokenizer: SymbolsTokenizer) -> bool:
-    """Whether a tokenizer is what `save_symbols` writes, to half precision."""
-    own = SymbolsTokenizer(SymbolsTokenizerConfig(SYMBOLS, tokenizer.dim))
-    same = tokenizer.config.symbols == SYMBOLS
-    return same and torch.allclose(own.codewords, tokenizer.codewords, atol=2e-3)

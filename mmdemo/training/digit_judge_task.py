@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .. import checkpoints
-from ..config import from_dict, to_dict
+from ..config import from_dict
 from ..datasets.mnist import read_mnist
 from ..datasets.speech import fsdd_files, fsdd_labels, read_clips
 from ..digits.classifier import Judge, JudgeConfig, augment_wave
@@ -33,6 +32,8 @@ def real_digits(modality: str, data_dir: Path, train: bool) -> tuple[Tensor, Ten
 class DigitJudgeTask(Task):
     """Cross-entropy on augmented real digits."""
 
+    kind = "judge"
+
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
         self.recipe, self.device = recipe, device
         torch.manual_seed(recipe.seed)
@@ -53,12 +54,3 @@ class DigitJudgeTask(Task):
         logits = self.model(batch["x"])
         right = (logits.argmax(1) == batch["y"]).float().mean()
         return F.cross_entropy(logits, batch["y"], label_smoothing=0.05), {"right": right.item()}
-
-    def export(self, folder: Path, notes: dict[str, object]) -> None:
-        config = {
-            "kind": "judge",
-            "name": self.recipe.name,
-            "model": to_dict(self.model.config),
-            "training": notes,
-        }
-        checkpoints.save(folder, self.model, config)

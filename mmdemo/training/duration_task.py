@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from .. import checkpoints
-from ..config import from_dict, to_dict
+from ..config import from_dict
 from ..datasets.spoken import SpokenClip, read_list
 from ..errors import InputError
 from ..speech.alphabet import SYMBOLS, runs
@@ -23,6 +22,7 @@ P_ANY_VOICE = 0.1
 class DurationTask(Task):
     """Sentences, their voices, and for how many frames each symbol is said."""
 
+    kind = "durations"
     model: DurationModel
 
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
@@ -65,15 +65,6 @@ class DurationTask(Task):
         batch = {k: v.to(self.device) for k, v in _padded(rows[:512]).items()}
         loss, shown = self.loss(batch, 0)
         return {"loss": loss.item(), **shown}
-
-    def export(self, folder: Path, notes: dict[str, object]) -> None:
-        config = {
-            "kind": "durations",
-            "name": self.recipe.name,
-            "model": to_dict(self.model.config),
-            "training": notes,
-        }
-        checkpoints.save(folder, self.model, config)
 
 
 def _padded(rows: list[tuple[Tensor, Tensor, int]]) -> dict[str, Tensor]:

@@ -74,6 +74,8 @@ class JointLoss:
 class JointTask(Task):
     """Rows of a paired data set; each stream at its own time step."""
 
+    kind = "joint"
+
     tables = ("model", "data", "loss", "interface")
 
     # The scales of the tokenizers at hand, and the conditions the data was encoded with: not those of a warm start.
@@ -102,8 +104,6 @@ class JointTask(Task):
         torch.manual_seed(recipe.seed)
         config = from_dict(DiTConfig, recipe.model, "[model]")
         self.interface.check(config)
-        if self.schedule.name != "flow" and any(s.predict == "x0" for s in config.streams):
-            raise InputError(f"A stream can predict “x0” with the schedule “flow” alone, not {self.schedule.name!r}.")
         tables = self.settings.condition_weights, self.settings.logit_mean, self.settings.latent_std
         for table in (*tables, self.settings.p_infill):
             check_names("stream", table, [s.name for s in config.streams])
@@ -317,17 +317,13 @@ class JointTask(Task):
         self.model.train(training)
         return {"loss": sum(sums.values()), **sums}
 
-    def export(self, folder: Path, notes: dict[str, object]) -> None:
-        config = {
-            "kind": "joint",
-            "name": self.recipe.name,
+    def about(self) -> dict[str, object]:
+        return {
             "schedule": self.schedule.name,
             "tokenizers": self.tokenizers,
             "interface": to_dict(self.interface),
             "model": to_dict(self.network.config),
-            "training": notes,
         }
-        checkpoints.save(folder, self.inference_module, config)
 
 
 def _readers(config: DiTConfig, classes: int) -> nn.ModuleList:

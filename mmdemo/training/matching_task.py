@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .. import checkpoints
-from ..config import from_dict, to_dict
+from ..config import from_dict
 from ..datasets.cache import cache_folder
 from ..datasets.emoji import pictures, pixels, read_annotations
 from ..datasets.teacher import meanings
@@ -25,6 +24,7 @@ SMOOTHING = 0.1  # of the labels' cross-entropy (Szegedy et al. 2016)
 class MatchingTask(Task):
     """Which label of the training split a picture shows, by nearness to the labels' fixed vectors; and its style."""
 
+    kind = "matching"
     model: MatchingJudge
 
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
@@ -60,15 +60,6 @@ class MatchingTask(Task):
         loss = -(1 - SMOOTHING) * of_right - SMOOTHING * of_all
         loss = loss + STYLE_WEIGHT * F.cross_entropy(styles, batch["style"])
         return loss, {"right": right.item()}
-
-    def export(self, folder: Path, notes: dict[str, object]) -> None:
-        config = {
-            "kind": "matching",
-            "name": self.recipe.name,
-            "model": to_dict(self.model.config),
-            "training": notes,
-        }
-        checkpoints.save(folder, self.model, config)
 
 
 def tinted(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import checkpoints
 from ..codec import Codec, tiling
-from ..config import Name, Natural, Positive, Weight, settings, to_dict
+from ..config import Name, Natural, Positive, Weight, settings
 from ..datasets import corpora
 from ..datasets.drawn import draw_many
 from ..datasets.emoji import drawings
@@ -53,6 +53,7 @@ class PriorTask(Task):
     what the edge of a picture and the start of a text look like.
     """
 
+    kind = "prior"
     tables = ("model", "data")
 
     def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
@@ -127,10 +128,6 @@ class PriorTask(Task):
 
     def status(self) -> str:
         return self._shown
-
-    def export(self, folder: Path, notes: dict[str, object]) -> None:
-        config = {"kind": "prior", "name": self.recipe.name, "model": to_dict(self.model.config), "training": notes}
-        checkpoints.save(folder, self.model, config)
 
 
 def _held_out(grids: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:

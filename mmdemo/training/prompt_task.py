@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .. import checkpoints
-from ..config import from_dict, settings, to_dict
+from ..config import from_dict, settings
 from ..datasets import prompts
 from ..datasets.cache import cache_folder
 from ..datasets.emoji import read_annotations
@@ -42,6 +41,7 @@ class PromptLoss:
 class PromptTask(Task):
     """Batches of texts with the teacher's vectors of what they mean, in the first principal directions of these."""
 
+    kind = "prompt"
     tables = ("model", "data", "loss")
 
     model: PromptEncoder
@@ -79,15 +79,6 @@ class PromptTask(Task):
         logits = (cosine / self.settings.temperature).masked_fill(same, -torch.inf)
         contrast = F.cross_entropy(logits, torch.arange(len(said), device=said.device))
         return near + self.settings.contrast * contrast, {"cosine": 1 - near.item(), "contrast": contrast.item()}
-
-    def export(self, folder: Path, notes: dict[str, object]) -> None:
-        config = {
-            "kind": "prompt",
-            "name": self.recipe.name,
-            "model": to_dict(self.model.config),
-            "training": notes,
-        }
-        checkpoints.save(folder, self.model, config)
 
 
 def principal(vectors: Tensor, dim: int) -> Tensor:

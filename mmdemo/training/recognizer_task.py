@@ -9,8 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from .. import checkpoints
-from ..config import Positive, from_dict, settings, to_dict
+from ..config import Positive, from_dict, settings
 from ..datasets.spoken import LONGEST, read_list, waves
 from ..errors import InputError
 from ..metrics.text_diff import character_error
@@ -34,6 +33,7 @@ class RecognizerData:
 class RecognizerTask(Task):
     """Batches of recordings alike in length."""
 
+    kind = "recognizer"
     tables = ("model", "data")
 
     model: Recognizer
@@ -100,15 +100,6 @@ class RecognizerTask(Task):
         if not losses:
             return {}
         return {"loss": sum(losses) / len(losses), "letters wrong": sum(wrong) / len(wrong)}
-
-    def export(self, folder: Path, notes: dict[str, object]) -> None:
-        config = {
-            "kind": "recognizer",
-            "name": self.recipe.name,
-            "model": to_dict(self.model.config),
-            "training": notes,
-        }
-        checkpoints.save(folder, self.model, config)
 
 
 def _padded(items: list[tuple[Tensor, str]]) -> dict[str, Tensor]:

@@ -10,6 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from .. import checkpoints
+from ..config import to_dict
 from ..errors import InputError
 from .recipe import Recipe
 
@@ -21,12 +23,14 @@ class Task(ABC):
     """One model's part of training.
 
     Attributes:
+        kind: of the checkpoint, as config.json has it.
         data_statistics: parts of `inference_module` that are measured from the data at hand: a checkpoint that the
             training starts from may have measured them from other data, and does not replace them.
         data_summary: what there is to train on, for the card: {"pictures": 300, …}.
         tables, special: of a recipe's `TABLES` and `SPECIAL` settings, those that it reads.
     """
 
+    kind: ClassVar[str]
     model: nn.Module
     recipe: Recipe
     device: torch.device
@@ -66,9 +70,14 @@ class Task(ABC):
     def loss(self, batch: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
         """Scalar loss and figures to show."""
 
-    @abstractmethod
+    def about(self) -> dict[str, object]:
+        """What config.json says of the network, besides its kind, its name and its training."""
+        return {"model": to_dict(self.model.config)}
+
     def export(self, folder: Path, notes: dict[str, object]) -> None:
         """Write a checkpoint others can load, with ``notes`` as its "training"."""
+        config = {"kind": self.kind, "name": self.recipe.name, **self.about(), "training": notes}
+        checkpoints.save(folder, self.inference_module, config)
 
     def validate(self) -> dict[str, float]:
         """Figures on held-out data, the same data every time; "loss" is what decides. Empty where none is held out.

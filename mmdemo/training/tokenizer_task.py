@@ -6,14 +6,10 @@ made before stay readable and a diffusion model on the latents stays valid.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from .. import checkpoints
-from ..config import Natural, Share, Weight, settings, to_dict
+from ..config import Natural, Share, Weight, settings
 from ..errors import InputError
 from ..quantizers.residual import dropout_levels
 from ..tokenizers import REGISTRY, Autoencoder, AutoencoderOutput
@@ -42,6 +38,8 @@ class TokenizerTask(Task):
     Attributes:
         notes: sentences about the data that a person should know (files left out).
     """
+
+    kind = "tokenizer"
 
     tables = ("model", "data", "loss")
     special = ("quantizer", "freeze")
@@ -177,12 +175,5 @@ class TokenizerTask(Task):
             }
         return found
 
-    def export(self, folder: Path, notes: dict[str, Any]) -> None:
-        config = {
-            "kind": "tokenizer",
-            "name": self.recipe.name,
-            "modality": self.modality,
-            "model": to_dict(self.model.config),
-            "training": notes,
-        }
-        checkpoints.save(folder, self.model, config)
+    def about(self) -> dict[str, object]:
+        return {"modality": self.modality, **super().about()}

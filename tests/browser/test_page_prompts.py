@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 WAIT = 300_000  # ms: a busy machine takes its time, and what works waits for nothing
 SHOWN = "[...document.querySelectorAll('.mp-picture')].map((picture) => picture.src)"
 BOX = "#mm-word input, #mm-word textarea"
-# Typing has ended when nothing came for 1.1 s; here, when the test says so: a slow machine draws no sketch in that time.
+# Typing ends when nothing comes for 1.1 s; here, when the test says so: a slow machine draws no sketch in that time.
 REST = """(() => {
   const set = setTimeout;
   const wait = (what) => (window.rested ? what() : set(() => wait(what), 50));

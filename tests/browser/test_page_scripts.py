@@ -168,7 +168,7 @@ def test_addresses(page: Any, payload: str):
         f"?tab=generate&image={said}&audio={said}&seed={said}&to={said}&run=1",
         f"?tab={said}&lang={said}&model={said}&level={said}&text={said}#{said}",
     ):
-        # A page that is left in the middle of its work asks Gradio to load it again, which can win over the new address.
+        # A page that is left in the middle of its work makes Gradio load it again, which can win over the new address.
         other = page.context.new_page()
         other.goto(page.address + "/" + query)
         other.wait_for_selector("#mm-tabs [role=tab]", timeout=WAIT)

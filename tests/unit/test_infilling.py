@@ -4,10 +4,6 @@ import pytest
 import torch
 from test_joint_task import points, recipe
 
-from mmdemo.diffusion.dit import DiT
-from mmdemo.diffusion.functional import velocity_from_x0
-from mmdemo.diffusion.schedule import SCHEDULES
-from mmdemo.diffusion.streams import DiTConfig, Stream
 from mmdemo.errors import InputError
 from mmdemo.training.infilling import LEAST, made_part
 from mmdemo.training.joint_task import JointTask
@@ -53,33 +49,3 @@ def test_where_nothing_is_to_be_filled_in_the_loss_is_the_plain_one():
 def test_an_unknown_stream_is_refused_by_name():
     with pytest.raises(InputError, match="no stream 'audoi'; did you mean 'audio'"):
         JointTask(recipe(0.0, p_infill={"audoi": 0.5}), CPU, points())
-
-
-# ------------------------------------------------------------------------------------------- what is predicted
-
-
-def test_the_velocity_follows_from_the_clean_latent():
-    x0, eps = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
-    t = torch.tensor([0.05, 0.4, 1.0]).reshape(3, 1, 1)
-    flow = SCHEDULES["flow"]
-    v = velocity_from_x0(flow.add_noise(x0, eps, t), x0, t)
-    assert torch.allclose(v, flow.target(x0, eps, t), atol=1e-5)
-
-
-def test_a_network_that_says_nothing_says_the_mean_at_every_token():
-    streams = [Stream("audio", 4, [6], 2, predict="x0"), Stream("text", 4, [2])]
-    network = DiT(DiTConfig(streams, width=16, depth=1, heads=2)).eval()
-    x = {"audio": torch.randn(3, 4, 5), "text": torch.randn(3, 4, 2)}
-    t = torch.tensor([[0.2, 0.5, 1.0]]).expand(3, -1)
-    mask = {"audio": torch.arange(5).expand(3, -1) < torch.tensor([[5], [3], [4]])}
-    with torch.no_grad():
-        out = network(x, {"audio": t, "text": torch.ones(3)}, mask=mask)
-    expected = x["audio"] / t.repeat_interleave(2, 1)[:, None, :5]
-    assert torch.allclose(out["audio"], expected * mask["audio"][:, None]) and not out["text"].any()
-
-
-def test_it_takes_the_schedule_it_was_made_for():
-    changed = recipe(0.0, schedule="vp")
-    changed.model["streams"] = [{**s, "predict": "x0"} for s in changed.model["streams"]]
-    with pytest.raises(InputError, match="with the schedule “flow” alone, not 'vp'"):
-        JointTask(changed, CPU, points())
