@@ -21,6 +21,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
+
+settings.register_profile("any machine", deadline=None)  # a busy one takes longer than 200 ms for what is right
+settings.load_profile("any machine")
 
 CHROMIUM_ARGS = [
     "--no-sandbox",
