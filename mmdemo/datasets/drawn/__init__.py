@@ -7,10 +7,8 @@ is drawn here. Each picture depends on its seed, its size and the fonts alone.
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import accumulate
 
@@ -19,6 +17,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from ..parallel import for_each
 from .canvas import jpeg, paper
 from .fonts import find_fonts
 from .pages import interface, snippets, source_code, table, text_page
@@ -97,12 +96,7 @@ def draw_many(
         MissingError: there are no fonts.
     """
     find_fonts()  # raised here, and not from another process
-    make, seeds = partial(_array, size=size, shares=dict(shares)), range(seed, seed + count)
-    processes = os.cpu_count() or 1 if workers is None else workers
-    if processes < 2 or count < 64:
-        drawn = list(map(make, seeds))
-    else:
-        with ProcessPoolExecutor(processes) as pool:
-            drawn = list(pool.map(make, seeds, chunksize=16))
+    make = partial(_array, size=size, shares=dict(shares))
+    drawn = for_each(make, range(seed, seed + count), workers)
     pictures = np.stack(drawn) if drawn else np.zeros((0, 3, size, size), np.uint8)
     return torch.from_numpy(pictures)

@@ -7,15 +7,14 @@ a SoundFont on that.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..parallel import for_each
 from .music import piece
 from .tones import RATE, Rng, beeps, bells, glides, noises, silence, telephone
 
@@ -57,11 +56,6 @@ def make_many(
     Args:
         workers: processes that make them; None: one for each processor, 0: this one alone.
     """
-    one, seeds = partial(make, seconds=seconds, shares=dict(shares)), range(seed, seed + count)
-    processes = os.cpu_count() or 1 if workers is None else workers
-    if processes < 2 or count < 64:
-        made = list(map(one, seeds))
-    else:
-        with ProcessPoolExecutor(processes) as pool:
-            made = list(pool.map(one, seeds, chunksize=8))
+    one = partial(make, seconds=seconds, shares=dict(shares))
+    made = for_each(one, range(seed, seed + count), workers)
     return [torch.from_numpy(w) for w in made]
