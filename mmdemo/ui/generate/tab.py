@@ -24,7 +24,7 @@ from mmdemo.ui.shared.state import Context
 WAIT_FOR_TAB = """async () => {
   const asked = new URLSearchParams(location.search);
   if (asked.get("tab") !== "generate" && !asked.has("run")) return [];
-  for (let i = 0; i < 400 && !document.querySelector(".mp"); i++) await new Promise((go) => setTimeout(go, 50));
+  for (let i = 0; i < 6000 && !document.querySelector(".mp"); i++) await new Promise((go) => setTimeout(go, 50));
   return [];
 }"""
 LINK_READ = """() => { document.body.dataset.linkRead = "1"; return []; }"""
@@ -36,7 +36,7 @@ RUN_IF_ASKED = """() => {
 }"""
 # Who opens a link and clicks at once wants the link's settings, not the usual ones that they are about to replace.
 RUN = """async () => {
-  for (let i = 0; i < 200 && !document.body.dataset.linkRead; i++) await new Promise((go) => setTimeout(go, 50));
+  for (let i = 0; i < 1200 && !document.body.dataset.linkRead; i++) await new Promise((go) => setTimeout(go, 50));
   document.getElementById("mm-run").click();
   return [];
 }"""

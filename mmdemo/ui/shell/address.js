@@ -36,10 +36,17 @@ export default function address({ props }) {
   let current = tabs[0];
   let back = false; // the next place is one that Back or Forward led to
 
-  // Gradio puts the tabs into the page after this; a narrow page has some of them in a menu.
+  // Gradio puts the tabs into the page after this, and tells of a click when it is ready to; a narrow page has some of
+  // them in a menu. Who chooses a tab meanwhile has the last word.
+  let opening = null;
+  document.addEventListener("click", (event) => {
+    if (event.isTrusted && event.target.closest?.("[role=tab], .overflow-menu")) opening = null;
+  }, true);
   async function open(tab) {
-    for (let i = 0; i < 400 && current !== tab; i++) {
-      document.getElementById(`mm-tab-${tab}-button`)?.click();
+    opening = tab;
+    for (let i = 0; i < 6000 && opening === tab && current !== tab; i++) {
+      const button = document.getElementById(`mm-tab-${tab}-button`);
+      if (button && (button.ariaSelected !== "true" || i % 20 === 0)) button.click();
       await new Promise((go) => setTimeout(go, 50));
     }
   }

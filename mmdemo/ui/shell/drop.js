@@ -32,7 +32,7 @@ export function tabFor({ type, name }) {
 }
 
 async function found(selector) {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 1200; i++) {
     const node = document.querySelector(selector);
     if (node) return node;
     await new Promise((go) => setTimeout(go, 50));

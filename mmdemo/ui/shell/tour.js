@@ -5,7 +5,7 @@ import { calm } from "../shared/motion.js";
 const wait = (ms) => new Promise((go) => setTimeout(go, ms));
 
 // Waits for `find()` to give something, while `going()`; null when it never does.
-export async function until(find, going = () => true, most = 20000) {
+export async function until(find, going = () => true, most = 60000) {
   for (let passed = 0; passed < most && going(); passed += 100) {
     const found = find();
     if (found) return found;
