@@ -41,6 +41,19 @@ CHROMIUM_ARGS = [
 ]
 
 
+# An init script for a page: what is seen of pictures that are not there, frame by frame, in `window.mmBroken`.
+WATCH_PICTURES = """(() => {
+  window.mmBroken = [];
+  const look = () => {
+    for (const image of document.images)
+      if (image.complete && !image.naturalWidth && image.checkVisibility({ visibilityProperty: true }))
+        window.mmBroken.push(image.outerHTML.slice(0, 200));
+    requestAnimationFrame(look);
+  };
+  look();
+})()"""
+
+
 @pytest.fixture(autouse=True)
 def fixed_seeds() -> None:
     """The same random numbers in every test, whatever ran before it."""

@@ -52,6 +52,20 @@ FRAMES = """async ([selector, kind, count]) => {
   }
   return times;
 }"""
+# Milliseconds from the end of a stroke of the brush to the picture with it.
+EDIT = """async (step) => {
+  const stage = document.querySelector(".mm-stage"), viewer = document.querySelector(".mm-viewer");
+  const box = stage.getBoundingClientRect(), before = viewer.dataset.version;
+  const at = { bubbles: true, pointerId: 1, clientX: box.left + box.width * (0.2 + 0.15 * step), clientY: box.top + box.height / 2 };
+  stage.setPointerCapture = () => {}; // no finger or mouse is behind it
+  stage.dispatchEvent(new PointerEvent("pointerdown", at));
+  const start = performance.now();
+  stage.dispatchEvent(new PointerEvent("pointerup", at));
+  while (viewer.dataset.version === before) await new Promise((go) => setTimeout(go, 2));
+  await new Promise((go) => requestAnimationFrame(() => setTimeout(go)));
+  return performance.now() - start;
+}"""
+EDITS = 4
 
 
 def bench_page(device: str = "auto") -> dict[str, Any]:
@@ -64,7 +78,7 @@ def bench_page(device: str = "auto") -> dict[str, Any]:
         InputError: there is no playwright, or no Chromium.
     """
     with _served(device) as url, _browser() as browser:
-        figures = [*_tabs(browser, url), *_image(browser, url)]
+        figures = [*_tabs(browser, url), *_image(browser, url), *_codebook(browser, url)]
     return {"model": "page", "checkpoint": app.__name__, "figures": figures}
 
 
@@ -88,8 +102,26 @@ def _image(browser: Any, url: str) -> Iterator[Figure]:
     yield Figure("slider drag to paint", median(page.evaluate(FRAMES, ["#mm-levels", "slide", 24])), "ms", 24)
     page.click("button[data-mode=tokens]")
     yield Figure("hover over tokens to paint", median(page.evaluate(FRAMES, [".mm-stage", "hover", 40])), "ms", 40)
+    page.wait_for_timeout(1000)  # as long as somebody takes to choose a place: the decoder is made ready meanwhile
+    times = [page.evaluate(EDIT, step) for step in range(EDITS)]
+    yield Figure("stroke over tokens to repaint", median(times), "ms", EDITS)
     with tempfile.TemporaryDirectory() as folder:
         yield from _upload(page, _photo(Path(folder) / "photo.png"))
+    page.context.close()
+
+
+def _codebook(browser: Any, url: str) -> Iterator[Figure]:
+    """Another level of codes, and pointing at them."""
+    page = _page(browser)
+    for model in ("image", "audio"):
+        page.goto(f"{url}/?tab=codebook&model={model}")
+        page.wait_for_selector(".mm-codebook[data-ready][data-input]")
+        started = time.perf_counter()
+        page.click("[data-level='1']")
+        page.wait_for_selector(".mm-codebook[data-ready$='-1']")
+        yield Figure(f"codebook, {model}: another level", time.perf_counter() - started, "s", 1)
+        hovered = page.evaluate(FRAMES, [".mm-codebook .mm-board canvas", "hover", 40])
+        yield Figure(f"codebook, {model}: hover to paint", median(hovered), "ms", 40)
     page.context.close()
 
 

@@ -162,13 +162,32 @@ def test_one_voice_in_the_codes_of_another(tab: AudioHandlers, speech: Path):
 
 
 def test_an_edit_of_an_example_opens_from_a_link(tab: AudioHandlers):
-    clip = tab.start(examples()[0])
-    clip.example = 0
+    clip = tab.start_example(0)
     _, changed, value = painted(tab, clip)
     opened = request("guest")
-    opened.query_params = {"tab": "audio", "example": "0", "levels": "4", "edit": value["edit"]["link"]}
-    slider, again, shown, *_ = tab.ready(None, 3, opened)
-    assert slider["value"] == 4 and again.tokens == changed.tokens and shown["edit"]["count"] == 4
+    query = {
+        "tab": "audio",
+        "example": "0",
+        "levels": "4",
+        "edit": value["edit"]["link"],
+        "mode": "tokens",
+        "at": "0.50",
+    }
+    opened.query_params = query
+    control, again, shown, *_ = tab.ready(None, 3, opened)
+    assert control["value"] == 4 and again.tokens == changed.tokens and shown["edit"]["count"] == 4
+    assert shown["look"] == {"mode": "tokens", "at": "0.50"}
+
+
+def test_an_edit_of_ones_own_sound_opens_from_a_link_for_a_day(tab: AudioHandlers, speech: Path):
+    _, changed, value = painted(tab, tab.start_own(speech))
+    place = view.lab_value(tab.codec, changed, 2, "en", False)["place"]
+    assert set(place) == {"input"}
+    opened = request("guest")
+    opened.query_params = {"tab": "audio", **place, "edit": value["edit"]["link"]}
+    assert tab.ready(None, 3, opened)[1].tokens == changed.tokens
+    unkept = painted(tab, tab.start(speech))[2]["edit"]
+    assert unkept["link"] is None and unkept["unlinked"] == "link_gone"
 
 
 @pytest.mark.parametrize("wrong", [{"runs": []}, {"runs": [[10**6, 1]]}, {"levels": [99]}, {"shown": 0}, {"do": "x"}])

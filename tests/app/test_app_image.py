@@ -354,6 +354,17 @@ def test_an_edit_too_large_for_a_link_says_so(context: Context, picture_file: Pa
     count = picture.tokens.codes[0].numel()
     view, _ = paint(handlers, picture, runs=[[0, count]], levels=list(range(12)), paint="random", seed=1)
     assert view["edit"]["count"] == count and view["edit"]["link"] is None
+    assert view["edit"]["unlinked"] == "link_long"
+
+
+def test_an_edit_of_ones_own_picture_opens_from_a_link_for_a_day(context: Context, picture_file: Path):
+    handlers = ImageHandlers(context, [], Latest())
+    *_, (_, picture) = handlers.picture(str(picture_file), None, request())
+    view, changed = paint(handlers, picture, paint="random", seed=5)
+    look = {"levels": "2", "mode": "tokens", "at": "2,1"}
+    shown, again = places(handlers, {**picture.place, **look, "edit": view["edit"]["link"]})
+    assert again.tokens == changed.tokens and shown["place"] == picture.place
+    assert {name: shown["look"][name] for name in ("mode", "at")} == {"mode": "tokens", "at": "2,1"}
 
 
 def test_painting_with_an_example_and_with_an_earlier_picture(context: Context, picture_file: Path, tmp_path: Path):

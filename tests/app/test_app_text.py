@@ -22,6 +22,7 @@ from mmdemo.tokens import Tokens
 from mmdemo.ui.shared import state
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.state import Context
+from mmdemo.ui.shared.store import Store
 from mmdemo.ui.text import compare, view
 from mmdemo.ui.text.handlers import OUTPUTS, TextHandlers
 from mmdemo.ui.text.session import MAX_EXACT_BYTES, decoded_bytes, keep_bytes
@@ -261,8 +262,35 @@ def test_an_edit_of_an_example_travels_in_a_link(tab: TextHandlers):
     opened.query_params = {"tab": "text", "example": "1", "levels": "2", "edit": values[4]["edit"]["link"]}
     box, slider, _, again, *_ = tab.ready("anything", None, 3, False, opened)
     assert box == tab.texts[1] and slider["value"] == 2 and again.tokens == values[2].tokens
-    own = tab.typed("my own words", None, 3, False, request())[0]
-    assert "link" not in painted(tab, own, runs=[[1, 2]])[4]["edit"]
+
+
+@pytest.mark.parametrize("text", ["my own words", "so many words " * 40])
+def test_an_edit_of_ones_own_text_travels_in_a_link(tab: TextHandlers, text: str):
+    """What was typed stands in the link itself while it is short, else under the name that it is kept by for a day."""
+    own = tab.typed(text, None, 3, False, request())[0]
+    values = painted(tab, own, runs=[[1, 2]])
+    place = values[4]["place"]
+    assert ("typed" in place) == (len(text) <= 400)
+    opened = request()
+    opened.query_params = {"tab": "text", **place, "levels": "3", "edit": values[4]["edit"]["link"], "at": "2"}
+    box, _, _, again, _, _, chips, *_ = tab.ready("anything", None, 3, False, opened)
+    assert box == text and again.tokens == values[2].tokens and chips["look"] == {"at": "2"}
+
+
+def test_an_edit_of_a_tokens_file_travels_in_a_link(tab: TextHandlers):
+    data = tab.codec.encode("one two three four").to_bytes()
+    _, _, session, *_ = tab.opened(3, False, dropped("mine.mmt", data), request())
+    values = painted(tab, session)
+    opened = request()
+    opened.query_params = {"tab": "text", **values[4]["place"], "edit": values[4]["edit"]["link"]}
+    assert tab.ready("", None, 3, False, opened)[3].tokens == values[2].tokens
+
+
+def test_an_edit_of_what_cannot_be_kept_says_why_it_has_no_link(tab: TextHandlers, monkeypatch):
+    monkeypatch.setattr(Store, "keep", lambda *_: "")
+    own = tab.typed("so many words " * 40, None, 3, False, request())[0]
+    edit = painted(tab, own)[4]["edit"]
+    assert edit["link"] is None and edit["unlinked"] == "link_gone"
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,14 @@ def test_sounds_are_one_picture_and_pointing_is_quick(page: Any, app_url: str):
     assert int(board.get_attribute("data-count")) == 1024
     painted = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size > 50"
     assert board.locator("canvas").evaluate(painted)
+    page.evaluate(
+        """() => {
+          const start = AudioBufferSourceNode.prototype.start;
+          AudioBufferSourceNode.prototype.start = function (...args) { window.heard = 1; start.apply(this, args); };
+        }"""
+    )
+    board.press("ArrowRight")  # keys play, as clicks do
+    page.wait_for_function("window.heard")
     middle = page.evaluate(
         """async () => {
           const canvas = document.querySelector(".mm-codebook .mm-board canvas"), box = canvas.getBoundingClientRect();

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from conftest import WATCH_PICTURES
 from generate_model import RandomContext, served
 from PIL import Image
 
@@ -178,6 +179,20 @@ def test_steps_without_time_are_decoded_after_the_run_and_when_looked_at(opened:
     before = state(page)["run"]  # saved when nothing was late; the next run's late steps are decoded all the same
     page.click("#mm-generate")
     until(page, f"d.run !== '{before}' && d.state === 'done' && d.undecoded === '0'")
+
+
+def test_there_is_nothing_to_stop_at_rest_and_no_picture_before_the_first(opened: Any, gate: Gate):
+    page = opened("?tab=generate&want=image&text=&steps=12&n=2&sampler=euler")
+    assert page.locator("#mm-stop").is_hidden()
+    page.evaluate(WATCH_PICTURES)
+    gate.hold(3)
+    page.click("#mm-generate")
+    page.wait_for_selector("#mm-stop")
+    until(page, "+d.frames >= 3")
+    gate.release()
+    until(page, "d.state === 'done'")
+    assert page.locator("#mm-stop").is_hidden()
+    assert page.evaluate("window.mmBroken") == []
 
 
 def test_stop_keeps_what_there_is_and_harms_nobody_else(opened: Any, gate: Gate):

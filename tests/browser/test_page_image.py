@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import WATCH_PICTURES
 from PIL import Image
 
 pytestmark = pytest.mark.browser
@@ -83,11 +84,14 @@ def test_broken_upload_says_one_sentence_and_keeps_the_picture(page: Any, tmp_pa
     path = tmp_path / "broken.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\nnothing of the kind")
     before = page.get_attribute(".mm-viewer", "data-ready")
+    page.evaluate(WATCH_PICTURES)
     page.set_input_files("#mm-image-input input[type=file]", str(path))
     message = page.locator(".toast-wrap, [data-testid=toast-body]").first
     message.wait_for(timeout=WAIT)
     assert "broken.png" in message.inner_text()
     assert page.get_attribute(".mm-viewer", "data-ready") == before
+    page.wait_for_function("!document.querySelector('#mm-image-input img')", timeout=WAIT)  # the field is free again
+    assert page.evaluate("window.mmBroken") == []
 
 
 def edits(page: Any, count: int | str) -> None:
@@ -157,6 +161,7 @@ def test_difference_and_the_same_bytes(page: Any):
     page.wait_for_function("document.querySelector('.mm-canvas').width > 1")
     page.wait_for_selector(".mm-rate[data-ready]:not([data-ready=''])", timeout=WAIT)
     assert page.locator(".mm-plot").count() == 2
+    assert not page.get_attribute("button[data-mode=baseline]", "title")
     page.click("button[data-mode=baseline]")
     assert "JPEG" in page.locator(".mm-tag-left").inner_text()
 
@@ -197,6 +202,8 @@ def test_paste_a_picture_and_drop_its_tokens(page: Any, tmp_path: Path):
     assert not page.locator(".mm-drop-sign").is_visible()
     wait_for_new_picture(page, before)
     assert figure(page, "psnr") == "–" and "original" in page.locator(".mm-notes").inner_text()
+    same = page.locator("button[data-mode=baseline]")
+    assert same.is_disabled() and "no original" in same.get_attribute("title")  # a button that is off says why
     page.wait_for_function(
         "size => document.querySelector('[data-figure=bytes] .mm-tile-value').textContent === size",
         arg=f"{(tmp_path / 'pasted.mmt').stat().st_size:,}",

@@ -63,6 +63,7 @@ def test_a_run_keeps_its_address_while_other_tabs_are_open(page: Any, url: str):
     own = page.url
     open_tab(page, "text")
     assert "seed" not in page.url
+    assert page.get_attribute(".mp", "data-what") == "x"  # the noise, and how it becomes a result, is seen first
     open_tab(page, "generate")
     assert page.url == own
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import WATCH_PICTURES
 from PIL import Image
 
 pytestmark = pytest.mark.browser
@@ -19,8 +20,11 @@ SIZES = {"laptop": {"width": 1280, "height": 720}, "phone": {"width": 390, "heig
 
 @pytest.fixture
 def opened(browser: Any, app_url: str) -> Iterator[Any]:
-    """Opens an address in a context of its own: opened("?tab=…", motion=False, size="laptop")."""
-    contexts, problems = [], []
+    """Opens an address in a context of its own: opened("?tab=…", motion=False, size="laptop").
+
+    No script may fail there, and no picture be seen that is none.
+    """
+    contexts, pages, problems = [], [], []
 
     def open_(query: str = "", motion: bool = False, size: str = "laptop", script: str = "") -> Any:
         context = browser.new_context(
@@ -31,7 +35,9 @@ def opened(browser: Any, app_url: str) -> Iterator[Any]:
             reduced_motion="no-preference" if motion else "reduce",
         )
         contexts.append(context)
+        context.add_init_script(WATCH_PICTURES)
         page = context.new_page()
+        pages.append(page)
         page.set_default_timeout(WAIT)
         if script:
             page.add_init_script(script)
@@ -40,9 +46,10 @@ def opened(browser: Any, app_url: str) -> Iterator[Any]:
         return page
 
     yield open_
+    broken = [found for page in pages for found in page.evaluate("window.mmBroken")]
     for context in contexts:
         context.close()
-    assert problems == []
+    assert problems == [] and broken == []
 
 
 def level(page: Any) -> int:
@@ -152,6 +159,67 @@ def test_text_and_sound_have_addresses(opened: Any):
     page.wait_for_selector("#mm-audio-lab .lab:not([hidden])")
     in_address(page, "example", "spoken_seven")
     page.wait_for_function("document.querySelector('#mm-audio-levels input[type=range]').value === '2'")
+
+
+CONTROLS = {"image": "#mm-image-viewer", "text": "#mm-text-levels", "audio": "#mm-audio-levels"}
+
+
+@pytest.mark.parametrize("tab", CONTROLS)
+def test_every_tab_has_the_same_level_control(opened: Any, tab: str):
+    page = opened(f"?tab={tab}", size="phone")
+    page.wait_for_selector({"image": READY, "text": "#mm-text-chips .chip", "audio": ".lab:not([hidden])"}[tab])
+    control = page.locator(f"{CONTROLS[tab]} .mm-levels")
+    slider = control.get_by_role("slider", name="Levels")
+    most = int(slider.get_attribute("max"))
+    slider.fill("2")
+    assert control.locator("output").inner_text() == f"2 of {most}" == slider.get_attribute("aria-valuetext")
+    assert slider.bounding_box()["height"] >= 24
+    slider.press("ArrowLeft")
+    in_address(page, "levels", "1")
+    assert control.locator("output").inner_text() == f"1 of {most}"
+
+
+@pytest.mark.parametrize(
+    ("tab", "query", "shown"),
+    [
+        ("image", "example=cat&levels=2&mode=tokens&at=3,4", "document.querySelectorAll('.mm-code').length === 12"),
+        (
+            "text",
+            "typed=one+two+three+four&at=3",
+            "document.querySelector('.picker-title')?.innerText.includes('3 of')",
+        ),
+        ("audio", "example=spoken_seven&levels=2&at=0.25", "document.querySelector('.lab')?.dataset.time === '0.250'"),
+    ],
+)
+def test_a_place_stands_in_the_address_and_back_leads_to_it(opened: Any, tab: str, query: str, shown: str):
+    page = opened(f"?tab={tab}&{query}")
+    page.wait_for_function(shown)
+    at = query.rpartition("at=")[2]
+    page.wait_for_timeout(600)  # the address follows what is shown, if it does
+    in_address(page, "at", at)
+    page.locator({"image": ".mm-example", "text": ".pills button", "audio": ".pills button"}[tab]).nth(1).click()
+    page.wait_for_function("() => !new URLSearchParams(location.search).has('at')")
+    page.go_back()
+    in_address(page, "at", at)
+    page.wait_for_function(shown)
+
+
+def test_an_edit_of_an_upload_has_a_link_that_opens_it(opened: Any, tmp_path: Path):
+    page = opened()
+    page.wait_for_selector(READY)
+    upload(page, tmp_path, 7)
+    page.click("button[data-mode=tokens]")
+    page.locator(".mm-stage").click(position={"x": 60, "y": 60})
+    page.wait_for_function("Number(document.querySelector('.mm-viewer').dataset.edits) > 0")
+    edits = page.get_attribute(".mm-viewer", "data-edits")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click(".mm-viewer [data-step=link]")
+    page.wait_for_function("document.querySelector('.mm-said').innerText.includes('for a day')")
+    link = page.evaluate("navigator.clipboard.readText()")
+    in_address(page, "edit")  # as it is in the address of the page itself
+    other = opened("?" + link.partition("?")[2])
+    other.wait_for_function("n => document.querySelector('.mm-viewer')?.dataset.edits === n", arg=edits)
+    in_address(other, "edit")
 
 
 def test_a_link_to_what_is_gone_says_so(opened: Any):

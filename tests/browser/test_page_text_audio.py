@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 pytestmark = pytest.mark.browser
 WAIT = 300_000  # ms: a busy machine takes its time, and what works waits for nothing
@@ -240,6 +241,18 @@ def test_a_huge_paste_is_cut_and_said(open_page: Any):
     assert page.locator(".chip").first.get_attribute("data-index") != "0"
 
 
+def test_a_card_of_a_text_shows_it_and_carries_its_tokens(open_page: Any):
+    page = open_page("text")
+    type_text(page, "one two three four")
+    with page.expect_download(timeout=WAIT) as saved:
+        page.locator("#mm-text-save [data-save=card]").click()
+    with Image.open(saved.value.path()) as card:
+        assert card.size == (1200, 630) and "tokens" in card.text["Description"]
+        upper, lower = (np.asarray(card.convert("RGB").crop((40, top, 1160, top + 150))) for top in (40, 310))
+    assert len(np.unique(upper.reshape(-1, 3), axis=0)) > 10  # letters
+    assert len(np.unique(lower.reshape(-1, 3), axis=0)) > len(np.unique(upper.reshape(-1, 3), axis=0))  # coloured chips
+
+
 # ---------------------------------------------------------------- audio
 
 
@@ -291,6 +304,27 @@ def test_a_click_on_the_tokens_plays_from_there_and_hovering_tells_the_code(open
     assert total * 0.45 < float(state(page)["first"]) <= total
 
 
+def test_zoom_keeps_the_moment_that_is_pointed_at(open_page: Any):
+    page = open_page("audio")
+    box = page.locator("canvas[data-row=waveform]").bounding_box()
+    at = box["x"] + 0.7 * box["width"], box["y"] + 20
+
+    def moment() -> float:
+        page.mouse.move(at[0] - 1, at[1])
+        page.mouse.move(*at)
+        return float(page.locator(".lab-tip").inner_text().split()[0])
+
+    before = moment()
+    page.keyboard.down("Control")
+    for _ in range(3):
+        page.mouse.wheel(0, -100)
+    page.keyboard.up("Control")
+    page.wait_for_selector(".lab-scroll", state="visible")
+    assert moment() == pytest.approx(before, abs=0.05)
+    page.click(".lab [aria-label='Zoom out']")
+    assert page.locator(".lab-scroll").is_visible()  # a step back, not all the way to the start
+
+
 def test_a_span_of_sound_is_painted_and_heard_before_and_after(open_page: Any):
     page = open_page("audio")
     page.click(".lab-toggle")
@@ -332,6 +366,26 @@ def test_other_codecs_are_measured_and_can_be_heard(open_page: Any):
     assert state(page)["track"] == "Opus"
 
 
+def test_original_reconstruction_and_other_codecs_are_compared_row_by_row(open_page: Any):
+    page = open_page("audio")
+    page.wait_for_selector(".codecs [data-key=Opus]", timeout=WAIT)
+    page.click(".lab [data-mode=compare]")
+    rows = page.locator(".lab-row:not([hidden])")
+    names = rows.locator(".lab-listen").evaluate_all("all => all.map((one) => one.dataset.listen)")
+    assert names[:3] == ["original", "reconstruction", "Opus"]
+    assert page.locator("canvas[data-row=waveform]").is_hidden()
+    painted = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size > 4"
+    assert all(rows.nth(i).locator("canvas").evaluate(painted) for i in range(len(names)))
+    assert "kbps" in rows.nth(1).inner_text() and "STOI" in rows.nth(2).inner_text()
+    rows.nth(2).locator("canvas").click()  # a click on a row plays its sound from there
+    wait(page, "document.querySelector('.lab').dataset.playing === 'true'")
+    assert state(page)["track"] == "Opus" and page.locator(".lab-current [data-listen=Opus]").count() == 1
+    rows.first.locator(".lab-listen").press("Enter")
+    assert state(page)["track"] == "original"
+    page.click(".lab [data-mode=all]")
+    assert page.locator("canvas[data-row=waveform]").is_visible()
+
+
 def test_a_file_gives_the_same_samples_back(open_page: Any, tmp_path: Path):
     page = open_page("audio")
     wave = (0.3 * np.sin(2 * np.pi * 330 * np.arange(24_000) / 16_000)).astype("float32")
@@ -362,6 +416,7 @@ def test_the_microphone(open_page: Any):
     wait(page, "example => document.querySelector('.lab-time').innerText !== example", example)
     seconds = float(page.locator(".lab-time").inner_text().split("/")[1].split()[0])
     assert 0.5 < seconds < 60  # a slow machine stops late
+    assert page.locator("#mm-audio-examples .mm-on").count() == 0
 
 
 def test_a_broken_sound_is_one_sentence_and_keeps_the_page(open_page: Any, tmp_path: Path):

@@ -10,8 +10,9 @@ from torch import Tensor
 from mmdemo import metrics
 from mmdemo.evaluation import classical
 from mmdemo.ui.audio.session import AudioSession, Scores
-from mmdemo.ui.audio.view import kbps, track
+from mmdemo.ui.audio.view import kbps, loudest, mel_bytes, track
 from mmdemo.ui.shared.i18n import tr
+from mmdemo.ui.shared.payload import to_base64
 
 CODEC2_MODES = ("3200", "2400", "1200", "700C")
 
@@ -67,7 +68,9 @@ def table_value(clip: AudioSession, levels: int, lang: str) -> dict[str, Any] | 
             continue
         note = tr("audio.opus_note" if codec == "Opus" else "audio.codec2_note", lang)
         rows.append(_row(codec, label, note, point.rate, (point.figures["stoi"], point.figures["pesq"]), lang))
-        tracks.append({"key": codec, **track(label, torch.from_numpy(point.output[1]), clip.wave)})
+        wave = torch.from_numpy(point.output[1])
+        mel = to_base64(mel_bytes(wave, loudest(clip, clip.wave)))
+        tracks.append({"key": codec, "mel": mel, **track(label, wave, clip.wave)})
     return {"id": clip.ident, "rows": rows, "tracks": tracks}
 
 

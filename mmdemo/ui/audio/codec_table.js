@@ -27,7 +27,7 @@ export default function codecTable({ element, props, watch }) {
     table.replaceChildren(
       el("div", { class: "codecs-caption" }, el("span", {}, say("table"))),
       el("table", {}, el("thead", {}, el("tr", {}, el("td"), heads)), el("tbody", {}, data.rows.map(line))));
-    tell("mm-sound-baselines", { id: data.id, tracks: data.tracks });
+    tell("mm-sound-baselines", { id: data.id, tracks: data.tracks, rows: data.rows });
   }
 
   watch("value", draw);

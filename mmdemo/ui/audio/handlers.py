@@ -24,6 +24,7 @@ from mmdemo.ui.shared import gallery, place, state
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
+from mmdemo.ui.shared.level_control import levels_value
 from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.state import Context, friendly, parse_int
 from mmdemo.ui.shared.store import store
@@ -31,7 +32,7 @@ from mmdemo.ui.shared.tokens_file import read_tokens
 from mmdemo.ui.shared.visit import visit_value
 
 OUTPUTS = 6  # how many values `show` gives
-START_LEVELS = 3  # what the slider shows at first
+START_LEVELS = 3  # what the level control shows at first
 VISITORS = 1000  # whose newest request is remembered
 
 
@@ -79,9 +80,9 @@ class AudioHandlers(EditorHandlers):
         path = place.kept(link, request)
         if path is None:
             index = place.index(link, [file.stem for file in examples()], request)
-            return None if index is None else self.start_example(index)
+            return None if index is None else replace(self.start_example(index), look=place.looks(link))
         clip = self.open_tokens(path.read_bytes(), lang_of(request)) if path.suffix == ".mmt" else self.start(path)
-        clip.place, clip.title = {"input": link["input"]}, link["input"]
+        clip.place, clip.title, clip.look = {"input": link["input"]}, link["input"], place.looks(link)
         return clip
 
     def open_tokens(self, data: bytes, lang: str) -> AudioSession:
@@ -142,12 +143,13 @@ class AudioHandlers(EditorHandlers):
 
     @friendly
     def restored(self, event: gr.EventData, request: gr.Request) -> list[Any]:
-        """Back to a place of this visit, or to what a link names: the slider, an empty sound input, and the rest."""
+        """Back to a place of this visit, or to what a link names: the control, an empty sound input, and the rest."""
         link = place.wanted(event._data)
         clip = self.start_place(link, request) or self.start_example(0)
         levels = place.number(link, "levels", 1, clip.tokens.levels, START_LEVELS)
         clip = self._with_edit(clip, link.get("edit", ""), levels)
-        return [levels, None, *self.show(clip, levels, request, with_original=True)]
+        control = levels_value(levels, clip.tokens.levels)
+        return [control, None, *self.show(clip, levels, request, with_original=True)]
 
     @friendly
     def dropped(self, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
@@ -170,7 +172,7 @@ class AudioHandlers(EditorHandlers):
             clip = self.start_place(link, request) or (self.start_example(0) if examples() else None)
             clip = clip and self._with_edit(clip, link.get("edit", ""), levels)
         values = self.show(clip, levels, request, with_original=True, opening=opening)
-        return [gr.update(maximum=self.codec.levels, value=levels), *values]
+        return [levels_value(levels, clip.tokens.levels if clip else self.codec.levels), *values]
 
     def _with_edit(self, clip: AudioSession, code: str, levels: int) -> AudioSession:
         """The clip with the edit of a link; without it, and a word, where it is none of this clip."""
@@ -188,7 +190,7 @@ class AudioHandlers(EditorHandlers):
     def edit(self, clip: AudioSession | None, event: gr.EventData, request: gr.Request) -> list[Any]:
         """A step of the editor: other codes, decoded again where they change the sound. `settle` follows.
 
-        The first output is the levels slider, which is raised where the edit could not be heard.
+        The first output is the level control, which is raised where the edit could not be heard.
         """
         if clip is None:
             return [gr.skip()] * 3
@@ -199,8 +201,8 @@ class AudioHandlers(EditorHandlers):
         changed = clip.edited(history, levels, wave)
         self.ctx.remember(request, history.tokens, clip.wave)
         self.newest[request.session_hash or ""] = changed.ident, changed.version, levels
-        slider = gr.update(value=levels) if asked.get("raised") is True else gr.skip()
-        return [slider, changed, view.edit_value(changed, levels, wave, box)]
+        control = levels_value(levels, clip.tokens.levels) if asked.get("raised") is True else gr.skip()
+        return [control, changed, view.edit_value(changed, levels, wave, box)]
 
     @friendly
     def settle(self, clip: AudioSession | None, request: gr.Request) -> list[Any]:
@@ -219,7 +221,7 @@ class AudioHandlers(EditorHandlers):
 
     @friendly
     def relevelled(self, clip: AudioSession | None, levels: int, request: gr.Request) -> list[Any]:
-        """The levels slider moved."""
+        """The level control moved."""
         return self.show(clip, levels, request, with_original=False)
 
     @friendly
@@ -250,5 +252,5 @@ class AudioHandlers(EditorHandlers):
         return str(audio.save(audio.restore(wave, clip.tokens.meta, original=True), folder / "reconstruction.wav"))
 
     def _levels(self, clip: AudioSession, levels: Any) -> int:
-        """The slider's value, as far as this clip has so many levels."""
+        """The level control's value, as far as this clip has so many levels."""
         return min(parse_int(levels, 1, 64), clip.tokens.levels)

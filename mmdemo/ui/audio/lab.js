@@ -10,21 +10,26 @@ import { drawWave, spectrogramImage } from "../shared/sound_draw.js";
 import { intoWav } from "../shared/carried.js";
 import { makeCard } from "../shared/card.js";
 import { calm } from "../shared/motion.js";
-import { tellPlace } from "../shared/place.js";
+import { tellLevels } from "../shared/levels.js";
+import { linkTo, tellPlace } from "../shared/place.js";
 import { openSound } from "./opening.js";
 import { drawAxis, drawCut, drawMarks, gridImage, hatch, melDifference, palette } from "./draw.js";
 import { Engine, RATE } from "./engine.js";
 
-const ROWS = ["waveform", "wave_difference", "mel_original", "mel_reconstruction", "mel_difference", "tokens"];
+// Spectrograms of sounds that can be heard; those of other codecs are there to compare only.
+const SOUNDS = { mel_original: "original", mel_reconstruction: "reconstruction", mel_Opus: "Opus", mel_codec2: "codec2" };
+const OTHERS = ["mel_Opus", "mel_codec2"];
+const ROWS = ["waveform", "wave_difference", "mel_original", "mel_reconstruction", ...OTHERS, "mel_difference", "tokens"];
+const MODES = ["all", "compare"];
 const MEL_HEIGHT = 88;
 
 export default function lab({ element, props, server, trigger, watch }) {
   const say = translator(props);
   const lab = element.querySelector(".lab");
   const engine = new Engine(refresh);
-  const HEIGHT = { waveform: 72, wave_difference: 44, mel_original: MEL_HEIGHT, mel_reconstruction: MEL_HEIGHT, mel_difference: MEL_HEIGHT,
-    tokens: 0 };
-  let data = null, colours = null, images = {}, clip = { id: null }, baselines = { id: null, tracks: [] };
+  const HEIGHT = { ...Object.fromEntries(ROWS.map((name) => [name, MEL_HEIGHT])), waveform: 72, wave_difference: 44, tokens: 0 };
+  let data = null, colours = null, images = {}, clip = { id: null }, baselines = { id: null, tracks: [], rows: [] };
+  let mels = {}, mode = "all";
   let view = { start: 0, end: 1 }, zoom = 1, other = "reconstruction";
   const shipped = props.others?.[window.mmLang] || props.others?.en || []; // a skipped output loses further props
   let editing = false, raised = false, saving = false;
@@ -34,7 +39,7 @@ export default function lab({ element, props, server, trigger, watch }) {
   const editor = makeEditor(say, { area: "span", board, swatch, others, link: addressOf,
     where: (frame) => say("frame_at", { frame: frame + 1, time: (frame * data.hop / RATE).toFixed(2) }),
     send: (what) => { trigger("edit", { ...what, raised }); raised = false; }, warm: (what) => trigger("warm", what),
-    raise: () => { raised = true; }, draw: () => { if (data) paintTokens(); } });
+    raise: () => { raised = true; }, draw: () => { if (data) { paintTokens(); tell(); } } });
   const parts = build();
 
   function build() {
@@ -55,17 +60,21 @@ export default function lab({ element, props, server, trigger, watch }) {
       tip: el("div", { class: "lab-tip", hidden: true }),
       scroll: el("input", { type: "range", class: "lab-scroll", min: 0, max: 1000, value: 0, hidden: true,
         "aria-label": say("scroll"), oninput: (e) => scrollTo(Number(e.target.value) / 1000) }),
-      rows: {}, canvases: {},
+      rows: {}, canvases: {}, names: {}, figures: {},
     };
     made.out.textContent = "−"; made.into.textContent = "+";
     made.plot = el("div", { class: "lab-plot" }, made.head, made.cursor, made.tip);
     for (const name of ROWS) {
-      made.canvases[name] = el("canvas", { "data-row": name, role: "img", "aria-label": say(name) });
-      made.rows[name] = el("div", { class: "lab-row" }, caption(name), made.canvases[name]);
+      made.canvases[name] = el("canvas", { "data-row": name, role: "img", "aria-label": OTHERS.includes(name) ? SOUNDS[name] : say(name) });
+      made.names[name] = el("span", {}, OTHERS.includes(name) ? SOUNDS[name] : say(name));
+      made.figures[name] = el("span", { class: "lab-figures" });
+      made.rows[name] = el("div", { class: "lab-row" }, caption(name, made), made.canvases[name]);
       made.plot.append(made.rows[name]);
     }
     made.canvases.axis = el("canvas", { "data-row": "axis" });
     made.plot.append(made.canvases.axis);
+    made.modes = Object.fromEntries(MODES.map((name) => [name, el("button", { type: "button", role: "tab", "data-mode": name,
+      "aria-selected": String(name === mode), onclick: () => setMode(name) }, say("mode_" + name))]));
     made.edit = el("button", { type: "button", class: "lab-toggle", "aria-pressed": "false", onclick: () => setEditing(!editing) }, say("edit"));
     made.rows.tokens.querySelector(".lab-caption").append(made.edit);
     made.before = el("button", { type: "button", class: "mm-button", disabled: true, onclick: () => playPlace(["before"]) }, say("play_before"));
@@ -75,18 +84,21 @@ export default function lab({ element, props, server, trigger, watch }) {
     made.native = el("button", { type: "button", class: "lab-text", hidden: true, onclick: () => trigger("restore", {}) });
     made.mmt = el("button", { type: "button", class: "lab-text", onclick: saveTokens }, say("save_mmt"));
     made.spoken = el("span", { class: "mm-spoken", role: "status" });
-    made.card = el("button", { type: "button", class: "lab-text", onclick: saveCard }, say("save_card"));
+    made.card = el("button", { type: "button", class: "lab-text", onclick: saveCard }, say("card"));
     lab.tabIndex = 0;
     lab.append(
-      el("div", { class: "lab-bar" }, made.play, made.swap, made.tracks),
+      el("div", { class: "lab-bar" }, made.play, made.swap, made.tracks,
+        el("div", { class: "mm-modes lab-modes", role: "tablist", "aria-label": say("mode") }, Object.values(made.modes))),
       el("div", { class: "lab-bar lab-options" }, made.time, check("equal", true, (on) => engine.setLevel(on)),
         check("loop", false, (on) => engine.setLoop(on)), made.note, el("span", { class: "lab-zoom" }, made.out, made.into)),
       made.plot, made.scroll, made.editor, made.spoken, el("div", { class: "lab-bar lab-save" }, made.save, made.mmt, made.card, made.native));
     return made;
   }
 
-  function caption(name) {
-    const row = el("div", { class: "lab-caption" }, el("span", {}, say(name)));
+  function caption(name, { names, figures }) {
+    const key = SOUNDS[name], listen = key && el("button", { type: "button", class: "lab-listen", "data-listen": key,
+      onclick: () => { engine.choose(key); if (!engine.playing) engine.play(); } }, "▶");
+    const row = el("div", { class: "lab-caption" }, listen, names[name], figures[name]);
     if (name === "waveform")
       row.append(el("span", { class: "lab-key" }, el("span", { class: "lab-before" }, el("i", { class: "before" }),
         say("original")), el("i", { class: "after" }), say("reconstruction")));
@@ -103,7 +115,8 @@ export default function lab({ element, props, server, trigger, watch }) {
     if (!value) { engine.pause(); data = null; return; }
     if (data && value.id === clip.id && value.version < data.version) return; // of before the last edit
     if (value.edited) return data && value.version > data.version ? takeEdit(value) : undefined;
-    if (value.id !== clip.id) {
+    const fresh = value.id !== clip.id;
+    if (fresh) {
       clip = { id: value.id };
       editor.fresh();
       parts.before.disabled = parts.after.disabled = true;
@@ -121,8 +134,47 @@ export default function lab({ element, props, server, trigger, watch }) {
     fillEditor();
     makeImages();
     paint();
+    tellLevels("audio", data.levels);
+    if (fresh) look(value.look);
+    tell();
     if (saving) saveTokens();
     if (value.opening && !calm()) openSound(parts);
+  }
+
+  // As a link says.
+  function look({ mode: asked, at, level }) {
+    if (/^\d+(\.\d+)?$/.test(at) && Number(at) <= data.seconds) {
+      clip.at = at;
+      clip.cursor = clamp(Math.floor(Number(at) * RATE / data.hop), 0, data.frames - 1);
+      engine.seek(Number(at));
+    }
+    if (MODES.includes(asked)) setMode(asked);
+    if (asked !== "tokens") return;
+    setEditing(true);
+    if (Number(level)) editor.level(clamp(Number(level) - 1, 0, data.levels - 1));
+    if (clip.at) editor.pickAt(clip.cursor);
+  }
+
+  function tell() {
+    const { level } = editor.state;
+    tellPlace("audio", { mode: editing ? "tokens" : mode === "all" ? "" : mode, at: clip.at ?? "",
+      level: editing && level ? level + 1 : "", edit: data.edit.link || "" });
+  }
+
+  // A moment that was chosen, in seconds.
+  function chooseTime(time) {
+    clip.at = time.toFixed(2);
+    tell();
+  }
+
+  function setMode(name) {
+    mode = name;
+    lab.classList.toggle("lab-comparing", mode === "compare");
+    if (editing && mode === "compare") setEditing(false);
+    for (const [key, button] of Object.entries(parts.modes)) button.setAttribute("aria-selected", key === mode);
+    refresh();
+    paint();
+    tell();
   }
 
   // ------------------------------------------------------------------ the token editor
@@ -143,6 +195,7 @@ export default function lab({ element, props, server, trigger, watch }) {
     grid.setAttribute("role", on ? "application" : "img");
     editor.open(on);
     paint();
+    tell();
   }
 
   // A step has been decoded: the samples where they changed, the rest follows.
@@ -166,6 +219,7 @@ export default function lab({ element, props, server, trigger, watch }) {
     editor.arrived();
     makeImages();
     paint();
+    tell();
   }
 
   function changedFrames(before, after) {
@@ -194,9 +248,7 @@ export default function lab({ element, props, server, trigger, watch }) {
   }
 
   function addressOf(code) {
-    const query = new URLSearchParams({ tab: "audio", example: data.example, levels: data.num_levels, edit: code });
-    tellPlace("audio", { edit: code });
-    return `${location.origin}${location.pathname}?${query}`;
+    return linkTo("audio", { ...data.place, levels: data.num_levels, edit: code });
   }
 
   function tokenAt(event) {
@@ -215,6 +267,7 @@ export default function lab({ element, props, server, trigger, watch }) {
     editor.begin({ x, y: 0 });
     if (editor.state.tool !== "pick") return;
     const time = x * data.hop / RATE, spans = [data.tracks[0].samples];
+    chooseTime((x + 0.5) * data.hop / RATE);
     if (clip.before && editor.changed.includes(x)) spans.unshift(clip.before);
     engine.pause();
     pieces.play(spans.map((samples) => [samples, time - 0.2, time + 0.22]));
@@ -266,7 +319,10 @@ export default function lab({ element, props, server, trigger, watch }) {
   // The table of codecs has sounds of its own and asks this player to play them.
   document.addEventListener("mm-sound-baselines", (event) => {
     baselines = event.detail;
-    if (data && baselines.id === clip.id) engine.setTracks(collect(), data.seconds);
+    if (!data || baselines.id !== clip.id) return;
+    engine.setTracks(collect(), data.seconds);
+    makeImages();
+    paint();
   });
   document.addEventListener("mm-sound-play", (event) => {
     engine.choose(event.detail.key);
@@ -294,6 +350,12 @@ export default function lab({ element, props, server, trigger, watch }) {
       ? say("boosted", { db: (track.boost > 0 ? "+" : "−") + Math.abs(track.boost).toFixed(0) }) : "";
     lab.dataset.playing = engine.playing;
     lab.dataset.track = engine.current;
+    for (const [name, key] of Object.entries(SOUNDS)) {
+      const current = mode === "compare" && key === engine.current, listen = parts.rows[name].querySelector(".lab-listen");
+      parts.rows[name].classList.toggle("lab-current", current);
+      listen.setAttribute("aria-pressed", String(current));
+      listen.setAttribute("aria-label", `${say("play")} ${engine.tracks.get(key)?.name ?? key}`);
+    }
     if (engine.playing) requestAnimationFrame(tick); else moveHead();
   }
 
@@ -329,9 +391,9 @@ export default function lab({ element, props, server, trigger, watch }) {
 
   function saveCard() {
     if (!data) return;
-    const rows = ["mel_original", "mel_reconstruction", "tokens"].filter((name) => !parts.rows[name].hidden);
+    const rows = [...Object.keys(SOUNDS), "tokens"].filter((name) => !parts.rows[name].hidden);
     const line = `${say("levels")}: ${data.num_levels} / ${data.levels} · ${data.mmt ? `${number(bytesOf(data.mmt).length)} B · ` : ""}${data.seconds.toFixed(1)} s`;
-    makeCard({ pictures: rows.map((name) => [parts.canvases[name], say(name)]), line, settings: carried(), stacked: true })
+    makeCard({ pictures: rows.map((name) => [parts.canvases[name], parts.names[name].textContent]), line, settings: carried(), stacked: true })
       .then((png) => saveBlob(new Blob([png], { type: "image/png" }), "mmdemo-sound-card.png"));
   }
 
@@ -368,6 +430,11 @@ export default function lab({ element, props, server, trigger, watch }) {
     const { bins, columns, codes, levels, frames } = data;
     images = { mel_reconstruction: spectrogramImage(data.mel, bins, columns, colours.sound),
       tokens: gridImage(codes, levels, frames, tints.now) };
+    mels = { mel_original: clip.mel, mel_reconstruction: data.mel };
+    for (const { key, mel } of baselines.id === clip.id ? baselines.tracks : []) {
+      mels[`mel_${key}`] = bytesOf(mel);
+      images[`mel_${key}`] = spectrogramImage(mels[`mel_${key}`], bins, mels[`mel_${key}`].length / bins, colours.sound);
+    }
     if (clip.mel) {
       images.mel_original = spectrogramImage(clip.mel, bins, columns, colours.sound);
       images.mel_difference = spectrogramImage(melDifference(clip.mel, data.mel), bins, columns, colours.change);
@@ -378,8 +445,9 @@ export default function lab({ element, props, server, trigger, watch }) {
     if (!data) return;
     const narrow = lab.clientWidth < 560;
     HEIGHT.tokens = data.levels * (editing ? 24 : narrow ? 9 : 12); // what is painted on can be met with a finger
+    nameRows();
     for (const name of ROWS) {
-      const there = name === "waveform" || (name === "wave_difference" ? !!clip.original : name in images);
+      const there = isThere(name);
       parts.rows[name].hidden = !there;
       if (there) paintRow(name, parts.canvases[name], HEIGHT[name]);
     }
@@ -391,6 +459,23 @@ export default function lab({ element, props, server, trigger, watch }) {
     parts.scroll.value = 1000 * view.start / Math.max(1e-6, data.seconds - (view.end - view.start));
     parts.out.disabled = zoom === 1;
     moveHead();
+  }
+
+  function isThere(name) {
+    if (mode === "compare") return name in SOUNDS && name in images;
+    if (name === "waveform") return true;
+    return name === "wave_difference" ? !!clip.original : name in images && !OTHERS.includes(name);
+  }
+
+  // What is compared says what it costs and how near it comes.
+  function nameRows() {
+    const rows = baselines.id === clip.id ? baselines.rows : [];
+    for (const [name, key] of Object.entries(SOUNDS)) {
+      const row = rows.find((one) => one.key === key), text = (value, digits, unit) => (value === null ? "" : unit.replace("#", number(value, digits)));
+      parts.names[name].textContent = mode === "compare" ? row?.name ?? say(name) : OTHERS.includes(name) ? key : say(name);
+      parts.figures[name].textContent = mode !== "compare" || !row ? ""
+        : [text(row.kbps, 2, "# kbps"), text(row.stoi, 3, "STOI #"), text(row.pesq, 2, "PESQ #")].filter(Boolean).join(" · ");
+    }
   }
 
   function paintRow(name, canvas, height) {
@@ -414,7 +499,7 @@ export default function lab({ element, props, server, trigger, watch }) {
       context.globalAlpha = 0.8;
       return drawWave(context, after, { ...part, colour: colours.accent });
     }
-    if (name !== "tokens") return drawCut(context, images[name], data.columns * data.mel_hop / RATE, view, width, height, true);
+    if (name !== "tokens") return drawCut(context, images[name], images[name].width * data.mel_hop / RATE, view, width, height, true);
     drawCut(context, images.tokens, data.frames * data.hop / RATE, view, width, height, false);
     context.fillStyle = colours.surface;
     for (let level = 1; level < data.levels; level++) context.fillRect(0, level * height / data.levels - 0.5, width, 1);
@@ -445,8 +530,7 @@ export default function lab({ element, props, server, trigger, watch }) {
       const bin = clamp(Math.floor((1 - down) * data.bins), 0, data.bins - 1);
       const column = clamp(Math.floor(time * RATE / data.mel_hop), 0, data.columns - 1);
       const index = bin * data.columns + column, db = (v) => (v / 255 - 1) * 80;
-      const value = row === "mel_original" ? db(clip.mel[index]) : row === "mel_reconstruction" ? db(data.mel[index])
-        : db(data.mel[index]) - db(clip.mel[index]);
+      const value = row in mels ? db(mels[row][bin * (mels[row].length / data.bins) + column] ?? 0) : db(data.mel[index]) - db(clip.mel[index]);
       return time.toFixed(2) + " s · " + number(hertz) + " Hz · " + (value > 0 ? "+" : "") + value.toFixed(0) + " dB";
     }
     return time.toFixed(2) + " s";
@@ -465,8 +549,11 @@ export default function lab({ element, props, server, trigger, watch }) {
   });
   parts.plot.addEventListener("pointerleave", () => { parts.cursor.hidden = parts.tip.hidden = true; });
   parts.plot.addEventListener("click", (event) => {
-    if (!data || !event.target.dataset.row || (editing && event.target.dataset.row === "tokens")) return;
+    const { row } = event.target.dataset;
+    if (!data || !row || (editing && row === "tokens")) return;
+    if (mode === "compare" && row in SOUNDS) engine.choose(SOUNDS[row]);
     engine.play(at(event).time);
+    chooseTime(at(event).time);
   });
   // The wheel alone scrolls the page: with Ctrl or ⌘ it zooms, with Shift it moves in time.
   parts.plot.addEventListener("wheel", (event) => {
@@ -476,10 +563,13 @@ export default function lab({ element, props, server, trigger, watch }) {
     if (event.shiftKey) scrollTo((view.start + Math.sign(turned) * 0.15 * span) / Math.max(1e-6, data.seconds - span));
     else setZoom(zoom * (turned < 0 ? 1.5 : 1 / 1.5), at(event).time);
   }, { passive: false });
+  const move = (by) => {
+    engine.seek(engine.time + by);
+    chooseTime(engine.time);
+  };
   lab.addEventListener("keydown", (event) => {
     if (!data || event.target !== lab) return;
-    const action = { " ": () => engine.toggle(), ArrowRight: () => engine.seek(engine.time + 0.5),
-      ArrowLeft: () => engine.seek(engine.time - 0.5), a: () => engine.choose("original"),
+    const action = { " ": () => engine.toggle(), ArrowRight: () => move(0.5), ArrowLeft: () => move(-0.5), a: () => engine.choose("original"),
       b: () => engine.choose(other) }[event.key];
     if (action) { action(); event.preventDefault(); }
   });

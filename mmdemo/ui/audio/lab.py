@@ -22,6 +22,8 @@ class SoundLab(Component):
     markup = '<div class="lab" hidden></div>'
     words = (
         *editing.WORDS,
+        "common.levels",
+        "common.card",
         *(
             f"audio.{word}"
             for word in (
@@ -37,7 +39,7 @@ class SoundLab(Component):
                     "token_tip",
                     "token_tip_off",
                 ),
-                *("save_card", "levels"),
+                *("mode", "mode_all", "mode_compare"),
                 *("edit", "frame_at", "before_edit", "play_before", "play_after"),
             )
         ),

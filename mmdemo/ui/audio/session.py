@@ -14,7 +14,7 @@ from mmdemo.codec.edit import History
 from mmdemo.evaluation import classical
 
 RATE = 16_000
-KEPT_WAVES, KEPT_BASELINES = 2, 2  # of each visitor, in memory: what a step of the slider shows
+KEPT_WAVES, KEPT_BASELINES = 2, 2  # of each visitor, in memory: what a move of the level control shows
 Scores = tuple["float | None", "float | None"]  # STOI, PESQ; None where not defined
 _ids = itertools.count(int(time.time() * 1000))
 
@@ -34,6 +34,7 @@ class AudioSession:
         example: which of the page's own recordings it is. version: another one after each edit.
         notes: sentences about what was done to the input.
         place: what in an address leads back to it; title, thumb: how the strip of this visit shows it.
+        look: how a link looks at it (`mmdemo.ui.shared.place.looks`).
         scores: STOI and PESQ by number of levels, filled as they are measured.
         baselines: figures and sounds of the newest settings of other codecs, filled as they are made.
     """
@@ -44,6 +45,7 @@ class AudioSession:
     example: int | None = None
     history: History = None  # type: ignore[assignment]  # begins with the tokens
     place: dict[str, str] = field(default_factory=dict)
+    look: dict[str, str] = field(default_factory=dict)
     title: str = ""
     thumb: str = ""
     ident: str = field(default_factory=fresh)

@@ -15,6 +15,7 @@ from mmdemo.ui.shared import state
 from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.filedrop import FileDrop
 from mmdemo.ui.shared.i18n import LANGUAGES, t, tr
+from mmdemo.ui.shared.level_control import LevelControl
 from mmdemo.ui.shared.pills import Pills
 from mmdemo.ui.shared.state import Context
 from mmdemo.ui.shared.visit import Visit
@@ -59,16 +60,7 @@ def build(ctx: Context) -> None:
             table = CodecTable(elem_id="mm-audio-codecs")
             visit = Visit("audio", elem_id="mm-audio-visit")
         with gr.Column(scale=8, min_width=320, elem_classes=["mm-main"]):
-            levels = gr.Slider(
-                1,
-                8,
-                value=START_LEVELS,
-                step=1,
-                label=t("audio.levels"),
-                info=t("audio.levels_info"),
-                elem_id="mm-audio-levels",
-                elem_classes=["mm-level-slider"],
-            )
+            levels = LevelControl("audio", START_LEVELS, 8, elem_id="mm-audio-levels")
             tiles = gr.HTML(elem_id="mm-audio-tiles")
             others = {lang: [{"name": name} for name in names[lang]] for lang in LANGUAGES}
             lab = SoundLab(code_sheet, code_colours, others=others, elem_id="mm-audio-lab")
@@ -88,7 +80,7 @@ def build(ctx: Context) -> None:
         pills.pick(handlers.example, [levels], [source, *outputs], **live),
         visit.open(handlers.restored, None, [levels, source, *outputs], **live),
         lab.ready(handlers.ready, [session, levels], [levels, *outputs], **live),
-        levels.change(handlers.relevelled, [session, levels], outputs, **live),
+        levels.move(handlers.relevelled, [session, levels], outputs, **live),
     ]
     for event in events:
         event.success(handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": "measure"})

@@ -41,7 +41,9 @@ def lab_value(codec: Any, clip: AudioSession, levels: int, lang: str, with_origi
         "id": clip.ident,
         "version": clip.version,
         "example": clip.example,
-        "edit": editor_value(clip.history, clip.example is not None),
+        "place": clip.place,
+        "look": clip.look,
+        "edit": editor_value(clip.history, clip.place),
         "seconds": clip.seconds,
         "tracks": [{"key": key, **track(name, wave, reference)} for key, name, wave in tracks],
         "bins": MEL_BINS,
@@ -81,7 +83,7 @@ def edit_value(clip: AudioSession, levels: int, wave: Tensor, box: list[Span] | 
         "at": start,
         "pcm": pcm(wave[start:end]),
         "codes": pack_codes(clip.tokens.codes, clip.tokens.codebook_size),
-        "edit": editor_value(clip.history, clip.example is not None),
+        "edit": editor_value(clip.history, clip.place),
     }
     if first < last:
         top = loudest(clip, wave if clip.wave is None else clip.wave)

@@ -72,7 +72,7 @@ class ImageHandlers(EditorHandlers):
         index = parse_int((asked or {}).get("index", 0), 0, len(self.examples) - 1)
         picture = yield from self._open_example(index, asked, request)
         if picture is not None:
-            if link.keys() & {"levels", "mode"}:
+            if link.keys() & {"levels", *place.LOOKS}:
                 picture = picture.looked_at(link)
             elif not asked:  # the page builds its first picture up from level 1
                 picture = replace(picture, opening=opening_of(picture))
@@ -95,10 +95,11 @@ class ImageHandlers(EditorHandlers):
             picture = yield from self._open(path, link.get("name", "picture"), asked, request)
         if picture is not None:
             named: dict[str, str] = {name: link[name] for name in ("input", "name") if name in link}
-            picture = replace(picture, place=named or picture.place).looked_at(link)
-            levels = (picture.look or {})["levels"]
+            picture = replace(picture, place=named or picture.place)
+            levels = place.number(link, "levels", 1, picture.tokens.levels, self._start(picture))
             if link.get("edit"):
                 picture = self._with_edit(picture, link["edit"], levels, request)
+            picture = picture.looked_at(link)
             yield from self._run(picture, levels, asked, request)
 
     def _open_example(

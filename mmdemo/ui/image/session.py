@@ -26,7 +26,7 @@ from mmdemo.ui.shared.common import said
 from mmdemo.ui.shared.editing import editor_value, remade_by
 from mmdemo.ui.shared.i18n import LANGUAGES, tr
 from mmdemo.ui.shared.payload import data_uri, finite, pack_codes
-from mmdemo.ui.shared.place import number
+from mmdemo.ui.shared.place import looks, number
 from mmdemo.ui.shared.state import MAX_PICTURE_SIDE
 from mmdemo.ui.shared.tokens_file import read_tokens
 
@@ -166,7 +166,7 @@ class ImageSession:
             "notes": [{lang: said(note, "image.note_", lang) for lang in LANGUAGES} for note in self.notes],
             "example": self.example,
             "remake": remade_by(self.tokens),
-            "edit": editor_value(self.history, self.example is not None),
+            "edit": editor_value(self.history, self.place),
             "place": self.place,
             "look": self.look,
             "opening": self.opening,
@@ -190,15 +190,14 @@ class ImageSession:
             "start": levels,
             "codes": pack_codes(self.tokens.codes, self.tokens.codebook_size),
             "recon": {str(n): uri for n, uri in self.shown.items()},
-            "edit": editor_value(self.history, self.example is not None),
+            "edit": editor_value(self.history, self.place),
             "box": box,
         }
 
     def looked_at(self, place: dict[str, str]) -> ImageSession:
         """The same picture, looked at as a link says."""
         levels = number(place, "levels", 1, self.tokens.levels, min(START_LEVELS, self.tokens.levels))
-        names = {name: place.get(name, "") for name in ("mode", "level")}
-        return replace(self, look={"id": fresh(), "levels": levels, **names})
+        return replace(self, look={"id": fresh(), "levels": levels, **looks(place)})
 
     def _original_uri(self) -> str:
         if self.original is None:  # a .mmt file holds no original: its own decoding stands there

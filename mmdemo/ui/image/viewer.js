@@ -9,7 +9,8 @@ import { makeChangeView } from "./change_view.js";
 import { intoPng } from "../shared/carried.js";
 import { makeCard } from "../shared/card.js";
 import { calm } from "../shared/motion.js";
-import { tellPlace, tellVisit } from "../shared/place.js";
+import { makeLevels } from "../shared/levels.js";
+import { linkTo, tellPlace, tellVisit } from "../shared/place.js";
 import { drawDifference, HEAT } from "./difference.js";
 import { listenForFiles } from "./intake.js";
 import { openPicture } from "./opening.js";
@@ -28,7 +29,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
   const colours = codeColours((first) => server.code_colours(first), () => drawTokens());
   const { board, swatch } = makeBoard(say, sheets, colours, (code) => editor.chosen(code));
   const editor = makeEditor(say, { area: "rectangle", board, swatch, where: whereIs, others,
-    send: (what) => trigger("edit", what), warm: (what) => trigger("warm", what), draw: () => drawTokens(),
+    send: (what) => trigger("edit", what), warm: (what) => trigger("warm", what), draw: () => { drawTokens(); tell(); },
     raise: (levels) => { state.wanted = levels; draw(); announce(); }, link: addressOf });
   const changeView = makeChangeView(say);
   const coloured = el("button", { type: "button", class: "mm-button", "aria-pressed": "false",
@@ -41,9 +42,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
   const notes = el("ul", { class: "mm-notes", hidden: true });
   const spoken = el("span", { class: "mm-spoken", role: "status" });
   const busy = el("span", { class: "mm-busy", role: "status" });
-  const slider = el("input", { type: "range", min: 1, max: 1, value: 1, step: 1, id: "mm-levels",
-    "aria-label": say("levels") });
-  const readout = el("output", { for: "mm-levels" });
+  const levels = makeLevels(say, moveTo, { id: "mm-levels" });
   const codecs = el("div", { class: "mm-chips", hidden: true });
   const legend = el("div", { class: "mm-legend", hidden: true }, el("span", {}, "0"),
     el("i", { style: `background:linear-gradient(90deg,${HEAT.map((c) => `rgb(${c})`).join(",")})` }),
@@ -60,21 +59,14 @@ export default function viewer({ element, props, server, trigger, watch }) {
   const saves = [
     el("button", { type: "button", class: "mm-button", "data-save": "png", onclick: savePng }, say("save_png")),
     el("button", { type: "button", class: "mm-button", "data-save": "mmt", onclick: saveTokens }, say("save_mmt")),
-    el("button", { type: "button", class: "mm-button", "data-save": "card", onclick: saveCard }, say("save_card"))];
+    el("button", { type: "button", class: "mm-button", "data-save": "card", onclick: saveCard }, say("card"))];
 
   host.replaceChildren(
     el("div", { class: "mm-bar" }, el("div", { class: "mm-modes", role: "tablist" }, Object.values(modes)), busy, pairing),
     stage.node, legend, codecs,
-    el("label", { class: "mm-levels" }, el("span", {}, say("levels")), slider, readout),
+    levels.node,
     panel, tiles, spoken, notes, ground, el("div", { class: "mm-actions" }, saves));
 
-  slider.addEventListener("input", () => {
-    state.wanted = Number(slider.value);
-    editor.look(state.wanted);
-    draw();
-    announce();
-    wantNext();
-  });
   document.addEventListener("mm-picking", () => {
     busy.textContent = say("encoding");
     stage.node.classList.add("mm-wait");
@@ -89,6 +81,14 @@ export default function viewer({ element, props, server, trigger, watch }) {
   peek.addEventListener("keyup", () => showBefore(false));
   listenForFiles(say, host, stage.node);
   update();
+
+  function moveTo(n) {
+    state.wanted = n;
+    editor.look(n);
+    draw();
+    announce();
+    wantNext();
+  }
 
   function update() {
     const value = readValue(props);
@@ -109,7 +109,6 @@ export default function viewer({ element, props, server, trigger, watch }) {
       peek.disabled = remake.hidden = true;
       changeView.hide();
       tellVisit("image", { place: value.place, title: value.name.replaceAll("_", " "), picture: value.original });
-      slider.max = value.levels;
       if (!state.wanted || state.wanted > value.levels) state.wanted = value.opening ? value.usual : value.start;
       if (value.opening && !calm()) open();
       else stage.arrive();
@@ -195,24 +194,28 @@ export default function viewer({ element, props, server, trigger, watch }) {
       show: (n) => { state.wanted = n; draw(); announce(); },
       rest: (event) => {
         state.opening = false;
-        if (event?.type !== "input" || event.target !== slider) state.wanted = usual;
+        if (event?.type !== "input" || event.target !== levels.input) state.wanted = usual;
         stage.arrive();
         if (state.value) { draw(); announce(); wantNext(); }
       } });
   }
 
   // As a link says.
-  function look({ id, levels, mode, level }) {
+  function look({ id, levels, mode, level, at }) {
     state.look = id;
     state.wanted = clamp(levels, 1, state.value.levels);
     if (MODES.includes(mode)) state.mode = mode;
     if (Number(level)) editor.level(clamp(Number(level) - 1, 0, state.value.levels - 1));
+    const [rows, columns] = state.value.grid, [row, column] = /^\d+,\d+$/.test(at) ? at.split(",").map(Number) : [];
+    if (row >= 1 && row <= rows && column >= 1 && column <= columns) editor.pickAt((row - 1) * columns + column - 1);
   }
 
   function tell() {
-    const { mode, wanted } = state, { level } = editor.state;
-    if (state.opening) return;
-    tellPlace("image", { levels: wanted, mode: mode === "compare" ? "" : mode, level: mode === "tokens" && level ? level + 1 : "" });
+    const { mode, wanted, value } = state, { level, picked, tool } = editor.state, tokens = mode === "tokens";
+    if (state.opening || !value) return;
+    const at = tokens && tool === "pick" && picked !== null ? placeOf(value.grid, picked) : null;
+    tellPlace("image", { levels: wanted, mode: mode === "compare" ? "" : mode, level: tokens && level ? level + 1 : "",
+      at: at ? `${at.y + 1},${at.x + 1}` : "", edit: value.edit.link || "" });
   }
 
   // What a saved picture carries: where it was made, and its tokens.
@@ -287,13 +290,13 @@ export default function viewer({ element, props, server, trigger, watch }) {
     for (const [name, button] of Object.entries(modes)) button.setAttribute("aria-selected", name === mode);
     if (!value) return;
     const shown = (state.shown = nearest());
-    slider.value = state.wanted;
-    readout.textContent = say("of", { n: state.wanted, all: value.levels });
+    levels.show(state.wanted, value.levels);
     busy.textContent = shown === state.wanted ? "" : say("decoding");
     const baselines = Object.keys(known().baselines);
     const codec = baselines.includes(state.codec) ? state.codec : baselines[0];
     const baseline = codec ? known().baselines[codec][shown] : null;
     modes.baseline.disabled = !baselines.length;
+    modes.baseline.title = baselines.length ? "" : say(value.has_original ? "baseline_later" : "baseline_none");
     const reconstruction = value.recon[shown];
     const comparing = mode === "compare" || mode === "baseline";
     pairing.hidden = !comparing;
@@ -360,12 +363,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
   }
 
   function addressOf(code) {
-    const query = new URLSearchParams({ tab: "image" });
-    if (state.value.example !== null && state.value.example !== undefined) query.set("example", state.value.example);
-    query.set("levels", state.shown);
-    query.set("edit", code);
-    tellPlace("image", { edit: code });
-    return `${location.origin}${location.pathname}?${query}`;
+    return linkTo("image", { ...state.value.place, levels: state.shown, edit: code });
   }
 
   function onCell(kind, at, event) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mmdemo.ui.shared import editing
+from mmdemo.ui.shared import editing, level_control
 from mmdemo.ui.shared.component import Component
 
 
@@ -21,14 +21,16 @@ class PictureViewer(Component):
     markup = '<div class="mm-viewer"></div>'
     words = (
         *editing.WORDS,
+        *level_control.WORDS,
+        "common.card",
         *(
             f"image.{word}"
             for word in (
-                *("swipe", "levels", "of", "decoding", "encoding", "original", "reconstruction", "mode_compare"),
+                *("swipe", "decoding", "encoding", "original", "reconstruction", "mode_compare"),
                 *("mode_tokens", "mode_difference", "mode_baseline", "drop_here", "pair", "pair_hint", "background"),
-                *("on_white", "on_black", "on_checker", "baseline", "baseline_larger", "save_png", "save_mmt"),
+                *("on_white", "on_black", "on_checker", "baseline", "baseline_larger", "baseline_later", "baseline_none", "save_png", "save_mmt"),
                 *("heat_max", "tip", "token_at", "bytes", "bpp", "psnr", "ms_ssim", "tokens", "perplexity_of"),
-                *("of_codes", "all_levels", "opening_lift", "opening_found", "save_card"),
+                *("of_codes", "all_levels", "opening_lift", "opening_found"),
             )
         ),
     )

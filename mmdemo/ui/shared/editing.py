@@ -38,7 +38,7 @@ WORDS = tuple(
         *("paint_hint_nothing_1", "paint_hint_other", "level_n", "where", "scope", "scope_one", "scope_on"),
         *("scope_all", "remake", "code", "code_n", "choose_code", "before", "after", "hint_pick"),
         *("hint_brush", "hint_rectangle", "hint_span", "changed", "unchanged", "raised", "undone"),
-        *("redone", "was_reset", "link", "link_done", "link_long", "other", "earlier", "busy"),
+        *("redone", "was_reset", "link", "link_done", "link_day", "link_long", "link_gone", "other", "earlier", "busy"),
     )
 )
 
@@ -74,8 +74,13 @@ def step(codec: Any, history: History, asked: Mapping[str, Any], source: Tokens 
     return history.do(edit.apply(codec, history.tokens, wanted))
 
 
-def editor_value(history: History, link: bool = True) -> dict[str, Any]:
-    """What the editor shows of a history; ``link``: whether the edit is also given as it travels in an address."""
+def editor_value(history: History, place: Mapping[str, str]) -> dict[str, Any]:
+    """What the editor shows of a history.
+
+    Args:
+        place: what in an address leads back to the input; {} where nothing does. An edit travels in its link: "link" is
+            the edit, or None, and "unlinked" then says why.
+    """
     changed = history.changed
     value: dict[str, Any] = {
         "undo": len(history.done),
@@ -83,9 +88,10 @@ def editor_value(history: History, link: bool = True) -> dict[str, Any]:
         "count": int(changed.sum()),
         "runs": runs_of(changed),
     }
-    if link and value["count"]:
+    if value["count"]:
         code = link_code(history)
-        value |= {"link": code if len(code) <= MAX_LINK else None}
+        why = "link_gone" if not place else "link_long" if len(code) > MAX_LINK else ""
+        value |= {"link": None, "unlinked": why} if why else {"link": code}
     return value
 
 

@@ -46,7 +46,7 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
     const address = link(ed.value.link);
     try {
       await navigator.clipboard.writeText(address);
-      note.textContent = say("link_done");
+      note.textContent = say(/[?&]input=/.test(address) ? "link_day" : "link_done");
     } catch {
       note.textContent = address; // no clipboard without https: it can be copied from here
     }
@@ -123,7 +123,7 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
     if (chooser.open && !codeRow.hidden) board.show(ed.level);
     if (busy) return;
     const count = ed.value.count ? say("changed", { n: ed.value.count }) : say("unchanged");
-    note.textContent = [told, count, ed.value.count && ed.value.link === null ? say("link_long") : ""].filter(Boolean).join(" ");
+    note.textContent = [told, count, ed.value.unlinked ? say(ed.value.unlinked) : ""].filter(Boolean).join(" ");
   }
 
   const hintOf = (paint) => say(paint === "nothing" && levelsOf(ed.scope, ed.level, ed.levels).includes(0)
@@ -214,6 +214,8 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
       show();
     },
     level(level) { set({ level }); },
+    // A place as a link names it.
+    pickAt(place) { set({ tool: "pick", picked: place }); },
     // One code at one place, chosen elsewhere on the page.
     put(place, level, code) {
       Object.assign(ed, { level, code });

@@ -17,6 +17,9 @@ export function addressOf(search, tab, place) {
   return `?${query.toString().replaceAll("%2C", ",")}`;
 }
 
+// The same, whole, to be copied.
+export const linkTo = (tab, place) => location.origin + location.pathname + addressOf("", tab, place);
+
 export function sourceOf(place) {
   return SOURCE.map((name) => place[name] || "").join("\n");
 }

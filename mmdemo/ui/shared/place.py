@@ -12,6 +12,7 @@ from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.store import store
 
 Place = dict[str, str]
+LOOKS = ("mode", "level", "at")  # how a link looks at its input, beside the number of levels: told to the tab's script
 
 
 def asked(request: gr.Request | None, tab: str) -> Place:
@@ -26,6 +27,11 @@ def wanted(data: Any) -> Place:
     if not isinstance(place, dict) or len(place) > 20 or not all(isinstance(v, str | int) for v in place.values()):
         raise InputError("This link does not say what to open.")
     return {str(k): str(v) for k, v in place.items()}  # scripts count levels, addresses spell them
+
+
+def looks(place: Mapping[str, str]) -> dict[str, str]:
+    """How a place looks at its input."""
+    return {name: place[name] for name in LOOKS if place.get(name)}
 
 
 def number(place: Mapping[str, str], name: str, low: int, high: int, usual: int) -> int:

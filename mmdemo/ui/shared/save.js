@@ -1,10 +1,17 @@
 // Buttons that save files which already lie in the page; the value is [[label, name, base64], ...].
-import { bytesOf, el, saveBlob, readValue } from "./base.js";
+// A card to share is drawn by the script of the tab, which is told with the event "mm-card" {tab, files}.
+import { bytesOf, el, saveBlob, readValue, translator } from "./base.js";
 
 export default function save({ element, props, watch }) {
+  const say = translator(props), { card: tab } = props;
+
   function draw() {
-    element.querySelector(".save").replaceChildren(...(readValue(props) || []).map(([label, name, data]) =>
-      el("button", { type: "button", onclick: () => saveBlob(new Blob([bytesOf(data)]), name) }, label)));
+    const files = readValue(props) || [];
+    const buttons = files.map(([label, name, data]) =>
+      el("button", { type: "button", onclick: () => saveBlob(new Blob([bytesOf(data)]), name) }, label));
+    if (tab && files.length) buttons.push(el("button", { type: "button", "data-save": "card",
+      onclick: () => document.dispatchEvent(new CustomEvent("mm-card", { detail: { tab, files } })) }, say("card")));
+    element.querySelector(".save").replaceChildren(...buttons);
   }
 
   watch("value", draw);

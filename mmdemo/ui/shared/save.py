@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from typing import Any
 
 from mmdemo.ui.shared.component import Component
 
 
 class SaveButtons(Component):
-    """A row of buttons that save files. Value: made by `save_value`, or None for no buttons."""
+    """A row of buttons that save files. Value: made by `save_value`, or None for no buttons.
+
+    With ``card``, the name of a tab, there is one more, for a picture of the result that the tab's script draws.
+    """
 
     markup = '<div class="save"></div>'
+    words = ("common.card",)
     holds = "JSON: files to save, [label, name, base64] each"
+
+    def __init__(self, card: str = "", **kwargs: Any) -> None:
+        super().__init__(card=card, **kwargs)
 
 
 def save_value(files: Iterable[tuple[str, str, bytes]]) -> list[tuple[str, str, str]]:

@@ -1,6 +1,6 @@
 // The visit of a tab: notes its place in the address, and lists what was looked at before.
 import { el, readValue, translator } from "./base.js";
-import { addressOf, noted, paramsOf, sourceOf } from "./place.js";
+import { addressOf, noted, paramsOf } from "./place.js";
 
 const SIDE = 80; // pixels of a thumbnail
 
@@ -52,7 +52,6 @@ export default function visit({ element, props, trigger, watch }) {
 
   function receive(value = readValue(props)) {
     if (!value) return;
-    if (now && sourceOf(now.place) !== sourceOf(value.place)) delete looks.edit; // it is none of this input
     now = value;
     tellSoon();
     if (value.picture)

@@ -1,11 +1,14 @@
 // Token chips: each position of a text; hover shows its codes, a click or Enter picks it.
-import { el, readValue, tellExample, translator } from "../shared/base.js";
+import { bytesOf, el, number, readValue, saveBlob, tellExample, translator } from "../shared/base.js";
 import { makeBoard } from "../shared/code_board.js";
 import { codeColours } from "../shared/code_colours.js";
 import { Sheets } from "../shared/code_sheet.js";
 import { makeEditor } from "../shared/editor.js";
 import { calm } from "../shared/motion.js";
-import { tellPlace } from "../shared/place.js";
+import { tellLevels } from "../shared/levels.js";
+import { linkTo, tellPlace } from "../shared/place.js";
+import { makeCard } from "../shared/card.js";
+import { paintChips, paintText } from "./card.js";
 import { openText } from "./opening.js";
 
 const PAGE = 360; // chips in the page at a time
@@ -104,7 +107,11 @@ export default function chips({ element, props, server, trigger, watch }) {
     box.querySelectorAll(".picked").forEach((chip) => chip.classList.remove("picked"));
     node(index)?.classList.add("picked");
     trigger("pick", { position: index });
+    tell();
   }
+
+  // What is looked at, for the address: positions are counted from 1 there, as people do.
+  const tell = () => tellPlace("text", { at: picked < 0 ? "" : picked + 1, edit: data?.edit.link || "" });
 
   // ------------------------------------------------------------------ the token editor
 
@@ -128,10 +135,21 @@ export default function chips({ element, props, server, trigger, watch }) {
   }
 
   function addressOf(code) {
-    const query = new URLSearchParams({ tab: "text", example: data.example, levels: data.num_levels, edit: code });
-    tellPlace("text", { edit: code });
-    return `${location.origin}${location.pathname}?${query}`;
+    return linkTo("text", { ...data.place, levels: data.num_levels, edit: code });
   }
+
+  // `tokens`: its .mmt file, which the card carries.
+  function saveCard(tokens) {
+    if (!data) return;
+    const rtl = data.dir === "rtl", text = document.querySelector("#mm-text-input textarea")?.value || "";
+    const shown = data.chips.map(([label, , flags], i) => ({ text: label, colour: colours.css(0, data.codes[0][i]), wrong: flags & WRONG }));
+    const pictures = [...(text ? [[paintText(text, rtl, element), say("original")]] : []), [paintChips(shown, rtl, element), say("reconstruction")]];
+    const line = [`${say("levels")} ${say("of", { n: data.num_levels, all: data.codes.length })}`, `${number(bytesOf(tokens).length)} B`,
+      document.querySelector("#mm-text-output .compare-name b")?.textContent].filter(Boolean).join(" · ");
+    makeCard({ pictures, line, stacked: true, settings: { link: location.href, made_with: "mmdemo", tab: "text", tokens } })
+      .then((png) => saveBlob(new Blob([png], { type: "image/png" }), "text-card.png"));
+  }
+  document.addEventListener("mm-card", ({ detail: { tab, files } }) => { if (tab === "text") saveCard(files[0][2]); });
 
   // What stood at the place of the last change, and what stands there now.
   function showChange(before, after) {
@@ -159,6 +177,11 @@ export default function chips({ element, props, server, trigger, watch }) {
   box.addEventListener("pointerup", () => editor.end());
   box.addEventListener("pointercancel", () => editor.cancel());
   document.addEventListener("keydown", (event) => { if (element.offsetParent) editor.historyKey(event); });
+  document.addEventListener("mm-text-unpick", () => {
+    picked = -1;
+    box.querySelectorAll(".picked").forEach((chip) => chip.classList.remove("picked"));
+    tell();
+  });
   document.addEventListener("mm-text-swap", ({ detail: { position, level, code } }) => editor.put(position, level, code));
 
   const chipOf = (event) => event.target.closest(".chip");
@@ -218,11 +241,15 @@ export default function chips({ element, props, server, trigger, watch }) {
         showChange(last.chips, data.chips);
       }
     }
-    if (!data || data.chips.length !== before) {
+    const fresh = data && data.id !== last?.id;
+    if (fresh || !data || data.chips.length !== before) {
       page = 0;
       picked = -1;
     }
     draw();
+    if (fresh && /^\d+$/.test(data.look.at)) pick(Number(data.look.at) - 1);
+    tell();
+    if (data) tellLevels("text", data.codes.length);
     if (data?.opening?.length && !calm()) openText(data.opening);
   });
   data = readValue(props);

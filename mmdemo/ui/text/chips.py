@@ -21,7 +21,7 @@ class TokenChips(Component):
     appears in a browser.
     """
 
-    words = editing.WORDS
+    words = (*editing.WORDS, "common.levels", "common.of", "text.original", "text.reconstruction")
     holds = "JSON: spans, codes and state of every token chip"
 
     def __init__(

@@ -18,6 +18,7 @@ from mmdemo.ui.shared.common import notes_html
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
+from mmdemo.ui.shared.level_control import levels_value
 from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.save import save_value
 from mmdemo.ui.shared.state import Context, friendly, parse_int
@@ -83,6 +84,8 @@ class TextHandlers(EditorHandlers):
         self.ctx.remember(request, session.tokens, session.original)
         self._note(session, request)
         session = keep_bytes(session, lossless is True)
+        if not session.place:
+            session = replace(session, place=self._place(session))
         levels = _levels(session, levels)
         data = decoded_bytes(self.codec, session.tokens, levels)
         kept = session.tokens.truncate(levels)
@@ -117,33 +120,40 @@ class TextHandlers(EditorHandlers):
         while len(self.newest) > VISITORS:
             self.newest.popitem(last=False)
 
+    def _place(self, session: TextSession) -> dict[str, str]:
+        """What leads back to a text: an example, what was typed while it is short, or an input kept under a name."""
+        if session.original is None:
+            name = store().keep(session.encoded.to_bytes(), ".mmt")
+            return {"input": name} if name else {}
+        named, text = self._example_of(session), session.original.decode("utf-8", errors="replace")
+        if named is not None:
+            return {"example": self.stems[named]}
+        if len(text) <= MOST_IN_LINK:
+            return {"typed": text}
+        name = store().keep(session.raw or session.original, ".txt")
+        return {"input": name} if name else {}
+
     def _visited(self, session: TextSession, levels: int) -> dict[str, Any]:
-        """Where the visitor is: an example, what was typed while it is short, or an input kept under a name."""
-        text = None if session.original is None else session.original.decode("utf-8", errors="replace")
-        if text is None:
-            data = session.encoded.to_bytes()
-            link, title = {"input": store().keep(data, ".mmt")}, ".mmt"
-        else:
-            named = self._example_of(session)
-            link = {"typed": text} if named is None else {"example": self.stems[named]}
-            if len(link.get("typed", "")) > MOST_IN_LINK:
-                link = {"input": store().keep(session.raw or session.original or b"", ".txt")}
-            title = text.strip()
+        """Where the visitor is."""
+        original = b".mmt" if session.original is None else session.original
         kept = {"lossless": "1"} if session.lossless is not None else {}
-        return visit_value({**link, "levels": str(levels), **kept}, title)
+        place = {**session.place, "levels": str(levels), **kept} if session.place else {}
+        return visit_value(place, original.decode("utf-8", errors="replace").strip())
 
     def start_place(self, link: Place, request: gr.Request) -> TextSession | None:
         """What a link names. Raises InputError for what is gone."""
         lang, path = lang_of(request), place.kept(link, request)
         if path is not None:
-            return (
-                self.open_tokens(path.read_bytes(), lang)
-                if path.suffix == ".mmt"
-                else self.start(io.BytesIO(path.read_bytes()), lang)
-            )
-        index = place.index(link, self.stems, request)
-        text = link.get("typed", "") if index is None else self.texts[index]
-        return self._with_edit(self.start(text, lang), link.get("edit", "")) if text else None
+            data = path.read_bytes()
+            session = self.open_tokens(data, lang) if path.suffix == ".mmt" else self.start(io.BytesIO(data), lang)
+            session = replace(session, place={"input": link["input"]})
+        else:
+            index = place.index(link, self.stems, request)
+            text = link.get("typed", "") if index is None else self.texts[index]
+            if not text:
+                return None
+            session = self.start(text, lang)
+        return replace(self._with_edit(session, link.get("edit", "")), look=place.looks(link))
 
     def _files(self, session: TextSession, kept: Any, data: bytes, lang: str) -> list[tuple[str, str, bytes]]:
         if session.lossless is not None and session.original is not None:
@@ -180,7 +190,7 @@ class TextHandlers(EditorHandlers):
     ) -> list[Any]:
         """The tab was opened in a browser: its address, what there is, or the first example.
 
-        First the text box, the slider with as many steps as levels, and the lossless switch.
+        First the text box, the level control, and the lossless switch.
         """
         link = {} if session else place.asked(request, "text")
         if link.keys() & {"example", "input", "typed"}:
@@ -190,7 +200,9 @@ class TextHandlers(EditorHandlers):
         values = self.show(session, levels, request, lossless)
         if opening and values[CHIPS]:
             values[CHIPS] = {**values[CHIPS], "opening": self._opening(session, request)}
-        return [gr.skip(), gr.update(maximum=self.codec.levels), gr.skip(), *values]
+        most = session.tokens.levels if session else self.codec.levels
+        control = levels_value(min(parse_int(levels, 1, 64), most), most)
+        return [gr.skip(), control, gr.skip(), *values]
 
     def _opening(self, session: TextSession | None, request: gr.Request) -> list[str]:
         """The reconstruction on one level, two, …: with it the page shows what each adds."""
@@ -207,13 +219,13 @@ class TextHandlers(EditorHandlers):
         return self._restored(place.wanted(event._data), request)
 
     def _restored(self, link: Place, request: gr.Request) -> list[Any]:
-        """The text box, the slider, the lossless switch, and the rest."""
+        """The text box, the level control, the lossless switch, and the rest."""
         session, lossless = self.start_place(link, request), link.get("lossless") == "1"
         most = self.codec.levels if session is None else session.tokens.levels
         levels = place.number(link, "levels", 1, max(1, most), max(1, most))
-        slider = gr.update(maximum=self.codec.levels, value=levels)
+        control = levels_value(levels, max(1, most))
         text = "" if session is None else _box_text(session)
-        return [text, slider, lossless, *self.show(session, levels, request, lossless)]
+        return [text, control, lossless, *self.show(session, levels, request, lossless)]
 
     @staticmethod
     def _with_edit(session: TextSession, code: str) -> TextSession:
@@ -237,7 +249,7 @@ class TextHandlers(EditorHandlers):
 
     @friendly
     def relevelled(self, session: TextSession | None, levels: int, lossless: bool, request: gr.Request) -> list[Any]:
-        """The levels slider moved, or the lossless switch."""
+        """The level control moved, or the lossless switch."""
         return self.show(session, levels, request, lossless)
 
     @friendly
@@ -252,7 +264,7 @@ class TextHandlers(EditorHandlers):
     def edit(self, session: TextSession | None, event: gr.EventData, request: gr.Request) -> list[Any]:
         """A step of the editor: other codes, decoded again where they change the text. `settle` follows.
 
-        First the lossless switch, since other codes say something else, and the levels slider, which is raised where
+        First the lossless switch, since other codes say something else, and the level control, which is raised where
         the edit could not be seen; then session, reconstruction, chips and picker.
         """
         if session is None:
@@ -269,9 +281,9 @@ class TextHandlers(EditorHandlers):
         if position is not None:
             position = parse_int(position, 0, history.tokens.positions[0] - 1)
             picker = view.picker_value(self.codec, changed, position, levels, lang)
-        slider = gr.update(value=levels) if asked.get("raised") is True else gr.skip()
+        control = levels_value(levels, session.tokens.levels) if asked.get("raised") is True else gr.skip()
         output_pane = view.reconstruction_html(changed, data, lang)
-        return [False, slider, changed, output_pane, self._chips(changed, data, levels, request), picker]
+        return [False, control, changed, output_pane, self._chips(changed, data, levels, request), picker]
 
     @friendly
     def settle(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
@@ -306,5 +318,5 @@ def _notes(session: TextSession, lossless: bool, lang: str) -> tuple[str, ...]:
 
 
 def _levels(session: TextSession, levels: Any) -> int:
-    """The slider's value, as far as this text has so many levels."""
+    """The level control's value, as far as this text has so many levels."""
     return min(parse_int(levels, 1, 64), session.tokens.levels)

@@ -7,11 +7,12 @@ const STEP = 900; // milliseconds a level
 export function openText(panes) {
   const pane = document.querySelector("#mm-text-output .html-container, #mm-text-output .prose, #mm-text-output");
   const slider = document.querySelector("#mm-text-levels input[type=range]");
-  const shown = pane.firstElementChild, level = slider?.value;
+  const shown = pane.firstElementChild, level = Number(slider?.value);
   const stage = document.createElement("div");
+  const tell = (n) => slider?.dispatchEvent(new CustomEvent("mm-show", { detail: n }));
   const show = (n) => {
     stage.innerHTML = panes[n - 1];
-    if (slider) slider.value = n;
+    tell(n);
   };
   shown.after(stage);
   shown.hidden = true;
@@ -24,6 +25,6 @@ export function openText(panes) {
   }, (event) => {
     stage.remove();
     shown.hidden = false;
-    if (slider && event?.target !== slider) slider.value = level;
+    if (event?.target !== slider) tell(level);
   });
 }

@@ -20,7 +20,10 @@ export default function picker({ element, props, trigger, watch }) {
       made.disabled = position + step < 0 || position + step >= total;
       return made;
     };
-    const close = button("picker-step picker-close", () => { root.hidden = true; }, "×");
+    const close = button("picker-step picker-close", () => {
+      root.hidden = true;
+      document.dispatchEvent(new CustomEvent("mm-text-unpick"));
+    }, "×");
     close.setAttribute("aria-label", labels.close);
     return el("div", { class: "picker-head" }, go(-1, "‹", "previous"), go(1, "›", "next"),
       el("span", { class: "picker-title" }, `${labels.position} ${position + 1} ${labels.of} ${total} ${labels.says} `,

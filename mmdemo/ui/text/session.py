@@ -24,6 +24,8 @@ class TextSession:
         notes: sentences about what was done to the input.
         lossless: tokens that keep every byte of the original; None if that was not asked for.
         raw: the bytes of the file it came from, where they are not its UTF-8: then lossless tokens keep these.
+        place: what in an address leads back to it, beside the levels; {} where nothing does.
+        look: how a link looks at it (`mmdemo.ui.shared.place.looks`).
         ident, version: of this text, and of its codes after each change.
     """
 
@@ -32,6 +34,8 @@ class TextSession:
     notes: tuple[str, ...] = ()
     lossless: Any = None
     raw: bytes = b""
+    place: dict[str, str] = field(default_factory=dict)
+    look: dict[str, str] = field(default_factory=dict)
     ident: str = field(default_factory=lambda: str(next(_ids)))
     version: int = field(default_factory=lambda: next(_ids))
 

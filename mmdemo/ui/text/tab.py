@@ -11,6 +11,7 @@ from mmdemo.ui.shared import state
 from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.filedrop import FileDrop
 from mmdemo.ui.shared.i18n import LANGUAGES, t
+from mmdemo.ui.shared.level_control import LevelControl
 from mmdemo.ui.shared.pills import Pills
 from mmdemo.ui.shared.save import SaveButtons
 from mmdemo.ui.shared.state import Context
@@ -59,18 +60,8 @@ def build(ctx: Context) -> None:
         with gr.Column(min_width=300):
             output = gr.HTML(elem_id="mm-text-output", apply_default_css=False)
     with gr.Row(equal_height=True):
-        levels = gr.Slider(
-            1,
-            3,
-            value=3,
-            step=1,
-            label=t("text.levels"),
-            info=t("text.levels_info"),
-            elem_id="mm-text-levels",
-            elem_classes=["mm-level-slider"],
-            scale=3,
-            min_width=260,
-        )
+        with gr.Column(scale=3, min_width=260):
+            levels = LevelControl("text", 3, 3, elem_id="mm-text-levels")
         with gr.Column(scale=1, min_width=220):
             lossless = gr.Checkbox(
                 False, label=t("text.lossless"), info=t("text.lossless_info"), elem_id="mm-text-lossless"
@@ -89,7 +80,7 @@ def build(ctx: Context) -> None:
     chips = TokenChips(code_sheet, code_colours, others=others, elem_id="mm-text-chips")
     picker = CodePicker(elem_id="mm-text-picker")
     bars = gr.HTML(elem_id="mm-text-bars", apply_default_css=False)
-    save = SaveButtons(elem_id="mm-text-save")
+    save = SaveButtons("text", elem_id="mm-text-save")
     visit = Visit("text", elem_id="mm-text-visit")
     maths = how_it_works()
 
@@ -105,7 +96,7 @@ def build(ctx: Context) -> None:
     drop.file(
         handlers.opened, [levels, lossless], [box, lossless, *outputs], **{**model, "concurrency_id": state.OPENING_ID}
     )
-    levels.change(handlers.relevelled, [session, levels, lossless], outputs, **live)
+    levels.move(handlers.relevelled, [session, levels, lossless], outputs, **live)
     # Not `change`: setting the switch from a file or after a swap must not draw everything again.
     lossless.input(handlers.relevelled, [session, levels, lossless], outputs, **live)
     chips.pick(handlers.picked, [session, levels], picker, **live)

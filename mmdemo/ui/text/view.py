@@ -61,9 +61,18 @@ def chips_value(
             for level, (says, row) in enumerate(zip(texts, codes, strict=False))
         ],
     )
-    edit = editor_value(session.history, own["example"] is not None)
+    edit = editor_value(session.history, session.place)
     size = session.tokens.codebook_size
-    return {**value, **own, "id": session.ident, "version": session.version, "edit": edit, "size": size}
+    return {
+        **value,
+        **own,
+        "id": session.ident,
+        "version": session.version,
+        "edit": edit,
+        "size": size,
+        "place": session.place,
+        "look": session.look,
+    }
 
 
 def _completed(codec: Any, codes: list[list[int]], level: int) -> dict[str, str]:
@@ -174,7 +183,7 @@ def _bits(session: TextSession, tokens: Any) -> int:
     return tokens.payload_bits if session.lossless is None else 8 * len(session.lossless.to_bytes())
 
 
-@lru_cache(maxsize=32)  # moving the levels slider must not compress the same text again
+@lru_cache(maxsize=32)  # moving the level control must not compress the same text again
 def _compressed(raw: bytes) -> dict[str, int]:
     """Bytes of a text through each compressor that is installed."""
     points = classical.text_points(raw.decode("utf-8", errors="replace"))

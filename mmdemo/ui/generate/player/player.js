@@ -108,6 +108,7 @@ export default function player({ element, props, server, trigger, watch }) {
 
   function setState(state, text) {
     root.dataset.state = state;
+    document.body.classList.toggle("mm-running", busy()); // there is something to stop
     find(".mp-status").textContent = text;
   }
 
