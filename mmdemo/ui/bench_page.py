@@ -56,7 +56,8 @@ FRAMES = """async ([selector, kind, count]) => {
 EDIT = """async (step) => {
   const stage = document.querySelector(".mm-stage"), viewer = document.querySelector(".mm-viewer");
   const box = stage.getBoundingClientRect(), before = viewer.dataset.version;
-  const at = { bubbles: true, pointerId: 1, clientX: box.left + box.width * (0.2 + 0.15 * step), clientY: box.top + box.height / 2 };
+  const at = { bubbles: true, pointerId: 1, clientX: box.left + box.width * (0.2 + 0.15 * step),
+    clientY: box.top + box.height / 2 };
   stage.setPointerCapture = () => {}; // no finger or mouse is behind it
   stage.dispatchEvent(new PointerEvent("pointerdown", at));
   const start = performance.now();

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { deflateSync } from "node:zlib";
 
 import { fitInto } from "../../mmdemo/ui/shared/card.js";
+import { flow } from "../../mmdemo/ui/text/card.js";
 import { crc32, intoPng, intoWav, searchOf, settingsOf, tabOfTokens } from "../../mmdemo/ui/shared/carried.js";
 import { wavOf } from "../../mmdemo/ui/shared/sound.js";
 import { planFor, tabFor } from "../../mmdemo/ui/shell/drop.js";
@@ -72,6 +73,11 @@ test("a dropped file is opened by its tokens, where the input itself may be gone
     const [name, type] = f.split(" ");
     return tabFor({ name, type });
   }), ["image", "audio", "text", null]);
+});
+
+test("the words of a card flow into lines, and breaks stay breaks", () => {
+  const places = flow([["one", 40], [" ", 10], ["two", 40], ["\n", 0], ["three", 60], ["four", 60]], 100);
+  assert.deepEqual(places, [[0, 0], [40, 0], [50, 0], [90, 0], [0, 1], [0, 2]]);
 });
 
 test("a picture is fitted into its part of a card", () => {

@@ -28,7 +28,8 @@ class PictureViewer(Component):
             for word in (
                 *("swipe", "decoding", "encoding", "original", "reconstruction", "mode_compare"),
                 *("mode_tokens", "mode_difference", "mode_baseline", "drop_here", "pair", "pair_hint", "background"),
-                *("on_white", "on_black", "on_checker", "baseline", "baseline_larger", "baseline_later", "baseline_none", "save_png", "save_mmt"),
+                *("on_white", "on_black", "on_checker", "baseline", "baseline_larger", "baseline_later"),
+                *("baseline_none", "save_png", "save_mmt"),
                 *("heat_max", "tip", "token_at", "bytes", "bpp", "psnr", "ms_ssim", "tokens", "perplexity_of"),
                 *("of_codes", "all_levels", "opening_lift", "opening_found"),
             )

@@ -1,7 +1,7 @@
 // What a card of a text shows: the original as it is, and what the codes say, a chip a position.
 import { css } from "../shared/base.js";
 
-const WIDTH = 1120, HEIGHT = 205, EDGE = 6; // pixels of each of the two
+const WIDTH = 1120, HEIGHT = 195, EDGE = 6; // pixels of each of the two, as a card has room for
 const SIZES = [34, 27, 21, 17]; // of letters: the largest that lets all of a text in, else the last with an ellipsis
 
 // Pieces [text, width] -> [x, line] each, a line as wide as fits; where a piece is a line break, the next line begins.
