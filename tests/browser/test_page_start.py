@@ -204,6 +204,18 @@ def test_a_place_stands_in_the_address_and_back_leads_to_it(opened: Any, tab: st
     page.wait_for_function(shown)
 
 
+def test_a_tap_on_a_token_says_its_code_where_it_is(opened: Any):
+    page = opened("?tab=image&example=cat&mode=tokens&at=2,2", size="phone")
+    page.wait_for_selector(READY)
+    page.wait_for_selector(".mm-code")
+    box = page.locator(".mm-stage").bounding_box()
+    page.touchscreen.tap(box["x"] + 100, box["y"] + 60)
+    page.wait_for_selector(".mm-tip", state="visible")
+    said, tip = page.locator(".mm-tip").inner_text(), page.locator(".mm-tip").bounding_box()
+    assert page.locator(".mm-code b").first.inner_text() == said.split()[-1]
+    assert 0 <= tip["x"] and tip["x"] + tip["width"] <= 390 and tip["y"] + tip["height"] <= 844
+
+
 def test_an_edit_of_an_upload_has_a_link_that_opens_it(opened: Any, tmp_path: Path):
     page = opened()
     page.wait_for_selector(READY)

@@ -87,10 +87,11 @@ export default function lab({ element, props, server, trigger, watch }) {
     made.card = el("button", { type: "button", class: "lab-text", onclick: saveCard }, say("card"));
     lab.tabIndex = 0;
     lab.append(
-      el("div", { class: "lab-bar" }, made.play, made.swap, made.tracks,
-        el("div", { class: "mm-modes lab-modes", role: "tablist", "aria-label": say("mode") }, Object.values(made.modes))),
+      el("div", { class: "lab-bar" }, made.play, made.swap, made.tracks),
       el("div", { class: "lab-bar lab-options" }, made.time, check("equal", true, (on) => engine.setLevel(on)),
-        check("loop", false, (on) => engine.setLoop(on)), made.note, el("span", { class: "lab-zoom" }, made.out, made.into)),
+        check("loop", false, (on) => engine.setLoop(on)), made.note,
+        el("div", { class: "mm-modes lab-modes", role: "tablist", "aria-label": say("mode") }, Object.values(made.modes)),
+        el("span", { class: "lab-zoom" }, made.out, made.into)),
       made.plot, made.scroll, made.editor, made.spoken, el("div", { class: "lab-bar lab-save" }, made.save, made.mmt, made.card, made.native));
     return made;
   }
@@ -472,7 +473,7 @@ export default function lab({ element, props, server, trigger, watch }) {
     const rows = baselines.id === clip.id ? baselines.rows : [];
     for (const [name, key] of Object.entries(SOUNDS)) {
       const row = rows.find((one) => one.key === key), text = (value, digits, unit) => (value === null ? "" : unit.replace("#", number(value, digits)));
-      parts.names[name].textContent = mode === "compare" ? row?.name ?? say(name) : OTHERS.includes(name) ? key : say(name);
+      parts.names[name].textContent = mode === "compare" ? row?.name ?? engine.tracks.get(key)?.name ?? key : OTHERS.includes(name) ? key : say(name);
       parts.figures[name].textContent = mode !== "compare" || !row ? ""
         : [text(row.kbps, 2, "# kbps"), text(row.stoi, 3, "STOI #"), text(row.pesq, 2, "PESQ #")].filter(Boolean).join(" · ");
     }

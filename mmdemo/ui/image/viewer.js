@@ -368,7 +368,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
 
   function onCell(kind, at, event) {
     if (state.mode !== "tokens" || !state.value) return void (stage.tip.hidden = true);
-    if (kind === "leave") return void (stage.tip.hidden = true);
+    if (kind === "leave") return void (stage.tip.hidden ||= event.pointerType !== "touch");
     if (kind === "up") return editor.end();
     if (kind === "cancel") return editor.cancel();
     const { value, codes } = state, { level } = editor.state;
@@ -380,10 +380,10 @@ export default function viewer({ element, props, server, trigger, watch }) {
     if (kind === "down") {
       event.preventDefault();
       stage.node.focus({ preventScroll: true });
-      return editor.begin({ x, y });
-    }
-    if (editor.stroking) return editor.move({ x, y });
-    stage.tip.hidden = event.pointerType === "touch" || editor.state.tool !== "pick";
+      editor.begin({ x, y });
+      if (event.pointerType !== "touch") return;
+    } else if (editor.stroking) return editor.move({ x, y });
+    stage.tip.hidden = editor.state.tool !== "pick"; // a finger, which cannot hover, sees it where it taps
     stage.tip.textContent = say("tip", { row: y + 1, column: x + 1, level: level + 1,
       code: codes[(level * rows + y) * columns + x] });
     stage.tip.style.left = at.x * 100 + "%";
