@@ -114,6 +114,17 @@ def test_the_map_zooms_and_is_walked_by_keys(page: Any, app_url: str):
     assert code(page) != before or board.locator("[role=option]").inner_text() != ""
 
 
+@pytest.mark.parametrize("model", ["image", "text", "audio"])
+def test_the_map_is_laid_out_by_umap_or_pca(page: Any, app_url: str, model: str):
+    opened(page, app_url, f"&model={model}")
+    canvas, picture = page.locator(".mm-map"), "c => c.toDataURL()"
+    assert page.get_attribute("[data-map=umap]", "aria-pressed") == "true"
+    by_umap = canvas.evaluate(picture)
+    page.click("[data-map=pca]")
+    page.wait_for_function("b => document.querySelector('.mm-map').toDataURL() !== b", arg=by_umap)
+    assert page.get_attribute("[data-map=pca]", "aria-pressed") == "true"
+
+
 def test_sounds_are_one_picture_and_pointing_is_quick(page: Any, app_url: str):
     """A sheet of spectra was once put into the style of every cell, and froze the browser for most of a minute."""
     board = opened(page, app_url, "&model=audio&level=2")

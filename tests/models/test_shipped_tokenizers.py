@@ -12,6 +12,7 @@ from PIL import Image
 
 import mmdemo
 from mmdemo import checkpoints, metrics
+from mmdemo.codec.atlas import atlas
 
 EXAMPLES = Path(mmdemo.__file__).parent / "ui" / "examples"
 
@@ -115,6 +116,14 @@ def test_every_code_of_every_level_can_be_shown(codec, name):
     for level in range(codec(name).levels):
         shown = codec(name).show_codes(level, torch.arange(0, codec(name).codebook_size, 37))
         assert len(shown) == len(range(0, codec(name).codebook_size, 37))
+
+
+@pytest.mark.parametrize("name", ["image", "audio", "text"])
+def test_every_level_has_its_map_shipped(codec, name):
+    for level in range(codec(name).levels):
+        kept = atlas(codec(name), level)
+        assert kept.umap is not None and kept.umap.shape == (codec(name).codebook_size, 2)
+        assert kept.umap.abs().max() == pytest.approx(1) and kept.places is not None
 
 
 @given(st.text(min_size=1, max_size=60))
