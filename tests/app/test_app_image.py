@@ -362,7 +362,8 @@ def test_an_edit_of_ones_own_picture_opens_from_a_link_for_a_day(context: Contex
     *_, (_, picture) = handlers.picture(str(picture_file), None, request())
     view, changed = paint(handlers, picture, paint="random", seed=5)
     look = {"levels": "2", "mode": "tokens", "at": "2,1"}
-    shown, again = places(handlers, {**picture.place, **look, "edit": view["edit"]["link"]})
+    link = {**picture.place, **look, "edit": view["edit"]["link"]}
+    *_, (shown, again) = handlers.restore({"place": link}, request("guest"))
     assert again.tokens == changed.tokens and shown["place"] == picture.place
     assert {name: shown["look"][name] for name in ("mode", "at")} == {"mode": "tokens", "at": "2,1"}
 

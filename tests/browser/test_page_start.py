@@ -213,7 +213,7 @@ def test_a_tap_on_a_token_says_its_code_where_it_is(opened: Any):
     page.wait_for_selector(".mm-tip", state="visible")
     said, tip = page.locator(".mm-tip").inner_text(), page.locator(".mm-tip").bounding_box()
     assert page.locator(".mm-code b").first.inner_text() == said.split()[-1]
-    assert 0 <= tip["x"] and tip["x"] + tip["width"] <= 390 and tip["y"] + tip["height"] <= 844
+    assert tip["x"] >= 0 and tip["x"] + tip["width"] <= 390 and tip["y"] + tip["height"] <= 844
 
 
 def test_an_edit_of_an_upload_has_a_link_that_opens_it(opened: Any, tmp_path: Path):
