@@ -49,7 +49,8 @@ def explain(picture: ImageSession, lang: str) -> str:
 def _table(picture: ImageSession, lang: str) -> str:
     tokens = picture.tokens
     energy = _step_sizes(picture)
-    head = [tr(f"image.{key}", lang) for key in ("levels", "column_step", "perplexity", "column_usage", "bytes", "bpp")]
+    words = ("column_step", "perplexity", "column_usage", "bytes", "bpp")
+    head = [tr("common.levels", lang), *(tr(f"image.{key}", lang) for key in words)]
     rows = ["| " + " | ".join(head) + " | PSNR |", "|" + "---|" * (len(head) + 1)]
     for n, (perplexity, usage) in enumerate(zip(tokens.perplexity(), tokens.usage()), 1):
         f = picture.figures[n]
