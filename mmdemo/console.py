@@ -19,6 +19,7 @@ from typing import Any
 from .errors import InputError, MmdemoError
 from .outputs import STDIO
 
+_lost: list[OSError] = []  # why the standard output did not take something
 MAX_STREAM_BYTES = 512 * 2**20  # as `modalities.base` takes from a stream
 
 
@@ -30,8 +31,15 @@ def prepare() -> None:
 
 
 def say(text: str, err: bool = False) -> None:
-    """One line on the standard output, or on the standard error."""
-    print(text, file=sys.stderr if err else sys.stdout, flush=True)
+    """One line on the standard output, or on the standard error.
+
+    One that is full or has no reader any more is no reason to leave out what is still to do: `close` tells of it.
+    """
+    try:
+        print(text, file=sys.stderr if err else sys.stdout, flush=True)
+    except OSError as error:
+        if not err:
+            _lost.append(error)
 
 
 def say_json(value: Any) -> None:
@@ -109,22 +117,28 @@ def _spool(path: Path, copy: Path) -> None:
 
 @contextmanager
 def written_out(suffix: str) -> Iterator[Path]:
-    """A path to write a result to, which then goes to the standard output. Raises InputError if that is closed."""
+    """A path to write a result to, which then goes to the standard output. Raises InputError if it is not taken."""
     if sys.stdout is None:
         raise InputError("The standard output is closed.")
     with tempfile.TemporaryDirectory(prefix="mmdemo-") as folder:
         path = Path(folder) / f"stdout{suffix}"
         yield path
-        with open(path, "rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        try:
+            with open(path, "rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            raise InputError(f"The standard output did not take the result ({error.strerror or error}).") from None
 
 
 def close() -> int:
     """Send what is left to the standard output; 1 if it is not taken (a reader that went away is not told of)."""
     try:
         sys.stdout.flush()
+        if _lost:
+            raise _lost[0]
     except OSError as error:
+        _lost.clear()
         if error.errno != errno.EPIPE:
             say(f"mmdemo: the output could not be written ({error.strerror}).", err=True)
         with suppress(OSError, AttributeError, ValueError):  # Python would try again, and print a traceback

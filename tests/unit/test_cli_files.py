@@ -237,6 +237,26 @@ def test_a_full_standard_output_is_a_sentence():
     assert done.returncode == 1 and done.stderr.startswith(b"mmdemo: ") and done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_full_standard_output_stops_no_work(here, on_console, as_json):
+    for name in ("a.txt", "b.txt"):
+        (here / name).write_text("seven")
+    with open("/dev/full", "w") as full:
+        _, err, status = on_console("encode", "a.txt", "b.txt", "-o", "out", *["--json"] * as_json, stdout=full)
+    assert sorted(contents(here / "out")) == ["a.mmt", "b.mmt"]
+    assert status == 1 and err == b"mmdemo: the output could not be written (No space left on device).\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_result_that_the_standard_output_does_not_take_is_a_sentence(here, on_console):
+    (here / "a.txt").write_text("seven")
+    with open("/dev/full", "w") as full:
+        _, err, status = on_console("encode", "a.txt", "-o", "-", stdout=full)
+    assert status == 1
+    assert err.startswith(b"a.txt: The standard output did not take the result (No space left on device).\n")
+
+
 def test_version(on_console):
     from mmdemo import __version__
 
