@@ -1,7 +1,8 @@
 """Any folder of files as training data, through the loaders that ``encode`` reads a file with.
 
 So a training sees what the finished model will be given: pictures turned upright, in sRGB and on a background, sounds
-as 16 kHz mono, texts as UTF-8. What cannot be read is left out and said by name; nothing else ends a night's run.
+as 16 kHz mono, texts as UTF-8. What cannot be read, a picture also where a part of it is missing, is left out and said
+by name; nothing else ends a night's run.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..errors import InputError, MissingError
 from ..modalities import MODALITIES, guess
 
 SHOWN = 10  # files left out that are said by name
+FILLED = {"cut_rows", "cut_coarse"}  # remarks of the loader about a picture whose missing part it filled in
 NAMES = {"image": "a picture", "audio": "a recording", "text": "a text"}
 T = TypeVar("T")
 
@@ -75,11 +77,16 @@ def read_folder(folders: Iterable[Path], modality: str, convert: Callable[[Tenso
         try:
             found = guess(path)
             if found != modality:
-                files.left_out[path] = f"not {NAMES[modality]} but {NAMES[found]}"
-            else:
-                files.items[path] = convert(MODALITIES[modality].load(path).tensor)
-        except (InputError, OSError, MemoryError) as error:
+                raise InputError(f"not {NAMES[modality]} but {NAMES[found]}")
+            item = MODALITIES[modality].load(path)
+            for note in item.notes:
+                if getattr(note, "key", "") in FILLED:
+                    raise InputError(note)
+            files.items[path] = convert(item.tensor)
+        except InputError as error:
             files.left_out[path] = str(error)
+        except Exception as error:  # whatever it is, it is no reason to do without the others
+            files.left_out[path] = f"{type(error).__name__}: {error}"
     if not files.items:
         where = " or ".join(str(f) for f in folders)
         raise MissingError(f"There is not {NAMES[modality]} that can be trained on in {where}. {files.note()}".strip())

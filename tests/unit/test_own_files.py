@@ -44,7 +44,9 @@ def pictures(tmp_path):
     for i, suffix in enumerate(("png", "jpg", "gif", "bmp", "tiff")):
         picture(i).save(folder / "deep" / "er" / f"{i}.{suffix}")
     picture().save(folder / ".cache" / "hidden.png")
-    (folder / "cut.png").write_bytes((folder / "deep" / "er" / "0.png").read_bytes()[:60])
+    whole = (folder / "deep" / "er" / "0.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[:60])
+    (folder / "half.png").write_bytes(whole[: len(whole) // 2])  # the loader fills in what is missing
     (folder / "._photo.jpg").write_bytes(b"\0\5\x16\7" + bytes(100))
     picture(size=(40, 200)).save(folder / "small.png")
     (folder / "notes.txt").write_text("no picture")
@@ -76,10 +78,22 @@ def texts(tmp_path):
     return folder
 
 
+def test_a_fault_in_one_file_leaves_out_that_file_alone(pictures):
+    def convert(tensor):
+        if tensor.shape[-1] == 40:
+            raise RuntimeError("nobody foresaw this")
+        return tensor
+
+    files = read_folder([pictures], "image", convert)
+    assert len(files.items) == 5
+    assert files.left_out[pictures / "small.png"] == "RuntimeError: nobody foresaw this"
+    assert "cut short or damaged" in files.left_out[pictures / "half.png"]
+
+
 @pytest.mark.parametrize(
     ("modality", "left_out"),
     [
-        ("image", {"cut.png", "._photo.jpg", "small.png", "notes.txt"}),
+        ("image", {"cut.png", "half.png", "._photo.jpg", "small.png", "notes.txt"}),
         ("audio", {"click.wav", "nothing.wav"}),
         ("text", {"c.png"}),
     ],
