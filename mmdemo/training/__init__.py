@@ -11,7 +11,7 @@ from ..files import check_folder
 from ..quantizers import REGISTRY as QUANTIZERS
 from ..registry import Registry
 from .card import write_card
-from .loop import Trainer
+from .loop import Trainer, check_minutes, snapshot
 from .own_files import on_own_files
 from .recipe import Recipe, changed, read_recipe, shipped_recipes
 from .stages import earlier_stages, new_stage
@@ -85,12 +85,14 @@ def train(
     recipe = changed(recipe, changes)
     if recipe.quantizer not in QUANTIZERS:
         raise InputError(f"There is no quantizer {recipe.quantizer!r}; choose one of {', '.join(QUANTIZERS)}.")
+    check_minutes(minutes)  # all that can be refused without the data is, before it takes minutes to read
+    if recipe.task == "compare" and (resume or init):
+        raise InputError("A comparison trains every model from the start: leave --resume and --init out.")
+    start_from = checkpoints.find(init) if init else None
     _check_out(out, resume, force)
     if recipe.task == "compare":
         from .compare import compare, table
 
-        if resume or init:
-            raise InputError("A comparison trains every model from the start: leave --resume and --init out.")
         print(table(compare(recipe, data_dir, out, device, quiet, minutes)))
         return out
     task = make_task(recipe, data_dir, device)
@@ -101,10 +103,9 @@ def train(
             )
         )
     stages, start = [], ""
-    if init:
-        folder = checkpoints.find(init)
-        stages, start = earlier_stages(folder), f"{init} {checkpoints.digest(folder)}".strip()
-        warm_start(task.inference_module, folder, [*recipe.fresh, *task.data_statistics])
+    if start_from:
+        stages, start = earlier_stages(start_from), f"{init} {checkpoints.digest(start_from)}".strip()
+        warm_start(task.inference_module, start_from, [*recipe.fresh, *task.data_statistics])
     if compiled:
         task.compile()
     summary = {k: v for k, v in getattr(task, "data_summary", {}).items() if v}
@@ -121,11 +122,17 @@ def train(
 
 def _check_out(out: Path, resume: bool, force: bool) -> None:
     """A run never takes another's place unasked, and finds out first that it cannot be written."""
+    if resume and force:
+        raise InputError(f"--resume goes on with the run in {out}, and --force replaces it: give one of them.")
+    if resume:
+        snapshot(out)
     there = [out / "config.json", out / "resume" / "state.safetensors", out / "results.json"]
     if not (resume or force) and any(path.exists() for path in there):
         raise InputError(
             f"There is a run in {out} already: --resume goes on with it, --force replaces it, or name another --out."
         )
+    if not (resume or force) and (out / "log.jsonl").exists():
+        raise InputError(f"A run in {out} has begun and saved nothing yet: --force replaces it, or name another --out.")
     check_folder(out)
 
 

@@ -62,6 +62,20 @@ def autocast_pays(device: torch.device) -> bool:
     return min(half for half, _ in pairs) < 0.8 * min(full for _, full in pairs)
 
 
+def check_minutes(minutes: float | None) -> None:
+    """Raises InputError for a budget that is none; None leaves it to the recipe's steps."""
+    if minutes is not None and not 0 < minutes < 1e6:
+        raise InputError(f"A training cannot take {minutes:g} minutes; give more than 0, or leave it to the recipe.")
+
+
+def snapshot(out: Path) -> Path:
+    """The state of the run in ``out``. Raises InputError if there is none."""
+    path = out / "resume" / "state.safetensors"
+    if not path.is_file():
+        raise InputError(f"There is nothing to resume in {out}: start without --resume.")
+    return path
+
+
 class Trainer:
     """Runs a task for ``recipe.steps`` steps, or for ``minutes`` if given (then the schedule follows the clock).
 
@@ -78,10 +92,7 @@ class Trainer:
         quiet: bool = False,
         stages: Sequence[dict[str, Any]] = (),
     ) -> None:
-        if minutes is not None and not 0 < minutes < 1e6:
-            raise InputError(
-                f"A training cannot take {minutes:g} minutes; give more than 0, or leave it to the recipe."
-            )
+        check_minutes(minutes)
         self.task, self.recipe, self.out, self.minutes, self.quiet = task, task.recipe, out, minutes, quiet
         self.step, self.elapsed = 0, 0.0
         self.stages = [dict(s) for s in stages] or [{}]
@@ -233,9 +244,7 @@ class Trainer:
 
     def resume(self) -> None:
         """Continue from the snapshot in ``out``. Raises InputError if there is none, or it does not fit."""
-        path = self.out / "resume" / "state.safetensors"
-        if not path.is_file():
-            raise InputError(f"There is nothing to resume in {self.out}: start without --resume.")
+        path = snapshot(self.out)
         try:
             state = safetensors.torch.load_file(path, device=str(self.task.device))
             where = _where(path)

@@ -190,6 +190,29 @@ def test_mistakes_in_recipes_and_folders_are_one_sentence(tmp_path, data_dir):
         train(str(recipe_file(tmp_path)), tmp_path / "nowhere", tmp_path / "out", device="cpu", quiet=True)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"minutes": 0}, "cannot take 0 minutes"),
+        ({"minutes": math.nan}, "cannot take nan minutes"),
+        ({"init": "no-such-checkpoint"}, "no checkpoint 'no-such-checkpoint'"),
+        ({"resume": True}, "nothing to resume"),
+        ({"resume": True, "force": True}, "give one of them"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_the_data_is_read(tmp_path, monkeypatch, wrong, says):
+    monkeypatch.setattr("mmdemo.training.make_task", lambda *_: pytest.fail("the data was read"))
+    with pytest.raises(InputError, match=says):
+        train(str(recipe_file(tmp_path)), tmp_path, tmp_path / "out", device="cpu", quiet=True, **wrong)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_has_saved_nothing_yet_keeps_its_folder(tmp_path, data_dir):
+    (tmp_path / "log.jsonl").write_text('{"event": "step", "step": 1}\n')
+    with pytest.raises(InputError, match="has begun and saved nothing yet: --force"):
+        train(str(recipe_file(tmp_path)), data_dir, tmp_path, device="cpu", quiet=True)
+
+
 def test_all_shipped_recipes_are_readable():
     names = recipes.shipped_recipes()
     assert {"image", "audio", "text", "digits", "compare"} <= set(names)
