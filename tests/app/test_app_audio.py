@@ -280,7 +280,7 @@ def test_the_reconstruction_is_saved_in_the_form_of_the_input(
 
 def test_what_is_16_khz_mono_has_its_form_already(tab: AudioHandlers, tmp_path: Path):
     assert tab.opened(wav(tmp_path, tone(0.5).numpy()), 2, request())[1]["native"] is None
-    with pytest.raises(gr.Error):
+    with pytest.raises(gr.Error, match="Open a sound first"):
         tab.native(None, 2)
 
 
@@ -331,13 +331,13 @@ def test_levels_from_outside_are_checked(tab: AudioHandlers, speech: Path):
     clip = tab.start(speech)
     assert tab.relevelled(clip, 60, request())[1]["num_levels"] == tab.codec.levels
     for wrong in (0, 2.5, "3", None, float("nan")):
-        with pytest.raises(gr.Error):
+        with pytest.raises(gr.Error, match="whole number from 1 to 64"):
             tab.relevelled(clip, wrong, request())
 
 
 @pytest.mark.parametrize("index", [-1, 999, "0", None])
 def test_examples_that_do_not_exist(tab: AudioHandlers, index: Any):
-    with pytest.raises(gr.Error):
+    with pytest.raises(gr.Error, match="whole number from 0 to "):
         tab.example(3, SimpleNamespace(index=index), request())
 
 
@@ -404,7 +404,7 @@ def test_foreign_tokens_are_refused(tab: AudioHandlers):
     codes = torch.zeros(1, 2, dtype=torch.long)
     text = Tokens(codes, "text", "text", 512, "00000000", {"bytes": 8})
     for data in (text.to_bytes(), b"", b"MMT\x01" + b"\0" * 30, b"RIFF"):
-        with pytest.raises(gr.Error):
+        with pytest.raises(gr.Error, match=r"These tokens are text|not an .mmt file|needs another mmdemo"):
             tab.dropped(2, dropped("a.mmt", data), request())
 
 

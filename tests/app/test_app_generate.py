@@ -211,7 +211,7 @@ def test_a_voice_from_a_link_can_be_heard(tab):
     settings = Settings(audio=code, want=("text",), choices=tab.choices)
     assert "data:audio/ogg;base64," in kept_html(settings.audio, "zh")
     assert set(native_inputs(settings)) == {"audio"}
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="recording in this link is damaged"):
         native_inputs(Settings(audio="AAAA", want=("text",), choices=tab.choices))
 
 

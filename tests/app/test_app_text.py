@@ -194,7 +194,7 @@ def test_levels_outside_the_model_are_refused_or_reduced(tab: TextHandlers):
     session = tab.typed("one two", None, 1, False, request())[0]
     assert len(tab.relevelled(session, 60, False, request())) == OUTPUTS
     for wrong in (0, -1, 1.5, "2", None, True, float("nan")):
-        with pytest.raises(gr.Error):
+        with pytest.raises(gr.Error, match="whole number from 1 to 64"):
             tab.relevelled(session, wrong, False, request())
 
 
@@ -356,7 +356,7 @@ def test_tokens_of_another_modality_or_model_are_refused(tab: TextHandlers):
     audio = Tokens(codes, "audio", "audio", 512, "00000000", {"samples": 960, "sample_rate": 16000, "channels": 1})
     other = Tokens(codes, "text", "text", 512, "00000000", {"bytes": 3})
     for tokens in (audio, other):
-        with pytest.raises(gr.Error):
+        with pytest.raises(gr.Error, match=r"These tokens (are audio|were made by other weights)"):
             tab.opened(1, False, dropped("a.mmt", tokens.to_bytes()), request())
 
 
@@ -364,7 +364,7 @@ def test_dropped_files_are_checked():
     file = dropped_file(dropped("../../etc/x.txt", b"abc"))
     assert (file.name, file.read()) == ("x.txt", b"abc")
     for bad in (event(), event(name=1, data="YQ=="), event(name="a", data="%%%"), event(name="a", data=None)):
-        with pytest.raises(InputError):
+        with pytest.raises(InputError, match="please choose it again"):
             dropped_file(bad)
 
 

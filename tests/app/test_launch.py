@@ -78,7 +78,7 @@ def test_a_port_that_is_taken(capsys):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(SystemExit):
+        with pytest.raises(SystemExit, match="2"):
             launch.options_of(["--port", str(taken.getsockname()[1])])
     assert "is taken already; name another with --port" in capsys.readouterr().err
 
@@ -87,7 +87,7 @@ def test_a_port_that_is_taken(capsys):
 def test_uploads_that_cannot_be_kept(place, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "file" / ("" if place == "a file" else "below")))
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         launch.options_of([])
     assert "(GRADIO_TEMP_DIR): " in capsys.readouterr().err
 

@@ -28,9 +28,9 @@ def test_the_earlier_file_stays_until_the_new_one_is_whole(tmp_path):
         beside.write_bytes(b"half")
         assert target.read_bytes() == b"before" and beside.suffix == ".txt"  # as a kill here would leave it
     assert target.read_bytes() == b"half" and names(tmp_path) == ["a.txt"]
-    with pytest.raises(KeyError), atomic_write(target) as beside:
+    with pytest.raises(KeyError, match="of the block"), atomic_write(target) as beside:
         beside.write_bytes(b"other")
-        raise KeyError
+        raise KeyError("of the block")
     assert target.read_bytes() == b"half" and names(tmp_path) == ["a.txt"]
 
 

@@ -86,9 +86,17 @@ def test_a_link_by_hand_needs_no_more_than_a_text(choices):
     assert (settings.steps, settings.sampler, settings.want) == (16, "euler", ("image",))
 
 
-@pytest.mark.parametrize(("name", "value"), [("weight", 1.5), ("weight", "half"), ("film", "yes"), ("speaker", "oil")])
-def test_what_cannot_be_is_said(choices, name, value):
-    with pytest.raises(InputError):
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("weight", 1.5, "a number from 0 to 1"),
+        ("weight", "half", "a number from 0 to 1"),
+        ("film", "yes", "switched on by film=1"),
+        ("speaker", "oil", "one of all, ink, clay, flat"),
+    ],
+)
+def test_what_cannot_be_is_said(choices, name, value, says):
+    with pytest.raises(InputError, match=says):
         of(choices, **{"text": "sun", "mix": "moon", name: value})
 
 

@@ -113,7 +113,7 @@ def test_the_first_step_of_each_run_and_the_last_before_the_limit_are_shown(mode
     ],
 )
 def test_what_is_no_pending_step_is_refused(model, request_):
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"1 to 16 latents|latent of this run is damaged|1 to 8 samples"):
         messages.decode_clean(model, request_)
 
 

@@ -52,7 +52,7 @@ def test_the_hub_is_asked_for_what_was_typed_alone(asked):
         with pytest.raises(MissingError, match="no checkpoint"):
             load(name)
     for name in ("evil/repo", "evil/repo@main", "https://evil/repo"):
-        with pytest.raises(MissingError):
+        with pytest.raises(MissingError, match="no checkpoint"):
             load(name, hub=False)
     assert asked == []
 

@@ -110,9 +110,9 @@ def test_averaged_weights_are_lent_and_given_back_even_after_an_error():
     average = WeightAverage(network, 0.9)
     own = network.weight.detach().clone()
     average.values["weight"].fill_(7.0)
-    with pytest.raises(KeyError), average.applied():
+    with pytest.raises(KeyError, match="of the block"), average.applied():
         assert network.weight.item() == 7.0
-        raise KeyError
+        raise KeyError("of the block")
     assert torch.equal(network.weight, own)
 
 

@@ -137,5 +137,5 @@ def test_a_stream_may_be_longer_than_load_takes(tmp_path):
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
 def test_block_lengths_have_to_be_positive(seconds):
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="give a length over 0"):
         audio.stream_blocks(written(tone(16_000), 16_000), seconds)

@@ -164,7 +164,7 @@ def test_noisy_samples_are_the_models_own(model):
     ],
 )
 def test_what_is_no_latent_is_refused(model, request_):
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"1 to 16 latents|latent of this run is damaged|1 to 8 samples"):
         messages.decode_noisy(model, request_)
 
 
@@ -243,15 +243,15 @@ def test_a_picture_from_a_link_keeps_its_code():
 
 @pytest.mark.parametrize("uri", [5, "hello", PNG + "AAAA", PNG + "%%", "data:image/png," + "A" * 5_000_000])
 def test_a_damaged_picture_is_refused(uri):
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"data URI|kind of file is not known|in this link is damaged"):
         pack_uri(uri)
 
 
 @pytest.mark.parametrize("code", ["AAAA", "%%%", "A" * 30_000, "é"])
 def test_damaged_codes_in_a_link_are_refused(code):
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"in this link is (damaged|too long)"):
         unpack_picture(code)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"in this link is (damaged|too long)"):
         unpack_sound(code)
 
 
