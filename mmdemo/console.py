@@ -133,6 +133,8 @@ def written_out(suffix: str) -> Iterator[Path]:
 
 def close() -> int:
     """Send what is left to the standard output; 1 if it is not taken (a reader that went away is not told of)."""
+    if sys.stdout is None:  # closed from the start: nothing was to be told
+        return 0
     try:
         sys.stdout.flush()
         if _lost:

@@ -214,6 +214,15 @@ def test_closed_streams_are_a_sentence_and_stop_no_other_input(here, model, monk
         pass
 
 
+def test_the_work_is_done_without_a_standard_output(here, monkeypatch):
+    (here / "a.txt").write_text("seven")
+    monkeypatch.setattr("sys.argv", ["mmdemo", "encode", "a.txt", "-o", "a.mmt"])
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert (here / "a.mmt").is_file()
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp932", "utf-8"])
 def test_any_console_encoding(here, on_console, encoding):
     (here / "名前😀é.txt").write_text("七")
