@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio as gr
 import httpx
 import numpy as np
 import pytest
@@ -81,6 +82,23 @@ def test_a_port_that_is_taken(capsys):
         with pytest.raises(SystemExit, match="2"):
             launch.options_of(["--port", str(taken.getsockname()[1])])
     assert "is taken already; name another with --port" in capsys.readouterr().err
+
+
+def test_a_page_that_is_slow_to_answer_itself_is_served(monkeypatch):
+    monkeypatch.setattr("gradio.networking.url_ok", lambda url: False)
+    with gr.Blocks() as page:
+        gr.Markdown("here")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    up = []
+
+    def started():
+        up.append(page.local_url)
+        raise KeyboardInterrupt
+
+    launch.serve(page, launch.options_of(["--port", str(port)]), {}, started)
+    assert up == [f"http://127.0.0.1:{port}/"]
 
 
 @pytest.mark.parametrize("place", ["a file", "no place"])
