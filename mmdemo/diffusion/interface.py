@@ -15,6 +15,7 @@ from ..errors import InputError
 from .conditions import CONDITION_ENCODERS, ConditionEncoder
 from .frames import FRAMES, USUAL, Frame
 from .streams import DiTConfig, Stream
+from .suggestions import SUGGESTIONS
 
 
 @settings
@@ -56,6 +57,8 @@ class JointInterface:
         streams = [s.name for s in config.streams]
         check_names("stream", [*self.streams, *filter(None, [self.anchor])], streams)
         check_names("condition", self.conditions, [c.name for c in config.conditions])
+        if self.suggestions and self.suggestions not in SUGGESTIONS:
+            SUGGESTIONS[self.suggestions]  # which says what there is
 
     def frame(self, stream: Stream, modality: str, stride: int) -> Frame:
         """The frame of a stream. Raises InputError for a name that is not registered."""

@@ -90,6 +90,14 @@ def evaluate(
         prior = checkpoints.load_model("prior", CodePrior, folder)
         weights = checkpoints.fingerprint(prior)
         figures = collect([lambda: evaluate_prior(prior.config, data_dir, limit)], missing)
+    elif kind in ("recognizer", "durations"):
+        from ..speech.duration import load_duration_model
+        from ..speech.recognizer import load_recognizer
+
+        weights = checkpoints.fingerprint(
+            {"recognizer": load_recognizer, "durations": load_duration_model}[kind](folder)
+        )
+        figures, missing = [], [f"Nothing measures a checkpoint of the kind {kind!r} yet."]
     else:
         raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {kind!r}.")
     result = {"model": config["name"], "checkpoint": weights, "figures": [f.as_dict() for f in figures]}

@@ -42,7 +42,7 @@ class Header:
 
     def to_bytes(self) -> bytes:
         """Everything that stands before the payload."""
-        known = SHIPPED.index(self.model) if self.model and self.model == self.modality else 0
+        known = SHIPPED.index(self.model) if self.model == self.modality and self.model in SHIPPED else 0
         out = MAGIC + bytes([VERSION, self.coding + 16 * known])
         if not known:
             out += _counted(self.model.encode()) + bytes([BYTES_OF_MODALITIES.index(self.modality)])

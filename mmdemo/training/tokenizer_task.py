@@ -6,6 +6,8 @@ made before stay readable and a diffusion model on the latents stays valid.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -44,6 +46,7 @@ class TokenizerTask(Task):
     tables = ("model", "data", "loss")
     special = ("quantizer", "freeze")
     modality: str
+    network: ClassVar[str] = ""  # of `tokenizers.REGISTRY`, where it is not the modality's own
     settings: TokenizerLoss
     model: Autoencoder
 
@@ -53,7 +56,7 @@ class TokenizerTask(Task):
         self.data_summary: dict[str, object] = {}
         self.notes: list[str] = []
         torch.manual_seed(recipe.seed)
-        tokenizer, config = REGISTRY[self.modality]
+        tokenizer, config = REGISTRY[self.network or self.modality]
         bottleneck = recipe.model.get("bottleneck", {})
         if isinstance(bottleneck, dict):
             if "kind" in bottleneck:
@@ -176,4 +179,5 @@ class TokenizerTask(Task):
         return found
 
     def about(self) -> dict[str, object]:
-        return {"modality": self.modality, **super().about()}
+        network = {"network": self.network} if self.network else {}
+        return {"modality": self.modality, **network, **super().about()}

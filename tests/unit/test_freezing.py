@@ -10,7 +10,7 @@ import torch
 from mmdemo import checkpoints
 from mmdemo.codec import Codec
 from mmdemo.errors import InputError
-from mmdemo.tokenizers import build_tokenizer
+from mmdemo.tokenizers import REGISTRY, ImageTokenizer, build_tokenizer
 from mmdemo.tokenizers.autoencoder import ENCODER_PARTS
 from mmdemo.training import make_task, tokenizer_task, train
 from mmdemo.training.loop import Trainer
@@ -111,6 +111,31 @@ def test_freezing_trains_the_decoder_alone_in_every_modality(modality, tmp_path)
     Task.modality = modality
     task = Task(read_recipe(path), torch.device("cpu"))
     assert all(p.requires_grad != is_encoder(k) for k, p in task.model.named_parameters())
+
+
+def test_a_network_with_a_name_of_its_own_is_what_is_trained_and_read_again(tmp_path, monkeypatch):
+    class Mine(ImageTokenizer):
+        pass
+
+    class Task(TokenizerTask):
+        modality, network = "image", "mine"
+
+        def batch(self, generator):
+            raise NotImplementedError
+
+    monkeypatch.setitem(REGISTRY, "mine", (Mine, REGISTRY["image"][1]))
+    monkeypatch.setitem(checkpoints.TOKENIZER_SETTINGS._parts, "mine", REGISTRY["image"][1])
+    path = tmp_path / "x.toml"
+    path.write_text('name = "x"\ntask = "image"\n[model]\nwidth4 = 8\nwidth8 = 8\nbottleneck = { levels = 2 }\n')
+    task = Task(read_recipe(path), torch.device("cpu"))
+    task.export(tmp_path / "run", {})
+    assert type(task.model) is Mine and type(Codec.from_folder(tmp_path / "run", "cpu").tokenizer) is Mine
+
+
+def test_every_network_has_its_settings_where_checkpoints_look():
+    assert {k: config for k, (_, config) in REGISTRY.items()} == {
+        k: checkpoints.TOKENIZER_SETTINGS[k] for k in checkpoints.TOKENIZER_SETTINGS
+    }
 
 
 def test_a_frozen_stage_keeps_every_code_and_improves_the_decoder(tmp_path, data_dir, first):

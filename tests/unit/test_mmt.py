@@ -21,7 +21,8 @@ from mmdemo.entropy.integer import IntegerPrior
 from mmdemo.entropy.prior import CodePrior, PriorConfig
 from mmdemo.entropy.priors import Priors, StoredPrior
 from mmdemo.errors import InputError
-from mmdemo.tokens import Tokens, mmt
+from mmdemo.modalities.registry import MODALITIES
+from mmdemo.tokens import Tokens, header, mmt
 from mmdemo.tokens.header import DEFLATED, EXACT, FILE, PACKED, PRIOR, Header, varint
 
 EXAMPLES = int(os.environ.get("MMDEMO_FUZZ", "300"))
@@ -176,6 +177,13 @@ def test_a_tokenizer_of_any_modality_may_have_any_name(name, modality):
     shape = (1, 2, 3) if modality == "image" else (1, 3)
     meta = {"image": IMAGE.meta, "audio": SOUND.meta, "text": {"bytes": 9}}[modality]
     tokens = Tokens(torch.zeros(shape, dtype=torch.long), name, modality, 32, "00000000", meta)
+    assert Tokens.from_bytes(tokens.to_bytes()) == tokens
+
+
+def test_a_new_modality_is_spelled_out_in_its_files(monkeypatch):
+    monkeypatch.setitem(MODALITIES._parts, "letters", MODALITIES["text"])
+    monkeypatch.setattr(header, "BYTES_OF_MODALITIES", (*header.BYTES_OF_MODALITIES, "letters"))
+    tokens = Tokens(torch.zeros(1, 3, dtype=torch.long), "letters", "letters", 32, "00000000", {"bytes": 9})
     assert Tokens.from_bytes(tokens.to_bytes()) == tokens
 
 

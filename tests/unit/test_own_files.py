@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -260,3 +261,18 @@ def test_every_shipped_recipe_fits_its_settings():
         recipe = read_recipe(name)
         for section, cls in tables.get(recipe.task, {}).items():
             assert recipe.section(cls, section)
+
+
+def test_what_joint_recipes_name_is_there():
+    from mmdemo.diffusion.interface import JointInterface
+    from mmdemo.diffusion.streams import DiTConfig
+    from mmdemo.evaluation.report import REPORTS
+
+    recipes = [r for r in map(read_recipe, shipped_recipes()) if r.task == "joint"]
+    assert len(recipes) >= 3
+    for recipe in recipes:
+        interface = recipe.section(JointInterface, "interface")
+        interface.check(recipe.section(DiTConfig, "model"))
+        assert interface.figures in ("", *REPORTS)
+    with pytest.raises(InputError, match="no list of suggestions 'emojy'; did you mean 'emoji'"):
+        replace(interface, suggestions="emojy").check(recipe.section(DiTConfig, "model"))

@@ -9,5 +9,6 @@ from mmdemo.ui.shared.i18n import tr
 
 def beam_note(codec: Any, lang: str) -> str:
     """The sentence, or "" for a codec that takes the nearest codeword at each level."""
-    beam = getattr(codec.tokenizer.bottleneck.config, "beam", 1)
+    bottleneck = getattr(codec.tokenizer, "bottleneck", None)  # somebody else's tokenizer need not have one
+    beam = getattr(getattr(bottleneck, "config", None), "beam", 1)
     return tr("common.beam", lang, beam=beam) if beam > 1 else ""
