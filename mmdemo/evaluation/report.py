@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from ..registry import Registry
 from .sections import collect
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from ..diffusion.joint import JointDiffusion
     from ..digits.classifier import Judge
 
@@ -94,9 +96,11 @@ def evaluate(
         from ..speech.duration import load_duration_model
         from ..speech.recognizer import load_recognizer
 
-        weights = checkpoints.fingerprint(
-            {"recognizer": load_recognizer, "durations": load_duration_model}[kind](folder)
-        )
+        readers: dict[str, Callable[[Path], nn.Module]] = {
+            "recognizer": load_recognizer,
+            "durations": load_duration_model,
+        }
+        weights = checkpoints.fingerprint(readers[kind](folder))
         figures, missing = [], [f"Nothing measures a checkpoint of the kind {kind!r} yet."]
     else:
         raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {kind!r}.")
