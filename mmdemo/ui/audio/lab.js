@@ -15,13 +15,8 @@ import { linkTo, tellPlace } from "../shared/place.js";
 import { openSound } from "./opening.js";
 import { drawAxis, drawCut, drawMarks, gridImage, hatch, melDifference, palette } from "./draw.js";
 import { Engine, RATE } from "./engine.js";
-
-// Spectrograms of sounds that can be heard; those of other codecs are there to compare only.
-const SOUNDS = { mel_original: "original", mel_reconstruction: "reconstruction", mel_Opus: "Opus", mel_codec2: "codec2" };
-const OTHERS = ["mel_Opus", "mel_codec2"];
-const ROWS = ["waveform", "wave_difference", "mel_original", "mel_reconstruction", ...OTHERS, "mel_difference", "tokens"];
-const MODES = ["all", "compare"];
-const MEL_HEIGHT = 88;
+import { explain, tokenTip } from "./point.js";
+import { build, MEL_HEIGHT, MODES, OTHERS, ROWS, SOUNDS } from "./parts.js";
 
 export default function lab({ element, props, server, trigger, watch }) {
   const say = translator(props);
@@ -40,75 +35,12 @@ export default function lab({ element, props, server, trigger, watch }) {
     where: (frame) => say("frame_at", { frame: frame + 1, time: (frame * data.hop / RATE).toFixed(2) }),
     send: (what) => { trigger("edit", { ...what, raised }); raised = false; }, warm: (what) => trigger("warm", what),
     raise: () => { raised = true; }, draw: () => { if (data) { paintTokens(); tell(); } } });
-  const parts = build();
-
-  function build() {
-    const button = (name, cls, onclick, extra = {}) =>
-      el("button", { type: "button", class: cls, title: say(name), "aria-label": say(name), onclick, ...extra });
-    const check = (name, checked, onchange) =>
-      el("label", { class: "lab-" + name }, el("input", { type: "checkbox", checked, onchange: (e) => onchange(e.target.checked) }), say(name));
-    const made = {
-      play: button("play", "lab-play", () => engine.toggle()),
-      time: el("span", { class: "lab-time" }),
-      tracks: el("div", { class: "lab-tracks", role: "radiogroup", "aria-label": say("listen") }),
-      swap: el("button", { type: "button", class: "lab-swap", title: say("swap_hint"), onclick: swapTracks }, "A ⇄ B"),
-      out: button("zoom_out", "lab-small", () => setZoom(zoom / 2)),
-      into: button("zoom_in", "lab-small", () => setZoom(zoom * 2)),
-      note: el("span", { class: "lab-note" }),
-      head: el("div", { class: "lab-head", hidden: true }),
-      cursor: el("div", { class: "lab-cursor", hidden: true }),
-      tip: el("div", { class: "lab-tip", hidden: true }),
-      scroll: el("input", { type: "range", class: "lab-scroll", min: 0, max: 1000, value: 0, hidden: true,
-        "aria-label": say("scroll"), oninput: (e) => scrollTo(Number(e.target.value) / 1000) }),
-      rows: {}, canvases: {}, names: {}, figures: {},
-    };
-    made.out.textContent = "−"; made.into.textContent = "+";
-    made.plot = el("div", { class: "lab-plot" }, made.head, made.cursor, made.tip);
-    for (const name of ROWS) {
-      made.canvases[name] = el("canvas", { "data-row": name, role: "img", "aria-label": OTHERS.includes(name) ? SOUNDS[name] : say(name) });
-      made.names[name] = el("span", {}, OTHERS.includes(name) ? SOUNDS[name] : say(name));
-      made.figures[name] = el("span", { class: "lab-figures" });
-      made.rows[name] = el("div", { class: "lab-row" }, caption(name, made), made.canvases[name]);
-      made.plot.append(made.rows[name]);
-    }
-    made.canvases.axis = el("canvas", { "data-row": "axis" });
-    made.plot.append(made.canvases.axis);
-    made.modes = Object.fromEntries(MODES.map((name) => [name, el("button", { type: "button", role: "tab", "data-mode": name,
-      "aria-selected": String(name === mode), onclick: () => setMode(name) }, say("mode_" + name))]));
-    made.edit = el("button", { type: "button", class: "lab-toggle", "aria-pressed": "false", onclick: () => setEditing(!editing) }, say("edit"));
-    made.rows.tokens.querySelector(".lab-caption").append(made.edit);
-    made.before = el("button", { type: "button", class: "mm-button", disabled: true, onclick: () => playPlace(["before"]) }, say("play_before"));
-    made.after = el("button", { type: "button", class: "mm-button", disabled: true, onclick: () => playPlace(["after"]) }, say("play_after"));
-    made.editor = el("div", { class: "lab-edit", hidden: true }, el("div", { class: "mm-row" }, made.before, made.after), editor.node);
-    made.save = el("button", { type: "button", class: "lab-text", onclick: saveWav }, say("save_wav"));
-    made.native = el("button", { type: "button", class: "lab-text", hidden: true, onclick: () => trigger("restore", {}) });
-    made.mmt = el("button", { type: "button", class: "lab-text", onclick: saveTokens }, say("save_mmt"));
-    made.spoken = el("span", { class: "mm-spoken", role: "status" });
-    made.card = el("button", { type: "button", class: "lab-text", onclick: saveCard }, say("card"));
-    lab.tabIndex = 0;
-    lab.append(
-      el("div", { class: "lab-bar" }, made.play, made.swap, made.tracks),
-      el("div", { class: "lab-bar lab-options" }, made.time, check("equal", true, (on) => engine.setLevel(on)),
-        check("loop", false, (on) => engine.setLoop(on)), made.note,
-        el("div", { class: "mm-modes lab-modes", role: "tablist", "aria-label": say("mode") }, Object.values(made.modes)),
-        el("span", { class: "lab-zoom" }, made.out, made.into)),
-      made.plot, made.scroll, made.editor, made.spoken, el("div", { class: "lab-bar lab-save" }, made.save, made.mmt, made.card, made.native));
-    return made;
-  }
-
-  function caption(name, { names, figures }) {
-    const key = SOUNDS[name], listen = key && el("button", { type: "button", class: "lab-listen", "data-listen": key,
-      onclick: () => { engine.choose(key); if (!engine.playing) engine.play(); } }, "▶");
-    const row = el("div", { class: "lab-caption" }, listen, names[name], figures[name]);
-    if (name === "waveform")
-      row.append(el("span", { class: "lab-key" }, el("span", { class: "lab-before" }, el("i", { class: "before" }),
-        say("original")), el("i", { class: "after" }), say("reconstruction")));
-    if (name === "mel_difference")
-      row.append(el("span", { class: "lab-key" }, el("i", { class: "less" }), say("less"), el("i", { class: "more" }), say("more")));
-    return row;
-  }
-
-  // ------------------------------------------------------------------ data
+  const parts = build(lab, say, editor.node, {
+    toggle: () => engine.toggle(), level: (on) => engine.setLevel(on), loop: (on) => engine.setLoop(on), swap: () => swapTracks(),
+    zoom: (by) => setZoom(zoom * by), scroll: (share) => scrollTo(share), mode: (name) => setMode(name),
+    listen: (key) => { engine.choose(key); if (!engine.playing) engine.play(); },
+    edit: () => setEditing(!editing), place: (which) => playPlace(which), restore: () => trigger("restore", {}),
+    save: { wav: () => saveWav(), tokens: () => saveTokens(), card: () => saveCard() } });
 
   function receive() {
     const value = readValue(props);
@@ -288,7 +220,7 @@ export default function lab({ element, props, server, trigger, watch }) {
       clip.cursor = to.x;
     }
     paintTokens();
-    parts.spoken.textContent = tipOf(clip.cursor ?? 0, editor.state.level);
+    parts.spoken.textContent = tokenTip(say, data, clip.cursor ?? 0, editor.state.level);
   });
   document.addEventListener("keydown", (event) => { if (lab.offsetParent) editor.historyKey(event); });
 
@@ -519,31 +451,13 @@ export default function lab({ element, props, server, trigger, watch }) {
       x: event.clientX - frame.left, y: event.clientY - frame.top };
   }
 
-  const tipOf = (frame, level) => say(level < data.num_levels ? "token_tip" : "token_tip_off",
-    { frame: frame + 1, time: (frame * data.hop / RATE).toFixed(2), level: level + 1, code: data.codes[level * data.frames + frame] });
-
-  function explainPoint({ row, time, down }) {
-    if (row === "tokens")
-      return tipOf(Math.min(data.frames - 1, Math.floor(time * RATE / data.hop)), clamp(Math.floor(down * data.levels), 0, data.levels - 1));
-    if (row?.startsWith("mel")) {
-      const top = 2595 * Math.log10(1 + RATE / 2 / 700);
-      const hertz = 700 * (10 ** (clamp(1 - down, 0, 1) * top / 2595) - 1);
-      const bin = clamp(Math.floor((1 - down) * data.bins), 0, data.bins - 1);
-      const column = clamp(Math.floor(time * RATE / data.mel_hop), 0, data.columns - 1);
-      const index = bin * data.columns + column, db = (v) => (v / 255 - 1) * 80;
-      const value = row in mels ? db(mels[row][bin * (mels[row].length / data.bins) + column] ?? 0) : db(data.mel[index]) - db(clip.mel[index]);
-      return time.toFixed(2) + " s · " + number(hertz) + " Hz · " + (value > 0 ? "+" : "") + value.toFixed(0) + " dB";
-    }
-    return time.toFixed(2) + " s";
-  }
-
   parts.plot.addEventListener("pointermove", (event) => {
     if (!data) return;
     const point = at(event);
     parts.cursor.hidden = false;
     parts.cursor.style.left = point.share * 100 + "%";
     parts.tip.hidden = false;
-    parts.tip.textContent = explainPoint(point);
+    parts.tip.textContent = explain(say, point, { data, mels, against: clip.mel });
     const room = parts.plot.clientWidth - parts.tip.offsetWidth;
     parts.tip.style.left = clamp(point.x + 12, 0, Math.max(0, room)) + "px";
     parts.tip.style.top = point.y + 16 + "px";
