@@ -118,7 +118,7 @@ def _codebook(browser: Any, url: str) -> Iterator[Figure]:
         page.goto(f"{url}/?tab=codebook&model={model}")
         page.wait_for_selector(".mm-codebook[data-ready][data-input]")
         started = time.perf_counter()
-        page.click("[data-level='1']")
+        page.click(".mm-codebook [data-level='1']")
         page.wait_for_selector(".mm-codebook[data-ready$='-1']")
         yield Figure(f"codebook, {model}: another level", time.perf_counter() - started, "s", 1)
         hovered = page.evaluate(FRAMES, [".mm-codebook .mm-board canvas", "hover", 40])
