@@ -1,8 +1,12 @@
-"""`mmdemo bench page`: every figure is there and is a time (how short, no test can say)."""
+"""`mmdemo bench page`: every figure is there and is a time (how short, no test can say).
+
+It takes minutes: by hand, with MMDEMO_BENCH=1.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -12,6 +16,7 @@ from conftest import _chromium
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
+@pytest.mark.skipif(not os.environ.get("MMDEMO_BENCH"), reason="takes minutes; set MMDEMO_BENCH=1")
 @pytest.mark.skipif(_chromium() is None, reason="no Chromium found; install one or set MMDEMO_CHROMIUM")
 def test_what_a_visitor_waits_for():
     pytest.importorskip("playwright")
