@@ -31,7 +31,7 @@ class Recipe:
     """
 
     name: Name  # name of the checkpoint
-    task: str  # "image", "audio", "text" (tokenizers), "joint" (diffusion), "judge", "prior" or "compare"
+    task: str  # what is trained: of `training.TASKS`, or "compare"
     quantizer: str = "rvq"  # tokenizers: a name of `mmdemo.quantizers.REGISTRY`; "gaussian" is a classical VAE
     fresh: list[str] = field(default_factory=list)  # parts of the model that begin anew, whatever --init has of them
     freeze: str = ""  # tokenizers: "encoder" refines the decoder alone, so that codes keep their meaning
