@@ -92,6 +92,7 @@ def test_names_and_metadata_of_pictures(page: Any, tmp_path: Path):
             arg=before,
             timeout=WAIT,
         )
+        page.wait_for_selector("#mm-image-input [data-testid=upload-text]")  # the field is empty again
         unharmed(page)
         path.write_bytes(b"\x89PNG\r\n\x1a\nnothing of the kind")
         page.set_input_files("#mm-image-input input[type=file]", str(path))

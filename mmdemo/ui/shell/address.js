@@ -36,20 +36,25 @@ export default function address({ props }) {
   let current = tabs[0];
   let back = false; // the next place is one that Back or Forward led to
 
-  // Gradio puts the tabs into the page after this, and tells of a click when it is ready to; a narrow page has some of
-  // them in a menu. Who chooses a tab meanwhile has the last word.
+  // Gradio puts the tabs into the page after this, and tells of a click only when it is ready to: until it does, the tab
+  // is clicked once a second. A narrow page has some of them in a menu. The last one that was chosen counts.
   let opening = null;
-  document.addEventListener("click", (event) => {
-    if (event.isTrusted && event.target.closest?.("[role=tab], .overflow-menu")) opening = null;
-  }, true);
+  const rest = () => new Promise((go) => setTimeout(go, 50));
   async function open(tab) {
     opening = tab;
     for (let i = 0; i < 6000 && opening === tab && current !== tab; i++) {
       const button = document.getElementById(`mm-tab-${tab}-button`);
       if (button && (button.ariaSelected !== "true" || i % 20 === 0)) button.click();
-      await new Promise((go) => setTimeout(go, 50));
+      await rest();
     }
   }
+  document.addEventListener("click", (event) => {
+    const chosen = event.isTrusted && event.target.closest?.("[role=tab]")?.id.match(/^mm-tab-(\w+)-button$/)?.[1];
+    if (chosen) {
+      opening = chosen;
+      rest().then(() => opening === chosen && open(chosen)); // where Gradio was not ready to tell of this click
+    } else if (event.isTrusted && event.target.closest?.(".overflow-menu")) opening = null;
+  }, true);
 
   let following = tabOf(location.search, tabs); // a tab that the address has already
   window.addEventListener("mm-tab", ({ detail: tab }) => {
