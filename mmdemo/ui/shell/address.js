@@ -67,7 +67,8 @@ export default function address({ props }) {
   // A tab tells what its own address is now; where another one is open, it has it when one comes back.
   window.addEventListener("mm-address", ({ detail: { tab, query } }) => {
     told[tab] = query;
-    if (tab !== current) return void (left[tab] = query);
+    // … also while Back leads to another one, of which Gradio has not told yet.
+    if (tab !== current || (following && following !== tab)) return void (left[tab] = query);
     if (query === location.search) return void (back = false);
     const way = !back && isElsewhere(location.search, query) ? "pushState" : "replaceState";
     back = false;
