@@ -126,7 +126,7 @@ def served(context: Context, **settings: Any) -> Iterator[str]:
         port = int(probe.getsockname()[1])
     try:
         local = {"server_name": "127.0.0.1", "server_port": port}
-        demo.launch(**local, prevent_thread_lock=True, quiet=True, _frontend=False, **app.launch_kwargs(), **settings)
+        demo.launch(**local, prevent_thread_lock=True, quiet=True, **app.launch_kwargs(), **settings)
         yield demo.local_url.rstrip("/")
     finally:
         demo.close(verbose=False)

@@ -101,7 +101,8 @@ def evaluate(
             "durations": load_duration_model,
         }
         weights = checkpoints.fingerprint(readers[kind](folder))
-        figures, missing = [], [f"Nothing measures a checkpoint of the kind {kind!r} yet."]
+        figures = []
+        missing.append(f"Nothing measures a checkpoint of the kind {kind!r} yet.")
     else:
         raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {kind!r}.")
     result = {"model": config["name"], "checkpoint": weights, "figures": [f.as_dict() for f in figures]}

@@ -75,6 +75,7 @@ def launch_kwargs() -> dict[str, Any]:
         "footer_links": ["api"],
         "enable_monitoring": False,
         "ssr_mode": False,
+        "_frontend": False,  # else a page that does not answer itself within 3 s, on a busy machine, does not start
         "head": page.HEAD + waiting.head(),
         "app_kwargs": {
             "middleware": [Middleware(Doors), *page.middleware()],

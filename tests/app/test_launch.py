@@ -97,7 +97,7 @@ def test_a_page_that_is_slow_to_answer_itself_is_served(monkeypatch):
         up.append(page.local_url)
         raise KeyboardInterrupt
 
-    launch.serve(page, launch.options_of(["--port", str(port)]), {}, started)
+    launch.serve(page, launch.options_of(["--port", str(port)]), app.launch_kwargs(), started)
     assert up == [f"http://127.0.0.1:{port}/"]
 
 

@@ -174,7 +174,6 @@ def serve(
             auth=args.auth,
             root_path=args.root_path,
             prevent_thread_lock=True,
-            _frontend=False,  # else a page that does not answer itself within 3 s, on a busy machine, does not start
             **settings,
         )
         started()
