@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from runs import stages
 
 from mmdemo import metrics
 from mmdemo.evaluation import classical
@@ -235,7 +236,7 @@ def test_odd_sounds_are_shown_and_measured(tab: AudioHandlers, tmp_path: Path, l
     clip, lab, tiles, *_ = tab.opened(wav(tmp_path, wave), 2, request())
     value = json.loads(json.dumps(lab, allow_nan=False))  # JSON has no NaN and no infinity
     assert value["seconds"] == pytest.approx(length / RATE) and ">nan<" not in tiles
-    tiles, table = list(tab.measured(clip, 2, request()))[-1]
+    tiles, table = stages(tab.measured(clip, 2, request()))[-1]
     assert "…" not in tiles and not table["rows"][0]["waiting"]
     if kind == "silence":
         assert "–" in tiles and "not defined" in tiles
@@ -352,7 +353,7 @@ def test_every_example_opens(tab: AudioHandlers):
 
 def test_measuring_fills_tiles_then_the_table(tab: AudioHandlers, speech: Path):
     clip = tab.opened(str(speech), 3, request())[0]
-    steps = list(tab.measured(clip, 3, request()))
+    steps = stages(tab.measured(clip, 3, request()))
     first, last = steps[0][1], steps[-1][1]
     assert first["rows"][0]["stoi"] is not None and first["tracks"] == []
     ours = clip.wave.numpy(), tab.codec.decode_tensor(clip.tokens, 3).numpy()
@@ -369,13 +370,13 @@ def test_measuring_stops_when_the_person_has_moved_on(tab: AudioHandlers, speech
     tab.relevelled(clip, 4, request("b"))  # somebody else does not matter
     next(steps)
     tab.relevelled(clip, 4, request("a"))
-    assert list(steps) == []
+    assert stages(steps) == []
 
 
 def test_what_is_not_installed_is_said(tab: AudioHandlers, speech: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(classical, "codec2_point", lambda *_: None)
     clip = tab.opened(str(speech), 3, request())[0]
-    row = list(tab.measured(clip, 3, request()))[-1][1]["rows"][-1]
+    row = stages(tab.measured(clip, 3, request()))[-1][1]["rows"][-1]
     assert row["name"].startswith("codec2") and row["note"] == "not installed here" and row["key"] is None
 
 
@@ -397,7 +398,7 @@ def test_tokens_saved_and_opened_again_sound_the_same(tab: AudioHandlers, speech
     assert emptied is None and clip.wave is None and "original" not in value and table is None
     assert value["tracks"][0]["pcm"] == lab["tracks"][0]["pcm"]
     assert "no original" in tiles
-    assert list(tab.measured(clip, 2, request())) == [[gr.skip(), None]]
+    assert stages(tab.measured(clip, 2, request())) == [[gr.skip(), None]]
 
 
 def test_foreign_tokens_are_refused(tab: AudioHandlers):

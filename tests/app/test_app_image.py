@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import inspect
 import io
 import re
 from pathlib import Path
@@ -15,9 +16,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from runs import stages
 
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
+from mmdemo.ui import app
 from mmdemo.ui.image import handlers as handlers_module
 from mmdemo.ui.image.baselines import rate_stages, size_stages
 from mmdemo.ui.image.handlers import ImageHandlers
@@ -230,16 +233,16 @@ def test_transparent_parts_on_white_or_checker(context: Context, tmp_path: Path)
     array[:, :32] = 200, 30, 40, 255
     Image.fromarray(array).save(path)
     handlers = ImageHandlers(context, [], Latest())
-    *_, (view, picture) = handlers.picture(str(path), None, request())
+    *_, (view, picture) = stages(handlers.picture(str(path), None, request()))
     assert view["background"] == "white" and picture.original[:, :, 32:].min() == 255
-    *_, (view, other) = handlers.background(picture, {"background": "checker", "levels": 2}, request())
+    *_, (view, other) = stages(handlers.background(picture, {"background": "checker", "levels": 2}, request()))
     assert view["background"] == "checker" and view["start"] == 2
     assert sorted(other.original[:, :, 32:].unique().tolist()) == [204, 255]
     assert "checkerboard" in view["notes"][0]["en"] and "棋盘格" in view["notes"][0]["zh"]
-    assert list(handlers.background(picture, {"background": "pink"}, request())) == []
+    assert stages(handlers.background(picture, {"background": "pink"}, request())) == []
     array[:, :32] = 255
     Image.fromarray(array).save(path)
-    *_, (view, logo) = handlers.picture(str(path), None, request())
+    *_, (view, logo) = stages(handlers.picture(str(path), None, request()))
     assert view["background"] == "black" and logo.original[:, :, 32:].max() == 0  # seen, unlike on white
 
 
@@ -292,11 +295,11 @@ def paint(handlers: ImageHandlers, picture: ImageSession, session: str = "me", *
 
 def test_an_edit_is_shown_at_once_and_its_figures_follow(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [], Latest())
-    *_, (view, picture) = handlers.picture(str(picture_file), None, request())
+    *_, (view, picture) = stages(handlers.picture(str(picture_file), None, request()))
     edited, changed = paint(handlers, picture)
     assert list(edited["recon"]) == ["2"] and edited["recon"]["2"] != picture.shown[2]
     assert edited["edit"]["count"] == 3 and edited["edit"]["runs"] == [[0, 3]]
-    *_, settled = handlers.settle(changed, request())
+    *_, settled = stages(handlers.settle(changed, request()))
     assert settled["recon"]["2"] == edited["recon"]["2"]
     assert settled["figures"]["2"]["psnr"] < view["figures"]["2"]["psnr"]
     assert len(settled["figures"]) == picture.tokens.levels
@@ -307,7 +310,7 @@ def test_an_edit_is_shown_at_once_and_its_figures_follow(context: Context, pictu
 
 def test_steps_back_forward_and_all_back(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [], Latest())
-    *_, (_, picture) = handlers.picture(str(picture_file), None, request())
+    *_, (_, picture) = stages(handlers.picture(str(picture_file), None, request()))
     _, one = paint(handlers, picture, paint="random", seed=4)
     _, two = paint(handlers, one, runs=[[30, 2]], levels=[0, 1])
     view, back = handlers.edit(two, asked_for(do="undo", shown=2), request())
@@ -321,8 +324,8 @@ def test_steps_back_forward_and_all_back(context: Context, picture_file: Path):
 
 def test_two_visitors_edit_one_example_each_for_themselves(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [picture_file], Latest())
-    *_, (_, mine) = handlers.example({"index": 0}, request("a"))
-    *_, (_, yours) = handlers.example({"index": 0}, request("b"))
+    *_, (_, mine) = stages(handlers.example({"index": 0}, request("a")))
+    *_, (_, yours) = stages(handlers.example({"index": 0}, request("b")))
     _, changed = paint(handlers, mine, "a")
     view, other = paint(handlers, yours, "b", runs=[[20, 1]])
     assert view["edit"]["runs"] == [[20, 1]] and mine.tokens == yours.tokens != changed.tokens != other.tokens
@@ -330,14 +333,14 @@ def test_two_visitors_edit_one_example_each_for_themselves(context: Context, pic
 
 def test_an_edit_travels_in_a_link_to_its_example(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [picture_file, picture_file], Latest())
-    *_, (_, picture) = handlers.example({"index": 1}, request())
+    *_, (_, picture) = stages(handlers.example({"index": 1}, request()))
     view, changed = paint(handlers, picture, paint="random", levels=[0, 1], seed=9)
     opened = request("other")
     opened.query_params = {"tab": "image", "example": "1", "levels": "2", "edit": view["edit"]["link"]}
-    *_, (shown, again) = handlers.example(None, opened)
+    *_, (shown, again) = stages(handlers.example(None, opened))
     assert again.tokens == changed.tokens and shown["start"] == 2 and shown["example"] == 1
     opened.query_params["edit"] = "AAAA"
-    *_, (shown, again) = handlers.example(None, opened)
+    *_, (shown, again) = stages(handlers.example(None, opened))
     assert again.tokens == picture.tokens  # and a word about it
 
 
@@ -350,7 +353,7 @@ def test_only_what_the_transformer_makes_can_be_remade_by_it(context: Context):
 
 def test_an_edit_too_large_for_a_link_says_so(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [picture_file], Latest())
-    *_, (_, picture) = handlers.example({"index": 0}, request())
+    *_, (_, picture) = stages(handlers.example({"index": 0}, request()))
     count = picture.tokens.codes[0].numel()
     view, _ = paint(handlers, picture, runs=[[0, count]], levels=list(range(12)), paint="random", seed=1)
     assert view["edit"]["count"] == count and view["edit"]["link"] is None
@@ -359,11 +362,11 @@ def test_an_edit_too_large_for_a_link_says_so(context: Context, picture_file: Pa
 
 def test_an_edit_of_ones_own_picture_opens_from_a_link_for_a_day(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [], Latest())
-    *_, (_, picture) = handlers.picture(str(picture_file), None, request())
+    *_, (_, picture) = stages(handlers.picture(str(picture_file), None, request()))
     view, changed = paint(handlers, picture, paint="random", seed=5)
     look = {"levels": "2", "mode": "tokens", "at": "2,1"}
     link = {**picture.place, **look, "edit": view["edit"]["link"]}
-    *_, (shown, again) = handlers.restore({"place": link}, request("guest"))
+    *_, (shown, again) = stages(handlers.restore({"place": link}, request("guest")))
     assert again.tokens == changed.tokens and shown["place"] == picture.place
     assert {name: shown["look"][name] for name in ("mode", "at")} == {"mode": "tokens", "at": "2,1"}
 
@@ -371,12 +374,12 @@ def test_an_edit_of_ones_own_picture_opens_from_a_link_for_a_day(context: Contex
 def test_painting_with_an_example_and_with_an_earlier_picture(context: Context, picture_file: Path, tmp_path: Path):
     handlers = ImageHandlers(context, [picture_file], Latest())
     Image.new("RGB", (96, 64), "navy").save(tmp_path / "navy.png")
-    *_, (view, first) = handlers.picture(str(tmp_path / "navy.png"), None, request())
+    *_, (view, first) = stages(handlers.picture(str(tmp_path / "navy.png"), None, request()))
     assert [entry["name"] for entry in view["earlier"]] == ["navy"]
     ramp = handlers._example(0, "en").tokens
     _, changed = paint(handlers, first, paint="other", levels=list(range(12)), other={"example": 0})
     assert (changed.tokens.codes[:, 0, :3] == ramp.codes[:, 0, :3]).all()
-    *_, (_, second) = handlers.example({"index": 0, "request_id": handlers.latest.now(request())}, request())
+    *_, (_, second) = stages(handlers.example({"index": 0, "request_id": handlers.latest.now(request())}, request()))
     _, changed = paint(handlers, second, paint="other", levels=list(range(12)), other={"earlier": 0})
     assert (changed.tokens.codes[:, 0, :3] == first.tokens.codes[:, 0, :3]).all()
 
@@ -412,22 +415,30 @@ def test_a_newer_request_stops_an_older_run(context: Context, picture_file: Path
     assert counted["waiting"] and counted["figures"]["1"]["bytes"] > 0  # and its size before it is decoded
     assert next(run)[0]["recon"]
     newest = latest.bump(request())
-    assert len(list(run)) == 0
-    assert list(handlers.picture(str(picture_file), {"request_id": newest - 1}, request())) == []
+    assert stages(run) == []
+    assert stages(handlers.picture(str(picture_file), {"request_id": newest - 1}, request())) == []
     assert next(handlers.picture(str(picture_file), {"request_id": newest}, request()))
+
+
+def test_every_run_of_the_page_ends_quietly():
+    runs = {fn.fn.__qualname__: fn.fn for fn in app.build().fns.values() if inspect.isgeneratorfunction(fn.fn)}
+    told = {"draft", "generate"}  # what they say names its run, and clients wait for their last value
+    assert told < set(runs) or not told - {name.rpartition(".")[2] for name in runs}
+    loud = {name.rpartition(".")[2] for name, run in runs.items() if not getattr(run, "ends_quietly", False)}
+    assert len(runs) >= 10 and loud <= told
 
 
 def test_an_example_is_encoded_once(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [picture_file], Latest())
-    first = list(handlers.example(None, request("a")))
-    again = list(handlers.example({"index": 0}, request("b")))
+    first = stages(handlers.example(None, request("a")))
+    again = stages(handlers.example({"index": 0}, request("b")))
     assert first[0][0]["waiting"] and len(again) == 1
     assert again[0][0]["recon"] == first[-1][0]["recon"]
 
 
 def places(handlers: ImageHandlers, place: dict[str, str]) -> Any:
     """What a link to this place shows at the end: the viewer's value and the picture."""
-    *_, last = handlers.restore({"place": place}, request())
+    *_, last = stages(handlers.restore({"place": place}, request()))
     return last
 
 
@@ -436,7 +447,7 @@ def test_an_upload_has_a_short_place_that_leads_back(context: Context, picture_f
     for module in (handlers_module, places_module):
         monkeypatch.setattr(module, "store", lambda: kept)
     handlers = ImageHandlers(context, [], Latest())
-    *_, (view, picture) = handlers.picture(str(picture_file), None, request())
+    *_, (view, picture) = stages(handlers.picture(str(picture_file), None, request()))
     assert len(view["place"]["input"]) == 12 and view["place"]["name"] == "ramp"
     view, again = places(handlers, {**view["place"], "levels": "3", "mode": "tokens", "at": "2,1"})
     assert torch.equal(again.tokens.codes, picture.tokens.codes) and view["look"]["levels"] == 3
@@ -464,12 +475,12 @@ def test_tokens_file_goes_round(context: Context, picture_file: Path, tmp_path: 
     tokens = codec.encode(picture_file)
     path = tokens.save(tmp_path / "ramp.mmt")
     handlers = ImageHandlers(context, [], Latest())
-    *_, (view, picture) = handlers.dropped(dropped(path), request())
+    *_, (view, picture) = stages(handlers.dropped(dropped(path), request()))
     assert not view["has_original"] and view["figures"]["1"]["psnr"] is None
     assert list(rate_stages(picture)) == []
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(gr.Error, match="damaged"):
-        list(handlers.dropped(dropped(path), request()))
+        stages(handlers.dropped(dropped(path), request()))
 
 
 def test_a_huge_tokens_file_is_refused_by_its_header(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -492,8 +503,8 @@ def test_rates_compare_with_classical_codecs(context: Context, picture_file: Pat
 
 def test_formulas_hold_the_numbers_of_the_picture(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [], Latest())
-    *_, (_, picture) = handlers.picture(str(picture_file), None, request())
-    list(handlers.sizes(picture, request()))
+    *_, (_, picture) = stages(handlers.picture(str(picture_file), None, request()))
+    stages(handlers.sizes(picture, request()))
     for lang in i18n.LANGUAGES:
         text = handlers.formulas(picture, request(**{"accept-language": lang}))
         assert "120 × 96" in text and f"{picture.tokens.count:,}" in text

@@ -26,7 +26,7 @@ from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.level_control import levels_value
 from mmdemo.ui.shared.place import Place
-from mmdemo.ui.shared.state import Context, friendly, parse_int
+from mmdemo.ui.shared.state import Context, ends_quietly, friendly, parse_int
 from mmdemo.ui.shared.store import store
 from mmdemo.ui.shared.tokens_file import read_tokens
 from mmdemo.ui.shared.visit import visit_value
@@ -225,6 +225,7 @@ class AudioHandlers(EditorHandlers):
         return self.show(clip, levels, request, with_original=False)
 
     @friendly
+    @ends_quietly
     def measured(self, clip: AudioSession | None, levels: int, request: gr.Request) -> Iterator[list[Any]]:
         """STOI and PESQ, then the same clip through other codecs: tiles and table, as they become known."""
         if clip is None or clip.wave is None:

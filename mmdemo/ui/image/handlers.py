@@ -33,7 +33,7 @@ from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.payload import png_uri
 from mmdemo.ui.shared.place import Place
-from mmdemo.ui.shared.state import Context, Latest, friendly, parse_int
+from mmdemo.ui.shared.state import Context, Latest, ends_quietly, friendly, parse_int
 from mmdemo.ui.shared.store import store
 
 Shown = tuple[dict[str, Any], ImageSession | None]  # the viewer's value, the session's picture
@@ -61,6 +61,7 @@ class ImageHandlers(EditorHandlers):
         return {"request_id": self.latest.bump(request)}
 
     @friendly
+    @ends_quietly
     def example(self, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Show an example, or, when the page has just opened, what its address names: by itself the first example."""
         if not self.examples:
@@ -79,6 +80,7 @@ class ImageHandlers(EditorHandlers):
             yield from self._run(picture, 1 if picture.opening else self._start(picture), asked, request)
 
     @friendly
+    @ends_quietly
     def restore(self, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Go back to a place of this visit, or to what a link names."""
         yield from self._place(place.wanted(asked), asked, request)
@@ -137,6 +139,7 @@ class ImageHandlers(EditorHandlers):
         return picture.edited(history, levels, output, self.latest.now(request))
 
     @friendly
+    @ends_quietly
     def picture(self, path: str | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Encode an uploaded picture."""
         if path is None:
@@ -147,6 +150,7 @@ class ImageHandlers(EditorHandlers):
             yield from self._run(picture, self._start(picture), asked, request)
 
     @friendly
+    @ends_quietly
     def dropped(self, event: gr.EventData, request: gr.Request) -> Iterator[Shown]:
         """Decode a .mmt file, on as many levels as it has."""
         asked = self.request_id(request)
@@ -172,6 +176,7 @@ class ImageHandlers(EditorHandlers):
         return changed.edit_view(levels, box), changed
 
     @friendly
+    @ends_quietly
     def settle(self, picture: ImageSession | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """After an edit: its figures, and the other numbers of levels."""
         if picture is None:
@@ -211,6 +216,7 @@ class ImageHandlers(EditorHandlers):
             picture.wanted = self._levels(dict(event._data or {}), picture)
 
     @friendly
+    @ends_quietly
     def background(
         self, picture: ImageSession | None, asked: dict[str, Any] | None, request: gr.Request
     ) -> Iterator[Shown]:
@@ -223,6 +229,7 @@ class ImageHandlers(EditorHandlers):
             yield from self._run(other, self._levels(asked or {}, other), asked, request)
 
     @friendly
+    @ends_quietly
     def sizes(self, picture: ImageSession | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """Our files of this picture, and so the numbers of bytes."""
         if picture is None or len(picture.shown) < picture.tokens.levels:
@@ -230,6 +237,7 @@ class ImageHandlers(EditorHandlers):
         yield from self._while_newest(baselines.size_stages(picture), request)
 
     @friendly
+    @ends_quietly
     def rates(self, picture: ImageSession | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """What other codecs make of this picture."""
         if picture is None or not picture.measured:
@@ -237,6 +245,7 @@ class ImageHandlers(EditorHandlers):
         yield from self._while_newest(baselines.rate_stages(picture), request)
 
     @friendly
+    @ends_quietly
     def others(self, picture: ImageSession | None, request: gr.Request) -> Iterator[dict[str, Any]]:
         """The other codecs' pictures of as many bytes as ours."""
         if picture is None or not picture.measured:

@@ -220,8 +220,8 @@ def friendly(fn: Callable) -> Callable:
 
     An `InputError` is shown as it is: one clear sentence. Anything else is logged and shown as one general
     sentence. Both are raised as `gr.Error`: outputs keep their values, and API clients get a real error.
-    Works on plain functions and on generators; finds the language in a `gr.Request` argument. Whatever is at work at
-    once shares the cores.
+    Works on plain functions and on generators (those of the page: see `ends_quietly`); finds the language in a
+    `gr.Request` argument. Whatever is at work at once shares the cores.
     """
     if inspect.isgeneratorfunction(fn):
 
@@ -250,6 +250,22 @@ def friendly(fn: Callable) -> Callable:
             except Exception as error:
                 raise _explained(error, fn, args, kwargs) from None
 
+    return wrapped
+
+
+def ends_quietly(fn: Callable) -> Callable:
+    """Wrap a generator of the page so that its last value is sent once.
+
+    When a generator ends, Gradio sends its last value a second time, whole. A run that was overtaken by a newer one
+    ends after that one has been shown, and would take its place.
+    """
+
+    @functools.wraps(fn)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        yield from fn(*args, **kwargs)
+        yield gr.skip()
+
+    wrapped.ends_quietly = True  # type: ignore[attr-defined]  # a test asks for it
     return wrapped
 
 
