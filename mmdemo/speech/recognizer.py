@@ -53,15 +53,25 @@ class TimeBlock(nn.Module):
         return x + self.narrow(F.gelu(self.wide(self.norm(self.depthwise(x)))))
 
 
+def mel_bands(bands: int) -> torchaudio.transforms.MelSpectrogram:
+    """Waveforms (B, samples) -> powers of mel bands, two windows a frame."""
+    return torchaudio.transforms.MelSpectrogram(SAMPLE_RATE, n_fft=512, hop_length=HOP // 2, n_mels=bands, center=True)
+
+
+def log_mel(mel: torchaudio.transforms.MelSpectrogram, wave: Tensor) -> Tensor:
+    """Waveforms (B, samples) -> log-mel bands, levelled over the recording, (B, bands, 2 * frames)."""
+    frames = wave.shape[1] // HOP
+    x = (mel(wave.float())[:, :, : 2 * frames] + LOUDNESS).log()
+    return (x - x.mean((1, 2), keepdim=True)) / (x.std((1, 2), keepdim=True) + 0.1)
+
+
 class Recognizer(nn.Module):
     """Waveforms (B, samples) at 16 kHz -> log-probabilities of `OUTPUTS` (B, frames, outputs)."""
 
     def __init__(self, config: RecognizerConfig) -> None:
         super().__init__()
         self.config = config
-        self.mel = torchaudio.transforms.MelSpectrogram(
-            SAMPLE_RATE, n_fft=512, hop_length=HOP // 2, n_mels=config.bands, center=True
-        )
+        self.mel = mel_bands(config.bands)
         self.into = nn.Conv1d(config.bands, config.width, 5, stride=2, padding=2)
         dilations = [1, 1, 2, 2, 4]  # together some two seconds
         self.blocks = nn.Sequential(
@@ -71,10 +81,8 @@ class Recognizer(nn.Module):
         self.out = nn.Conv1d(config.width, len(OUTPUTS), 1)
 
     def spectrum(self, wave: Tensor) -> Tensor:
-        """Waveforms (B, samples) -> log-mel bands, levelled over the recording, (B, bands, 2 * frames)."""
-        frames = wave.shape[1] // HOP
-        mel = (self.mel(wave.float())[:, :, : 2 * frames] + LOUDNESS).log()
-        return (mel - mel.mean((1, 2), keepdim=True)) / (mel.std((1, 2), keepdim=True) + 0.1)
+        """As `log_mel`."""
+        return log_mel(self.mel, wave)
 
     def forward(self, spectrum: Tensor) -> Tensor:
         """What `spectrum` gives (B, bands, 2 * frames) -> (B, frames, outputs)"""

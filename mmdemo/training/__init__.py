@@ -27,7 +27,7 @@ TASKS = Registry(
         "image": "mmdemo.training.image_task:ImageTask",
         "audio": "mmdemo.training.audio_task:AudioTask",
         "text": "mmdemo.training.text_task:TextTask",
-        "joint": "mmdemo.training.joint_task:JointTask.from_recipe",
+        "joint": "mmdemo.training.joint_task:JointTask",
         "judge": "mmdemo.training.digit_judge_task:DigitJudgeTask",
         "matching": "mmdemo.training.matching_task:MatchingTask",
         "prior": "mmdemo.training.prior_task:PriorTask",
@@ -44,10 +44,9 @@ def make_task(recipe: Recipe, data_dir: Path, device: str = "auto") -> Task:
     Raises:
         InputError: there is no such task, it does not read all that the recipe says, or its data is missing.
     """
-    maker = TASKS[recipe.task]  # a class, or a way to make one
-    getattr(maker, "__self__", maker).check(recipe)
-    task: Task = maker(recipe, checkpoints.auto_device(device), data_dir)
-    return task
+    task: type[Task] = TASKS[recipe.task]
+    task.check(recipe)
+    return task.from_recipe(recipe, checkpoints.auto_device(device), data_dir)
 
 
 def train(

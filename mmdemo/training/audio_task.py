@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated
@@ -98,12 +98,29 @@ class AudioTask(TokenizerTask):
     """Segments of recordings at random gain."""
 
     modality = "audio"
+    Data, Loss = AudioData, AudioLoss
     settings: AudioLoss
 
-    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        device: torch.device,
+        train: Segments,
+        held_out: Segments | None = None,
+        summary: Mapping[str, object] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(recipe, device, summary, notes)
+        self.segments, self.held_out = train, held_out
+        self.spectral = SpectralLoss().to(device)
+        self.envelope = EnvelopeLoss().to(device)
+
+    @classmethod
+    def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> AudioTask:
         data = recipe.section(AudioData, "data")
-        super().__init__(recipe, device, AudioLoss)
         clips: dict[Path, Tensor] = {}
+        summary: dict[str, object] = {}
+        notes: list[str] = []
         if data.speech:
             files = speech_files(data_dir, "train")
             clips |= dict(zip(files, read_clips(files), strict=True))
@@ -113,26 +130,24 @@ class AudioTask(TokenizerTask):
         if data.folders:
             own = read_folder([need(data_dir / f, f) for f in data.folders], "audio", _long_enough)
             clips |= own.items
-            self.notes.append(own.note())
-            self.data_summary |= {"recordings left out": len(own.left_out)} if own.left_out else {}
+            notes.append(own.note())
+            summary |= {"recordings left out": len(own.left_out)} if own.left_out else {}
         if not clips and not data.made:
             raise MissingError("[data] asks for no recordings: give speech, fsdd, folders or made.")
         train, held = hold_out(list(clips), HELD_OUT)
-        made = [make_many(n, seed) for n, seed in self._made(data)]
+        made = [make_many(n, seed) for n, seed in cls._made(data)]
         kept = [clips[path] for path in train]
-        kept += [varied(kept[i], np.random.default_rng(i)) for i in self._varied(data, kept)]
-        self.segments = Segments(data, kept, made[0], device)
+        kept += [varied(kept[i], np.random.default_rng(i)) for i in cls._varied(data, kept)]
         apart = Segments(data, [clips[path] for path in held], made[1], device)
-        self.held_out = apart if len(apart) else None
-        self.data_summary |= {"made sounds": data.made} if data.made else {}
+        summary |= {"made sounds": data.made} if data.made else {}
         seconds = sum(len(c) for c in clips.values()) / 16_000
-        self.data_summary |= {
+        summary |= {
             "recordings": len(train),
             "recordings held out": len(held),
             "minutes of sound": round(seconds / 60, 1),
         }
-        self.spectral = SpectralLoss().to(device)
-        self.envelope = EnvelopeLoss().to(device)
+        segments = Segments(data, kept, made[0], device)
+        return cls(recipe, device, segments, apart if len(apart) else None, summary, notes)
 
     @staticmethod
     def _made(data: AudioData) -> list[tuple[int, int]]:

@@ -59,7 +59,8 @@ def compare(
         raise InputError(f"[data].quantizers names what to compare, of {', '.join(QUANTIZERS)}.")
     for kind in kinds:
         part = replace(recipe, name=f"mnist-{kind}", task="image", quantizer=kind, data=data)
-        task = ImageTask(part, checkpoints.auto_device(device), data_dir)
+        ImageTask.check(part)
+        task = ImageTask.from_recipe(part, checkpoints.auto_device(device), data_dir)
         start, share = time.monotonic(), minutes and minutes / len(kinds)
         stage = new_stage(part, recipe.name, task.data_summary, None, share)
         Trainer(task, out / kind, share, quiet, [stage]).run()

@@ -34,11 +34,19 @@ class DigitJudgeTask(Task):
 
     kind = "judge"
 
-    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
-        self.recipe, self.device = recipe, device
+    def __init__(self, recipe: Recipe, device: torch.device, x: Tensor, y: Tensor) -> None:
+        """
+        Args:
+            x, y: digits of the recipe's modality and their labels, as `real_digits` gives them.
+        """
+        self.recipe, self.device, self.x, self.y = recipe, device, x, y
         torch.manual_seed(recipe.seed)
         self.model: Judge = Judge(from_dict(JudgeConfig, recipe.model)).to(device)
-        self.x, self.y = real_digits(self.model.config.modality, data_dir, train=True)
+
+    @classmethod
+    def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> DigitJudgeTask:
+        modality = from_dict(JudgeConfig, recipe.model).modality
+        return cls(recipe, device, *real_digits(modality, data_dir, train=True))
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         picks = torch.randint(len(self.x), (self.recipe.batch_size,), generator=generator)

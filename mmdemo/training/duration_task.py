@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,14 +26,25 @@ class DurationTask(Task):
     kind = "durations"
     model: DurationModel
 
-    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+    def __init__(self, recipe: Recipe, device: torch.device, clips: Sequence[SpokenClip]) -> None:
+        """
+        Args:
+            clips: of all splits; those that are not aligned are passed over.
+
+        Raises:
+            InputError: none is aligned.
+        """
         self.recipe, self.device = recipe, device
         torch.manual_seed(recipe.seed)
         self.model = DurationModel(from_dict(DurationConfig, recipe.model, "[model]")).to(device)
-        clips = [c for c in read_list(data_dir / "spoken") if c.frames]
-        self.sets = {split: self._rows([c for c in clips if c.split == split]) for split in ("train", "validation")}
+        splits = ("train", "validation")
+        self.sets = {split: self._rows([c for c in clips if c.frames and c.split == split]) for split in splits}
         if not self.sets["train"]:
-            raise InputError(f"{data_dir / 'spoken'} has no aligned recording: first comes its alignment.")
+            raise InputError("There is no aligned recording to learn from: first comes their alignment.")
+
+    @classmethod
+    def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> DurationTask:
+        return cls(recipe, device, read_list(data_dir / "spoken"))
 
     def _rows(self, clips: list[SpokenClip]) -> list[tuple[Tensor, Tensor, int]]:
         """(N,) symbols, (N,) frames and voice of each recording, without the silence around it."""

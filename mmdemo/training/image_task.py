@@ -20,7 +20,6 @@ from ..datasets.folder import hold_out
 from ..datasets.mnist import read_mnist
 from ..datasets.photographs import read_photographs
 from ..datasets.place import need
-from ..errors import InputError
 from .draws import random_crop
 from .losses import chroma_loss, clipped_right, flat_loss, picture_loss
 from .recipe import Recipe
@@ -53,6 +52,8 @@ class ImageData:
                 raise ValueError(f"[data].shares has {name!r}, and no such data is asked for.")
             if not share:
                 raise ValueError(f"[data].shares.{name} must be greater than 0.")
+        if self.crop > 64 and (self.emoji or self.mnist):
+            raise ValueError(f"Emoji and digits have 64 pixels a side: a crop of {self.crop} is too large.")
         if not self.shares:
             raise ValueError("[data] asks for no pictures: give photographs, drawn, emoji or mnist.")
 
@@ -123,43 +124,43 @@ class ImageTask(TokenizerTask):
     """Crops of photographs, emoji and digits in fixed shares: one tokenizer for all three."""
 
     modality = "image"
+    Data, Loss = ImageData, ImageLoss
     settings: ImageLoss
 
-    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        device: torch.device,
+        train: Crops,
+        held_out: Crops | None = None,
+        summary: Mapping[str, object] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(recipe, device, summary, notes)
+        self.crops, self.held_out = train, held_out
+
+    @classmethod
+    def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> ImageTask:
         data = recipe.section(ImageData, "data")
-        if data.crop > 64 and (data.emoji or data.mnist):
-            raise InputError(f"Emoji and digits have 64 pixels a side: a crop of {data.crop} is too large.")
-        super().__init__(recipe, device, ImageLoss)
         nothing = torch.zeros(0, 3, 64, 64, dtype=torch.uint8)
-        train, held = self._photographs(data, data_dir)
+        train, held, summary, notes = _photographs(data, data_dir)
         emoji = drawings(data_dir / "emoji", "train") if data.emoji else nothing
         digits = read_mnist(data_dir, train=True)[0] if data.mnist else nothing[:, 0]
-        drawn = [draw_many(n, seed) for n, seed in self._drawn(data)]
+        drawn = [draw_many(n, seed) for n, seed in cls._drawn(data)]
         last = [torch.arange(len(x)) % EVERY == EVERY - 1 for x in (emoji, digits)]
         kept: dict[str, Sequence[Tensor] | Tensor]
         apart: dict[str, Sequence[Tensor] | Tensor]
         kept = {"photographs": train, "drawn": drawn[0], "emoji": emoji[~last[0]], "digits": digits[~last[1]]}
         apart = {"photographs": held, "drawn": drawn[1], "emoji": emoji[last[0]], "digits": digits[last[1]]}
-        self.crops, held_out = Crops(data, kept, device), Crops(data, apart, device)
-        self.held_out = held_out if len(held_out) else None
-        self.data_summary |= {"drawn pictures": data.drawn} if data.drawn else {}
-        self.data_summary |= {"emoji": len(emoji), "digits": len(digits)}
+        held_out = Crops(data, apart, device)
+        summary |= {"drawn pictures": data.drawn} if data.drawn else {}
+        summary |= {"emoji": len(emoji), "digits": len(digits)}
+        return cls(recipe, device, Crops(data, kept, device), held_out if len(held_out) else None, summary, notes)
 
     @staticmethod
     def _drawn(data: ImageData) -> list[tuple[int, int]]:
         """(how many, first seed) of drawn pictures to train on and of those held out."""
         return [(data.drawn, 0), (math.ceil(HELD_OUT * data.drawn), DRAWN_HELD_OUT)]
-
-    def _photographs(self, data: ImageData, data_dir: Path) -> tuple[list[Tensor], list[Tensor]]:
-        """Photographs to train on, and those held out, each at several scales."""
-        if not data.photographs:
-            return [], []
-        files = read_photographs([need(data_dir / f, f) for f in data.photographs], data.crop)
-        self.notes.append(files.note())
-        train, held = hold_out(list(files.items), HELD_OUT)
-        self.data_summary |= {"pictures": len(train), "pictures held out": len(held)}
-        self.data_summary |= {"pictures left out": len(files.left_out)} if files.left_out else {}
-        return ([scaled for path in part for scaled in files.items[path]] for part in (train, held))  # type: ignore[return-value]
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         return {"x": self.crops.draw(self.recipe.batch_size, generator)}
@@ -180,3 +181,15 @@ class ImageTask(TokenizerTask):
         if weights.flat:
             loss = loss + weights.flat * flat_loss(y, x)
         return loss, {"PSNR": psnr.item()}
+
+
+def _photographs(data: ImageData, data_dir: Path) -> tuple[list[Tensor], list[Tensor], dict[str, object], list[str]]:
+    """Photographs to train on, and those held out, each at several scales; how many there are, and notes on them."""
+    if not data.photographs:
+        return [], [], {}, []
+    files = read_photographs([need(data_dir / f, f) for f in data.photographs], data.crop)
+    paths = hold_out(list(files.items), HELD_OUT)
+    summary: dict[str, object] = {"pictures": len(paths[0]), "pictures held out": len(paths[1])}
+    summary |= {"pictures left out": len(files.left_out)} if files.left_out else {}
+    train, held = ([scaled for path in part for scaled in files.items[path]] for part in paths)
+    return train, held, summary, [files.note()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -27,22 +28,42 @@ class MatchingTask(Task):
     kind = "matching"
     model: MatchingJudge
 
-    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        device: torch.device,
+        labels: Sequence[str],
+        vectors: Tensor,
+        x: Tensor,
+        y: Tensor,
+        style: Tensor,
+    ) -> None:
+        """
+        Args:
+            labels: one a concept; what each means, ``vectors`` (labels, D).
+            x, y, style: pictures (N, 3, 64, 64) uint8 of the training split, the label of each and its style, (N,).
+        """
         self.recipe, self.device = recipe, device
-        rows = read_annotations(data_dir / "emoji")
-        labels = [row.labels[0] for row in rows]
-        config = from_dict(MatchingJudgeConfig, {**recipe.model, "labels": labels})
+        config = _config(recipe, labels)
         torch.manual_seed(recipe.seed)
         self.model = MatchingJudge(config)
-        self.model.vectors.copy_(principal(meanings(labels, cache_folder()).float(), config.dim))
+        self.model.vectors.copy_(principal(vectors.float(), config.dim))
         self.model.to(device)
-        chosen = pictures(data_dir / "emoji", "train", config.styles)
-        place = {row.hexcode: i for i, row in enumerate(rows)}
-        self.x = pixels(data_dir / "emoji", chosen)  # (N, 3, 64, 64) uint8
-        self.y = torch.tensor([place[p.emoji.hexcode] for p in chosen])
-        self.style = torch.tensor([config.styles.index(p.style) for p in chosen])
-        self.known = torch.zeros(len(rows), dtype=torch.bool)  # concepts of the training split: the wrong answers
+        self.x, self.y, self.style = x, y, style
+        self.known = torch.zeros(len(labels), dtype=torch.bool)  # concepts of the training split: the wrong answers
         self.known[self.y] = True
+
+    @classmethod
+    def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> MatchingTask:
+        root = data_dir / "emoji"
+        rows = read_annotations(root)
+        labels = [row.labels[0] for row in rows]
+        config = _config(recipe, labels)
+        chosen = pictures(root, "train", config.styles)
+        place = {row.hexcode: i for i, row in enumerate(rows)}
+        y = torch.tensor([place[p.emoji.hexcode] for p in chosen])
+        style = torch.tensor([config.styles.index(p.style) for p in chosen])
+        return cls(recipe, device, labels, meanings(labels, cache_folder()), pixels(root, chosen), y, style)
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         pick = torch.randint(len(self.x), (self.recipe.batch_size,), generator=generator)
@@ -60,6 +81,10 @@ class MatchingTask(Task):
         loss = -(1 - SMOOTHING) * of_right - SMOOTHING * of_all
         loss = loss + STYLE_WEIGHT * F.cross_entropy(styles, batch["style"])
         return loss, {"right": right.item()}
+
+
+def _config(recipe: Recipe, labels: Sequence[str]) -> MatchingJudgeConfig:
+    return from_dict(MatchingJudgeConfig, {**recipe.model, "labels": list(labels)})
 
 
 def tinted(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated
@@ -56,23 +56,32 @@ class PriorTask(Task):
     kind = "prior"
     tables = ("model", "data")
 
-    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        device: torch.device,
+        sources: Mapping[str, Sequence[Tensor]],
+        codec: Codec | None = None,
+    ) -> None:
+        """
+        Args:
+            sources: by the recipe's shares, code grids (levels, *positions).
+            codec: whose codes they are; None: the bytes of texts.
+        """
         self.recipe, self.device = recipe, device
-        torch.manual_seed(recipe.seed)
         wanted = recipe.section(PriorData, "data")
-        name = wanted.tokenizer
-        codec = Codec.from_folder(checkpoints.find(name, hub=False), device) if name else None
-        known = {"tokenizer": name, "fingerprint": "", "levels": 1, "codebook_size": 256}
+        known = {"tokenizer": wanted.tokenizer, "fingerprint": "", "levels": 1, "codebook_size": 256}
         if codec:
             known |= {"fingerprint": codec.fingerprint, "levels": codec.levels, "codebook_size": codec.codebook_size}
             known["dim"] = codec.tokenizer.dim
         config = recipe.section(PriorConfig, "model", **{k: v for k, v in known.items() if k not in recipe.model})
+        torch.manual_seed(recipe.seed)
         self.model: CodePrior = CodePrior(config).to(device)
         if codec:
             self.model.use_codebooks(codec.codebooks)
             self.data_statistics = ("words",)  # of the codes at hand, whatever tokenizer a warm start's were of
         self.crop, self.symbols, shares = wanted.crop, wanted.symbols, wanted.shares
-        split = {k: _held_out(list(grids(k, codec, wanted, data_dir))) for k in shares}
+        split = {k: _held_out(list(sources[k])) for k in shares}
         self.sources = {k: train for k, (train, _) in split.items()}
         self.held_out = {k: held for k, (_, held) in split.items() if held}
         empty = [k for k, v in self.sources.items() if not v]
@@ -83,6 +92,13 @@ class PriorTask(Task):
         self.data_summary = {f"codes of {k}": sum(g[0].numel() for g in v) for k, v in self.sources.items()}
         self._layouts: dict[tuple[int, ...], Layout] = {}
         self._shown = ""
+
+    @classmethod
+    def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> PriorTask:
+        wanted = recipe.section(PriorData, "data")
+        folder = checkpoints.find(wanted.tokenizer, hub=False) if wanted.tokenizer else None
+        codec = Codec.from_folder(folder, device) if folder else None
+        return cls(recipe, device, {k: list(grids(k, codec, wanted, data_dir)) for k in wanted.shares}, codec)
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         return {"codes": self._crops(self.sources[self._name(generator)], generator)}

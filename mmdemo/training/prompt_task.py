@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -46,21 +47,37 @@ class PromptTask(Task):
 
     model: PromptEncoder
 
-    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
-        self.recipe, self.device = recipe, device
-        data = from_dict(PromptData, recipe.data)
+    def __init__(
+        self, recipe: Recipe, device: torch.device, texts: Sequence[str], target: Tensor, vectors: Tensor
+    ) -> None:
+        """
+        Args:
+            texts: prompts; what each means is row ``target`` (N,) of ``vectors`` (meanings, D).
+        """
+        self.recipe, self.device, self.target = recipe, device, target
         self.settings = from_dict(PromptLoss, recipe.loss)
         torch.manual_seed(recipe.seed)
         self.model = PromptEncoder(from_dict(PromptEncoderConfig, recipe.model)).to(device)
+        self.index = _padded(texts, self.model.config.buckets)  # (N, parts)
+        self.vectors = principal(vectors.float(), self.model.config.out)  # (meanings, out)
+
+    @classmethod
+    def check(cls, recipe: Recipe) -> None:
+        super().check(recipe)
+        from_dict(PromptLoss, recipe.loss)
+        from_dict(PromptEncoderConfig, recipe.model)
+
+    @classmethod
+    def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> PromptTask:
+        data = from_dict(PromptData, recipe.data)
         table = read_annotations(data_dir / "emoji")
         words = prompts.english_words(data.words)
         pairs = [*prompts.emoji_texts(table), *((w, w) for w in words), *prompts.chinese_words(data.chinese)]
         pairs = list(dict.fromkeys([*pairs, *prompts.phrases(table, words, data.phrases, recipe.seed)]))
         said = sorted({meaning for _, meaning in pairs})
         place = {meaning: i for i, meaning in enumerate(said)}
-        self.index = _padded([text for text, _ in pairs], self.model.config.buckets)  # (N, parts)
-        self.target = torch.tensor([place[meaning] for _, meaning in pairs])  # (N,)
-        self.vectors = principal(meanings(said, cache_folder()).float(), self.model.config.out)  # (meanings, out)
+        target = torch.tensor([place[meaning] for _, meaning in pairs])
+        return cls(recipe, device, [text for text, _ in pairs], target, meanings(said, cache_folder()))
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         pick = torch.randint(len(self.index), (self.recipe.batch_size,), generator=generator)
@@ -88,7 +105,7 @@ def principal(vectors: Tensor, dim: int) -> Tensor:
     return F.normalize(centred @ directions.flip(1)[:, :dim], dim=-1)
 
 
-def _padded(texts: list[str], buckets: int) -> Tensor:
+def _padded(texts: Sequence[str], buckets: int) -> Tensor:
     """(N, parts) int32 rows of every text, 0 after its end."""
     found = [rows(text, buckets)[:MAX_PARTS] for text in texts]
     out = torch.zeros(len(found), max(map(len, found)), dtype=torch.int32)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchaudio.transforms import MelSpectrogram
 from tqdm import tqdm
 
 from ..config import Positive, from_dict, settings
@@ -14,11 +16,12 @@ from ..datasets.spoken import LONGEST, read_list, waves
 from ..errors import InputError
 from ..metrics.text_diff import character_error
 from ..speech.alphabet import letters
-from ..speech.recognizer import BLANK, HOP, SAMPLE_RATE, Recognizer, RecognizerConfig, read, targets
+from ..speech.recognizer import BLANK, HOP, SAMPLE_RATE, Recognizer, RecognizerConfig, log_mel, mel_bands, read, targets
 from .recipe import Recipe
 from .task import Task
 
 VALIDATION_BATCHES = 8
+Spoken = tuple[Tensor, str]  # log-mel spectrum (bands, 2 * frames) in half precision, and the letters that are said
 
 
 @settings
@@ -38,24 +41,30 @@ class RecognizerTask(Task):
 
     model: Recognizer
 
-    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
+    def __init__(
+        self, recipe: Recipe, device: torch.device, train: Iterable[Spoken], validation: Iterable[Spoken] = ()
+    ) -> None:
+        """
+        Raises:
+            InputError: there is nothing to train on.
+        """
         self.recipe, self.device = recipe, device
         self.data = from_dict(RecognizerData, recipe.data, "[data]")
-        torch.manual_seed(recipe.seed)
-        self.model = Recognizer(from_dict(RecognizerConfig, recipe.model, "[model]"))
-        root = data_dir / "spoken"
-        self.sets = {}
-        for split in ("train", "validation"):
-            clips = [c for c in read_list(root) if c.split == split]
-            found = []
-            for clip, wave in zip(clips, tqdm(waves(root, clips), total=len(clips), desc=split), strict=True):
-                text = letters(clip.text)
-                if len(text) < len(wave) // HOP and len(wave) <= self.data.seconds * SAMPLE_RATE:
-                    found.append((self.model.spectrum(wave[None])[0].half(), text))  # (bands, 2 * frames)
-            self.sets[split] = sorted(found, key=lambda item: item[0].shape[1])
+        self.sets = {
+            split: sorted(found, key=lambda item: item[0].shape[1])
+            for split, found in (("train", train), ("validation", validation))
+        }
         if not self.sets["train"]:
-            raise InputError(f"{root} has no recording to learn from, at most {self.data.seconds:g} s long.")
-        self.model.to(device)
+            raise InputError(f"There is no recording to learn from, at most {self.data.seconds:g} s long.")
+        torch.manual_seed(recipe.seed)
+        self.model = Recognizer(from_dict(RecognizerConfig, recipe.model, "[model]")).to(device)
+
+    @classmethod
+    def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> RecognizerTask:
+        data = from_dict(RecognizerData, recipe.data, "[data]")
+        mel = mel_bands(from_dict(RecognizerConfig, recipe.model, "[model]").bands)
+        sets = (_read(data_dir / "spoken", split, data.seconds, mel) for split in ("train", "validation"))
+        return cls(recipe, device, *sets)
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         items = self.sets["train"]
@@ -102,7 +111,18 @@ class RecognizerTask(Task):
         return {"loss": sum(losses) / len(losses), "letters wrong": sum(wrong) / len(wrong)}
 
 
-def _padded(items: list[tuple[Tensor, str]]) -> dict[str, Tensor]:
+def _read(root: Path, split: str, seconds: float, mel: MelSpectrogram) -> list[Spoken]:
+    """The recordings of a split up to so many seconds, which have time to say their text."""
+    clips = [c for c in read_list(root) if c.split == split]
+    found = []
+    for clip, wave in zip(clips, tqdm(waves(root, clips), total=len(clips), desc=split), strict=True):
+        text = letters(clip.text)
+        if len(text) < len(wave) // HOP and len(wave) <= seconds * SAMPLE_RATE:
+            found.append((log_mel(mel, wave[None])[0].half(), text))
+    return found
+
+
+def _padded(items: list[Spoken]) -> dict[str, Tensor]:
     """Spectra (bands, 2 * frames) and texts -> "x" (B, bands, T), "y" (letters of all), and their numbers."""
     spectra, texts = zip(*items, strict=True)
     longest = max(x.shape[1] for x in spectra)

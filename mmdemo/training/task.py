@@ -40,8 +40,17 @@ class Task(ABC):
     special: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
+    @abstractmethod
+    def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> Task:
+        """With the data that the recipe names, read from ``data_dir``; constructors take what was read.
+
+        Raises:
+            InputError: the recipe is wrong, or its data is not there.
+        """
+
+    @classmethod
     def check(cls, recipe: Recipe) -> None:
-        """Raise InputError for what a recipe says and this task would not hear."""
+        """Raise InputError for what a recipe says and this task would not hear; no data is read for it."""
         usual = {f.name: f.default for f in fields(Recipe)}
         where = f"The recipe {recipe.name!r} cannot be used: the task {recipe.task!r}"
         for name in TABLES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated
@@ -62,19 +62,29 @@ class TextTask(TokenizerTask):
     """Windows of bytes at random offsets from several scripts, some bytes replaced at the input (denoising)."""
 
     modality = "text"
+    Data = TextData
     model: TextTokenizer
 
     settings: TokenizerLoss
 
-    def __init__(self, recipe: Recipe, device: torch.device, data_dir: Path) -> None:
-        data = recipe.section(TextData, "data")
-        super().__init__(recipe, device)
-        self.data = data
-        texts = corpora.gather(data_dir, data.corpora)
-        if data.folders:
-            texts |= self._own(data, data_dir)
+    def __init__(
+        self,
+        recipe: Recipe,
+        device: torch.device,
+        texts: Mapping[str, Tensor],
+        strings: Mapping[str, Sequence[Tensor]] | None = None,
+        summary: Mapping[str, object] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """
+        Args:
+            texts: by source, running text (N,) uint8; its end is held out.
+            strings: by source, short strings (n,) uint8 each.
+        """
+        super().__init__(recipe, device, summary, notes)
+        self.data = data = recipe.section(TextData, "data")
         self.corpora = {k: text[: len(text) - _held_out(text)] for k, text in texts.items()}
-        self.strings = self._strings(data_dir)
+        self.strings = dict(strings or {})
         there = (*self.corpora, *self.strings, "random")
         shares = {k: v for k, v in data.shares.items() if k in there}
         if not any(shares.values()):
@@ -95,29 +105,22 @@ class TextTask(TokenizerTask):
             counts = torch.bincount(self._spans(shares).flatten(), minlength=256)
             self.model.embed.weight.data.copy_(alphabet(counts, self.model.embed.embedding_dim))
 
-    def _own(self, data: TextData, data_dir: Path) -> dict[str, Tensor]:
-        """Texts of any folder, one after the other, as the corpus "files"."""
-        files = read_folder([need(data_dir / f, f) for f in data.folders], "text", lambda text: text)
-        self.notes.append(files.note())
-        whole = torch.cat(list(files.items.values()))
-        if len(whole) < 20 * data.window:
-            raise InputError(f"There are {len(whole)} bytes of text, where {20 * data.window} are needed at least.")
-        self.data_summary |= {"texts": len(files.items)}
-        self.data_summary |= {"texts left out": len(files.left_out)} if files.left_out else {}
-        return {"files": whole}
-
-    def _strings(self, data_dir: Path) -> dict[str, list[Tensor]]:
-        strings = {"digits": _byte_strings(w for words in WORDS for w in words)}
-        wanted = {k for shares in (self.data.shares, self.data.fallback_shares) for k in shares}
-        if wanted & {"labels", "like_labels"}:
-            strings["labels"] = corpora.labels(data_dir)
-        if "like_labels" in wanted and "chinese" in self.corpora:  # not every machine has Chinese text
-            strings["like_labels"] = corpora.label_like(
-                re.findall(r"[a-z]{2,}", _decoded(self.corpora["prose"])),
-                re.findall(r"[\u4e00-\u9fff]{2,}", _decoded(self.corpora["chinese"]))
-                + corpora.common_words("CJK", 60_000),
-            )
-        return strings
+    @classmethod
+    def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> TextTask:
+        data = recipe.section(TextData, "data")
+        texts = corpora.gather(data_dir, data.corpora)
+        summary: dict[str, object] = {}
+        notes: list[str] = []
+        if data.folders:
+            files = read_folder([need(data_dir / f, f) for f in data.folders], "text", lambda text: text)
+            texts["files"] = torch.cat(list(files.items.values()))  # of any folder, one after the other
+            if len(texts["files"]) < 20 * data.window:
+                there = f"{len(texts['files'])} bytes of text"
+                raise InputError(f"There are {there}, where {20 * data.window} are needed at least.")
+            notes.append(files.note())
+            summary |= {"texts": len(files.items)}
+            summary |= {"texts left out": len(files.left_out)} if files.left_out else {}
+        return cls(recipe, device, texts, _strings(data, texts, data_dir), summary, notes)
 
     def batch(self, generator: torch.Generator) -> dict[str, Tensor]:
         picks = torch.multinomial(self.weights, self.recipe.batch_size, True, generator=generator)
@@ -261,6 +264,21 @@ class TextTask(TokenizerTask):
     def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         right = (y.argmax(1) == batch["target"])[batch["mask"]].float().mean()
         return byte_loss(y, batch["target"], batch["mask"]), {"bytes": right.item()}
+
+
+def _strings(data: TextData, texts: Mapping[str, Tensor], data_dir: Path) -> dict[str, list[Tensor]]:
+    """The short strings that the shares ask for, by source."""
+    strings = {"digits": _byte_strings(w for words in WORDS for w in words)}
+    wanted = {k for shares in (data.shares, data.fallback_shares) for k in shares}
+    if wanted & {"labels", "like_labels"}:
+        strings["labels"] = corpora.labels(data_dir)
+    if "like_labels" in wanted and "chinese" in texts:  # not every machine has Chinese text
+        prose, chinese = (_decoded(texts[k][: len(texts[k]) - _held_out(texts[k])]) for k in ("prose", "chinese"))
+        strings["like_labels"] = corpora.label_like(
+            re.findall(r"[a-z]{2,}", prose),
+            re.findall(r"[\u4e00-\u9fff]{2,}", chinese) + corpora.common_words("CJK", 60_000),
+        )
+    return strings
 
 
 def _decoded(text: Tensor) -> str:

@@ -6,7 +6,8 @@ made before stay readable and a diffusion model on the latents stays valid.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -38,6 +39,7 @@ class TokenizerTask(Task):
     """Shared by the three tokenizers; subclasses give batches and a reconstruction loss.
 
     Attributes:
+        Data, Loss: what the tables [data] and [loss] of its recipes may hold.
         notes: sentences about the data that a person should know (files left out).
     """
 
@@ -47,16 +49,44 @@ class TokenizerTask(Task):
     special = ("quantizer", "freeze")
     modality: str
     network: ClassVar[str] = ""  # of `tokenizers.REGISTRY`, where it is not the modality's own
+    Data: ClassVar[type[Any]]
+    Loss: ClassVar[type[TokenizerLoss]] = TokenizerLoss
     settings: TokenizerLoss
     model: Autoencoder
 
-    def __init__(self, recipe: Recipe, device: torch.device, loss: type[TokenizerLoss] = TokenizerLoss) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        device: torch.device,
+        summary: Mapping[str, object] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """
+        Args:
+            summary, notes: of the data, for `data_summary` and `notes`.
+        """
         self.recipe, self.device = recipe, device
-        self.settings = recipe.section(loss, "loss")
-        self.data_summary: dict[str, object] = {}
-        self.notes: list[str] = []
+        self.data_summary, self.notes = dict(summary or {}), list(notes)
+        self.settings, config = self._settings(recipe)
         torch.manual_seed(recipe.seed)
-        tokenizer, config = REGISTRY[self.network or self.modality]
+        self.model = REGISTRY[self.network or self.modality][0](config).to(device)
+        parts = [module for name, module in self.model.named_children() if name in ENCODER_PARTS]
+        if recipe.freeze == "encoder":
+            for module in parts:
+                module.requires_grad_(False)
+        # Also where the encoder has nothing to learn: its codebooks are k-means and stay so.
+        self.frozen = not any(p.requires_grad for module in parts for p in module.parameters())
+
+    @classmethod
+    def check(cls, recipe: Recipe) -> None:
+        super().check(recipe)
+        recipe.section(cls.Data, "data")
+        cls._settings(recipe)
+
+    @classmethod
+    def _settings(cls, recipe: Recipe) -> tuple[TokenizerLoss, Any]:
+        """The table [loss], and the network's settings. Raises InputError for what does not go together."""
+        settings = recipe.section(cls.Loss, "loss")
         bottleneck = recipe.model.get("bottleneck", {})
         if isinstance(bottleneck, dict):
             if "kind" in bottleneck:
@@ -65,18 +95,13 @@ class TokenizerTask(Task):
                     f"quantizer = {str(bottleneck['kind'])!r}, and not in [model.bottleneck]."
                 )
             bottleneck = {**bottleneck, "kind": recipe.quantizer}
-        self.model = tokenizer(recipe.section(config, "model", bottleneck=bottleneck)).to(device)
-        shares = self.settings.level_shares
-        if shares is not None and (len(shares) != self.model.levels or not sum(shares)):
-            raise InputError(f"[loss].level_shares has {len(shares)} shares for {self.model.levels} levels.")
+        config = recipe.section(REGISTRY[cls.network or cls.modality][1], "model", bottleneck=bottleneck)
+        shares, levels = settings.level_shares, config.bottleneck.levels
+        if shares is not None and (len(shares) != levels or not sum(shares)):
+            raise InputError(f"[loss].level_shares has {len(shares)} shares for {levels} levels.")
         if recipe.freeze not in ("", "encoder"):
             raise InputError(f'A tokenizer cannot freeze {recipe.freeze!r}: only "encoder", or nothing.')
-        parts = [module for name, module in self.model.named_children() if name in ENCODER_PARTS]
-        if recipe.freeze == "encoder":
-            for module in parts:
-                module.requires_grad_(False)
-        # Also where the encoder has nothing to learn: its codebooks are k-means and stay so.
-        self.frozen = not any(p.requires_grad for module in parts for p in module.parameters())
+        return settings, config
 
     def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         """Loss of one reconstruction and the figures to show."""

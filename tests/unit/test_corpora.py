@@ -163,6 +163,6 @@ def test_a_text_training_without_chinese_text_makes_up_no_labels(tmp_path: Path,
     english = torch.tensor(list(b"plain words " * 2000), dtype=torch.uint8)
     monkeypatch.setattr(corpora, "gather", lambda data_dir, names: {"prose": english})
     monkeypatch.setattr(corpora, "labels", lambda data_dir: corpora.label_like(["red"], ["红"], 40))
-    task = TextTask(read_recipe("text"), torch.device("cpu"), tmp_path)
+    task = TextTask.from_recipe(read_recipe("text"), torch.device("cpu"), tmp_path)
     assert set(task.names) == {"prose", "labels", "digits", "random"}
     assert task.batch(torch.Generator().manual_seed(0))["x"].shape[0] == 64

@@ -105,6 +105,10 @@ def test_freezing_trains_the_decoder_alone_in_every_modality(modality, tmp_path)
     path.write_text(f'name = "x"\ntask = "{modality}"\nfreeze = "encoder"\n[model]\nbottleneck = {{ levels = 2 }}\n')
 
     class Task(TokenizerTask):
+        @classmethod
+        def from_recipe(cls, recipe, device, data_dir):
+            raise NotImplementedError
+
         def batch(self, generator):
             raise NotImplementedError
 
@@ -119,6 +123,10 @@ def test_a_network_with_a_name_of_its_own_is_what_is_trained_and_read_again(tmp_
 
     class Task(TokenizerTask):
         modality, network = "image", "mine"
+
+        @classmethod
+        def from_recipe(cls, recipe, device, data_dir):
+            raise NotImplementedError
 
         def batch(self, generator):
             raise NotImplementedError

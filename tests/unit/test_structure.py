@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections import defaultdict
 from pathlib import Path
 
@@ -157,3 +158,12 @@ def test_nothing_but_the_page_imports_gradio():
         )
     }
     assert users and all(module.startswith("mmdemo.ui.") for module in users)
+
+
+def test_tasks_are_made_of_what_was_read():
+    """Constructors do no I/O: what reads files is `from_recipe`."""
+    from mmdemo.training import TASKS
+
+    for name in TASKS:
+        made_of = inspect.signature(TASKS[name].__init__).parameters.values()
+        assert not [p.name for p in made_of if "Path" in str(p.annotation) or "dir" in p.name], name

@@ -29,7 +29,7 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     recipe = read_recipe("text")
     recipe.data["shares"] = recipe.data["fallback_shares"] = {"prose": 0.5, "letters": 0.5}
     recipe.data["codebook_shares"] = [recipe.data["shares"]] * 3
-    return TextTask(recipe, torch.device("cpu"), tmp_path)
+    return TextTask.from_recipe(recipe, torch.device("cpu"), tmp_path)
 
 
 @torch.no_grad()
