@@ -37,11 +37,8 @@ SHARD_BYTES = 9_500_000
 FULL_PRECISION = ("codebooks", "ema_count", "mean", "std", "running_mean", "running_var", "fb", "window")
 MAX_CONFIG_BYTES = 1_000_000
 MAX_FILE_BYTES = 4 * MAX_WEIGHTS + 16_000_000  # of one file of weights: as many as a model may have, and their names
-# Networks of tokenizers -> their settings.
-TOKENIZER_SETTINGS = Registry(
-    "tokenizer",
-    {n: f"mmdemo.tokenizers.{n}:{n.title()}TokenizerConfig" for n in ("image", "audio", "text", "symbols")},
-)
+# Tokenizers, by the name of their network. In an address, since they stand above this file.
+_TOKENIZERS = Registry("part of the package", {"tokenizers": "mmdemo.tokenizers:REGISTRY"})
 # Kinds of checkpoints besides tokenizers -> the settings of their networks.
 MODEL_SETTINGS = Registry(
     "kind of checkpoint",
@@ -167,7 +164,7 @@ CONFIG_KEYS = {f.name for f in fields(CheckpointConfig)}
 def _model_settings(config: CheckpointConfig) -> Any:
     """The dataclass of a network's settings; None for a kind that is not known here."""
     if config.kind == "tokenizer":
-        return TOKENIZER_SETTINGS[config.network or config.modality]
+        return _TOKENIZERS["tokenizers"][config.network or config.modality].Config
     return MODEL_SETTINGS[config.kind] if config.kind in MODEL_SETTINGS else None  # noqa: SIM401 - it has no get
 
 

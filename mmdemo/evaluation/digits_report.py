@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .. import metrics
+from .. import checkpoints, metrics
 from ..diffusion.joint import JointDiffusion
 from ..diffusion.samplers import SAMPLERS
 from ..diffusion.step import SamplingStep
@@ -27,6 +27,7 @@ from ..errors import InputError
 from ..metrics import Figure
 from ..training.digit_judge_task import real_digits
 from . import copying
+from .sections import Measured, Request
 from .speaker_probe import VoiceProbe, real_voices
 
 TARGETS = {
@@ -246,3 +247,16 @@ def evaluate_group(model: JointDiffusion, data_dir: Path, limit: int | None, gro
     if group not in GROUPS:
         raise InputError(f"There is no group of figures {group!r}; choose one of {', '.join(GROUPS)}.")
     return GROUPS[group](model, data_dir, limit)
+
+
+def measure_judge(folder: Path, request: Request) -> Measured:
+    """As `report.KINDS` has it, of a judge of digits: how often it is right on real ones."""
+    judge = load_judge(folder)
+
+    def figures() -> list[Figure]:
+        x, y = real_digits(judge.config.modality, request.data_dir, train=False)
+        x, y = x[: request.limit], y[: request.limit]
+        right = float((judge.verdict(x)[0] == y).float().mean())
+        return [Figure("accuracy on real test data", right, "accuracy", len(y), None, None)]
+
+    return Measured(checkpoints.fingerprint(judge)).add(figures)

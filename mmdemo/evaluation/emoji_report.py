@@ -18,11 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from .. import checkpoints
 from ..datasets.emoji import Emoji, Picture, captions, pictures, pixels, read_annotations
 from ..diffusion.joint import JointDiffusion
 from ..emoji.matching import MatchingJudge, load_matching_judge
 from ..metrics import Figure
-from ..prompts.encoder import PromptEncoder
+from ..prompts.encoder import PromptEncoder, load_prompt_encoder
+from .sections import Measured, Request
 
 CANDIDATES = 200  # labels that the right one is looked for among
 SETTINGS: dict[str, Any] = {"steps": 16, "guidance": 3.0, "sampler": "euler"}
@@ -88,6 +90,18 @@ def prompt_figures(encoder: PromptEncoder, data_dir: Path) -> list[Figure]:
     right = (chinese @ english.T).argmax(1) == torch.arange(len(rows))
     name = "Chinese label -> English label (both seen in training): R@1"
     return [Figure(name, float(right.float().mean()), "share", len(rows), None, None)]
+
+
+def measure_judge(folder: Path, request: Request) -> Measured:
+    """As `report.KINDS` has it, of the judge of emoji."""
+    judge = load_matching_judge(folder)
+    return Measured(checkpoints.fingerprint(judge)).add(lambda: judge_figures(judge, request.data_dir))
+
+
+def measure_prompt_encoder(folder: Path, request: Request) -> Measured:
+    """The same of the prompt encoder."""
+    encoder = load_prompt_encoder(folder)
+    return Measured(checkpoints.fingerprint(encoder)).add(lambda: prompt_figures(encoder, request.data_dir))
 
 
 def candidates(rows: Sequence[Emoji]) -> list[Emoji]:

@@ -8,19 +8,20 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from .. import checkpoints
 from ..codec import Codec
 from ..datasets.place import need
 from ..datasets.speech import speech_files
-from ..entropy.prior import PriorConfig
+from ..entropy.prior import CodePrior, PriorConfig
+from ..loading import load
 from ..metrics import Figure
 from ..tokens import Tokens
 from .lossless import lossless_figures
+from .sections import Measured, Request
 
 
 def evaluate_prior(config: PriorConfig, data_dir: Path, limit: int | None = None) -> list[Figure]:
     """Figures of a prior, on the test data of its tokenizer."""
-    from ..loading import load
-
     codec = load(config.tokenizer or "text", "cpu", hub=False)
     assert isinstance(codec, Codec)
     if not config.tokenizer:
@@ -35,6 +36,13 @@ def evaluate_prior(config: PriorConfig, data_dir: Path, limit: int | None = None
     ]
     saved = 1 - 8 * sizes[:, -1].sum() / sum(t.bits for t in items)
     return [*figures, Figure(f"{where}: saved by the prior, all levels", float(saved), "of the codes", len(items))]
+
+
+def measure(folder: Path, request: Request) -> Measured:
+    """As `report.KINDS` has it."""
+    prior = checkpoints.load_model("prior", CodePrior, folder)
+    found = Measured(checkpoints.fingerprint(prior))
+    return found.add(lambda: evaluate_prior(prior.config, request.data_dir, request.limit))
 
 
 def _sizes(tokens: Tokens) -> list[int]:

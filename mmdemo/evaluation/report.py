@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import checkpoints
 from ..checks import check_int
 from ..errors import InputError
 from ..files import write_bytes
-from ..metrics import Figure
 from ..registry import Registry
-from .sections import collect
+from .sections import Measured, Request
 
-if TYPE_CHECKING:
-    from torch import nn
-
-    from ..diffusion.joint import JointDiffusion
-    from ..digits.classifier import Judge
-
-# What measures a joint model (`JointInterface.figures`): f(model, data_dir, limit, group) -> figures.
-REPORTS = Registry(
-    "report",
+# Kind of checkpoint -> what measures it: f(folder, request) -> `Measured`.
+KINDS = Registry(
+    "way to measure a checkpoint of the kind",
     {
-        "digits": "mmdemo.evaluation.digits_report:evaluate_group",
-        "emoji": "mmdemo.evaluation.emoji_report:evaluate_group",
+        "tokenizer": "mmdemo.evaluation.tokenizer_report:measure",
+        "joint": "mmdemo.evaluation.joint_report:measure",
+        "judge": "mmdemo.evaluation.digits_report:measure_judge",
+        "matching": "mmdemo.evaluation.emoji_report:measure_judge",
+        "prompt": "mmdemo.evaluation.emoji_report:measure_prompt_encoder",
+        "prior": "mmdemo.evaluation.prior_report:measure",
+        "recognizer": "mmdemo.evaluation.speech_report:measure_recognizer",
+        "durations": "mmdemo.evaluation.speech_report:measure_durations",
     },
 )
 START, END = "<!-- figures -->", "<!-- /figures -->"
@@ -48,81 +47,15 @@ def evaluate(
     Raises:
         InputError: there is no such checkpoint.
     """
-    from ..loading import load
-
     if limit is not None:
         limit = check_int("limit", limit, 1, 1 << 31)
     folder = checkpoints.find(name)
     config = checkpoints.read_config(folder)
-    kind = config.get("kind")
-    missing: list[str] = []
-    if kind == "tokenizer":
-        from .tokenizer_report import evaluate_tokenizer
-
-        model = load(folder, device)
-        figures, weights = evaluate_tokenizer(model, data_dir, limit, missing), model.fingerprint
-    elif kind == "joint":
-        model = load(folder, device)
-        weights = checkpoints.fingerprint(model.network)
-        figures = collect([lambda: _joint(model, data_dir, limit, group)], missing)
-    elif kind == "judge":
-        from ..digits.classifier import load_judge
-
-        judge = load_judge(folder)
-        weights = checkpoints.fingerprint(judge)
-        figures = collect([lambda: _judge(judge, data_dir, limit)], missing)
-    elif kind == "matching":
-        from ..emoji.matching import load_matching_judge
-        from .emoji_report import judge_figures
-
-        matching = load_matching_judge(folder)
-        weights = checkpoints.fingerprint(matching)
-        figures = collect([lambda: judge_figures(matching, data_dir)], missing)
-    elif kind == "prompt":
-        from ..prompts.encoder import load_prompt_encoder
-        from .emoji_report import prompt_figures
-
-        encoder = load_prompt_encoder(folder)
-        weights = checkpoints.fingerprint(encoder)
-        figures = collect([lambda: prompt_figures(encoder, data_dir)], missing)
-    elif kind == "prior":
-        from ..entropy.prior import CodePrior
-        from .prior_report import evaluate_prior
-
-        prior = checkpoints.load_model("prior", CodePrior, folder)
-        weights = checkpoints.fingerprint(prior)
-        figures = collect([lambda: evaluate_prior(prior.config, data_dir, limit)], missing)
-    elif kind in ("recognizer", "durations"):
-        from ..speech.duration import load_duration_model
-        from ..speech.recognizer import load_recognizer
-
-        readers: dict[str, Callable[[Path], nn.Module]] = {
-            "recognizer": load_recognizer,
-            "durations": load_duration_model,
-        }
-        weights = checkpoints.fingerprint(readers[kind](folder))
-        figures = []
-        missing.append(f"Nothing measures a checkpoint of the kind {kind!r} yet.")
-    else:
-        raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {kind!r}.")
-    result = {"model": config["name"], "checkpoint": weights, "figures": [f.as_dict() for f in figures]}
-    return {**result, "missing": missing} if missing else result
-
-
-def _joint(model: JointDiffusion, data_dir: Path, limit: int | None, group: str) -> list[Figure]:
-    """The figures that a model's interface names; of a model that names none, its size."""
-    if not model.interface.figures:
-        return [Figure("parameters", sum(p.numel() for p in model.network.parameters()))]
-    return REPORTS[model.interface.figures](model, data_dir, limit, group)
-
-
-def _judge(judge: Judge, data_dir: Path, limit: int | None) -> list[Figure]:
-    from ..training.digit_judge_task import real_digits
-
-    x, y = real_digits(judge.config.modality, data_dir, train=False)
-    x, y = x[:limit], y[:limit]
-    right = float((judge.verdict(x)[0] == y).float().mean())
-    return [Figure("accuracy on real test data", right, "accuracy", len(y), None, None)]
+    if config["kind"] not in KINDS:
+        raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {config['kind']!r}.")
+    found: Measured = KINDS[config["kind"]](folder, Request(data_dir, limit, device, group))
+    result = {"model": config["name"], "checkpoint": found.weights, "figures": [f.as_dict() for f in found.figures]}
+    return {**result, "missing": found.missing} if found.missing else result
 
 
 def table(figures: Sequence[dict[str, Any]]) -> str:

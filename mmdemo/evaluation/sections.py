@@ -3,9 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..errors import MissingError
 from ..metrics import Figure
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `report.evaluate` was asked for."""
+
+    data_dir: Path
+    limit: int | None = None  # at most this many test items a figure
+    device: str = "auto"
+    group: str = "directions"  # of a joint model's figures
+
+
+@dataclass
+class Measured:
+    """The figures of a checkpoint."""
+
+    weights: str  # fingerprint
+    figures: list[Figure] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)  # a sentence for each data set that is not there
+
+    def add(self, *sections: Callable[[], list[Figure]]) -> Measured:
+        """With the figures of these sections."""
+        self.figures += collect(sections, self.missing)
+        return self
 
 
 def collect(sections: Iterable[Callable[[], list[Figure]]], missing: list[str] | None) -> list[Figure]:

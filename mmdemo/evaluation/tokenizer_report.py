@@ -18,12 +18,13 @@ from ..datasets.mnist import read_mnist
 from ..datasets.place import need
 from ..datasets.speech import speech_files
 from ..errors import MissingError
+from ..loading import load
 from ..metrics import Figure
 from ..modalities.base import Item
 from .lossless import lossless_figures
 from .probe import emoji_probe, word_probe
 from .scripts_report import byte_accuracy, emoji_figures, random_figures, script_figures
-from .sections import collect
+from .sections import Measured, Request, collect
 from .wide_audio import wide_audio_sections
 from .wide_image import wide_image_sections
 from .wide_text import wide_text_sections
@@ -40,6 +41,14 @@ def evaluate_tokenizer(
     """
     sections = {"image": _image, "audio": _audio, "text": _text}[codec.modality](codec, data_dir, limit)
     return collect(sections, missing)
+
+
+def measure(folder: Path, request: Request) -> Measured:
+    """As `report.KINDS` has it."""
+    codec = load(folder, request.device)
+    found = Measured(codec.fingerprint)
+    found.figures = evaluate_tokenizer(codec, request.data_dir, request.limit, found.missing)
+    return found
 
 
 Sections = list[Callable[[], list[Figure]]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..config import from_dict
+from ..registry import Registry
 from .audio import AudioTokenizer, AudioTokenizerConfig
 from .autoencoder import Autoencoder, AutoencoderOutput
 from .base import ReceptiveField, Tokenizer
@@ -12,12 +13,16 @@ from .image import ImageTokenizer, ImageTokenizerConfig
 from .symbols import SymbolsTokenizer, SymbolsTokenizerConfig
 from .text import TextTokenizer, TextTokenizerConfig
 
-REGISTRY: dict[str, tuple[type, type]] = {
-    "image": (ImageTokenizer, ImageTokenizerConfig),
-    "audio": (AudioTokenizer, AudioTokenizerConfig),
-    "text": (TextTokenizer, TextTokenizerConfig),
-    "symbols": (SymbolsTokenizer, SymbolsTokenizerConfig),  # of texts over a small alphabet
-}
+# Name of a network -> its class; the class of its settings is its `Config`.
+REGISTRY = Registry(
+    "tokenizer",
+    {
+        "image": ImageTokenizer,
+        "audio": AudioTokenizer,
+        "text": TextTokenizer,
+        "symbols": SymbolsTokenizer,  # of texts over a small alphabet
+    },
+)
 
 __all__ = [
     "REGISTRY",
@@ -44,9 +49,7 @@ def build_tokenizer(network: str, config: dict[str, Any]) -> Any:
         network: of `REGISTRY`: a modality for its own, or another.
 
     Raises:
-        ValueError: there is none of that name, or the dictionary has a key its config does not.
+        InputError: there is none of that name, or the dictionary has a key its config does not.
     """
-    if network not in REGISTRY:
-        raise ValueError(f"Unknown tokenizer {network!r}; choose one of {', '.join(REGISTRY)}.")
-    model, model_config = REGISTRY[network]
-    return model(from_dict(model_config, config))
+    tokenizer = REGISTRY[network]
+    return tokenizer(from_dict(tokenizer.Config, config))

@@ -57,6 +57,7 @@ class AudioTokenizerConfig:
 class AudioTokenizer(Autoencoder):
     """Waveforms in [-1, 1] at 16 kHz <-> codes at 50 frames a second."""
 
+    Config = AudioTokenizerConfig
     modality = "audio"
     axes = 1
     window: Tensor

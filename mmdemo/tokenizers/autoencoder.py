@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -35,10 +35,12 @@ class Autoencoder(nn.Module, ABC):
     """The tokenizers of this package (`base.Tokenizer`). Subclasses say how to get to a latent and back.
 
     Attributes:
+        Config: class of its settings.
         modality, stride, axes: as of every tokenizer.
         encoder, decoder: the networks; what else there is, `ENCODER_PARTS` and `DECODER_PARTS` name.
     """
 
+    Config: ClassVar[type[Any]]
     modality: str
     stride: int
     axes: int

@@ -42,6 +42,7 @@ class ImageTokenizerConfig:
 class ImageTokenizer(Autoencoder):
     """RGB pictures in [0, 1] <-> codes at 1/8 of the resolution."""
 
+    Config = ImageTokenizerConfig
     modality = "image"
     stride = 8
     axes = 2

@@ -30,6 +30,7 @@ class SymbolsTokenizerConfig:
 class SymbolsTokenizer(nn.Module):
     """Bytes (B, T) <-> codes (B, 1, T), one a byte."""
 
+    Config = SymbolsTokenizerConfig
     modality = "text"
     stride = 1
     axes = 1

@@ -65,6 +65,7 @@ class TextTokenizerConfig:
 class TextTokenizer(Autoencoder):
     """UTF-8 bytes <-> codes, four bytes a position."""
 
+    Config = TextTokenizerConfig
     modality = "text"
     stride = 4
     axes = 1

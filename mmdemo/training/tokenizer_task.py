@@ -69,7 +69,7 @@ class TokenizerTask(Task):
         self.data_summary, self.notes = dict(summary or {}), list(notes)
         self.settings, config = self._settings(recipe)
         torch.manual_seed(recipe.seed)
-        self.model = REGISTRY[self.network or self.modality][0](config).to(device)
+        self.model = REGISTRY[self.network or self.modality](config).to(device)
         parts = [module for name, module in self.model.named_children() if name in ENCODER_PARTS]
         if recipe.freeze == "encoder":
             for module in parts:
@@ -95,7 +95,7 @@ class TokenizerTask(Task):
                     f"quantizer = {str(bottleneck['kind'])!r}, and not in [model.bottleneck]."
                 )
             bottleneck = {**bottleneck, "kind": recipe.quantizer}
-        config = recipe.section(REGISTRY[cls.network or cls.modality][1], "model", bottleneck=bottleneck)
+        config = recipe.section(REGISTRY[cls.network or cls.modality].Config, "model", bottleneck=bottleneck)
         shares, levels = settings.level_shares, config.bottleneck.levels
         if shares is not None and (len(shares) != levels or not sum(shares)):
             raise InputError(f"[loss].level_shares has {len(shares)} shares for {levels} levels.")

@@ -17,7 +17,7 @@ from mmdemo.entropy.prior import PriorConfig
 from mmdemo.errors import InputError
 from mmdemo.tokenizers import REGISTRY
 
-IMAGE = REGISTRY["image"][1]
+IMAGE = REGISTRY["image"].Config
 STREAM = {"name": "a", "dim": 4, "shape": [2]}
 
 
@@ -92,7 +92,7 @@ def test_the_shipped_configurations_fit(name):
     config = json.loads((checkpoints.find(name) / "config.json").read_text("utf-8"))
     kinds = {"joint": DiTConfig, "prior": PriorConfig, "judge": JudgeConfig}
     cls = (
-        REGISTRY[config.get("network") or config["modality"]][1]
+        REGISTRY[config.get("network") or config["modality"]].Config
         if config["kind"] == "tokenizer"
         else kinds[config["kind"]]
     )

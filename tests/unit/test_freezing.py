@@ -131,19 +131,12 @@ def test_a_network_with_a_name_of_its_own_is_what_is_trained_and_read_again(tmp_
         def batch(self, generator):
             raise NotImplementedError
 
-    monkeypatch.setitem(REGISTRY, "mine", (Mine, REGISTRY["image"][1]))
-    monkeypatch.setitem(checkpoints.TOKENIZER_SETTINGS._parts, "mine", REGISTRY["image"][1])
+    monkeypatch.setitem(REGISTRY._parts, "mine", Mine)
     path = tmp_path / "x.toml"
     path.write_text('name = "x"\ntask = "image"\n[model]\nwidth4 = 8\nwidth8 = 8\nbottleneck = { levels = 2 }\n')
     task = Task(read_recipe(path), torch.device("cpu"))
     task.export(tmp_path / "run", {})
     assert type(task.model) is Mine and type(Codec.from_folder(tmp_path / "run", "cpu").tokenizer) is Mine
-
-
-def test_every_network_has_its_settings_where_checkpoints_look():
-    assert {k: config for k, (_, config) in REGISTRY.items()} == {
-        k: checkpoints.TOKENIZER_SETTINGS[k] for k in checkpoints.TOKENIZER_SETTINGS
-    }
 
 
 def test_a_frozen_stage_keeps_every_code_and_improves_the_decoder(tmp_path, data_dir, first):

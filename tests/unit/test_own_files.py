@@ -266,7 +266,7 @@ def test_every_shipped_recipe_fits_its_settings():
 def test_what_joint_recipes_name_is_there():
     from mmdemo.diffusion.interface import JointInterface
     from mmdemo.diffusion.streams import DiTConfig
-    from mmdemo.evaluation.report import REPORTS
+    from mmdemo.evaluation.joint_report import REPORTS
 
     recipes = [r for r in map(read_recipe, shipped_recipes()) if r.task == "joint"]
     assert len(recipes) >= 3

@@ -1,0 +1,32 @@
+"""Test figures of a joint model: those that its interface names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import checkpoints
+from ..loading import load
+from ..metrics import Figure
+from ..registry import Registry
+from .sections import Measured, Request
+
+# What measures a joint model (`JointInterface.figures`): f(model, data_dir, limit, group) -> figures.
+REPORTS = Registry(
+    "report",
+    {
+        "digits": "mmdemo.evaluation.digits_report:evaluate_group",
+        "emoji": "mmdemo.evaluation.emoji_report:evaluate_group",
+    },
+)
+
+
+def measure(folder: Path, request: Request) -> Measured:
+    """The figures that the model's interface names; of a model that names none, its size."""
+    model = load(folder, request.device)
+
+    def figures() -> list[Figure]:
+        if not model.interface.figures:
+            return [Figure("parameters", sum(p.numel() for p in model.network.parameters()))]
+        return REPORTS[model.interface.figures](model, request.data_dir, request.limit, request.group)
+
+    return Measured(checkpoints.fingerprint(model.network)).add(figures)
