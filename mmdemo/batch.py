@@ -125,14 +125,9 @@ class Codecs:
         config = checkpoints.read_config(checkpoints.find(self.model))
         modality = str(config.get("modality"))
         if modality not in MODALITIES:
-            return self.get(self.model).files.save_suffixes  # which says what is wrong with it
+            return self.get(self.model).processor.save_suffixes  # which says what is wrong with it
         return MODALITIES[modality].save_suffixes
 
     def load(self, codec: Codec, path: Path) -> Item:
-        from .modalities import image, text
-
-        if self.encoding:
-            return text.load(path, self.encoding)
-        if self.background and codec.modality == "image":
-            return image.load(path, self.background)
-        return codec.load(path)
+        asked = {"encoding": self.encoding, "background": self.background}
+        return codec.load(path, **{k: v for k, v in asked.items() if v and k in codec.processor.options})

@@ -79,7 +79,7 @@ def reconstruct(
 
         codec = codecs.for_input(path)
         result = api.reconstruct(codecs.load(codec, path), codec, levels, original)
-        codec.files.save(result.output, target)
+        codec.processor.save(result.output, target)
         notes = [str(n) for n in result.item.notes]
         return {"model": codec.name, "levels": result.tokens.levels, **result.figures, "notes": notes}
 
@@ -104,17 +104,16 @@ def encode(
 
     def one(path: Path, target: Path) -> dict[str, Any]:
         from .codec import streaming
-        from .modalities import audio
 
         codec = codecs.for_input(path)
-        if codec.files.streamed:
-            sound = audio.stream_blocks(path)
-            notes: tuple[str, ...] = sound.notes
-            tokens = streaming.encode(codec, sound, levels)
+        if codec.processor.streamed:
+            stream = codec.processor.stream(path)
+            notes: tuple[str, ...] = stream.notes
+            tokens = streaming.encode(codec, stream, levels)
         else:
             item = codecs.load(codec, path)
             notes = item.notes
-            tokens = codec.encode(item, levels, lossless=codec.files.lossless and not lossy)
+            tokens = codec.encode(item, levels, lossless=codec.processor.lossless and not lossy)
         saved = tokens.save(target)
         value, unit = codec.rate(tokens)
         return {
@@ -152,19 +151,18 @@ def decode(
 
     def one(path: Path, target: Path) -> dict[str, Any]:
         from .codec import streaming
-        from .modalities import audio, text
         from .tokens import Tokens, mmt
 
         data = mmt.contents(path)
         codec = codecs.for_tokens(mmt.made_by(data))
         tokens = Tokens.from_bytes(data, codec.priors)
         if tokens.lossless and levels is None:
-            text.save(tokens.raw or tokens.lossless, target)  # the bytes of the file that it was made of
+            codec.processor.save(tokens.raw or tokens.lossless, target)  # the bytes of the file that it was made of
             return {"model": codec.name, "exact": True}
-        if codec.files.streamed:
-            audio.save_blocks(streaming.decode(codec, tokens, levels), target, tokens.meta, original)
+        if codec.processor.streamed:
+            codec.processor.save_stream(streaming.decode(codec, tokens, levels), target, tokens.meta, original)
         else:
-            codec.files.save(codec.decode(tokens, levels, original), target)
+            codec.processor.save(codec.decode(tokens, levels, original), target)
         return {"model": codec.name, "levels": levels or tokens.levels, "tokens": tokens.count}
 
     run(inputs, output, suffixes, one, as_json, force)

@@ -168,10 +168,10 @@ def _write(
     for modality in step.x0:
         for i, native in enumerate(step.preview(modality)):
             comment = json.dumps({**record, "sample": i}, ensure_ascii=False)
-            files = model.codecs[modality].files
-            suffix = files.save_suffixes[0]
+            processor = model.codecs[modality].processor
+            suffix = processor.save_suffixes[0]
             kind = "" if first.setdefault(suffix, modality) == modality else f"-{modality}"
-            path = files.save(native, folder / f"sample-{i}{kind}{suffix}", comment)
+            path = processor.save(native, folder / f"sample-{i}{kind}{suffix}", comment)
             item: dict[str, Any] = {"sample": i, "modality": modality, "output": str(path)}
             items.append({**item, "text": native} if isinstance(native, str) else item)
     record["files"] = sorted(Path(item["output"]).name for item in items)

@@ -68,9 +68,7 @@ def _random(
     sizes: dict[str, Any],
 ) -> Path:
     codecs = {name: Codec.from_folder(checkpoints.find(tokenizer), "cpu") for name, tokenizer in tokenizers.items()}
-    streams = [
-        Stream(name, codecs[name].codebooks.shape[-1], shape, patch=patch) for name, (shape, patch) in shapes.items()
-    ]
+    streams = [Stream(name, codecs[name].tokenizer.dim, shape, patch=patch) for name, (shape, patch) in shapes.items()]
     torch.manual_seed(0)
     network = DiT(DiTConfig(streams, **sizes))
     for parameter in network.parameters():

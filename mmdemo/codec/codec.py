@@ -76,7 +76,7 @@ class Codec:
         return self.tokenizer.modality
 
     @property
-    def files(self) -> Modality:
+    def processor(self) -> Modality:
         """How inputs become canonical tensors, and back."""
         modality: Modality = MODALITIES[self.modality]
         return modality
@@ -103,9 +103,9 @@ class Codec:
         return path.read_text("utf-8") if path and path.is_file() else ""
 
     @property
-    def codebooks(self) -> Tensor:
-        """(levels, K, D), where all levels have as many codes."""
-        return torch.stack([self.codebook(level) for level in range(self.levels)])
+    def codebooks(self) -> list[Tensor]:
+        """(K, D) of each level, coarsest first; K may differ. Raises InputError where codes have no vectors."""
+        return [self.codebook(level) for level in range(self.levels)]
 
     def codebook(self, level: int) -> Tensor:
         """(K, D) codewords of one level, 0 the coarsest. Raises InputError where codes have no vectors."""
@@ -126,10 +126,14 @@ class Codec:
 
     # ------------------------------------------------------------------------------ inputs <-> tokens
 
-    def load(self, source: Any) -> Item:
-        """Validate an input and bring it to canonical form. Raises InputError with the reason it is refused."""
+    def load(self, source: Any, **options: Any) -> Item:
+        """Validate an input and bring it to canonical form. Raises InputError with the reason it is refused.
+
+        Args:
+            options: of the modality (`Modality.options`).
+        """
         with isolated():
-            return self.files.load(source)
+            return self.processor.load(source, **options)
 
     def encode(self, source: Any, levels: int | None = None, lossless: bool = False) -> Tokens:
         """Anything the modality takes (or an `Item`) -> `Tokens`.
@@ -140,7 +144,7 @@ class Codec:
         """
         item = source if isinstance(source, Item) else self.load(source)
         levels = self.check_levels(levels)
-        if lossless and not self.files.lossless:
+        if lossless and not self.processor.lossless:
             raise InputError(f"Lossless coding is for text; {self.modality} tokens are lossy.")
         with isolated(self.device):
             x = item.tensor[None].to(self.device)  # (1, ...)
@@ -176,7 +180,7 @@ class Codec:
     def restore(self, y: Tensor, meta: dict[str, Any], original: bool = False) -> Any:
         """Canonical tensor -> what `decode` gives."""
         with isolated():
-            return self.files.restore(y, meta, original)
+            return self.processor.restore(y, meta, original)
 
     def decode_tensor(self, tokens: Tokens, levels: int | None = None) -> Tensor:
         """`Tokens` -> canonical tensor, cropped to the input's size; the exact text where the tokens hold it.
@@ -191,11 +195,11 @@ class Codec:
             tokens = tokens.truncate(levels)
         with isolated(self.device):
             y = tiling.decode(self.tokenizer, tokens.codes[None].to(self.device))
-            return self.files.crop(y, tokens.meta)[0].cpu()
+            return self.processor.crop(y, tokens.meta)[0].cpu()
 
     def canonical(self, y: Tensor, meta: dict[str, Any] | None = None) -> Tensor:
         """Tokenizer output (B, ...) -> canonical batch: pictures clipped, waveforms clipped, logits -> bytes."""
-        return self.files.crop(self.tokenizer.to_canonical(y), meta or {})
+        return self.processor.crop(self.tokenizer.to_canonical(y), meta or {})
 
     def check(self, tokens: Tokens) -> None:
         """Raise InputError unless this very tokenizer made ``tokens``."""
@@ -208,7 +212,7 @@ class Codec:
                 f"These tokens were made by other weights ({tokens.model} {tokens.fingerprint}); "
                 f"the model {self.name!r} here is {self.fingerprint}."
             )
-        sizes = [tokens.meta[key] for key in self.files.meta_keys[: self.files.axes]]
+        sizes = [tokens.meta[key] for key in self.processor.meta_keys[: self.processor.axes]]
         positions = tuple(-(-size // self.tokenizer.stride) for size in sizes)
         fits = tokens.codebook_size == self.codebook_size and tokens.levels <= self.levels
         if not fits or tokens.positions != positions or not tokens.count:
@@ -250,10 +254,10 @@ class Codec:
     def decode_alone(self, z: Tensor, level: int) -> Tensor:
         """Latents (N, D), each among copies of itself -> canonical batch on the CPU, as of ``level``."""
         axes = self.tokenizer.axes
-        around = z[(...,) + (None,) * axes].expand(-1, -1, *[self.files.shown_positions] * axes)
+        around = z[(...,) + (None,) * axes].expand(-1, -1, *[self.processor.shown_positions] * axes)
         with isolated(self.device):
             y = self.canonical(self.tokenizer.decode_latent(around.contiguous(), level + 1)).cpu()
-        return self.files.shown(y, self.tokenizer.stride)
+        return self.processor.shown(y, self.tokenizer.stride)
 
     def show_code(self, level: int, code: int) -> Any:
         """One codeword alone, decoded in the middle of otherwise average surroundings.
@@ -271,13 +275,13 @@ class Codec:
         if all(words is not None for words in said):
             return said
         y = self.decode_alone(codewords, level)
-        meta = self.files.meta_of(y.shape[-self.tokenizer.axes :])
-        return [self.files.restore(row, meta) if w is None else w for row, w in zip(y, said, strict=True)]
+        meta = self.processor.meta_of(y.shape[-self.tokenizer.axes :])
+        return [self.processor.restore(row, meta) if w is None else w for row, w in zip(y, said, strict=True)]
 
     def rate(self, tokens: Tokens) -> tuple[float, str]:
         """Rate of the tokens as a whole file, and its unit: bits per pixel, kilobits a second, bits a character."""
         bits = 8 * len(tokens.to_bytes())
-        return self.files.rate(bits, tokens.meta, tokens.lossless), self.files.rate_unit
+        return self.processor.rate(bits, tokens.meta, tokens.lossless), self.processor.rate_unit
 
 
 def _times(sizes: Iterable[int]) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..isolation import isolated
-from ..modalities import audio
+from ..modalities.base import Stream
 from ..tokens import Tokens
 from . import tiling
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @isolated()
 def encode(
     codec: Codec,
-    source: str | os.PathLike | bytes | audio.AudioStream,
+    source: str | os.PathLike | bytes | Stream,
     levels: int | None = None,
     max_seconds: float | None = None,
 ) -> Tokens:
@@ -33,7 +33,7 @@ def encode(
 
     Args:
         source: a path or file bytes (read twice: for its peak, then for its samples), or what
-            `audio.stream_blocks` made of one, if its notes are of interest too.
+            `Modality.stream` made of one, if its notes are of interest too.
         levels: how many residual levels to keep, 1..L (None: all).
         max_seconds: refuse longer sounds; None takes any length.
 
@@ -42,11 +42,11 @@ def encode(
     """
     _check(codec)
     levels, stride = codec.check_levels(levels), codec.tokenizer.stride
-    sound = source if isinstance(source, audio.AudioStream) else audio.stream_blocks(source, max_seconds=max_seconds)
-    samples = sound.meta["samples"]
-    blocks, held, start = iter(sound), torch.zeros(0, dtype=torch.float32), 0  # held: the samples from `start` on
+    stream = source if isinstance(source, Stream) else codec.processor.stream(source, max_seconds)
+    samples = stream.meta[codec.processor.meta_keys[0]]
+    blocks, held, start = iter(stream), torch.zeros(0, dtype=torch.float32), 0  # held: the samples from `start` on
     kept, margin = [], codec.tokenizer.receptive_field.encoder
-    for [(a, b)], [(t0, t1)] in tiling.plan([-(-samples // stride)], codec.files.tile, margin):
+    for [(a, b)], [(t0, t1)] in tiling.plan([-(-samples // stride)], codec.processor.tile, margin):
         first, last = a * stride, min(b * stride, samples)
         parts = [held[first - start :]]
         size = len(parts[0])
@@ -56,7 +56,7 @@ def encode(
         held, start = torch.cat(parts), first
         codes = codec.tokenizer.encode(held[None, : last - first].to(codec.device), levels)  # (1, levels, b - a)
         kept.append(codes[0, :, t0 - a : t1 - a].cpu())
-    return codec.wrap(torch.cat(kept, 1), sound.meta)
+    return codec.wrap(torch.cat(kept, 1), stream.meta)
 
 
 def decode(codec: Codec, tokens: Tokens, levels: int | None = None) -> Iterator[Tensor]:
@@ -72,8 +72,8 @@ def decode(codec: Codec, tokens: Tokens, levels: int | None = None) -> Iterator[
 
 def _blocks(codec: Codec, tokens: Tokens) -> Iterator[Tensor]:
     codes, margin = tokens.codes, codec.tokenizer.receptive_field.decoder
-    stride, samples = codec.tokenizer.stride, tokens.meta["samples"]
-    for [(a, b)], [(t0, t1)] in tiling.plan([codes.shape[1]], codec.files.tile, margin):
+    stride, samples = codec.tokenizer.stride, tokens.meta[codec.processor.meta_keys[0]]
+    for [(a, b)], [(t0, t1)] in tiling.plan([codes.shape[1]], codec.processor.tile, margin):
         with isolated(codec.device):  # not while the caller has its turn
             y = codec.tokenizer.decode(codes[None, :, a:b].to(codec.device))
             wave = codec.canonical(y)[0, (t0 - a) * stride : (t1 - a) * stride].cpu()
@@ -81,5 +81,5 @@ def _blocks(codec: Codec, tokens: Tokens) -> Iterator[Tensor]:
 
 
 def _check(codec: Codec) -> None:
-    if not codec.files.streamed:
+    if not codec.processor.streamed:
         raise InputError(f"Sounds are streamed; the model {codec.name!r} is for {codec.modality}.")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..codec import Codec
 from ..isolation import isolated
+from ..tokenizers.base import Confident
 from ..tokens import Tokens
 from .frames import Frame
 from .latents import LatentNormalizer
@@ -38,6 +39,15 @@ class LatentDecoder:
     def canonical(self, stream: str, y: Tensor) -> Tensor:
         """What `decode` gives -> canonical batch on the CPU."""
         return self.codecs[stream].canonical(y).cpu()
+
+    @isolated()
+    def confidence(self, stream: str, y: Tensor) -> list[list[float]] | None:
+        """What `decode` gives -> how probable the decoder has each value of a sequence, a row a sample.
+
+        None where the tokenizer does not say (`Confident`).
+        """
+        tokenizer = self.codecs[stream].tokenizer
+        return tokenizer.confidence(y).cpu().tolist() if isinstance(tokenizer, Confident) else None
 
     @isolated()
     def decode_latent(self, stream: str, z: Tensor) -> Tensor:

@@ -19,12 +19,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
+from ..modalities.audio import SAMPLE_RATE
 from ..registry import Registry
 
 if TYPE_CHECKING:
     from ..codec import Codec
 
-SAMPLE_RATE = 16_000
 
 FRAMES = Registry(
     "frame",

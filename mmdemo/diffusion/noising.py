@@ -16,30 +16,37 @@ if TYPE_CHECKING:
 
 @isolated()
 def noised_text(
-    model: JointDiffusion, text: str, schedule: NoiseSchedule, ts: Sequence[float], seed: int = 0
-) -> list[tuple[str, list[float]]]:
+    model: JointDiffusion,
+    text: str,
+    schedule: NoiseSchedule,
+    ts: Sequence[float],
+    seed: int = 0,
+    stream: str = "text",
+) -> list[tuple[str, list[float] | None]]:
     """A text of any length, noised in the latents of its tokenizer and decoded as it is.
 
     Args:
         model: its text tokenizer and the scale of that tokenizer's latents are used; the transformer is not.
-        process: how much of signal and noise there is at each time.
+        schedule: how much of signal and noise there is at each time.
         ts: times, 0 (the text itself, through the tokenizer) to 1. seed: of the noise, the same at all times.
+        stream: of the model, whose tokenizer is for texts.
 
     Returns:
-        per time the decoded string and the decoder's probability of each of its bytes.
+        per time the decoded string and the decoder's probability of each of its bytes, where it gives any.
 
     Raises:
         InputError: the text cannot be read as text.
     """
-    codec = model.codecs["text"]
-    clean = model.latents.normalize("text", codec.latent(codec.encode(text)))  # (1, D, positions)
+    codec = model.codecs[stream]
+    clean = model.latents.normalize(stream, codec.latent(codec.encode(text)))  # (1, D, positions)
     noise = torch.randn(clean.shape, dtype=clean.dtype, generator=torch.Generator().manual_seed(seed)).to(clean)
     t = torch.tensor(list(ts), dtype=clean.dtype, device=clean.device)[:, None, None]  # (times, 1, 1)
-    z = model.latents.restore("text", schedule.add_noise(clean, noise, t))  # (times, D, positions)
-    probability, data = codec.tokenizer.decode_latent(z).float().softmax(1).max(1)  # (times, bytes)
+    z = model.latents.restore(stream, schedule.add_noise(clean, noise, t))  # (times, D, positions)
+    y = codec.tokenizer.decode_latent(z)
     size = len(text.encode("utf-8"))  # the last position is padded
-    rows = zip(data[:, :size].tolist(), probability[:, :size].tolist(), strict=True)
-    return [(_readable(bytes(row)), per_byte) for row, per_byte in rows]
+    shown = [_readable(bytes(row)) for row in codec.canonical(y)[:, :size].tolist()]
+    confidence = model.decoder.confidence(stream, y) or [None] * len(shown)
+    return [(row, per_byte and per_byte[:size]) for row, per_byte in zip(shown, confidence, strict=True)]
 
 
 def _readable(data: bytes) -> str:

@@ -27,6 +27,7 @@ from ..diffusion.seeds import sample_generator
 from ..diffusion.settings import SamplingSettings
 from ..diffusion.step import SamplingStep
 from ..errors import InputError
+from ..modalities.audio import SAMPLE_RATE
 from ..tokens import Tokens
 from .frames import frame_sound
 from .words import CHINESE, ENGLISH
@@ -180,7 +181,7 @@ def _cut(step: SamplingStep, modality: str) -> list[Tensor]:
     stride = step.decoder.frames[modality].stride
     waves = step.decoded(modality)  # (n, T)
     level = waves.unflatten(1, (-1, stride)).square().mean(2).sqrt()  # (n, frames)
-    pause = round(PAUSE * 16_000 / stride)
+    pause = round(PAUSE * SAMPLE_RATE / stride)
     rows = []
     for row, part in zip(level, codes, strict=True):
         sounding = (row > QUIET * row.max()).nonzero()[:, 0]

@@ -11,11 +11,13 @@ image compression") and Minnen et al. 2018; a byte model of this shape is Bengio
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from ..config import Axes, CodebookSize, Levels, Name, Natural, Share, Width, check_weights, settings
 from .layout import Layout, layout
@@ -76,12 +78,12 @@ class CodePrior(nn.Module):
         return layout(positions, [tuple(o) for o in c.before], [tuple(o) for o in c.around], c.segment)
 
     @torch.no_grad()
-    def use_codebooks(self, codebooks: Tensor) -> None:
-        """Take the tokenizer's codebooks (L, K, >= D), scaled so that the first level has unit size.
+    def use_codebooks(self, codebooks: Sequence[Tensor]) -> None:
+        """Take the tokenizer's codebooks, of each level (<= K, >= D), scaled so that the first level has unit size.
 
         Of wider ones their D first principal directions: what tells most of a neighbour is not in the small rest.
         """
-        words = codebooks / codebooks[0].square().mean().sqrt()
+        words = pad_sequence(list(codebooks), batch_first=True) / codebooks[0].square().mean().sqrt()  # (L, K, >= D)
         if words.shape[-1] > self.config.dim:
             directions = torch.linalg.svd(words.flatten(0, 1).double(), full_matrices=False).Vh  # (>= D, >= D)
             words = words @ directions[: self.config.dim].T.to(words)

@@ -156,7 +156,7 @@ def _speech(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
         for level in range(1, codec.levels + 1):
             part = tokens.truncate(level)
             y, x = codec.decode_tensor(part).numpy(), item.tensor.numpy()
-            payload = codec.files.rate(part.payload_bits, part.meta)
+            payload = codec.processor.rate(part.payload_bits, part.meta)
             row.append((payload, metrics.stoi(x, y), metrics.estoi(x, y), metrics.pesq_wb(x, y)))
         rows.append(row)
     table = np.nanmean(np.array(rows, dtype=float), axis=0)  # (levels, 4)

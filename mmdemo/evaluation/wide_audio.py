@@ -83,7 +83,9 @@ def _music(codec: Codec, limit: int | None) -> list[Figure]:
     for wave in tqdm(sounds.pieces()[:limit], desc="music", leave=False):
         whole = _encoded(codec, wave)
         rate = {
-            k: codec.files.rate(t.payload_bits, t.meta) for k in range(1, codec.levels + 1) for t in [whole.truncate(k)]
+            k: codec.processor.rate(t.payload_bits, t.meta)
+            for k in range(1, codec.levels + 1)
+            for t in [whole.truncate(k)]
         }
         level = max((k for k, r in rate.items() if r <= MOST_MUSIC), default=1)
         ours.append(log_mel_distance(wave, _decoded(codec, whole, level)))

@@ -6,11 +6,11 @@ import io
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar, Protocol, runtime_checkable
 
 import torch
 
@@ -39,6 +39,20 @@ class Item:
     raw: bytes = field(default=b"", repr=False)
 
 
+@runtime_checkable
+class Stream(Protocol):
+    """An input of any length: iterate over it for canonical tensors, one piece after the other.
+
+    Attributes:
+        meta, notes: as of `Item`.
+    """
+
+    meta: dict[str, Any]
+    notes: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[torch.Tensor]: ...
+
+
 class Modality(ABC):
     """A kind of input: files <-> canonical tensors, and all that differs between kinds elsewhere.
 
@@ -55,6 +69,8 @@ class Modality(ABC):
         shown_positions: along each axis, how many positions of one code alone make something to look at or listen to.
         lossless: whether the input itself can be kept beside its codes.
         streamed: whether inputs may be of any length, read and written piece by piece (`mmdemo.codec.streaming`).
+        sample_rate: of canonical tensors in time, in Hz; None where there is no time.
+        options: names of what else `load` can be told.
     """
 
     name: ClassVar[str]
@@ -67,6 +83,8 @@ class Modality(ABC):
     shown_positions: ClassVar[int]
     lossless: ClassVar[bool] = False
     streamed: ClassVar[bool] = False
+    sample_rate: ClassVar[int | None] = None
+    options: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def load(self, source: Any, **options: Any) -> Item:
@@ -87,6 +105,27 @@ class Modality(ABC):
         Args:
             comment: how it was made, kept inside where the format has a place for it.
         """
+
+    def stream(self, source: Any, max_seconds: float | None = None) -> Stream:
+        """An input of any length, whose pieces together are the tensor of `load`; of a modality that is `streamed`.
+
+        Args:
+            source: a path, or file bytes. max_seconds: refuse longer ones.
+
+        Raises:
+            InputError: as `load`.
+        """
+        raise InputError(f"Inputs of the modality {self.name} are taken whole.")
+
+    def save_stream(
+        self,
+        pieces: Iterable[torch.Tensor],
+        path: str | os.PathLike,
+        meta: Mapping[str, Any],
+        original: bool = False,
+    ) -> Path:
+        """Write pieces of a canonical tensor as `restore` and `save` would the whole, one in memory at a time."""
+        raise InputError(f"Inputs of the modality {self.name} are written whole.")
 
     @abstractmethod
     def meta_of(self, size: Sequence[int]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mmdemo.modalities import audio, image, text, waveform
-from mmdemo.modalities.base import Item, Modality
+from mmdemo.modalities.base import Item, Modality, Stream
 from mmdemo.registry import Registry
 
 MAX_SAMPLES = 1 << 40  # of a sound as a stream: two years
@@ -29,6 +29,7 @@ class ImageModality(Modality):
     rate_unit = "bpp"  # bits per pixel
     tile = (192, 192)
     shown_positions = 3  # surroundings on all sides, so that no edge of the picture shows
+    options = ("background",)
 
     def load(self, source: Any, **options: Any) -> Item:
         return image.load(source, **options)
@@ -73,6 +74,7 @@ class AudioModality(Modality):
     tile = (1500,)
     shown_positions = 5  # a tenth of a second: less is a click
     streamed = True
+    sample_rate = audio.SAMPLE_RATE
 
     def load(self, source: Any, **options: Any) -> Item:
         return audio.load(source, **options)
@@ -82,6 +84,14 @@ class AudioModality(Modality):
 
     def save(self, native: Any, path: str | os.PathLike, comment: str = "") -> Path:
         return audio.save(native, path, comment)
+
+    def stream(self, source: Any, max_seconds: float | None = None) -> Stream:
+        return audio.stream_blocks(source, max_seconds=max_seconds)
+
+    def save_stream(
+        self, pieces: Iterable[Tensor], path: str | os.PathLike, meta: Mapping[str, Any], original: bool = False
+    ) -> Path:
+        return audio.save_blocks(pieces, path, dict(meta), original)
 
     def meta_of(self, size: Sequence[int]) -> dict[str, Any]:
         return {"samples": size[0], "sample_rate": audio.SAMPLE_RATE, "channels": 1}
@@ -128,6 +138,7 @@ class TextModality(Modality):
     tile = (8192,)
     shown_positions = 1
     lossless = True
+    options = ("encoding",)
 
     def load(self, source: Any, **options: Any) -> Item:
         return text.load(source, **options)

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..codec import Codec
-from ..diffusion.frames import SAMPLE_RATE, SoundFrame, TextFrame
+from ..diffusion.frames import SoundFrame, TextFrame
 from ..errors import InputError
+from ..modalities.audio import SAMPLE_RATE
 from .alphabet import SYMBOLS, collapse
 
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from .. import checkpoints
 from ..config import Depth, Kernel, Width, check_weights, settings
+from ..modalities.audio import SAMPLE_RATE
 from .alphabet import LETTERS
 
-SAMPLE_RATE = 16_000
 HOP = 320  # samples a frame
 BLANK = 0  # of CTC
 OUTPUTS = "_" + " '" + LETTERS  # blank first; a space between words

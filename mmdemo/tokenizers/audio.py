@@ -26,8 +26,6 @@ from .layers import ChannelNorm, stack
 from .receptive_field import receptive_field
 from .stages import Stage, stages_of
 
-SAMPLE_RATE = 16_000
-
 
 @settings
 class AudioTokenizerConfig:

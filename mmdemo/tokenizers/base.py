@@ -86,3 +86,12 @@ class Tokenizer(Protocol):
     def codebook(self, level: int) -> Tensor | None:
         """(K, D) codewords of a level, 0 the coarsest; None where codes have no vectors."""
         ...
+
+
+@runtime_checkable
+class Confident(Protocol):
+    """What a tokenizer has besides whose decoder gives a distribution over the values of its output."""
+
+    def confidence(self, y: Tensor) -> Tensor:
+        """Own output space -> the probability of each value of the canonical batch, (B, *size)."""
+        ...

@@ -178,6 +178,10 @@ class TextTokenizer(Autoencoder):
         """Logits (B, 256, T) -> bytes (B, T) uint8."""
         return y.argmax(1).to(torch.uint8)
 
+    def confidence(self, y: Tensor) -> Tensor:
+        """Logits (B, 256, T) -> the probability of each byte of `to_canonical`, (B, T)."""
+        return y.float().softmax(1).amax(1)
+
     def nearest_bytes(self, z: Tensor) -> Tensor:
         """Latents (B, D, n) of an encoder that spells -> the bytes whose vectors are nearest, (B, 4n)."""
         parts = z.transpose(1, 2).reshape(-1, self.embed.embedding_dim)  # (B * 4n, D/4)

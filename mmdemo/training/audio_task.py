@@ -21,6 +21,7 @@ from ..datasets.sounds import make_many
 from ..datasets.sounds.voices import varied
 from ..datasets.speech import fsdd_files, read_clips, speech_files
 from ..errors import InputError, MissingError
+from ..modalities.audio import SAMPLE_RATE
 from .losses import EnvelopeLoss, SpectralLoss, level_loss, tone_loss
 from .recipe import Recipe
 from .tokenizer_task import HELD_OUT, TokenizerLoss, TokenizerTask
@@ -140,7 +141,7 @@ class AudioTask(TokenizerTask):
         kept += [varied(kept[i], np.random.default_rng(i)) for i in cls._varied(data, kept)]
         apart = Segments(data, [clips[path] for path in held], made[1], device)
         summary |= {"made sounds": data.made} if data.made else {}
-        seconds = sum(len(c) for c in clips.values()) / 16_000
+        seconds = sum(len(c) for c in clips.values()) / SAMPLE_RATE
         summary |= {
             "recordings": len(train),
             "recordings held out": len(held),
@@ -186,7 +187,7 @@ class AudioTask(TokenizerTask):
 
 def _long_enough(wave: Tensor) -> Tensor:
     if len(wave) < SHORTEST:
-        raise InputError(f"{len(wave) / 16:.0f} ms, where {SHORTEST // 16} are needed")
+        raise InputError(f"{1000 * len(wave) / SAMPLE_RATE:.0f} ms, where {1000 * SHORTEST // SAMPLE_RATE} are needed")
     if not wave.any():
         raise InputError("silence")
     return wave

@@ -15,8 +15,9 @@ from ..config import Positive, from_dict, settings
 from ..datasets.spoken import LONGEST, read_list, waves
 from ..errors import InputError
 from ..metrics.text_diff import character_error
+from ..modalities.audio import SAMPLE_RATE
 from ..speech.alphabet import letters
-from ..speech.recognizer import BLANK, HOP, SAMPLE_RATE, Recognizer, RecognizerConfig, log_mel, mel_bands, read, targets
+from ..speech.recognizer import BLANK, HOP, Recognizer, RecognizerConfig, log_mel, mel_bands, read, targets
 from .recipe import Recipe
 from .task import Task
 

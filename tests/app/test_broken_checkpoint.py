@@ -47,4 +47,4 @@ def test_with_one_broken_checkpoint_the_other_tabs_live_on(altered: str):
     assert reason in str(caught.value.message)
     text = TextHandlers(context)
     assert text.codec.decode(text.start("Good morning.", "en").tokens)
-    assert context.codec("image").codebooks.shape[0] > 1
+    assert len(context.codec("image").codebooks) > 1

@@ -74,7 +74,7 @@ def test_copies_and_pickles_are_equal_and_do_the_same(codecs, name):
     codec = codecs[name]
     tokens = codec.encode(source(name))
     for other in (copy.deepcopy(codec), pickle.loads(pickle.dumps(codec)), copy.copy(codec)):
-        assert other == codec and hash(other) == hash(codec) and other.files is codec.files
+        assert other == codec and hash(other) == hash(codec) and other.processor is codec.processor
         assert other.encode(source(name)) == tokens
         assert same(other.decode(tokens), codec.decode(tokens))
     for other in (copy.deepcopy(tokens), pickle.loads(pickle.dumps(tokens))):
@@ -199,7 +199,7 @@ def test_outputs_are_within_what_the_modality_holds(codecs):
         tokens = codec.encode(source(name))
         raw = codec.tokenizer.decode(tokens.codes[None])
         assert raw.min() < low and raw.max() > 1
-        expected = codec.files.crop(raw.clamp(low, 1), tokens.meta)[0]
+        expected = codec.processor.crop(raw.clamp(low, 1), tokens.meta)[0]
         assert torch.equal(codec.decode_tensor(tokens), expected)
         assert torch.equal(codec.canonical(raw, tokens.meta)[0], expected)
         z = codec.latent(tokens)

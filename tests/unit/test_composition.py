@@ -30,7 +30,7 @@ def build(codecs):
 
     def make(streams=("image", "text"), anchor="", **condition):
         torch.manual_seed(0)
-        chosen = [Stream(k, codecs[k].codebooks.shape[-1], STREAMS[k]) for k in streams]
+        chosen = [Stream(k, codecs[k].tokenizer.dim, STREAMS[k]) for k in streams]
         config = DiTConfig(chosen, ["a", "b"], [Condition("prompt", 12)], width=32, depth=2, heads=2)
         network = DiT(config).eval().requires_grad_(False)
         for parameter in network.parameters():  # adaLN-Zero and the output start at zero: such a net predicts nothing

@@ -44,7 +44,7 @@ def codec(request) -> Codec:
 
 def tokens_of(codec: Codec, seed: int = 0, **meta: int):
     meta = {**SIZES[codec.modality], **meta}
-    sizes = [meta[key] for key in codec.files.meta_keys[: codec.files.axes]]
+    sizes = [meta[key] for key in codec.processor.meta_keys[: codec.processor.axes]]
     draws = torch.Generator().manual_seed(seed)
     shape = (codec.levels, *(-(-size // codec.tokenizer.stride) for size in sizes))
     return codec.wrap(torch.randint(codec.codebook_size, shape, generator=draws), meta)
@@ -235,7 +235,7 @@ def test_a_tokenizer_that_sees_everything_is_decoded_whole():
 
 def test_another_size_is_refused(codec: Codec):
     local = LocalDecoder(codec, tokens_of(codec), 1)
-    key = codec.files.meta_keys[0]
+    key = codec.processor.meta_keys[0]
     with pytest.raises(ValueError, match="not of size"):
         local.update(tokens_of(codec, **{key: SIZES[codec.modality][key] // 2}))
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmdemo import api
 from mmdemo.codec import Codec, streaming, tiling
+from mmdemo.entropy.prior import CodePrior, PriorConfig
 from mmdemo.errors import InputError
 from mmdemo.tokenizers import ReceptiveField, Tokenizer
 from mmdemo.tokens import Tokens
@@ -96,10 +97,22 @@ def test_what_its_levels_do_not_hold_is_refused_by_level(codec):
     assert codec.decode(tokens.with_code(0, (3,), 20))[1].max() > 0.9
 
 
+def test_a_prior_takes_codebooks_of_different_sizes(codec):
+    books = codec.codebooks
+    assert [len(book) for book in books] == [21, 5]
+    prior = CodePrior(PriorConfig("steps", codec.fingerprint, 1, 2, 21, 1, 8, [[-1]], [[0]]))
+    prior.use_codebooks(books)
+    scale = books[0].square().mean().sqrt()
+    assert torch.allclose(prior.words[0], books[0] / scale) and torch.allclose(prior.words[1, :5], books[1] / scale)
+    assert not prior.words[1, 5:].any()
+    codes = codec.encode(sound()).codes[None].flatten(2)
+    assert torch.isfinite(prior.bits(codes, prior.layout((codes.shape[-1],)))).all()
+
+
 def test_it_is_never_cut_as_nobody_knows_how_far_it_sees(codec, monkeypatch):
     seen, own = [], Steps.encode
     monkeypatch.setattr(Steps, "encode", lambda self, x, levels=None: seen.append(x.shape) or own(self, x, levels))
-    monkeypatch.setattr(type(codec.files), "tile", (4,))
+    monkeypatch.setattr(type(codec.processor), "tile", (4,))
     codec.encode(sound(9950))
     assert seen == [(1, 10_000)]
     monkeypatch.setattr(tiling, "MAX_WHOLE", 99)

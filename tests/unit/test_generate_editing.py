@@ -16,7 +16,7 @@ from PIL import Image
 
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.errors import InputError
-from mmdemo.ui.generate import export, noise_panel
+from mmdemo.ui.generate import export, messages, noise_panel
 from mmdemo.ui.generate import mask as mask_text
 from mmdemo.ui.generate.inputs import example_picture, pack_picture, pack_sound, picture_uri
 from mmdemo.ui.generate.mask_editor import MaskEditor
@@ -244,6 +244,16 @@ def test_noised_text_starts_as_itself_and_ends_the_same_for_every_text(model):
     # At t = 1 nothing is left of the data in "flow" and "vp".
     assert tables[0]["flow"][-1] == tables[1]["flow"][-1] and tables[0]["flow"][-1]["text"] != "seven"
     assert tables[0]["vp"][-1]["text"] == tables[1]["vp"][-1]["text"] == tables[0]["flow"][-1]["text"]
+
+
+def test_a_decoder_that_does_not_say_how_sure_it_is_shows_its_text_all_the_same(model, monkeypatch):
+    table = noise_panel.text_table(model, {"text": "seven", "seed": 4})
+    monkeypatch.delattr(type(model.codecs["text"].tokenizer), "confidence")
+    silent = noise_panel.text_table(model, {"text": "seven", "seed": 4})
+    assert [row["text"] for row in silent["flow"]] == [row["text"] for row in table["flow"]]
+    assert all(row["confidence"] is None for row in silent["flow"])
+    (step,) = model.sample({}, want=("text",), n=1, steps=1)
+    assert "x0" in messages.modality(step, "text") and "confidence" not in messages.modality(step, "text")
 
 
 @pytest.mark.parametrize(

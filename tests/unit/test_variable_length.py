@@ -67,7 +67,7 @@ class AnyLength(SoundFrame):
 def model():
     FRAMES.register("any_length", AnyLength)
     codecs = {name: load(name, "cpu") for name in ("audio", "text")}
-    streams = [Stream(k, codecs[k].codebooks.shape[-1], shape) for k, shape in (("audio", [40]), ("text", [2]))]
+    streams = [Stream(k, codecs[k].tokenizer.dim, shape) for k, shape in (("audio", [40]), ("text", [2]))]
     torch.manual_seed(0)
     network = DiT(DiTConfig(streams, width=32, depth=1, heads=2)).eval().requires_grad_(False)
     for parameter in network.parameters():

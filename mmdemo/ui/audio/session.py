@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mmdemo.codec.edit import History
 from mmdemo.evaluation import classical
+from mmdemo.modalities.audio import SAMPLE_RATE as RATE
 
-RATE = 16_000
 KEPT_WAVES, KEPT_BASELINES = 2, 2  # of each visitor, in memory: what a move of the level control shows
 Scores = tuple["float | None", "float | None"]  # STOI, PESQ; None where not defined
 _ids = itertools.count(int(time.time() * 1000))

@@ -16,6 +16,7 @@ from mmdemo.codec.atlas import atlas, key
 from mmdemo.codec.places import choices, is_residual, latent_at
 from mmdemo.metrics.codes import perplexity, usage
 from mmdemo.modalities import MODALITIES
+from mmdemo.modalities.audio import SAMPLE_RATE
 from mmdemo.ui.codebook.session import EXAMPLE, Input
 from mmdemo.ui.shared import gallery
 from mmdemo.ui.shared.i18n import tr
@@ -152,7 +153,7 @@ def label(tokens: Any, source: Any, lang: str) -> str:
     if tokens.modality == "image":
         return tr("codebook.own_image", lang, **meta)
     if tokens.modality == "audio":
-        return tr("codebook.own_audio", lang, seconds=meta["samples"] / 16_000)
+        return tr("codebook.own_audio", lang, seconds=meta["samples"] / SAMPLE_RATE)
     data = source if isinstance(source, bytes) else bytes(source.tolist()) if source is not None else b""
     beginning = " ".join(data[:200].decode("utf-8", "ignore").split())[:24]
     return tr("codebook.own_text", lang, beginning=beginning or f"{meta['bytes']:,} B")
@@ -258,7 +259,7 @@ def _piece(codec: Any, file: Any, place: Sequence[int]) -> dict[str, Any]:
     first = max(0, (place[0] - reach) * stride)
     part = x[first : (place[0] + reach + 1) * stride]
     if codec.modality == "audio":
-        return {"pcm": pcm(part), "time": place[0] * stride / 16_000}
+        return {"pcm": pcm(part), "time": place[0] * stride / SAMPLE_RATE}
     data = bytes(part.tolist())
     at = place[0] * stride - first
     pieces = data[:at], data[at : at + stride], data[at + stride :]

@@ -17,12 +17,12 @@ from PIL import Image, ImageDraw
 
 from mmdemo.errors import InputError
 from mmdemo.modalities import audio, image
+from mmdemo.modalities.audio import SAMPLE_RATE as RATE
 
 SIDE = 64  # pixels; more than a digit model sees, few enough for an address
 MAX_CODE = 24_000  # characters of one input in an address
 MAX_URI = 4_000_000  # characters of a picture from the page
 MAX_SECONDS = 3.0
-RATE = 16_000
 BLANK = 2  # grey levels that a canvas may vary and still count as empty
 
 

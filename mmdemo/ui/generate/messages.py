@@ -159,16 +159,15 @@ def decoded(step: Any, want: Iterable[str]) -> dict[str, Any]:
 
 def modality(step: Any, name: str) -> dict[str, Any]:
     """One modality of a step: "x0", one data URI, sound or string a sample; "tokens" of x0, so that a stopped run
-    has its tokens too. Text has "confidence" besides.
+    has its tokens too. Text has "confidence" besides, where its decoder gives one.
     """
     views: dict[str, Any] = {"x0": clean(step, name)}
     views["tokens"] = [
         {"model": tokens.model, "shape": list(tokens.codes.shape), "packed": packed(tokens.codes)}
         for tokens in step.tokens(name)
     ]
-    if name == "text":
-        rows = zip(views["x0"], step.text_confidence(), strict=True)
-        views["confidence"] = [confidence(text, row) for text, row in rows]
+    if name == "text" and (rows := step.text_confidence(name)):
+        views["confidence"] = [confidence(text, row) for text, row in zip(views["x0"], rows, strict=True)]
     return views
 
 

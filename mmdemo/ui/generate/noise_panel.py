@@ -55,6 +55,8 @@ def tables() -> dict[str, dict[str, list[float]]]:
 def text_table(model: Any, request: Any) -> dict[str, list[dict[str, Any]]]:
     """{"text", "seed"} -> {schedule: TEXT_POINTS of {"text", "confidence": how sure the decoder is of each character}}.
 
+    Where the decoder does not say, "confidence" is null.
+
     Raises InputError for anything else than a short text; anybody can post to it.
     """
     asked = request if isinstance(request, dict) else {}
@@ -67,5 +69,7 @@ def text_table(model: Any, request: Any) -> dict[str, list[dict[str, Any]]]:
     result = {}
     for name in SCHEDULES:
         rows = noised_text(model, text, SCHEDULES[name], ts, seed)
-        result[name] = [{"text": shown, "confidence": confidence(shown, per_byte)} for shown, per_byte in rows]
+        result[name] = [
+            {"text": shown, "confidence": per_byte and confidence(shown, per_byte)} for shown, per_byte in rows
+        ]
     return result

@@ -234,7 +234,7 @@ def load_picture(codec: Any, source: Any, lang: str, background: str = "auto") -
     Raises:
         InputError: as the modality does, or a strip too long to be looked at.
     """
-    item = codec.files.load(source, background=background)
+    item = codec.processor.load(source, background=background)
     tensor, notes = item.tensor, list(item.notes)
     height, width = tensor.shape[1:]
     if max(height, width) > MAX_RATIO * min(height, width):

@@ -169,7 +169,7 @@ class Decoders:
             else:
                 if before is not None:
                     found.update(before)  # other numbers of levels may have been edited meanwhile
-                box = found.update(tokens) or [(0, 0)] * codec.files.axes
+                box = found.update(tokens) or [(0, 0)] * codec.processor.axes
             self._kept[ident, levels] = found
             while len(self._kept) > 1 and sum(d.nbytes for d in self._kept.values()) > self._most:
                 self._kept.popitem(last=False)
