@@ -24,8 +24,8 @@ def added(codec: Any, level: int, codes: Tensor) -> Tensor:
     """
     if codec.modality == "text":
         raise ValueError("What a code of a text tokenizer adds is not a difference of numbers.")
-    words = codec.codewords(level, codes)  # (N, D)
-    return codec.decode_alone(words, level) - codec.decode_alone(torch.zeros_like(words[:1]), level)
+    codewords = codec.codewords(level, codes)  # (N, D)
+    return codec.decode_alone(codewords, level) - codec.decode_alone(torch.zeros_like(codewords[:1]), level)
 
 
 def gain(difference: Tensor, reach: float = 0.5) -> float:

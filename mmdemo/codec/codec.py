@@ -272,7 +272,7 @@ class Codec:
         codewords = self.codewords(level, codes)  # (N, D)
         with isolated(self.device):
             said = self.tokenizer.describe(level, codes)
-        if all(words is not None for words in said):
+        if all(described is not None for described in said):
             return said
         y = self.decode_alone(codewords, level)
         meta = self.processor.meta_of(y.shape[-self.tokenizer.axes :])

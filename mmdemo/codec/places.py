@@ -77,16 +77,16 @@ def choices(codec: Any, z: Tensor, codes: Tensor, count: int = 6) -> list[Choice
     """
     _check(codec)
     books = [codec.codebook(level).float() for level in range(len(codes))]
-    words = torch.stack([book[code] for book, code in zip(books, codes.tolist())])  # (L, D)
+    codewords = torch.stack([book[code] for book, code in zip(books, codes.tolist())])  # (L, D)
     with isolated(codec.device):
         whole = codec.tokenizer.latent(codes.view(1, -1, *[1] * codec.tokenizer.axes).to(codec.device))
-    if (whole.flatten().cpu() - words.sum(0)).norm() > 1e-3 * (1 + words.norm()):
+    if (whole.flatten().cpu() - codewords.sum(0)).norm() > 1e-3 * (1 + codewords.norm()):
         return []
     found, left = [], z
-    for book, code, word in zip(books, codes.tolist(), words):
+    for book, code, codeword in zip(books, codes.tolist(), codewords):
         distance = (left - book).square().sum(1)  # (K,)
         near = distance.topk(min(count, len(book)), largest=False)
-        rest = left - word
+        rest = left - codeword
         found.append(
             Choice(
                 code,

@@ -36,8 +36,8 @@ def rotary_angles(config: DiTConfig) -> Tensor:
         grid = torch.cartesian_prod(*[torch.arange(n).float() for n in stream.grid]).reshape(-1, axes)  # (n, axes)
         angles = (grid[:, :, None] * frequency).reshape(len(grid), -1)
         rows.append(F.pad(angles, (0, half - angles.shape[1])))
-    still = len(config.streams) * config.global_tokens + bool(config.styles)
-    return torch.cat([*rows, torch.zeros(still, half, dtype=torch.float32)])
+    unrotated = len(config.streams) * config.global_tokens + bool(config.styles)
+    return torch.cat([*rows, torch.zeros(unrotated, half, dtype=torch.float32)])
 
 
 def timestep_embedding(t: Tensor, width: int) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from .schedule import NoiseSchedule
 
 Denoiser = Callable[[Tensor, float], Tensor]
-Noise = torch.Generator | Sequence[torch.Generator] | None  # for fresh noise: one for all, or one a sample
+Noise = torch.Generator | Sequence[torch.Generator] | None  # for noise added on the way: one for all, or one a sample
 States = Iterator["SolverState"]
 Sampler = Callable[..., States]
 

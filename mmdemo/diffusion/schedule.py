@@ -52,11 +52,11 @@ class NoiseSchedule(ABC):
         """x_t from clean data and noise."""
         return self.alpha(t) * x0 + self.sigma(t) * eps
 
-    def renoise(self, x: Tensor, fresh: Tensor, s: float, t: float) -> Tensor:
-        """Forward in time, from x_s to x_t (s < t), with fresh standard noise."""
+    def renoise(self, x: Tensor, noise: Tensor, s: float, t: float) -> Tensor:
+        """Forward in time, from x_s to x_t (s < t), with new standard noise."""
         shrink = self.alpha(t) / self.alpha(s)
         variance = self.sigma(t).square() - (shrink * self.sigma(s)).square()
-        return shrink * x + variance.clamp(min=0).sqrt() * fresh
+        return shrink * x + variance.clamp(min=0).sqrt() * noise
 
     # ------------------------------------------------------------------------------ the network
 

@@ -45,7 +45,7 @@ class IntegerPrior:
         self.config = prior.config
         self.layout = prior.layout
         weights = {k: v.detach().cpu().double() for k, v in prior.state_dict().items()}
-        self.words = _fixed(weights["words"], VALUE_BITS)  # (L, K, D)
+        self.codewords = _fixed(weights["words"], VALUE_BITS)  # (L, K, D)
         near, far, hidden, out = (_fixed(weights[k], WEIGHT_BITS) for k in ("near", "far", "hidden", "out"))
         bias1, bias2, bias3 = (
             _fixed(weights[k], VALUE_BITS + WEIGHT_BITS, LIMIT * WEIGHT_LIMIT) for k in ("bias1", "bias2", "bias3")
@@ -69,13 +69,13 @@ class IntegerPrior:
         reads a fraction of the memory for it.
         """
         places = self.near[0].unflatten(0, (-1, self.config.dim))  # (B, D, width)
-        words = torch.cat([self.words[0], torch.zeros_like(self.words[0][:1])])  # (K + 1, D)
-        return (words @ places).flatten(0, 1)
+        codewords = torch.cat([self.codewords[0], torch.zeros_like(self.codewords[0][:1])])  # (K + 1, D)
+        return (codewords @ places).flatten(0, 1)
 
     def start(self, count: int) -> Tensor:
         """What stands for N positions before any level is decoded; its last row stays "no neighbour".
 
-        (N + 1, D) zeros, sums of words; or, with a table, (N + 1,) symbols, K for none.
+        (N + 1, D) zeros, sums of codewords; or, with a table, (N + 1,) symbols, K for none.
         """
         if self.table is not None:
             return torch.full((count + 1,), self.config.codebook_size)
@@ -86,7 +86,7 @@ class IntegerPrior:
         if self.table is not None:
             total[where] = codes
         else:
-            total[where] += self.words[level][codes]
+            total[where] += self.codewords[level][codes]
 
     def frequencies(self, level: int, lower: Tensor, current: Tensor, neighbours: Layout, where: Tensor) -> np.ndarray:
         """Relative frequencies of every symbol at some positions.

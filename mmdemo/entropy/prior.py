@@ -1,8 +1,8 @@
 """A prior over codes: how likely is each code, given its decoded neighbours and all lower levels?
 
-One small multilayer perceptron per level. It sees codewords, not code numbers: for level k the sum of the words of
+One small multilayer perceptron per level. It sees codewords, not code numbers: for level k the sum of those of
 lower levels at the place and all around it, and the sum through level k at the neighbours coded before it. A prior
-over the bytes of a text is the same thing with one level, learned words and no lower level.
+over the bytes of a text is the same thing with one level, learned codewords and no lower level.
 
 Sources: context modelling of quantised latents as in Mentzer et al. 2018 ("Conditional probability models for deep
 image compression") and Minnen et al. 2018; a byte model of this shape is Bengio et al. 2003.
@@ -50,7 +50,11 @@ class PriorConfig:
 
 
 class CodePrior(nn.Module):
-    """Floating-point form, for training. Files are coded with `integer.IntegerPrior` made from it."""
+    """Floating-point form, for training. Files are coded with `integer.IntegerPrior` made from it.
+
+    Attributes:
+        words: (L, K, D) codewords. So called in stored weights, whose fingerprint, in files, is of their names too.
+    """
 
     words: Tensor
 
@@ -59,11 +63,11 @@ class CodePrior(nn.Module):
         self.config = config
         levels, size, width = config.levels, config.codebook_size, config.width
         near, far = len(config.before) * config.dim, len(config.around) * config.dim
-        words = torch.randn(levels, size, config.dim)  # (L, K, D)
+        codewords = torch.randn(levels, size, config.dim)  # (L, K, D)
         if config.tokenizer:  # the tokenizer's codewords, scaled; they are not trained here
-            self.register_buffer("words", words)
+            self.register_buffer("words", codewords)
         else:
-            self.words = nn.Parameter(words)
+            self.words = nn.Parameter(codewords)
         self.near = nn.Parameter(_init(levels, near, width, near + far))
         self.far = nn.Parameter(_init(levels, far, width, near + far))
         self.bias1 = nn.Parameter(torch.zeros(levels, 1, width))
@@ -83,17 +87,18 @@ class CodePrior(nn.Module):
 
         Of wider ones their D first principal directions: what tells most of a neighbour is not in the small rest.
         """
-        words = pad_sequence(list(codebooks), batch_first=True) / codebooks[0].square().mean().sqrt()  # (L, K, >= D)
-        if words.shape[-1] > self.config.dim:
-            directions = torch.linalg.svd(words.flatten(0, 1).double(), full_matrices=False).Vh  # (>= D, >= D)
-            words = words @ directions[: self.config.dim].T.to(words)
-        self.words.copy_(words)
+        size = codebooks[0].square().mean().sqrt()
+        codewords = pad_sequence(list(codebooks), batch_first=True) / size  # (L, K, >= D)
+        if codewords.shape[-1] > self.config.dim:
+            directions = torch.linalg.svd(codewords.flatten(0, 1).double(), full_matrices=False).Vh  # (>= D, >= D)
+            codewords = codewords @ directions[: self.config.dim].T.to(codewords)
+        self.words.copy_(codewords)
 
     def forward(self, codes: Tensor, where: Layout) -> Tensor:
         """Codes (B, L, N) on the grid of ``where`` -> logits (L, B, N, K), each from its own context only."""
         c = self.config
-        word = torch.stack([self.words[k][codes[:, k]] for k in range(c.levels)], 1)  # (B, L, N, D)
-        total = F.pad(word.cumsum(1), (0, 0, 0, 1))  # (B, L, N+1, D): sums through each level; row N is "nothing"
+        codewords = torch.stack([self.words[k][codes[:, k]] for k in range(c.levels)], 1)  # (B, L, N, D)
+        total = F.pad(codewords.cumsum(1), (0, 0, 0, 1))  # (B, L, N+1, D): sums through each level; row N is "nothing"
         lower = torch.cat([torch.zeros_like(total[:, :1]), total[:, :-1]], 1)
         near = total[:, :, where.before].movedim(1, 0).reshape(c.levels, -1, self.near.shape[1])  # (L, B*N, near)
         h = torch.baddbmm(self.bias1, near, self.near)

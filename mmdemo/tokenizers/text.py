@@ -1,16 +1,18 @@
 """Text tokenizer: UTF-8 bytes, four bytes a position, non-autoregressive decoder.
 
 Four neighbouring bytes become one position: a learned encoder (ConvNeXt blocks or a GRU) mixes in their context, or
-each byte's fixed vector is set beside the others' ("spell"). Residual VQ, and ConvNeXt blocks give 256 logits for each
+each byte's fixed vector is set beside the others' ("fixed"). Residual VQ, and ConvNeXt blocks give 256 logits for each
 of the four bytes. Any language works because the alphabet is bytes; any length because nothing attends.
 """
 
 from __future__ import annotations
 
 from dataclasses import field
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
+from pydantic import BeforeValidator, model_validator
 from torch import Tensor, nn
 
 from ..config import Depth, Expansion, ExpansionOr0, Kernel, Natural, Width, WidthOr0, check_weights, settings
@@ -24,8 +26,10 @@ from .fallback import ByteFallback
 from .layers import ChannelNorm, stack
 from .receptive_field import receptive_field
 
-ENCODERS = ("conv", "gru", "spell")
-SHARP = 20.0  # unit of the weight that a spelt latent has in the logits: so it is learned as fast as the rest
+ENCODERS = ("conv", "gru", "fixed")
+EARLIER_NAMES = {"read_spelling": "latent_logits"}  # in config.json of earlier versions
+EARLIER_ENCODERS = {"spell": "fixed"}
+SHARP = 20.0  # unit of the weight that a fixed latent has in the logits: so it is learned as fast as the rest
 CORRECTION = 0.45  # a codeword's part for one byte is about 1 long where it changes the byte, 0.1 where it does not
 
 
@@ -35,7 +39,8 @@ class TextTokenizerConfig:
 
     byte_width: Width = 96  # channels of one embedded byte
     width: Width = 256  # channels of one position
-    encoder: str = "conv"  # "conv" (ConvNeXt), "gru" (bidirectional GRU) or "spell" (a vector for each byte)
+    # "conv" (ConvNeXt), "gru" (bidirectional GRU) or "fixed" (a vector for each byte)
+    encoder: Annotated[str, BeforeValidator(lambda name: EARLIER_ENCODERS.get(str(name), name))] = "conv"
     encoder_depth: Depth = 4
     decoder_width: WidthOr0 = 0  # channels of one position in the decoder; 0: as in the encoder
     decoder_depth: Depth = 6
@@ -43,19 +48,26 @@ class TextTokenizerConfig:
     expansion: Expansion = 3
     decoder_expansion: ExpansionOr0 = 0  # 0: as in the encoder
     code_embeddings: bool = False  # the decoder has a vector of its own for every code, beside the sum of codewords
-    fallback: Natural = 0  # codes of level 1, where it is spelt, for bytes which no codewords spell (`fallback.py`)
-    read_spelling: bool = False  # where it is spelt: the decoder's logits begin with what the latent spells
+    fallback: Natural = 0  # codes of level 1, of an encoder "fixed", for bytes which no codewords spell (`fallback.py`)
+    latent_logits: bool = False  # of an encoder "fixed": the logits begin with how near each byte's vector is
     unit_latents: bool = False  # latents of mean 0 and variance 1 at every position before they are quantised
     bottleneck: Bottleneck = field(default_factory=lambda: ResidualVQConfig(dim=16, levels=3, codebook_size=512))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_names(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            return {EARLIER_NAMES.get(k, k): v for k, v in values.items()}
+        return values  # arguments of the constructor
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
             raise ValueError(f"Unknown text encoder {self.encoder!r}; choose one of {', '.join(ENCODERS)}.")
-        if self.encoder == "spell" and self.bottleneck.dim % TextTokenizer.stride:
+        if self.encoder == "fixed" and self.bottleneck.dim % TextTokenizer.stride:
             raise ValueError(f"A latent of {self.bottleneck.dim} channels has no equal share for each of 4 bytes.")
         sizes = (self.bottleneck.levels, self.bottleneck.codebook_size)
-        if self.fallback and (self.encoder != "spell" or sizes != (fallback.LEVELS, fallback.CODES)):
-            raise ValueError('Byte fallback needs the encoder "spell" and 3 levels of 512 codes.')
+        if self.fallback and (self.encoder != "fixed" or sizes != (fallback.LEVELS, fallback.CODES)):
+            raise ValueError('Byte fallback needs the encoder "fixed" and 3 levels of 512 codes.')
         inner = self.decoder_width or self.width
         encoder = self.encoder_depth * max(12, 2 * self.expansion) * self.width**2 + 4 * self.byte_width * self.width
         decoder = self.decoder_depth * 2 * (self.decoder_expansion or self.expansion) * inner**2
@@ -73,9 +85,9 @@ class TextTokenizer(Autoencoder):
     def __init__(self, config: TextTokenizerConfig) -> None:
         super().__init__(config.bottleneck)
         self.config = config
-        self.fixed_bytes = config.encoder == "spell"
+        self.fixed_bytes = config.encoder == "fixed"
         width = config.width
-        if self.fixed_bytes:  # nothing to learn: what it spells with comes from training.alphabet
+        if self.fixed_bytes:  # nothing to learn: the vectors come from training.alphabet
             self.embed = nn.Embedding(256, self.dim // self.stride).requires_grad_(False)
             self.gather: nn.Module = nn.Identity()
             self.encoder: nn.Module = nn.Identity()
@@ -99,7 +111,7 @@ class TextTokenizer(Autoencoder):
         expansion = config.decoder_expansion or config.expansion
         self.decoder = stack(inner, config.decoder_depth, 1, config.kernel, expansion)
         self.logits = nn.Sequential(nn.LayerNorm(inner), nn.Linear(inner, self.stride * 256))
-        self.reading = nn.Parameter(torch.zeros(self.levels + 1)) if self.fixed_bytes and config.read_spelling else None
+        self.reading = nn.Parameter(torch.zeros(self.levels + 1)) if self.fixed_bytes and config.latent_logits else None
         nn.init.zeros_(self.level_embedding.weight)
         if self.code_embedding is not None:
             nn.init.normal_(self.code_embedding.weight, std=0.02)
@@ -117,7 +129,7 @@ class TextTokenizer(Autoencoder):
 
     @torch.no_grad()
     def encode(self, x: Tensor, levels: int | None = None) -> Tensor:
-        """As every tokenizer; the same four bytes, where they are spelt, are searched for once only."""
+        """As every tokenizer; the same four bytes of a fixed encoder are searched for once only."""
         if not self.fixed_bytes:
             return super().encode(x, levels)
         shifts = 8 * torch.arange(self.stride, device=x.device)
@@ -183,11 +195,11 @@ class TextTokenizer(Autoencoder):
         return y.float().softmax(1).amax(1)
 
     def nearest_bytes(self, z: Tensor) -> Tensor:
-        """Latents (B, D, n) of an encoder that spells -> the bytes whose vectors are nearest, (B, 4n)."""
+        """Latents (B, D, n) of a fixed encoder -> the bytes whose vectors are nearest, (B, 4n)."""
         parts = z.transpose(1, 2).reshape(-1, self.embed.embedding_dim)  # (B * 4n, D/4)
         return nearest(parts, self.embed.weight).view(len(z), -1)
 
-    def spellings(self) -> Tensor:
+    def byte_codewords(self) -> Tensor:
         """Codewords that each put one byte in one place and leave the others: (4 * bytes with vectors of their own, D).
 
         Bytes that differ in kind alone (`mmdemo.training.alphabet`) share one: the kind goes by the first 128.
@@ -198,7 +210,7 @@ class TextTokenizer(Autoencoder):
         return torch.einsum("pq,ld->plqd", eye, letters).reshape(-1, self.dim)
 
     def describe(self, level: int, codes: Tensor) -> list[str | None]:
-        """As every tokenizer: where it spells, what a code after the first changes, and what a template leaves open."""
+        """As every tokenizer: after a fixed encoder, what a later code changes, and what a template leaves open."""
         if level and self.fixed_bytes:
             return [*self.corrections(self.rvq.codebooks[level][codes.to(self.embed.weight.device)])]
         if self.fallback is None:
@@ -229,12 +241,12 @@ class TextTokenizer(Autoencoder):
         if self.reading is None:
             logits = linear(norm(h))
         else:
-            # What is spelt exactly needs no guessing, however odd it is; how far to trust it goes by the levels. All
+            # What is told exactly needs no guessing, however odd it is; how far to trust it goes by the levels. All
             # bytes' vectors are of one length, so a product with them tells how near they are; one matmul does both.
-            spelt = SHARP * self.reading[num_levels][:, None, None] * z.transpose(1, 2)  # (B, n, D)
+            near = SHARP * self.reading[num_levels][:, None, None] * z.transpose(1, 2)  # (B, n, D)
             vectors = torch.block_diag(*[self.embed.weight] * self.stride)  # (4 * 256, D)
             weight = torch.cat([linear.weight, vectors], 1)  # (4 * 256, inner + D)
-            logits = F.linear(torch.cat([norm(h), spelt.to(h.dtype)], 2), weight, linear.bias)
+            logits = F.linear(torch.cat([norm(h), near.to(h.dtype)], 2), weight, linear.bias)
         return logits.view(len(z), -1, 256).transpose(1, 2)  # (B, n, 4*256) -> (B, 256, 4n)
 
     def _embedded(self, codes: Tensor, num_levels: Tensor) -> Tensor:

@@ -104,7 +104,7 @@ def train(
     stages, start = [], ""
     if start_from:
         stages, start = earlier_stages(start_from), f"{init} {checkpoints.digest(start_from)}".strip()
-        warm_start(task.inference_module, start_from, [*recipe.fresh, *task.data_statistics])
+        warm_start(task.inference_module, start_from, [*recipe.reinit, *task.data_statistics])
     if compiled:
         task.compile()
     summary = {k: v for k, v in getattr(task, "data_summary", {}).items() if v}

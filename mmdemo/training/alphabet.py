@@ -1,4 +1,4 @@
-"""Fixed vectors for the 256 bytes, in which near means "the same letters": what the encoder "spell" writes with.
+"""Fixed vectors for the 256 bytes, in which near means "the same letters": what the encoder "fixed" sets side by side.
 
 The bytes of ASCII get unit vectors as far apart as they can be, common ones farthest. In UTF-8 the letters of every
 other script are written with bytes from 0x80 on: these take the vectors of ASCII once more, and a few channels say

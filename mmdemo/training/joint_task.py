@@ -111,7 +111,7 @@ class JointTask(Task):
         check_names("label", self.settings.aux, train.classes)
         self.network, self.latents = DiT(config), LatentNormalizer(config.streams)
         self.aux_heads = nn.ModuleDict(
-            {name: _readers(config, train.classes[name]) for name, weight in self.settings.aux.items() if weight}
+            {name: _aux_heads(config, train.classes[name]) for name, weight in self.settings.aux.items() if weight}
         )
         encoders = {k: e for k, e in (conditions or {}).items() if isinstance(e, nn.Module)}
         self.conditions = nn.ModuleDict(encoders).requires_grad_(False)
@@ -326,7 +326,7 @@ class JointTask(Task):
         }
 
 
-def _readers(config: DiTConfig, classes: int) -> nn.ModuleList:
+def _aux_heads(config: DiTConfig, classes: int) -> nn.ModuleList:
     """A linear layer for each stream."""
     layers = (nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, classes)) for _ in config.streams)
     return nn.ModuleList(layers)

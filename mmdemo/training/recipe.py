@@ -33,7 +33,7 @@ class Recipe:
     name: Name  # name of the checkpoint
     task: str  # what is trained: of `training.TASKS`, or "compare"
     quantizer: str = "rvq"  # tokenizers: a name of `mmdemo.quantizers.REGISTRY`; "gaussian" is a classical VAE
-    fresh: list[str] = field(default_factory=list)  # parts of the model that begin anew, whatever --init has of them
+    reinit: list[str] = field(default_factory=list)  # parts of the model that begin anew, whatever --init has of them
     freeze: str = ""  # tokenizers: "encoder" refines the decoder alone, so that codes keep their meaning
     steps: Positive = 1000
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 32

@@ -27,7 +27,7 @@ from .losses import byte_loss
 from .recipe import Recipe
 from .tokenizer_task import HELD_OUT, TokenizerLoss, TokenizerTask
 
-START_VECTORS = 100_000  # at most, for the k-means of each level where the encoder spells
+START_VECTORS = 100_000  # at most, for the k-means of each level after a fixed encoder
 RIGHT_KEPT = 0.2  # share of the spans spelt right already that a level after the first still starts from
 STRINGS = ("labels", "like_labels", "digits")
 MOST_HELD_OUT = 200_000  # bytes of one corpus
@@ -209,7 +209,7 @@ class TextTask(TokenizerTask):
 
     @torch.no_grad()
     def start_codebooks(self) -> None:
-        """k-means as ever, or where the encoder spells, for each level on what the levels before it leave to be told.
+        """k-means as ever, or after a fixed encoder, for each level on what the levels before it leave to be told.
 
         A level after the first is not to make small errors smaller still: most of what it starts from are spans that
         come out misspelt before it. Nor is it for the most common ones again: a span counts as the square root of how
@@ -218,8 +218,8 @@ class TextTask(TokenizerTask):
         """
         if not self.model.fixed_bytes:
             return super().start_codebooks()
-        rvq, words = self.model.rvq, self.model.spellings()
-        last = rvq.levels - 1 if len(words) == self.model.codebook_size else None
+        rvq, codewords = self.model.rvq, self.model.byte_codewords()
+        last = rvq.levels - 1 if len(codewords) == self.model.codebook_size else None
         generator = torch.Generator().manual_seed(self.recipe.seed + 3)
         for level, shares in enumerate(self.start_shares):
             spans = self._spans(shares, START_VECTORS * (1 + level))  # (N, 4)
@@ -232,7 +232,7 @@ class TextTask(TokenizerTask):
             if level:
                 misspelt = (self.model.nearest_bytes((z - left)[:, :, None]) != spans.to(self.device)).any(1)  # (N,)
                 left = left[misspelt | (torch.rand(len(z), generator=generator) < RIGHT_KEPT).to(self.device)]
-            rvq.init_codebook(level, left[:START_VECTORS], words if level == last else None)
+            rvq.init_codebook(level, left[:START_VECTORS], codewords if level == last else None)
 
     def _spans(self, shares: dict[str, float], number: int = START_VECTORS) -> Tensor:
         """About (number, 4) bytes that make a position, from the sources in these shares; none of them padding."""

@@ -15,8 +15,8 @@ from ..checkpoints import load_state
 from ..errors import InputError
 
 
-def warm_start(model: nn.Module, folder: Path, fresh: Sequence[str] = ()) -> list[str]:
-    """Take over the weights of the checkpoint in ``folder``, in place, but for the parts named in ``fresh``.
+def warm_start(model: nn.Module, folder: Path, reinit: Sequence[str] = ()) -> list[str]:
+    """Take over the weights of the checkpoint in ``folder``, in place, but for the parts named in ``reinit``.
 
     Returns:
         The names of the tensors that have grown or are new; empty where the checkpoint has the model's own shapes.
@@ -24,8 +24,8 @@ def warm_start(model: nn.Module, folder: Path, fresh: Sequence[str] = ()) -> lis
     Raises:
         InputError: the checkpoint is of another architecture, or wider than the model.
     """
-    skipped = tuple(f"{part}." for part in fresh)
-    old = {k: v for k, v in load_state(folder).items() if k not in fresh and not k.startswith(skipped)}
+    skipped = tuple(f"{part}." for part in reinit)
+    old = {k: v for k, v in load_state(folder).items() if k not in reinit and not k.startswith(skipped)}
     new = model.state_dict()
     if not old.keys() <= new.keys():
         raise InputError(f"The checkpoint {folder.name!r} is of another architecture than the recipe's.")

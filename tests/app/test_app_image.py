@@ -304,7 +304,7 @@ def test_an_edit_is_shown_at_once_and_its_figures_follow(context: Context, pictu
     assert settled["figures"]["2"]["psnr"] < view["figures"]["2"]["psnr"]
     assert len(settled["figures"]) == picture.tokens.levels
     whole_one = np.asarray(changed.codec.decode(changed.tokens, 2), int)
-    assert np.abs(np.asarray(changed.fresh[1], int) - whole_one).max() <= 1  # rounding alone
+    assert np.abs(np.asarray(changed.decoded[1], int) - whole_one).max() <= 1  # rounding alone
     assert Tokens.from_bytes(changed.file(picture.tokens.levels)) == changed.tokens  # the file has the edit
 
 

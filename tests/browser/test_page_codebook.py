@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.browser
 WAIT = 300_000  # ms: a busy machine takes its time, and what works waits for nothing
-SELECTED = ".mm-codebook .mm-atlas [role=option]"
+SELECTED = ".mm-codebook .mm-code-sheet [role=option]"
 
 
 @pytest.fixture(params=[(1280, 720)])
@@ -33,7 +33,7 @@ def opened(page: Any, url: str, query: str = "") -> Any:
 
 
 def click_code(page: Any, place: int) -> None:
-    """Click on a code of the atlas, by its place in it."""
+    """Click on a code of the sheet, by its place in it."""
     board = page.locator(".mm-codebook .mm-board")
     columns, box = int(board.get_attribute("data-columns")), board.bounding_box()
     side = box["width"] / columns
@@ -161,13 +161,13 @@ def test_sounds_are_one_picture_and_pointing_is_quick(page: Any, app_url: str):
 def test_on_a_phone_codes_are_large_enough_and_the_chosen_one_is_in_view(page: Any, app_url: str):
     board = opened(page, app_url)
     assert board.bounding_box()["width"] / int(board.get_attribute("data-columns")) >= 24
-    page.locator(".mm-atlas").scroll_into_view_if_needed()
+    page.locator(".mm-code-sheet").scroll_into_view_if_needed()
     page.select_option(".mm-codebook .mm-select", "number")
     click_code(page, 20)
     assert code(page) == 20
-    chosen, atlas = page.locator(".mm-mini").bounding_box(), page.locator(".mm-atlas").bounding_box()
+    chosen, sheet = page.locator(".mm-mini").bounding_box(), page.locator(".mm-code-sheet").bounding_box()
     assert page.locator(".mm-mini b").inner_text() == "Code 20"
-    assert chosen["y"] >= 0 and atlas["y"] + 0.5 * atlas["height"] < 844  # both are in view
+    assert chosen["y"] >= 0 and sheet["y"] + 0.5 * sheet["height"] < 844  # both are in view
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     small = page.evaluate(
         """() => [...document.querySelectorAll(".mm-codebook button, .mm-codebook select, .mm-codebook summary")]

@@ -388,17 +388,17 @@ def test_a_part_is_painted_and_only_that_is_made_anew(opened: Any):
     until(page, "d.state === 'done'")
     made = page.evaluate(SHOWN)
     page.click("[data-act=reuse]")
-    page.wait_for_selector(".kp-pane[data-modality=image]")
+    page.wait_for_selector(".mask-pane[data-modality=image]")
     assert page.locator(".pad").get_attribute("data-filled") == "1"
-    assert page.locator(".kp-cells i").count() == 16
-    field = page.locator(".kp-field")
+    assert page.locator(".mask-cells i").count() == 16
+    field = page.locator(".mask-field")
     field.scroll_into_view_if_needed()
     box = field.bounding_box()
     page.mouse.move(box["x"] + 5, box["y"] + box["height"] - 5)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5, steps=8)
     page.mouse.up()
-    assert page.locator('.kp-cells i[data-on="1"]').count() == 4
+    assert page.locator('.mask-cells i[data-on="1"]').count() == 4
     page.click("#mm-generate")
     page.wait_for_function("location.search.includes('edit=image:000f')")
     until(page, "d.state === 'done'")
@@ -407,9 +407,9 @@ def test_a_part_is_painted_and_only_that_is_made_anew(opened: Any):
     until(again, "d.state === 'done'")
     assert again.evaluate(SHOWN) == page.evaluate(SHOWN)
     again.click("#mm-edit button")
-    again.wait_for_function("""document.querySelectorAll('.kp-cells i[data-on="1"]').length === 4""")
-    again.click(".kp-none")
-    assert again.locator('.kp-cells i[data-on="1"]').count() == 0
+    again.wait_for_function("""document.querySelectorAll('.mask-cells i[data-on="1"]').length === 4""")
+    again.click(".mask-none")
+    assert again.locator('.mask-cells i[data-on="1"]').count() == 0
 
 
 def test_a_part_is_kept_with_all_its_steps_and_marks(opened: Any, monkeypatch: Any):
@@ -419,8 +419,8 @@ def test_a_part_is_kept_with_all_its_steps_and_marks(opened: Any, monkeypatch: A
     until(page, "d.state === 'done'")
     page.click("[data-layout=one]")
     page.click("[data-act=reuse]")
-    page.wait_for_selector(".kp-pane[data-modality=image]")
-    field = page.locator(".kp-field")
+    page.wait_for_selector(".mask-pane[data-modality=image]")
+    field = page.locator(".mask-field")
     field.scroll_into_view_if_needed()
     box = field.bounding_box()
     page.mouse.move(box["x"] + 5, box["y"] + box["height"] - 5)
@@ -431,7 +431,7 @@ def test_a_part_is_kept_with_all_its_steps_and_marks(opened: Any, monkeypatch: A
     page.click("#mm-generate")
     until(page, f"d.run !== '{before}' && d.state === 'done' && d.undecoded === '0'")
     assert "edit=image:000f" in page.url and page.locator(".mp-said").inner_text() == ""
-    assert page.locator('.kp-cells i[data-on="1"]').count() == 4
+    assert page.locator('.mask-cells i[data-on="1"]').count() == 4
 
 
 def test_work_on_this_and_generate(opened: Any):
@@ -439,7 +439,7 @@ def test_work_on_this_and_generate(opened: Any):
     until(page, "d.state === 'done'")
     before = state(page)["run"]
     page.click("[data-act=reuse]")
-    page.wait_for_selector(".kp-pane[data-modality=image]")
+    page.wait_for_selector(".mask-pane[data-modality=image]")
     page.click("#mm-generate")
     until(page, f"d.run !== '{before}' && d.state === 'done'")
     assert "edit=image:&" in page.url + "&" and "strength=0.6" in page.url and "text=seven" in page.url

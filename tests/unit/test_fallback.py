@@ -32,7 +32,7 @@ def tokenizer(fallback):
         "text",
         {
             "width": 16,
-            "encoder": "spell",
+            "encoder": "fixed",
             "decoder_depth": 1,
             "code_embeddings": True,
             "fallback": 64,
@@ -151,7 +151,7 @@ def test_later_codes_have_other_vectors_beside_a_template(tokenizer):
 def test_it_needs_codes_of_nine_bits():
     for change in ({"encoder": "conv"}, {"bottleneck": {"dim": 60, "levels": 3, "codebook_size": 256}}):
         with pytest.raises(ValueError, match="512 codes"):
-            build_tokenizer("text", {"encoder": "spell", "fallback": 8, "bottleneck": {"dim": 60}, **change})
+            build_tokenizer("text", {"encoder": "fixed", "fallback": 8, "bottleneck": {"dim": 60}, **change})
 
 
 def test_no_templates_means_no_row_of_them():

@@ -18,7 +18,7 @@ from mmdemo.ui.generate import export, reopen
 from mmdemo.ui.generate.form import first_settings, general_presets, preset
 from mmdemo.ui.generate.inputs import example_picture, pack_picture
 from mmdemo.ui.generate.maths import explain
-from mmdemo.ui.generate.messages import told_steps
+from mmdemo.ui.generate.messages import listed_steps
 from mmdemo.ui.generate.run import caption, choices_of, run
 from mmdemo.ui.generate.settings import DRAFT_STEPS, Choices, Settings, from_query, says_no_digit
 from mmdemo.ui.shared.payload import data_uri
@@ -118,7 +118,7 @@ def test_a_word_that_is_no_digit_is_warned_of(choices):
 
 
 def test_what_how_it_works_tells_depends_on_the_number_of_steps_alone():
-    assert told_steps(16) == [1, 5, 9, 12, 16] and told_steps(2) == [1, 2] and told_steps(1) == [1]
+    assert listed_steps(16) == [1, 5, 9, 12, 16] and listed_steps(2) == [1, 2] and listed_steps(1) == [1]
 
 
 # ------------------------------------------------------------------ runs

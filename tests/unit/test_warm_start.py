@@ -58,7 +58,7 @@ def test_another_architecture_is_refused(tmp_path):
 def test_fresh_parts_begin_anew_whatever_their_shape(tmp_path):
     saved(tmp_path, "image")
     begun, drawn = wider(), wider()
-    assert warm_start(begun, tmp_path, fresh=["decoder", "gone"]) == [
+    assert warm_start(begun, tmp_path, reinit=["decoder", "gone"]) == [
         k for k in sorted(drawn.state_dict()) if k.startswith("decoder.")
     ]
     old, new = wider(), drawn.state_dict()

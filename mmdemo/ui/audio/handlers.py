@@ -19,7 +19,7 @@ from mmdemo.modalities.note import Note
 from mmdemo.tokens import Tokens
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.maths import explain
-from mmdemo.ui.audio.session import RATE, AudioSession, fresh
+from mmdemo.ui.audio.session import RATE, AudioSession, new_id
 from mmdemo.ui.shared import gallery, place, state
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
@@ -61,7 +61,7 @@ class AudioHandlers(EditorHandlers):
             clip.place, clip.title = {"example": file.stem}, file.stem.replace("_", " ")
             self._examples[index] = clip
         # What is encoded and decoded is shared, what is edited is not.
-        return replace(self._examples[index], ident=fresh(), example=index)
+        return replace(self._examples[index], ident=new_id(), example=index)
 
     def prepare(self) -> None:
         """Make the first example ready before anybody comes."""

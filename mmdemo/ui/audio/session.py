@@ -19,7 +19,7 @@ Scores = tuple["float | None", "float | None"]  # STOI, PESQ; None where not def
 _ids = itertools.count(int(time.time() * 1000))
 
 
-def fresh() -> str:
+def new_id() -> str:
     """An ident that no other clip has."""
     return str(next(_ids))
 
@@ -48,7 +48,7 @@ class AudioSession:
     look: dict[str, str] = field(default_factory=dict)
     title: str = ""
     thumb: str = ""
-    ident: str = field(default_factory=fresh)
+    ident: str = field(default_factory=new_id)
     version: int = field(default_factory=lambda: next(_ids))
     shown: int = 0  # levels that an edit was decoded with
     top: Tensor | None = None  # loudest point of its spectrogram, once it is known

@@ -11,7 +11,7 @@ import { placeOf } from "./lives.js";
 import { clipOf, found, patchOf } from "./search.js";
 import { countsOf, makeUse } from "./use.js";
 
-// Pixels of a code in the atlas, at least: a finger needs more than a mouse.
+// Pixels of a code in the sheet of codes, at least: a finger needs more than a mouse.
 const LEAST = matchMedia("(pointer: coarse), (max-width: 720px)").matches ? 26 : 16;
 
 export default function browser({ element, props, server, trigger, watch }) {
@@ -51,25 +51,25 @@ export default function browser({ element, props, server, trigger, watch }) {
   const drop = el("button", { type: "button", class: "mm-button", onclick: () => file.click() });
   const sized = el("input", { type: "checkbox", onchange: () => board.bySize(sized.checked) });
   const hint = el("p", { class: "mm-hint" }), none = el("p", { class: "mm-hint", role: "status" }), marks = el("p", { class: "mm-hint mm-key" });
-  const scroll = el("div", { class: "mm-atlas" }, board.node);
-  const atlas = el("section", { class: "mm-card mm-atlas-card" }, el("h3", {}, say("chart_title")),
+  const scroll = el("div", { class: "mm-code-sheet" }, board.node);
+  const codesCard = el("section", { class: "mm-card mm-code-sheet-card" }, el("h3", {}, say("chart_title")),
     el("div", { class: "mm-tools" }, orders, search, drop, file), none, detail.mini, scroll,
     el("label", { class: "mm-check" }, sized, el("span", {}, say("by_size"))), marks, hint);
   host.replaceChildren(
     el("div", { class: "mm-bar" }, models, busy, lead), chips,
     el("div", { class: "mm-cols" },
       el("div", { class: "mm-rows" }, detail.node, here.node),
-      el("div", { class: "mm-rows" }, atlas, el("section", { class: "mm-card" }, el("h3", {}, say("map_title")), map.node, mapHint)),
+      el("div", { class: "mm-rows" }, codesCard, el("section", { class: "mm-card" }, el("h3", {}, say("map_title")), map.node, mapHint)),
       use.node));
 
   for (const type of ["dragover", "drop"])
-    atlas.addEventListener(type, (event) => {
+    codesCard.addEventListener(type, (event) => {
       if (view.model === "text" || ![...event.dataTransfer.types].includes("Files")) return;
       event.preventDefault();
-      atlas.classList.toggle("mm-over", type === "dragover");
+      codesCard.classList.toggle("mm-over", type === "dragover");
       if (type === "drop") like(event.dataTransfer.files[0]);
     });
-  atlas.addEventListener("dragleave", () => atlas.classList.remove("mm-over"));
+  codesCard.addEventListener("dragleave", () => codesCard.classList.remove("mm-over"));
   // What the visitor opened elsewhere since is shown when this tab is opened again.
   window.addEventListener("mm-tab", ({ detail: tab }) => {
     if (tab === "codebook" && element.isConnected && view.input) want(undefined);
@@ -247,7 +247,7 @@ export default function browser({ element, props, server, trigger, watch }) {
 
   const codeOf = (level, position) => view.codes[level * view.input.grid.reduce((a, b) => a * b, 1) + position];
 
-  // ---------------------------------------------------------------- the atlas
+  // ---------------------------------------------------------------- the sheet of codes
 
   function drawOrders() {
     const names = ["number", ...(view.counts.length ? ["here"] : []), ...Object.keys(view.data.orders)];

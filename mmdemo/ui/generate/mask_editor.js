@@ -33,26 +33,26 @@ export default function maskEditor({ element, props, trigger, watch }) {
   }
 
   function paintPane({ box, mask }) {
-    for (const cell of box.querySelectorAll(".kp-cells i"))
+    for (const cell of box.querySelectorAll(".mask-cells i"))
       cell.dataset.on = cell.dataset.at.split(",").some((at) => mask[at]) ? 1 : 0;
-    box.querySelector(".kp-none").disabled = !mask.some(Boolean);
-    box.querySelector(".kp-all").disabled = mask.every(Boolean);
+    box.querySelector(".mask-none").disabled = !mask.some(Boolean);
+    box.querySelector(".mask-all").disabled = mask.every(Boolean);
   }
 
   function makePane(modality, shown) {
     const cells = modality === "text" ? textCells(shown, count("text"), bytes)
       : Array.from({ length: count(modality) }, (_, at) => ({ at: [at], says: "" }));
     const columns = modality === "image" ? sizes.image[1] : cells.length;
-    const grid = el("div", { class: "kp-cells", style: `grid-template-columns:repeat(${columns}, 1fr)` },
+    const grid = el("div", { class: "mask-cells", style: `grid-template-columns:repeat(${columns}, 1fr)` },
       cells.map(({ at, says }) => el("i", { "data-at": at.join(",") }, says)));
-    const field = el("div", { class: "kp-field" }, modality === "text" ? null : el("canvas"), grid);
+    const field = el("div", { class: "mask-field" }, modality === "text" ? null : el("canvas"), grid);
     const pane = { shown, mask: Array(count(modality)).fill(false) };
-    const all = (name, value) => el("button", { type: "button", class: `kp-${name}`, onclick: () => {
+    const all = (name, value) => el("button", { type: "button", class: `mask-${name}`, onclick: () => {
       pane.mask.fill(value);
       paintPane(pane);
       give();
-    } }, say(`keep_${name}`));
-    pane.box = el("section", { class: "kp-pane", "data-modality": modality },
+    } }, say(`mask_${name}`));
+    pane.box = el("section", { class: "mask-pane", "data-modality": modality },
       el("b", {}, say(modality)), all("all", true), all("none", false), field);
     listen(pane, field);
     return pane;
@@ -62,7 +62,7 @@ export default function maskEditor({ element, props, trigger, watch }) {
     let marking = null; // true or false: what the stroke sets
     let last = null;
     const markAt = (x, y) => {
-      const cell = document.elementsFromPoint(x, y).find((node) => node.matches?.(".kp-cells i") && field.contains(node));
+      const cell = document.elementsFromPoint(x, y).find((node) => node.matches?.(".mask-cells i") && field.contains(node));
       if (!cell) return;
       const at = cell.dataset.at.split(",").map(Number);
       if (marking === null) marking = !at.some((i) => pane.mask[i]);
@@ -121,8 +121,8 @@ export default function maskEditor({ element, props, trigger, watch }) {
         if (shown[modality])
           panes[modality] = before && same(before.shown, shown[modality]) ? before : makePane(modality, shown[modality]);
       }
-      root.querySelector(".kp-panes").replaceChildren(...Object.values(panes).map((pane) => pane.box));
-      root.querySelector(".kp-note").textContent = say(Object.keys(panes).length ? "keep_mark" : "keep_empty");
+      root.querySelector(".mask-panes").replaceChildren(...Object.values(panes).map((pane) => pane.box));
+      root.querySelector(".mask-note").textContent = say(Object.keys(panes).length ? "mask_paint" : "mask_empty");
     }
     for (const [modality, pane] of Object.entries(panes)) {
       pane.mask = fromHex(asked[modality], count(modality)).map((on) => on && modality in asked);
@@ -132,7 +132,7 @@ export default function maskEditor({ element, props, trigger, watch }) {
     requestAnimationFrame(drawPanes);
   }
 
-  root.querySelector(".kp-note").textContent = say("keep_empty");
+  root.querySelector(".mask-note").textContent = say("mask_empty");
   new ResizeObserver(drawPanes).observe(root);
   take();
   watch("value", take);

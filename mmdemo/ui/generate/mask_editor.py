@@ -23,7 +23,7 @@ class MaskEditor(Component):
     """
 
     words = tuple(
-        f"generate.{word}" for word in ("keep_empty", "keep_all", "keep_none", "keep_mark", "image", "audio", "text")
+        f"generate.{word}" for word in ("mask_empty", "mask_all", "mask_none", "mask_paint", "image", "audio", "text")
     )
     holds = "image:00ff,text: or empty"
 

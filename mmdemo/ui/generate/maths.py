@@ -7,7 +7,7 @@ from typing import Any
 
 from mmdemo.diffusion.samplers import nfe
 from mmdemo.digits.number import NOISE_CORRELATION as RHO
-from mmdemo.ui.generate.messages import told_steps
+from mmdemo.ui.generate.messages import listed_steps
 from mmdemo.ui.generate.settings import Settings
 from mmdemo.ui.shared.i18n import tr
 
@@ -81,7 +81,7 @@ def _special(settings: Settings, lang: str) -> list[str]:
 def _table(frames: Sequence[dict[str, Any]], lang: str) -> str:
     """A few steps of the run, first to last, as a Markdown table; which ones depends on their number alone."""
     told = {frame["i"]: frame for frame in frames}
-    shown = [told[i] for i in told_steps(max(told)) if i in told]
+    shown = [told[i] for i in listed_steps(max(told)) if i in told]
     names = list(shown[0]["distance"])
     heads = ["t", tr("generate.change", lang)]
     heads += [f"{tr('generate.distance', lang)} · {tr(f'generate.{m}', lang)}" for m in names]

@@ -63,7 +63,7 @@ def messages(
         if over or lane not in newest or step.index == step.steps or pace.fits or isinstance(step, NumberStep):
             waiting.append(pace.show(lambda lane=lane, step=step: frame(lane, step, want)))  # type: ignore[misc]
         else:
-            waiting.append(pending_frame(lane, step, want, measured=step.index in told_steps(step.steps)))
+            waiting.append(pending_frame(lane, step, want, measured=step.index in listed_steps(step.steps)))
         newest[lane] = step
         now = time.monotonic()
         if now - sent >= MESSAGE_INTERVAL:
@@ -108,7 +108,7 @@ def noise_seen(step: Any, name: str) -> dict[str, Any]:
     return {"x": shown(name, step.preview(name, "x"))}
 
 
-def told_steps(steps: int) -> list[int]:
+def listed_steps(steps: int) -> list[int]:
     """Steps whose numbers stand in "How it works": the same on every machine, however fast."""
     return sorted({1 + round(i * (steps - 1) / 4) for i in range(5)})
 

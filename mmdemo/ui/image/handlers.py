@@ -21,8 +21,8 @@ from mmdemo.ui.image.session import (
     ImageSession,
     as_image,
     encode_picture,
-    fresh,
     load_picture,
+    new_id,
     open_tokens,
     source_bytes,
     waiting,
@@ -114,7 +114,7 @@ class ImageHandlers(EditorHandlers):
             if picture is not None:
                 self._shown[index] = picture = replace(picture, place={"example": path.stem})
         # What is decoded is shared, what is edited is not.
-        return None if picture is None else replace(picture, ident=fresh(), example=index)
+        return None if picture is None else replace(picture, ident=new_id(), example=index)
 
     def prepare(self) -> None:
         """Make the first example ready before anybody comes: encoded, decoded on all levels, its files written."""

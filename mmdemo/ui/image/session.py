@@ -38,7 +38,7 @@ BACKGROUNDS = {f"on_{name}": name for name in ("white", "black", "checker")}  # 
 _ids = itertools.count(int(time.time() * 1000))
 
 
-def fresh() -> str:
+def new_id() -> str:
     """A number that no picture and no version of one has had."""
     return str(next(_ids))
 
@@ -60,8 +60,8 @@ class ImageSession:
     history: History = None  # type: ignore[assignment]  # begins with the tokens
     source: Any = None  # what it was loaded from, to put its transparent parts on another background
     background: str | None = None  # "white", "black" or "checker" where it has transparent parts
-    ident: str = field(default_factory=fresh)
-    version: str = field(default_factory=fresh)  # another one after each change of codes
+    ident: str = field(default_factory=new_id)
+    version: str = field(default_factory=new_id)  # another one after each change of codes
     wanted: int = 0  # the number of levels that is looked at: decoded next, and its file made next
     before: str | None = None
     place: dict[str, str] = field(default_factory=dict)  # what in an address leads back to it
@@ -72,7 +72,7 @@ class ImageSession:
     files: dict[int, bytes] = field(default_factory=dict)
     curves: dict[str, Any] = field(default_factory=dict)  # what other codecs make of it, once measured
     baselines: dict[str, Any] = field(default_factory=dict)  # by codec and levels: its picture of as many bytes
-    fresh: tuple[int, Image.Image] | None = None  # levels, and what an edit has decoded of them
+    decoded: tuple[int, Image.Image] | None = None  # levels, and what an edit has decoded of them
     example: int | None = None  # which of the page's own pictures it is
     run: int = 0  # the number of the request that made it
 
@@ -93,7 +93,7 @@ class ImageSession:
         self.wanted = start
         if self.before is None:
             self.before = self._original_uri()
-        if self.shown and not self.fresh:
+        if self.shown and not self.decoded:
             yield self.view(start)
         while (n := self._nearest(self.quality)) is not None:
             output = self.output(n)
@@ -170,16 +170,16 @@ class ImageSession:
             "place": self.place,
             "look": self.look,
             "opening": self.opening,
-            "png": {"id": fresh(), "src": png} if png else None,
+            "png": {"id": new_id(), "src": png} if png else None,
         }
 
     def edited(self, history: History, levels: int, output: torch.Tensor, run: int) -> ImageSession:
         """The same picture after an edit, of which so many levels have been decoded: (3, H, W) in [0, 1]."""
         image = self.codec.restore(output, self.tokens.meta)
-        others: dict[str, Any] = {"shown": {levels: data_uri(image)}, "fresh": (levels, image), "run": run}
+        others: dict[str, Any] = {"shown": {levels: data_uri(image)}, "decoded": (levels, image), "run": run}
         others |= {"quality": {}, "files": {}, "baselines": {}, "before": self.before or self._original_uri()}
         others |= {"look": None, "opening": None}
-        return replace(self, tokens=history.tokens, history=history, version=fresh(), wanted=levels, **others)
+        return replace(self, tokens=history.tokens, history=history, version=new_id(), wanted=levels, **others)
 
     def edit_view(self, levels: int, box: list[Span] | None) -> dict[str, Any]:
         """What the viewer needs at once after an edit; `box`: where the picture changed, [[y0, y1], [x0, x1]]."""
@@ -197,7 +197,7 @@ class ImageSession:
     def looked_at(self, place: dict[str, str]) -> ImageSession:
         """The same picture, looked at as a link says."""
         levels = number(place, "levels", 1, self.tokens.levels, min(START_LEVELS, self.tokens.levels))
-        return replace(self, look={"id": fresh(), "levels": levels, **looks(place)})
+        return replace(self, look={"id": new_id(), "levels": levels, **looks(place)})
 
     def _original_uri(self) -> str:
         if self.original is None:  # a .mmt file holds no original: its own decoding stands there
@@ -211,7 +211,7 @@ class ImageSession:
 
     def output(self, levels: int) -> Image.Image:
         """The picture decoded from `levels` levels."""
-        known = dict([self.fresh] if self.fresh else [])
+        known = dict([self.decoded] if self.decoded else [])
         return known[levels] if levels in known else self.codec.decode(self.tokens, levels)
 
     def measure(self, levels: int, output: Image.Image) -> dict[str, float | None]:
@@ -280,7 +280,7 @@ def waiting(item: Item, name: str, picture: ImageSession | None = None) -> dict[
     figures = {str(n): values for n, values in picture.figures.items()} if picture else {}
     source = data_uri(as_image((item.tensor * 255).round().to(torch.uint8)))
     return {
-        "id": f"waiting-{fresh()}",
+        "id": f"waiting-{new_id()}",
         "waiting": True,
         "name": name,
         "original": source,
