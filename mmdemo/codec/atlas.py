@@ -75,12 +75,6 @@ def key(codec: Any) -> str:
     return known[1]
 
 
-def is_at_hand(codec: Any, level: int) -> bool:
-    """Whether `atlas` answers at once."""
-    name = key(codec), level
-    return name in _kept or _shipped(codec, level) is not None or _cache_file(codec, level).is_file()
-
-
 def save(path: Path, codec: Any, levels: Sequence[Atlas], first: int = 0) -> Path:
     """Write levels from ``first`` on. Raises InputError where the disk does not take it."""
     arrays: dict[str, np.ndarray] = {}

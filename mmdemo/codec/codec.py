@@ -259,16 +259,12 @@ class Codec:
             y = self.canonical(self.tokenizer.decode_latent(around.contiguous(), level + 1)).cpu()
         return self.processor.shown(y, self.tokenizer.stride)
 
-    def show_code(self, level: int, code: int) -> Any:
-        """One codeword alone, decoded in the middle of otherwise average surroundings.
+    def show_codes(self, level: int, codes: Tensor) -> list[Any]:
+        """Codewords (N,) of a level, each decoded alone, in the middle of otherwise average surroundings.
 
         A picture patch (8x8 pixels), a short sound (5 frames of the code), or the text its position spells; in words
         where the tokenizer has better ones (`describe`).
         """
-        return self.show_codes(level, torch.tensor([int(code)]))[0]
-
-    def show_codes(self, level: int, codes: Tensor) -> list[Any]:
-        """`show_code` for many codes (N,) at once."""
         codewords = self.codewords(level, codes)  # (N, D)
         with isolated(self.device):
             said = self.tokenizer.describe(level, codes)

@@ -36,10 +36,8 @@ class Emoji:
     """A row of annotations.tsv: one concept."""
 
     hexcode: str
-    character: str
     labels: tuple[str, str]  # English, Chinese
     keywords: tuple[tuple[str, ...], tuple[str, ...]]  # English, Chinese
-    group: str
     split: str  # "train" or "test"
     styles: tuple[str, ...]  # those it is drawn in
 
@@ -64,10 +62,8 @@ def read_annotations(root: Path) -> tuple[Emoji, ...]:
         return tuple(
             Emoji(
                 row["hexcode"],
-                row["emoji"],
                 (row["label_en"], row["label_zh"]),
                 (_list(row["tags_en"]), _list(row["tags_zh"])),
-                row["group"],
                 row["split"],
                 _list(row["styles"]),
             )

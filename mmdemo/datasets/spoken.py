@@ -2,7 +2,7 @@
 
     FOLDER/clips.jsonl: {"file": "heart/00012.flac", "text": "…", "voice": "heart", "split": "train", "frames": " hhe…"}
 
-``frames``, what is said in every 20 ms, is missing at first; `align_clips` writes it, with a recogniser that was
+``frames``, what is said in every 20 ms, is missing at first; `mmdemo data align` writes it, with a recogniser that was
 trained on these very recordings (`mmdemo train judge-speech`).
 """
 
@@ -40,7 +40,6 @@ class SpokenClip:
     voice: str = ""
     split: str = "train"
     frames: str = ""
-    likely: float = 0.0
 
 
 def read_list(root: Path) -> list[SpokenClip]:
@@ -49,8 +48,10 @@ def read_list(root: Path) -> list[SpokenClip]:
     clips = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
-            clip = SpokenClip(**json.loads(line))
-        except (ValueError, TypeError) as error:
+            row = json.loads(line)
+            row.pop("likely", None)  # of lists that earlier versions wrote
+            clip = SpokenClip(**row)
+        except (ValueError, TypeError, AttributeError) as error:
             raise InputError(f"Line {number} of {path} is no recording: {error}.") from error
         if clip.split not in SPLITS:
             raise InputError(f"Line {number} of {path}: there is no split {clip.split!r}.")
@@ -84,7 +85,7 @@ def align_clips(root: Path, recognizer: Recognizer) -> dict[str, int]:
         except InputError:
             frames, likely = "", 0.0
         fits = likely > UNLIKELY and frames and agrees(frames, clip.text)
-        done.append(replace(clip, frames=frames if fits else "", likely=round(likely, 3)))
+        done.append(replace(clip, frames=frames if fits else ""))
     write_list(root, done)
     aligned = sum(bool(c.frames) for c in done)
     return {"aligned": aligned, "left out": len(done) - aligned}

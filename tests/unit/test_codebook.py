@@ -124,7 +124,6 @@ def test_an_atlas_is_drawn_once_and_read_again(codec, cache, monkeypatch):
     monkeypatch.setattr(kept, "_kept", {})  # as in another process
     monkeypatch.setattr(kept, "draw", lambda *_: pytest.fail("drawn again"))
     assert kept.atlas(codec, 1) == first
-    assert kept.is_at_hand(codec, 1) and not kept.is_at_hand(codec, 0)
 
 
 def test_an_atlas_of_other_weights_is_not_taken(codec, cache, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from small import run
 from test_speech import heard
 
 from mmdemo import checkpoints
@@ -210,6 +211,8 @@ def test_from_recordings_to_a_trained_model(spoken_folder, tmp_path, model):
     assert trained("judge-speech", *small, "model.bands=16")["kind"] == "recognizer"
     with pytest.raises(InputError, match="no aligned recording"):
         trained("durations", *small)
+    aligned = run("data", "align", tmp_path / "judge-speech", "--out", root)  # hardly trained, it hears nothing
+    assert "12 are left out" in aligned.output
     texts = [c.text for c in read_list(root)]
     assert align_clips(root, Hears([*texts[:-1], "something else"])) == {"aligned": 11, "left out": 1}
     clips = read_list(root)
