@@ -107,7 +107,7 @@ def test_what_cannot_be_streamed_is_refused(codec: Codec, tmp_path: Any):
     with pytest.raises(InputError, match="long"):
         streaming.encode(codec, tmp_path / "a.wav", max_seconds=1)
     with pytest.raises(InputError, match="for image"):
-        streaming.encode(SimpleNamespace(modality="image", files=MODALITIES["image"], name="x"), tmp_path / "a.wav")
+        streaming.encode(SimpleNamespace(modality="image", processor=MODALITIES["image"], name="x"), tmp_path / "a.wav")
     tokens = codec.encode(tmp_path / "a.wav", 2)
     with pytest.raises(InputError, match="1 to 2"):
         next(streaming.decode(codec, tokens, 3))
