@@ -83,7 +83,7 @@ export default function noisePanel({ element, props, server }) {
   function showNoisyText(box, rows, t) {
     const { text, confidence } = at(rows, t);
     box.replaceChildren(...Array.from(text).map((character, place) =>
-      el("span", { style: `opacity:${0.25 + 0.75 * ((confidence ? confidence[place] ?? 0 : 1)}` }, signOf(character))));
+      el("span", { style: `opacity:${0.25 + 0.75 * (confidence ? confidence[place] ?? 0 : 1)}` }, signOf(character))));
   }
 
   // {kind: "text", text, rows: {process: [{text, confidence}]}}; the server noises its latents, once a text and a seed.
