@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from mmdemo.ui import app
 from mmdemo.ui.shared.modules import UI, bundle
 
 ENTRIES = sorted(path for path in UI.rglob("*.js") if "export default" in path.read_text("utf-8"))
@@ -85,3 +87,9 @@ def test_the_rooms_know_each_other_in_one_direction_only():
             if room != "app.py":
                 forbidden.append(f"{path.relative_to(UI)} -> {other}")
     assert forbidden == []
+
+
+def test_what_the_page_is_told_leads_to_no_object_of_the_server():
+    demo = app.build()
+    for name in ("components", "dependencies", "layout"):
+        json.dumps(demo.config[name])  # Gradio copies all of it for each visitor
