@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors.numpy
@@ -25,6 +25,9 @@ from .. import checkpoints
 from ..errors import InputError
 from ..files import cache_folder, write_bytes
 from .code_sheet import Sheet, draw
+
+if TYPE_CHECKING:
+    from .codec import Codec
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ class Atlas:
     examples: tuple[str, ...] = ()
 
 
-def atlas(codec: Any, level: int) -> Atlas:
+def atlas(codec: Codec, level: int) -> Atlas:
     """Of a level: the shipped one, or the one in the cache, or made now (seconds to half a minute) and kept there."""
     name = key(codec), level
     with _guard:
@@ -64,7 +67,7 @@ def atlas(codec: Any, level: int) -> Atlas:
         return _kept[name]
 
 
-def key(codec: Any) -> str:
+def key(codec: Codec) -> str:
     """Of all its weights: a sheet shows what the decoder makes, which the codec's fingerprint leaves out."""
     tokenizer = codec.tokenizer
     if not isinstance(tokenizer, nn.Module):
@@ -75,7 +78,7 @@ def key(codec: Any) -> str:
     return known[1]
 
 
-def save(path: Path, codec: Any, levels: Sequence[Atlas], first: int = 0) -> Path:
+def save(path: Path, codec: Codec, levels: Sequence[Atlas], first: int = 0) -> Path:
     """Write levels from ``first`` on. Raises InputError where the disk does not take it."""
     arrays: dict[str, np.ndarray] = {}
     about: list[dict[str, Any]] = []
@@ -94,7 +97,7 @@ def save(path: Path, codec: Any, levels: Sequence[Atlas], first: int = 0) -> Pat
     return write_bytes(path, data)
 
 
-def load(path: Path, codec: Any, level: int) -> Atlas | None:
+def load(path: Path, codec: Codec, level: int) -> Atlas | None:
     """A level from a file; None where it is not there, damaged, or of other weights."""
     try:
         with safe_open(path, "numpy") as file:
@@ -124,15 +127,15 @@ def load(path: Path, codec: Any, level: int) -> Atlas | None:
     return Atlas(sheet, umap, maps.get("places"), tuple(map(str, header["examples"])))
 
 
-def _shipped(codec: Any, level: int) -> Atlas | None:
+def _shipped(codec: Codec, level: int) -> Atlas | None:
     return load(codec.folder / FILE, codec, level) if codec.folder is not None else None
 
 
-def _cache_file(codec: Any, level: int) -> Path:
+def _cache_file(codec: Codec, level: int) -> Path:
     return cache_folder("codebooks") / f"{key(codec)}-{level}.safetensors"
 
 
-def _cached(codec: Any, level: int) -> Atlas:
+def _cached(codec: Codec, level: int) -> Atlas:
     path = _cache_file(codec, level)
     found = load(path, codec, level)
     if found is None:

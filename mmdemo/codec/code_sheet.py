@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from PIL import Image
 from torch import Tensor
 
 from . import codebook
+
+if TYPE_CHECKING:
+    from .codec import Codec
 
 MEL_BANDS = 24
 HOP = 200  # samples of a column of a log-mel picture: a code among copies of itself changes little in time
@@ -42,7 +45,7 @@ class Sheet:
     tone: tuple[int, ...]
 
 
-def draw(codec: Any, level: int) -> Sheet:
+def draw(codec: Codec, level: int) -> Sheet:
     """The sheet of a level, 0 the coarsest. Takes seconds: every code is decoded."""
     codes = torch.arange(len(codec.codebook(level)))
     if codec.modality == "text":
@@ -60,7 +63,7 @@ def draw(codec: Any, level: int) -> Sheet:
     return Sheet(_page(patches, columns, exact), (), columns, factor, tone)
 
 
-def decoded(codec: Any, level: int, codes: Tensor) -> Tensor:
+def decoded(codec: Codec, level: int, codes: Tensor) -> Tensor:
     """Codes (N,) of a level as outputs: themselves, or of a later level what they add. Canonical units, signed."""
     if level:
         return codebook.added(codec, level, codes)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from .codec import Codec
+
 RARE, DEAD = 0.1, 0.001  # of the mean use of a code in training
 
 
 @torch.no_grad()
-def added(codec: Any, level: int, codes: Tensor) -> Tensor:
+def added(codec: Codec, level: int, codes: Tensor) -> Tensor:
     """What codes (N,) of a level add: each decoded among copies of itself, less the decoder's output of zero.
 
     Returns:
@@ -34,7 +37,7 @@ def gain(difference: Tensor, reach: float = 0.5) -> float:
     return max(1.0, reach / largest) if largest > 0 else 1.0
 
 
-def reference_counts(codec: Any, level: int) -> Tensor | None:
+def reference_counts(codec: Codec, level: int) -> Tensor | None:
     """(K,) how often each code of a level was chosen late in training, in any unit; None where nobody counted."""
     counts = getattr(codec.tokenizer, "bottleneck", None)
     counts = counts.code_counts() if counts is not None else []
@@ -47,7 +50,7 @@ def rarity(counts: Tensor) -> list[str]:
     return ["dead" if s < DEAD else "rare" if s < RARE else "" for s in share.tolist()]
 
 
-def orders(codec: Any, level: int, tone: Sequence[int] = ()) -> dict[str, list[int]]:
+def orders(codec: Codec, level: int, tone: Sequence[int] = ()) -> dict[str, list[int]]:
     """Ways to lay out a level's codes, each all of 0..K-1 once.
 
     "reference": most used in training first (where it is known); "energy": longest codeword first; "similar": every

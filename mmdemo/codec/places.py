@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..isolation import isolated
+from ..quantizers.residual import ResidualVQ
 from ..tokenizers.autoencoder import Autoencoder
 from . import tiling
+
+if TYPE_CHECKING:
+    from .codec import Codec
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,12 @@ class Choice:
     distance: float
 
 
-def is_residual(codec: Any) -> bool:
+def is_residual(codec: Codec) -> bool:
     """Whether its codes are chosen by distance, level after level, from a latent that can be had."""
-    return isinstance(codec.tokenizer, Autoencoder) and codec.tokenizer.bottleneck.config.kind in ("rvq", "vq")
+    return isinstance(codec.tokenizer, Autoencoder) and isinstance(codec.tokenizer.bottleneck, ResidualVQ)
 
 
-def latents(codec: Any, x: Tensor) -> Tensor:
+def latents(codec: Codec, x: Tensor) -> Tensor:
     """Canonical input (..., *size), not too large to be taken whole -> what the encoder makes of it, (D, *positions).
 
     Raises:
@@ -50,7 +54,7 @@ def latents(codec: Any, x: Tensor) -> Tensor:
         return tokenizer.to_latent(tokenizer.pad(x[None]).to(codec.device))[0].float().cpu()
 
 
-def latent_at(codec: Any, x: Tensor, place: Sequence[int]) -> Tensor:
+def latent_at(codec: Codec, x: Tensor, place: Sequence[int]) -> Tensor:
     """The same at one place, (D,): of an input of any size only what the encoder sees from there is computed.
 
     Raises:
@@ -67,7 +71,7 @@ def latent_at(codec: Any, x: Tensor, place: Sequence[int]) -> Tensor:
     return z[(slice(None), *(p - a for p, (a, _) in zip(place, spans)))]
 
 
-def choices(codec: Any, z: Tensor, codes: Tensor, count: int = 6) -> list[Choice]:
+def choices(codec: Codec, z: Tensor, codes: Tensor, count: int = 6) -> list[Choice]:
     """A latent (D,) and its codes (L,) -> how each level chose.
 
     Returns nothing where the codes do not add up to what they stand for: a text's byte fallback.
@@ -101,7 +105,7 @@ def choices(codec: Any, z: Tensor, codes: Tensor, count: int = 6) -> list[Choice
     return found
 
 
-def best_places(codec: Any, inputs: Sequence[Tensor], count: int = 5, of_one: int = 2) -> list[Tensor]:
+def best_places(codec: Codec, inputs: Sequence[Tensor], count: int = 5, of_one: int = 2) -> list[Tensor]:
     """For each level, where in canonical inputs each code fits best: (K, count, 1 + axes) int16.
 
     A row is the number of the input and the place in it, -1 where the code has fewer places. Those come first where
@@ -153,6 +157,6 @@ def _best(codes: Tensor, errors: Tensor, places: Tensor, size: int, count: int, 
     return table
 
 
-def _check(codec: Any) -> None:
+def _check(codec: Codec) -> None:
     if not is_residual(codec):
         raise ValueError(f"The codes of {codec.name!r} are not the nearest to a latent, level after level.")

@@ -17,6 +17,7 @@ from .. import checkpoints
 from ..codec import Codec
 from ..diffusion.joint import JointDiffusion
 from ..diffusion.previews import SHARE, PreviewBudget
+from ..diffusion.settings import SamplingSettings
 from ..diffusion.step import SamplingStep
 from ..errors import InputError
 from ..metrics import Figure
@@ -81,7 +82,9 @@ def _codec(codec: Codec) -> list[dict[str, Any]]:
 
 
 def _joint(model: JointDiffusion) -> list[dict[str, Any]]:
-    settings: dict[str, Any] = {"want": ("image", "audio"), "n": 4, "steps": 24, "guidance": 3.0}
+    usual = SamplingSettings()
+    settings: dict[str, Any] = {"want": ("image", "audio"), "n": usual.n, "steps": usual.steps}
+    settings["guidance"] = usual.guidance
 
     def run(sampler: str, share: float | None = None) -> tuple[float, int]:
         """Sample, the last step shown; with a share also those before it for which there is time.
@@ -104,17 +107,19 @@ def _joint(model: JointDiffusion) -> list[dict[str, Any]]:
         step.code_distance, step.preview("image"), step.preview("audio")  # what the page shows of a step
 
     def first() -> None:
-        next(model.sample({"text": "seven"}, sampler="heun", **settings)).preview("image")
+        next(model.sample({"text": "seven"}, sampler=usual.sampler, **settings)).preview("image")
 
     figures = [Figure.against("first preview", _seconds(first), 0.5, "s", RUNS, at_most=True)]
     for sampler in ("euler", "heun"):
-        name = f"4 pictures and recordings, 24 {sampler} steps, guided"
+        name = f"{usual.n} pictures and recordings, {usual.steps} {sampler} steps, guided"
         figures.append(Figure.against(name, _seconds(lambda name=sampler: run(name)), 4.0, "s", RUNS, at_most=True))  # type: ignore[misc]
     # Within each run: between two runs, a busy machine makes more of a difference than previews do.
-    live, every = ([run("heun", share) for _ in range(RUNS)] for share in (SHARE, math.inf))  # the page's usual sampler
+    live, every = ([run(usual.sampler, share) for _ in range(RUNS)] for share in (SHARE, math.inf))
     figures += [
-        Figure.against("live previews add to heun", _middle(live, 0), 0.15, "of the time", RUNS, at_most=True),
-        Figure("steps shown while it runs, of 23", _middle(live, 1), "", RUNS),
+        Figure.against(
+            f"live previews add to {usual.sampler}", _middle(live, 0), 0.15, "of the time", RUNS, at_most=True
+        ),
+        Figure(f"steps shown while it runs, of {usual.steps - 1}", _middle(live, 1), "", RUNS),
         Figure("previews of every step add", _middle(every, 0), "of the time", RUNS),
     ]
     return [*[f.as_dict() for f in figures], Figure("threads", torch.get_num_threads()).as_dict()]

@@ -13,7 +13,6 @@ import argparse
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +24,8 @@ from mmdemo.codec.codebook import framed
 from mmdemo.errors import InputError
 from mmdemo.loading import load_tokenizer
 from mmdemo.modalities import MODALITIES
+
+from ..codec import Codec
 
 EXAMPLES = Path(__file__).parents[1] / "ui" / "examples"
 NOT_EXAMPLES = ("ATTRIBUTION.md",)
@@ -49,7 +50,7 @@ def examples(modality: str, folder: Path = EXAMPLES) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes and p.name not in NOT_EXAMPLES)
 
 
-def atlases(codec: Any, files: Sequence[Path]) -> list[Atlas]:
+def atlases(codec: Codec, files: Sequence[Path]) -> list[Atlas]:
     """All levels of a tokenizer."""
     inputs = [codec.load(file).tensor for file in files]
     best = places.best_places(codec, inputs) if places.is_residual(codec) and inputs else [None] * codec.levels

@@ -8,7 +8,7 @@ from ..config import from_dict
 from ..registry import Registry
 from .audio import AudioTokenizer, AudioTokenizerConfig
 from .autoencoder import Autoencoder, AutoencoderOutput
-from .base import ReceptiveField, Tokenizer
+from .base import Confident, Contextual, ReceptiveField, Tokenizer
 from .image import ImageTokenizer, ImageTokenizerConfig
 from .symbols import SymbolsTokenizer, SymbolsTokenizerConfig
 from .text import TextTokenizer, TextTokenizerConfig
@@ -30,6 +30,8 @@ __all__ = [
     "AudioTokenizerConfig",
     "Autoencoder",
     "AutoencoderOutput",
+    "Confident",
+    "Contextual",
     "ImageTokenizer",
     "ImageTokenizerConfig",
     "ReceptiveField",

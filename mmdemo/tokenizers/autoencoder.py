@@ -81,6 +81,11 @@ class Autoencoder(nn.Module, ABC):
         return self.bottleneck.dim
 
     @property
+    def beam(self) -> int:
+        """How many beginnings are followed when codes are searched for; 1: the nearest at each level."""
+        return int(getattr(self.bottleneck.config, "beam", 1))
+
+    @property
     def receptive_field(self) -> ReceptiveField:
         """How far the networks see; unknown unless a subclass says."""
         return ReceptiveField(None, None)

@@ -95,3 +95,15 @@ class Confident(Protocol):
     def confidence(self, y: Tensor) -> Tensor:
         """Own output space -> the probability of each value of the canonical batch, (B, *size)."""
         ...
+
+
+@runtime_checkable
+class Contextual(Protocol):
+    """What a tokenizer has besides whose later codes may say something else after certain codes of level 1."""
+
+    def describe_together(self, codes: Tensor) -> list[list[str] | None]:
+        """Codes (l, N) of the first levels -> of each position, what each level says there.
+
+        None for positions whose codes say what `describe` tells of each alone.
+        """
+        ...

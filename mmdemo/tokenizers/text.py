@@ -218,6 +218,15 @@ class TextTokenizer(Autoencoder):
         taken = self.fallback.taken.tolist()
         return [self.fallback.describe([code])[0] if taken[code] else None for code in codes.tolist()]
 
+    def describe_together(self, codes: Tensor) -> list[list[str] | None]:
+        """Codes (l, N) -> where level 1 is a template of the byte fallback, what each level says there; else None."""
+        if self.fallback is None:
+            return [None] * codes.shape[1]
+        taken = self.fallback.taken.cpu()[codes[0]].tolist()
+        templates = [column for column, is_template in zip(codes.T.tolist(), taken, strict=True) if is_template]
+        told = iter(self.fallback.describe_each(templates))
+        return [next(told) if is_template else None for is_template in taken]
+
     def corrections(self, words: Tensor) -> list[str]:
         """What codewords (N, D) of a level after the first change: "◦e◦◦" puts an e in the second place.
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mmdemo import metrics
+from mmdemo.codec import Codec
 from mmdemo.evaluation import classical
 from mmdemo.ui.audio.session import AudioSession, Scores
 from mmdemo.ui.audio.view import kbps, loudest, mel_bytes, track
@@ -17,7 +18,7 @@ from mmdemo.ui.shared.payload import to_base64
 CODEC2_MODES = ("3200", "2400", "1200", "700C")
 
 
-def measure(codec: Any, clip: AudioSession, levels: int) -> Scores:
+def measure(codec: Codec, clip: AudioSession, levels: int) -> Scores:
     """STOI and wideband PESQ with `levels` levels, kept in `clip.scores`; None where not defined."""
     if levels not in clip.scores:
         after = clip.wave_at(codec, levels).numpy()

@@ -19,11 +19,12 @@ from mmdemo.modalities.note import Note
 from mmdemo.tokens import Tokens
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.maths import explain
-from mmdemo.ui.audio.session import RATE, AudioSession, new_id
+from mmdemo.ui.audio.session import RATE, AudioSession
 from mmdemo.ui.shared import gallery, place, state
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
+from mmdemo.ui.shared.ids import new_id
 from mmdemo.ui.shared.level_control import levels_value
 from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.state import Context, ends_quietly, friendly, parse_int

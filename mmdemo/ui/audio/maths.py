@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from mmdemo.codec import Codec
+from mmdemo.tokens import Tokens
 from mmdemo.ui.audio.session import RATE, AudioSession
 from mmdemo.ui.audio.view import hop, kbps
 from mmdemo.ui.shared.beam_note import beam_note
 from mmdemo.ui.shared.i18n import tr
 
 
-def explain(codec: Any, clip: AudioSession, levels: int, lang: str) -> str:
+def explain(codec: Codec, clip: AudioSession, levels: int, lang: str) -> str:
     """The fold-out: the transform and residual quantisation with the numbers of this clip."""
     tokens = clip.tokens
     size, frames = tokens.codebook_size, tokens.positions[0]
@@ -25,7 +25,7 @@ def explain(codec: Any, clip: AudioSession, levels: int, lang: str) -> str:
         hop=step,
         rate=RATE / step,
         frames=frames,
-        dim=codec.codebook(0).shape[-1],
+        dim=codec.tokenizer.dim,
         K=size,
         beam=beam_note(codec, lang),
         code_bits=tokens.code_bits,
@@ -44,7 +44,7 @@ def explain(codec: Any, clip: AudioSession, levels: int, lang: str) -> str:
     )
 
 
-def _rest(codec: Any, tokens: Any, levels: int) -> str:
+def _rest(codec: Codec, tokens: Tokens, levels: int) -> str:
     """Mean square length of what each level adds, in per cent of the first level's."""
     energies = [float(codec.codebook(level)[tokens.codes[level]].square().sum(-1).mean()) for level in range(levels)]
     return ", ".join(f"{100 * energy / max(energies[0], 1e-12):.0f} %" for energy in energies)

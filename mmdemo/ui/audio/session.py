@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-import time
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from mmdemo.codec import Codec
 from mmdemo.codec.edit import History
 from mmdemo.evaluation import classical
 from mmdemo.modalities.audio import SAMPLE_RATE as RATE
+from mmdemo.tokens import Tokens
+from mmdemo.ui.shared.ids import new_id, new_number
 
 KEPT_WAVES, KEPT_BASELINES = 2, 2  # of each visitor, in memory: what a move of the level control shows
 Scores = tuple["float | None", "float | None"]  # STOI, PESQ; None where not defined
-_ids = itertools.count(int(time.time() * 1000))
-
-
-def new_id() -> str:
-    """An ident that no other clip has."""
-    return str(next(_ids))
 
 
 @dataclass
@@ -40,7 +35,7 @@ class AudioSession:
     """
 
     wave: Tensor | None
-    tokens: Any
+    tokens: Tokens
     notes: tuple[str, ...] = ()
     example: int | None = None
     history: History = None  # type: ignore[assignment]  # begins with the tokens
@@ -49,7 +44,7 @@ class AudioSession:
     title: str = ""
     thumb: str = ""
     ident: str = field(default_factory=new_id)
-    version: int = field(default_factory=lambda: next(_ids))
+    version: int = field(default_factory=new_number)
     shown: int = 0  # levels that an edit was decoded with
     top: Tensor | None = None  # loudest point of its spectrogram, once it is known
     scores: dict[int, Scores] = field(default_factory=dict)
@@ -63,7 +58,7 @@ class AudioSession:
 
     def edited(self, history: History, levels: int, wave: Tensor) -> AudioSession:
         """The same clip after an edit, of which so many levels have been decoded: (T,)."""
-        same: dict[str, Any] = {"scores": {}, "_cut": {}, "_waves": {levels: wave}, "version": next(_ids)}
+        same: dict[str, Any] = {"scores": {}, "_cut": {}, "_waves": {levels: wave}, "version": new_number()}
         return replace(self, tokens=history.tokens, history=history, shown=levels, **same)
 
     @property
@@ -71,13 +66,13 @@ class AudioSession:
         """Length of the clip."""
         return self.tokens.meta["samples"] / RATE
 
-    def at(self, levels: int) -> Any:
+    def at(self, levels: int) -> Tokens:
         """The tokens on so many levels; their file is made once."""
         if levels not in self._cut:
             self._cut[levels] = self.tokens.truncate(levels)
         return self._cut[levels]
 
-    def wave_at(self, codec: Any, levels: int) -> Tensor:
+    def wave_at(self, codec: Codec, levels: int) -> Tensor:
         """The sound (T,) of so many levels; silence for none. The newest ones are kept."""
         if levels == 0:
             return torch.zeros(self.tokens.meta["samples"])

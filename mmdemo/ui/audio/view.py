@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torchaudio.functional import loudness, melscale_fbanks
 
+from mmdemo.codec import Codec
 from mmdemo.codec.local import Span
 from mmdemo.ui.audio.session import RATE, AudioSession
 from mmdemo.ui.shared.common import notes_html, said, tiles
@@ -28,7 +29,7 @@ KEPT_AS_IT_IS = 4 * 2**20  # bytes of a recording that is kept for its link as i
 MOST_GAIN = 24.0  # dB: what is almost silent stays quiet
 
 
-def lab_value(codec: Any, clip: AudioSession, levels: int, lang: str, with_original: bool) -> dict[str, Any]:
+def lab_value(codec: Codec, clip: AudioSession, levels: int, lang: str, with_original: bool) -> dict[str, Any]:
     """The value of the sound lab. Without `with_original` that is left out: the page has it already."""
     before, after = (clip.wave_at(codec, n) for n in (levels - 1, levels))
     reference = after if clip.wave is None else clip.wave
@@ -171,7 +172,7 @@ def mel(wave: Tensor) -> np.ndarray:
     return mel_bytes(wave, _power(wave).max())
 
 
-def hop(codec: Any, clip: AudioSession) -> int:
+def hop(codec: Codec, clip: AudioSession) -> int:
     """Samples for each frame."""
     known = getattr(getattr(codec, "tokenizer", None), "stride", None)
     return int(known or max(1, -(-clip.tokens.meta["samples"] // max(1, clip.tokens.positions[0]))))

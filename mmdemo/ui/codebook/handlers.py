@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmdemo.codec import Codec
 from mmdemo.codec.places import is_residual
 from mmdemo.errors import InputError
 from mmdemo.modalities import MODALITIES
@@ -96,8 +97,8 @@ class CodebookHandlers:
         """The fold-out of another level, {"model", "level", "input"}."""
         asked = dict(event._data or {})
         codec, level = self.codec(asked)
-        tokens = self.inputs.known(asked["input"]).tokens if asked.get("input") else None
-        return explain(codec, level, tokens, lang_of(request))
+        chosen = self.inputs.known(asked["input"]) if asked.get("input") else None
+        return explain(codec, chosen, level, lang_of(request))
 
     def show(self, asked: dict[str, Any], request: gr.Request | None) -> tuple[Any, str]:
         """The input's view and the fold-out of the level."""
@@ -105,11 +106,11 @@ class CodebookHandlers:
         lang = lang_of(request)
         chosen = self.inputs.choose(codec, asked.get("input"), request)
         if chosen is None:
-            return None, explain(codec, level, None, lang)
+            return None, explain(codec, None, level, lang)
         value = view.input_view(codec, chosen, self.inputs.own(codec, request), lang)
-        return {**value, "asked": asked.get("serial")}, explain(codec, level, chosen.tokens, lang)
+        return {**value, "asked": asked.get("serial")}, explain(codec, chosen, level, lang)
 
-    def codec(self, asked: Any) -> tuple[Any, int]:
+    def codec(self, asked: Any) -> tuple[Codec, int]:
         """The codec and the level of a request from the page; anybody can post one."""
         asked = _table(asked)
         model = asked.get("model")
@@ -119,7 +120,7 @@ class CodebookHandlers:
         return codec, parse_int(asked.get("level", 0), 0, codec.levels - 1)
 
     @staticmethod
-    def _last(codec: Any, level: int) -> int:
+    def _last(codec: Codec, level: int) -> int:
         return int(codec.tokenizer.codebook_sizes[level]) - 1
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from mmdemo.codec import Codec
+from mmdemo.ui.codebook.session import Input
 from mmdemo.ui.shared.i18n import tr
 
 
-def explain(codec: Any, level: int, tokens: Any, lang: str) -> str:
-    """Markdown with LaTeX; `tokens` may be None."""
+def explain(codec: Codec, chosen: Input | None, level: int, lang: str) -> str:
+    """Markdown with LaTeX, of one level, 0 the coarsest; `chosen`: whose use of it is told, if anybody's."""
     size, dim = codec.codebook(level).shape
+    tokens = chosen.tokens if chosen else None
     text = tr("codebook.explain", lang, size=size, dim=dim, levels=codec.levels, level=level + 1)
     if tokens is None or level >= tokens.levels:
         return text

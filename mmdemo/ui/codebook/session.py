@@ -13,7 +13,9 @@ import gradio as gr
 import torch
 from torch import Tensor
 
+from mmdemo.codec import Codec
 from mmdemo.errors import InputError
+from mmdemo.tokens import Tokens
 from mmdemo.ui.shared import gallery
 from mmdemo.ui.shared.state import KEPT_INPUTS, Context, Opened
 
@@ -31,7 +33,7 @@ class Input:
     """
 
     ident: str
-    tokens: Any
+    tokens: Tokens
     source: Tensor | None
     file: Path | None = None
 
@@ -45,7 +47,7 @@ class Inputs:
         self._known: OrderedDict[str, Input] = OrderedDict()  # what pages were told of, by its name
         self._lock = threading.Lock()
 
-    def choose(self, codec: Any, wanted: Any, request: gr.Request | None) -> Input | None:
+    def choose(self, codec: Codec, wanted: Any, request: gr.Request | None) -> Input | None:
         """An input by its name, else the visitor's newest, else the example that the tab opens with."""
         own = self.own(codec, request)
         found = next((o for o in own if o.ident == wanted), None)
@@ -58,12 +60,12 @@ class Inputs:
             return self._note(_canonical(found or own[0]))
         return self.example(codec, files[0]) if files else None
 
-    def own(self, codec: Any, request: gr.Request | None) -> Sequence[Opened]:
+    def own(self, codec: Codec, request: gr.Request | None) -> Sequence[Opened]:
         """What the visitor opened in the tab of this codec, newest first."""
         opened = self.ctx.opened(request, codec.modality)
         return [o for o in opened if o.tokens.fingerprint == codec.fingerprint]
 
-    def example(self, codec: Any, file: Path) -> Input:
+    def example(self, codec: Codec, file: Path) -> Input:
         """An example, encoded the first time it is asked for."""
         key = codec.name, codec.fingerprint, file.name
         if key not in self._examples:

@@ -11,12 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mmdemo.codec import codebook
+from mmdemo.codec import Codec, codebook
 from mmdemo.codec.atlas import atlas, key
 from mmdemo.codec.places import choices, is_residual, latent_at
 from mmdemo.metrics.codes import perplexity, usage
 from mmdemo.modalities import MODALITIES
 from mmdemo.modalities.audio import SAMPLE_RATE
+from mmdemo.tokens import Tokens
 from mmdemo.ui.codebook.session import EXAMPLE, Input
 from mmdemo.ui.shared import gallery
 from mmdemo.ui.shared.i18n import tr
@@ -31,7 +32,7 @@ THUMB = 56
 # ------------------------------------------------------------------------------ a level
 
 
-def level_view(codec: Any, level: int) -> dict[str, Any]:
+def level_view(codec: Codec, level: int) -> dict[str, Any]:
     """All there is to show of ``level`` (0 the coarsest), whatever the input.
 
     Holds for each code: its place on the maps (coordinates in [-1, 1]), its norm, its nearest codes, its use in
@@ -43,7 +44,7 @@ def level_view(codec: Any, level: int) -> dict[str, Any]:
 class _Key:
     """A codec and level, hashed by what they are, so that the cache outlives neither weights nor levels."""
 
-    def __init__(self, codec: Any, level: int) -> None:
+    def __init__(self, codec: Codec, level: int) -> None:
         self.codec, self.level = codec, level
         self._id = (codec.name, key(codec), level)
 
@@ -96,7 +97,7 @@ def _rounded(values: Tensor, digits: int) -> list[Any]:
 # ------------------------------------------------------------------------------ an input
 
 
-def input_view(codec: Any, chosen: Input, own: Sequence[Opened], lang: str) -> dict[str, Any]:
+def input_view(codec: Codec, chosen: Input, own: Sequence[Opened], lang: str) -> dict[str, Any]:
     """An input and its codes on all levels, and what else could be chosen."""
     tokens = chosen.tokens
     return {
@@ -124,7 +125,7 @@ def input_view(codec: Any, chosen: Input, own: Sequence[Opened], lang: str) -> d
     }
 
 
-def shown(codec: Any, chosen: Input) -> dict[str, Any]:
+def shown(codec: Codec, chosen: Input) -> dict[str, Any]:
     """The input as the page shows it; of an .mmt file, what it decodes to."""
     x = chosen.source if chosen.source is not None else codec.decode_tensor(chosen.tokens)
     if codec.modality == "image":
@@ -147,7 +148,7 @@ def spans(data: bytes, stride: int) -> list[str]:
     return labels
 
 
-def label(tokens: Any, source: Any, lang: str) -> str:
+def label(tokens: Tokens, source: Any, lang: str) -> str:
     """What a visitor's own input is called."""
     meta = tokens.meta
     if tokens.modality == "image":
@@ -196,7 +197,7 @@ def _square(image: Image.Image) -> str:
 # ------------------------------------------------------------------------------ a place
 
 
-def place_view(codec: Any, chosen: Input, place: Sequence[int]) -> list[dict[str, Any]]:
+def place_view(codec: Codec, chosen: Input, place: Sequence[int]) -> list[dict[str, Any]]:
     """For each level, how it came to its code at a place; [] where that is not known (see `choices`)."""
     if chosen.source is None or not is_residual(codec):
         return []
@@ -215,7 +216,7 @@ def place_view(codec: Any, chosen: Input, place: Sequence[int]) -> list[dict[str
     ]
 
 
-def nearest_codes(codec: Any, level: int, x: Tensor) -> list[int]:
+def nearest_codes(codec: Codec, level: int, x: Tensor) -> list[int]:
     """All codes of a level, by their distance to what is left to say in the middle of a small input at that level."""
     z = codec.tokenizer.to_latent(codec.tokenizer.pad(x[None]).to(codec.device))[0].float().cpu()
     middle = tuple(n // 2 for n in z.shape[1:])
@@ -230,7 +231,7 @@ def nearest_codes(codec: Any, level: int, x: Tensor) -> list[int]:
 # ------------------------------------------------------------------------------ examples of a code
 
 
-def example_views(codec: Any, level: int, code: int, lang: str) -> list[dict[str, Any]]:
+def example_views(codec: Codec, level: int, code: int, lang: str) -> list[dict[str, Any]]:
     """Where in the shipped examples a code fits best: a piece of each, with the place in its middle."""
     kept = atlas(codec, level)
     if kept.places is None:
@@ -245,7 +246,7 @@ def example_views(codec: Any, level: int, code: int, lang: str) -> list[dict[str
     return found
 
 
-def _piece(codec: Any, file: Any, place: Sequence[int]) -> dict[str, Any]:
+def _piece(codec: Codec, file: Any, place: Sequence[int]) -> dict[str, Any]:
     stride, reach = int(codec.tokenizer.stride), AROUND[codec.modality]
     x = _example(codec.modality, file)
     if codec.modality == "image":

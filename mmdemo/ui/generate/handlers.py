@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 import gradio as gr
 
+from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.errors import InputError
 from mmdemo.threads import free_threads
 from mmdemo.ui.generate import messages
@@ -28,6 +29,7 @@ from mmdemo.ui.generate.settings import (
     NAMES,
     Choices,
     Settings,
+    default,
     from_query,
     is_number,
     says_no_digit,
@@ -110,7 +112,7 @@ class GenerateHandlers:
     def _trajectory(self, settings: Settings, draft: bool, note: str) -> Iterator[dict[str, Any]]:
         yield from run(self.ctx.joint(settings.choices.model), settings, self.ctx.device_name, draft, note)
 
-    def _asked(self, request: Any) -> Any:
+    def _asked(self, request: Any) -> JointDiffusion:
         """The model that a request of the player names."""
         return self.ctx.joint(self.choices_for(request.get("model") if isinstance(request, dict) else "").model)
 
@@ -182,7 +184,8 @@ class GenerateHandlers:
     def reuse(self, form: Form, event: gr.EventData, request: gr.Request) -> list[Any]:
         """Values of all controls when a sample of the player becomes what is given."""
         sample = reused(event._data)
-        changed = {**sample, "image": picture_uri(sample["image"]), "want": [], "edit": "", "strength": 1.0}
+        changed = {**sample, "image": picture_uri(sample["image"]), "want": []}
+        changed |= {name: default(name) for name in ("edit", "strength")}
         kept = kept_html(sample["audio"], lang_of(request))
         values = [changed.get(name, gr.skip()) for name in form.fields]
         return [*values, None, gr.update(visible=bool(kept)), kept]
@@ -207,8 +210,8 @@ class GenerateHandlers:
             text = self.called(choices.model, picture) if picture else ""
         if not text:
             raise InputError("The model has no name for this picture: type one, and choose the style “all”.")
-        changed: dict[str, Any] = {"text": text, "image": "", "audio": "", "want": ["image"], "speaker": ALL}
-        changed |= {"edit": "", "film": False, "vs": "", "strength": 1.0}
+        usual = {name: default(name) for name in ("image", "audio", "edit", "film", "vs", "strength")}
+        changed: dict[str, Any] = {**usual, "text": text, "want": ["image"], "speaker": ALL}
         values = [changed.get(name, gr.skip()) for name in form.fields]
         return [*values, None, gr.update(visible=False), ""]
 
@@ -221,7 +224,7 @@ class GenerateHandlers:
         params |= {name: store.whole(params[name], lang_of(request)) for name in ("image", "audio") if name in params}
         if not any(name in params for name in (*NAMES, "model")):
             # A skipped output would lose the custom properties of our own components: those get what they have.
-            usual = {"image": "", "edit": "", "model": self.choices.model}
+            usual = {"image": default("image"), "edit": default("edit"), "model": self.choices.model}
             values = [usual.get(name, gr.skip()) for name in form.fields]
             skipped = [gr.skip()] * (len(form.outputs()) - len(values))
             return [*values, *skipped, *parts(form, self.choices, skip=True)]

@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.previews import PreviewBudget
 from mmdemo.diffusion.step import SamplingStep
 from mmdemo.digits.number import NumberStep
@@ -201,7 +202,7 @@ def shown(name: str, natives: Sequence[Any]) -> list[Any]:
     return [data_uri(native) if name == "image" else str(native) for native in natives]
 
 
-def decode_noisy(model: Any, request: Any) -> list[list[Any]]:
+def decode_noisy(model: JointDiffusion, request: Any) -> list[list[Any]]:
     """What x_t looks or sounds like: {"modality", "latents": [base64 fp16, one a step]} -> samples of each.
 
     Raises InputError for anything else than some latents of this model; anybody can post to it.
@@ -214,7 +215,7 @@ def decode_noisy(model: Any, request: Any) -> list[list[Any]]:
     return [[next(views) for _ in range(size)] for size in sizes]
 
 
-def decode_clean(model: Any, request: Any) -> list[dict[str, Any]]:
+def decode_clean(model: JointDiffusion, request: Any) -> list[dict[str, Any]]:
     """What late steps look and sound like: {"latents": {modality: [base64 fp16, one a step]}} -> `decoded` of each.
 
     Raises InputError as `decode_noisy` does.
@@ -231,7 +232,7 @@ def decode_clean(model: Any, request: Any) -> list[dict[str, Any]]:
     return [decoded(SamplingStep.of_latents(model.decoder, x0), parts) for x0 in x0s]
 
 
-def _latents(model: Any, name: str, latents: Any) -> tuple[list[int], Tensor]:
+def _latents(model: JointDiffusion, name: str, latents: Any) -> tuple[list[int], Tensor]:
     """Latents of some steps, as `fp16_base64` wrote them -> samples of each step, and all of them (n, D, *shape)."""
     if name not in tuple(model.streams) or not isinstance(latents, list) or not 1 <= len(latents) <= MAX_LATENTS:
         raise InputError(f"Give a modality of the model and 1 to {MAX_LATENTS} latents.")

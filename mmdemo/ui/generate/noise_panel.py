@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.noising import noised_text
 from mmdemo.diffusion.schedule import SCHEDULES
 from mmdemo.errors import InputError
@@ -52,7 +53,7 @@ def tables() -> dict[str, dict[str, list[float]]]:
     return result
 
 
-def text_table(model: Any, request: Any) -> dict[str, list[dict[str, Any]]]:
+def text_table(model: JointDiffusion, request: Any) -> dict[str, list[dict[str, Any]]]:
     """{"text", "seed"} -> {schedule: TEXT_POINTS of {"text", "confidence": how sure the decoder is of each character}}.
 
     Where the decoder does not say, "confidence" is null.

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from mmdemo.diffusion.joint import JointDiffusion
+from mmdemo.diffusion.settings import SamplingSettings
 from mmdemo.diffusion.suggestions import SUGGESTIONS
 from mmdemo.digits.number import sample_number
 from mmdemo.errors import InputError
@@ -17,7 +19,7 @@ from mmdemo.ui.generate.settings import MODALITIES, Choices, Settings
 from mmdemo.ui.shared.store import shortened
 
 
-def choices_of(model: Any, name: str = "") -> Choices:
+def choices_of(model: JointDiffusion, name: str = "") -> Choices:
     """What a model offers to the controls of this tab, by the interface in its checkpoint.
 
     Args:
@@ -45,7 +47,9 @@ def choices_of(model: Any, name: str = "") -> Choices:
     )
 
 
-def run(model: Any, settings: Settings, device: str, draft: bool = False, note: str = "") -> Iterator[dict[str, Any]]:
+def run(
+    model: JointDiffusion, settings: Settings, device: str, draft: bool = False, note: str = ""
+) -> Iterator[dict[str, Any]]:
     """Messages for the player. Inputs are checked before the first one.
 
     Args:
@@ -84,7 +88,7 @@ def run(model: Any, settings: Settings, device: str, draft: bool = False, note: 
     return messages(lanes, opening, settings.want, device)
 
 
-def sampler(model: Any, settings: Settings, given: dict[str, Any]) -> Callable[[], Iterator[Any]]:
+def sampler(model: JointDiffusion, settings: Settings, given: dict[str, Any]) -> Callable[[], Iterator[Any]]:
     """What starts the run that the settings ask for."""
     usual: dict[str, Any] = {
         "want": settings.want,
@@ -107,7 +111,7 @@ def sampler(model: Any, settings: Settings, given: dict[str, Any]) -> Callable[[
         compose=compose,
         edit={name: given[name] for name in masks},
         keep={name: ~mask for name, mask in masks.items() if not mask.all()},
-        strength=settings.strength if masks else 1.0,
+        strength=settings.strength if masks else SamplingSettings.strength,
         to_seed=to_seed if settings.n > 1 or not settings.film else None,
     )
 
@@ -124,7 +128,7 @@ def native(modality: str, code: str) -> Any:
     return unpack_picture(code) if modality == "image" else unpack_sound(code)
 
 
-def as_the_model_sees(model: Any, codes: Mapping[str, str]) -> dict[str, Any]:
+def as_the_model_sees(model: JointDiffusion, codes: Mapping[str, str]) -> dict[str, Any]:
     """Inputs brought to the model's frame and through its tokenizers, as the player shows them.
 
     What cannot be used is left out: a run says why.
@@ -161,7 +165,7 @@ def reused(sample: Any) -> dict[str, str]:
     }
 
 
-def caption(model: Any, picture: str) -> str:
+def caption(model: JointDiffusion, picture: str) -> str:
     """What a model calls a picture (its code), in a few steps. Raises InputError for a model without texts."""
     steps = model.sample({"image": unpack_picture(picture)}, ("text",), n=1, steps=8, sampler="euler")
     return str(deque(steps, maxlen=1)[0].preview("text")[0]).strip()

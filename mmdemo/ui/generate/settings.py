@@ -223,6 +223,11 @@ class Settings:
 NAMES = tuple(f.name for f in fields(Settings) if f.name != "choices")
 
 
+def default(name: str) -> Any:
+    """What a setting is where nobody chose it."""
+    return getattr(Settings, name)
+
+
 def is_number(text: str) -> bool:
     """Whether a text is several digits and nothing else: "4072", "四零七二"."""
     digits = text.strip()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,23 +87,3 @@ def _value(picture: ImageSession) -> dict[str, Any]:
 def _point(point: classical.Point) -> dict[str, Any]:
     figures = {name: finite(value) for name, value in point.figures.items()}
     return {"bytes": point.bytes, "bpp": point.rate, "quality": point.setting, **figures}
-
-
-def thumbnail(path: Any, side: int = 128) -> str:
-    """A small square JPEG of a picture file as a data URI, for the example strip."""
-    with Image.open(path) as image:
-        return thumbnail_of(image, side)
-
-
-def thumbnail_of(image: Image.Image, side: int = 128) -> str:
-    """`thumbnail` of a picture that is open."""
-    shape = image.convert("RGBA")
-    small = Image.new("RGB", shape.size, "white")
-    small.paste(shape, mask=shape.getchannel("A"))
-    edge = min(small.size)
-    left, top = (small.width - edge) // 2, (small.height - edge) // 2
-    small = small.crop((left, top, left + edge, top + edge))
-    small.thumbnail((side, side))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

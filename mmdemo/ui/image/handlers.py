@@ -11,8 +11,7 @@ import gradio as gr
 
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
-from mmdemo.ui.image import baselines
-from mmdemo.ui.image.baselines import thumbnail_of
+from mmdemo.ui.image import baselines, view
 from mmdemo.ui.image.maths import explain
 from mmdemo.ui.image.opening import opening_of
 from mmdemo.ui.image.session import (
@@ -22,15 +21,13 @@ from mmdemo.ui.image.session import (
     as_image,
     encode_picture,
     load_picture,
-    new_id,
     open_tokens,
-    source_bytes,
-    waiting,
 )
 from mmdemo.ui.shared import place
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
+from mmdemo.ui.shared.ids import new_id
 from mmdemo.ui.shared.payload import png_uri
 from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.state import Context, Latest, ends_quietly, friendly, parse_int
@@ -146,7 +143,7 @@ class ImageHandlers(EditorHandlers):
             return
         picture = yield from self._open(path, Path(path).stem or "picture", asked, request)
         if picture is not None and picture.original is not None:
-            self.visits.note(request, picture.name, picture.tokens, thumbnail_of(as_image(picture.original)))
+            self.visits.note(request, picture.name, picture.tokens, view.thumbnail_of(as_image(picture.original)))
             yield from self._run(picture, self._start(picture), asked, request)
 
     @friendly
@@ -173,7 +170,7 @@ class ImageHandlers(EditorHandlers):
         output, box = self.decoders.follow(picture.ident, picture.codec, history.tokens, levels, picture.tokens)
         changed = picture.edited(history, levels, output, self.latest.bump(request))
         self.ctx.remember(request, history.tokens, picture.original)
-        return changed.edit_view(levels, box), changed
+        return view.edit_value(changed, levels, box), changed
 
     @friendly
     @ends_quietly
@@ -181,10 +178,10 @@ class ImageHandlers(EditorHandlers):
         """After an edit: its figures, and the other numbers of levels."""
         if picture is None:
             return
-        for view in picture.stages(picture.wanted):
+        for _ in picture.stages(picture.wanted):
             if self.latest.now(request) != picture.run:
                 return
-            yield view
+            yield view.viewer_value(picture, picture.wanted)
 
     @property
     def example_count(self) -> int:
@@ -207,7 +204,7 @@ class ImageHandlers(EditorHandlers):
         if picture is None:
             return gr.skip()
         levels = self._levels(asked or {}, picture)
-        return picture.view(levels, png=png_uri(picture.codec.decode(picture.tokens, levels)))
+        return view.viewer_value(picture, levels, png=png_uri(picture.codec.decode(picture.tokens, levels)))
 
     @friendly
     def want(self, picture: ImageSession | None, event: gr.EventData) -> None:
@@ -258,7 +255,7 @@ class ImageHandlers(EditorHandlers):
         lang = lang_of(request)
         if picture is None:
             return tr("image.explain_empty", lang)
-        return explain(picture, lang) if picture.measured else gr.skip()
+        return explain(picture.codec, picture, picture.tokens.levels, lang) if picture.measured else gr.skip()
 
     def _open(
         self,
@@ -273,14 +270,14 @@ class ImageHandlers(EditorHandlers):
             return None
         codec = self.codec
         item = load_picture(codec, source, lang_of(request), background)
-        yield waiting(item, name), None
+        yield view.waiting_value(item, name), None
         if self._stale(asked, request):
             return None
         picture = encode_picture(codec, item, name, source)
         picture.count(self._start(picture))
-        yield waiting(item, name, picture), None  # its bytes are known before it is decoded
+        yield view.waiting_value(item, name, picture), None  # its bytes are known before it is decoded
         if source not in self.examples:
-            kept = store().keep(*source_bytes(item, source))
+            kept = store().keep(*view.source_bytes(item, source))
             picture.place = {"input": kept, "name": name[:40]} if kept else {}
         return None if self._stale(asked, request) else picture
 
@@ -293,10 +290,10 @@ class ImageHandlers(EditorHandlers):
     ) -> Iterator[Shown]:
         self.ctx.remember(request, picture.tokens, picture.original)
         earlier = [{"name": name, "src": src} for name, src, tokens in self.visits.of(request)]
-        for view in picture.stages(start):
+        for _ in picture.stages(start):
             if self._stale(asked, request):
                 return  # nor may an older picture take the place of one that was edited meanwhile
-            yield {**view, "earlier": earlier}, picture
+            yield {**view.viewer_value(picture, start), "earlier": earlier}, picture
             if self._stale(asked, request):
                 return
 

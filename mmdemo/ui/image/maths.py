@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import math
 
-from mmdemo.ui.image.session import ImageSession, stride_of
+from mmdemo.codec import Codec
+from mmdemo.ui.image.session import ImageSession
 from mmdemo.ui.shared.beam_note import beam_note
 from mmdemo.ui.shared.i18n import tr
 
 
-def explain(picture: ImageSession, lang: str) -> str:
-    """Markdown with LaTeX. Needs the figures of all levels."""
+def explain(codec: Codec, picture: ImageSession, levels: int, lang: str) -> str:
+    """Markdown with LaTeX, of the picture on so many levels. Needs the figures of all."""
     tokens, (height, width) = picture.tokens, picture.size
     rows, columns = tokens.positions
-    last = picture.figures[tokens.levels]
-    dim = picture.codec.codebook(0).shape[1]
+    last = picture.figures[levels]
     codewords = int(tokens.codes[0, rows // 2, columns // 2])
     text = tr(
         "image.explain",
         lang,
-        beam=beam_note(picture.codec, lang),
+        beam=beam_note(codec, lang),
         width=width,
         height=height,
         rows=rows,
         columns=columns,
-        dim=dim,
-        stride=stride_of(picture.codec),
+        dim=codec.tokenizer.dim,
+        stride=codec.tokenizer.stride,
         levels=tokens.levels,
         codebook=tokens.codebook_size,
         bits_each=f"{math.log2(tokens.codebook_size):g}",

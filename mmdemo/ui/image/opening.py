@@ -7,12 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmdemo.isolation import isolated
-from mmdemo.ui.image.session import ImageSession, stride_of
+from mmdemo.codec.places import is_residual, latent_at
+from mmdemo.ui.image.session import ImageSession
 from mmdemo.ui.shared.payload import png_uri
 
 SHOWN = 7  # codewords: the nearest and the next ones
-AROUND = 16  # tokens on each side of one that its vector is made from, more than the encoder looks at
 _made: dict[str, dict[str, Any] | None] = {}  # by the names of examples
 
 
@@ -33,18 +32,13 @@ def opening_of(picture: ImageSession) -> dict[str, Any] | None:
 def _make(picture: ImageSession) -> dict[str, Any] | None:
     if picture.original is None:
         return None
-    codec, stride = picture.codec, stride_of(picture.codec)
+    codec = picture.codec
+    if not is_residual(codec):
+        return None  # its codes are chosen by something else than their distance
     book = codec.codebook(0)  # (K, D)
-    rows, columns = picture.tokens.positions
-    for row, column in lively(picture.original, stride):
-        top, left = max(0, row - AROUND), max(0, column - AROUND)
-        bottom, right = min(rows, row + AROUND + 1), min(columns, column + AROUND + 1)
-        part = picture.original[:, top * stride : bottom * stride, left * stride : right * stride]
-        with isolated(codec.device):
-            z = codec.tokenizer.to_latent(part[None].to(codec.device) / 255)  # (1, in_dim, h, w)
-        if z.shape[1] != book.shape[1]:
-            return None  # this quantizer looks at something else than the vectors themselves
-        distance = (book - z[0, :, row - top, column - left].cpu()).square().sum(1)  # (K,)
+    for row, column in lively(picture.original, codec.tokenizer.stride):
+        z = latent_at(codec, picture.original / 255, (row, column))  # (D,)
+        distance = (book - z).square().sum(1)  # (K,)
         if int(distance.argmin()) == int(picture.tokens.codes[0, row, column]):
             codes = distance.argsort()[:SHOWN]
             patches = codec.show_codes(0, codes)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import itertools
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -16,31 +12,24 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from mmdemo.codec import Codec
 from mmdemo.codec.edit import History
-from mmdemo.codec.local import Span
 from mmdemo.errors import InputError
 from mmdemo.metrics import bits_per_pixel, ms_ssim, psnr
 from mmdemo.modalities.base import Item
 from mmdemo.modalities.note import Note
-from mmdemo.ui.shared.common import said
-from mmdemo.ui.shared.editing import editor_value, remade_by
-from mmdemo.ui.shared.i18n import LANGUAGES, tr
-from mmdemo.ui.shared.payload import data_uri, finite, pack_codes
+from mmdemo.tokens import Tokens
+from mmdemo.ui.shared.i18n import tr
+from mmdemo.ui.shared.ids import new_id
+from mmdemo.ui.shared.payload import data_uri, finite
 from mmdemo.ui.shared.place import looks, number
 from mmdemo.ui.shared.state import MAX_PICTURE_SIDE
 from mmdemo.ui.shared.tokens_file import read_tokens
 
-KEPT_AS_IT_IS = 2 * 2**20  # bytes of an upload that is kept for its link as it came
 MAX_TOKEN_SIDE = 2048  # a .mmt file opened in the page may decode to this many pixels a side
 START_LEVELS = 2  # what the slider shows at first: few enough to see what is lost
 MAX_RATIO = 16  # a longer strip than this cannot be looked at in the page
 BACKGROUNDS = {f"on_{name}": name for name in ("white", "black", "checker")}  # by the key of the note that says so
-_ids = itertools.count(int(time.time() * 1000))
-
-
-def new_id() -> str:
-    """A number that no picture and no version of one has had."""
-    return str(next(_ids))
 
 
 @dataclass
@@ -53,8 +42,8 @@ class ImageSession:
     """
 
     name: str
-    codec: Any
-    tokens: Any
+    codec: Codec
+    tokens: Tokens
     original: torch.Tensor | None
     notes: tuple[str, ...] = ()
     history: History = None  # type: ignore[assignment]  # begins with the tokens
@@ -85,23 +74,23 @@ class ImageSession:
         """(height, width) in pixels."""
         return self.tokens.meta["height"], self.tokens.meta["width"]
 
-    def stages(self, start: int) -> Iterator[dict[str, Any]]:
-        """Decode `start` levels first, then the ones next to what is looked at; a view after each.
+    def stages(self, start: int) -> Iterator[None]:
+        """Decode `start` levels first, then the ones next to what is looked at; there is more to see after each.
 
-        What an earlier run has decoded is kept and shown at once.
+        What an earlier run has decoded is kept, and to be seen at once.
         """
         self.wanted = start
         if self.before is None:
             self.before = self._original_uri()
         if self.shown and not self.decoded:
-            yield self.view(start)
+            yield
         while (n := self._nearest(self.quality)) is not None:
             output = self.output(n)
             self.shown.setdefault(n, data_uri(output))
             if len(self.shown) == 1:
-                yield self.view(start)  # seen before it is measured
+                yield  # seen before it is measured
             self.quality[n] = self.measure(n, output)
-            yield self.view(start)
+            yield
 
     def file(self, levels: int) -> bytes:
         """The .mmt file of `levels` levels, made once."""
@@ -142,37 +131,6 @@ class ImageSession:
         left = [n for n in range(self.tokens.levels, 0, -1) if n not in done]
         return min(left, key=lambda n: abs(n - self.wanted)) if left else None
 
-    def view(self, start: int, png: str | None = None) -> dict[str, Any]:
-        """The viewer's value. `png` is an exact picture to save at once."""
-        height, width = self.size
-        return {
-            "id": self.ident,
-            "version": self.version,
-            "name": self.name,
-            "width": width,
-            "height": height,
-            "stride": stride_of(self.codec),
-            "original": self.before,
-            "has_original": self.original is not None,
-            "background": self.background,
-            "levels": self.tokens.levels,
-            "start": start,
-            "usual": min(START_LEVELS, self.tokens.levels),
-            "codebook": self.tokens.codebook_size,
-            "grid": list(self.tokens.positions),
-            "codes": pack_codes(self.tokens.codes, self.tokens.codebook_size),
-            "recon": {str(n): uri for n, uri in self.shown.items()},
-            "figures": {str(n): values for n, values in self.figures.items()},
-            "notes": [{lang: said(note, "image.note_", lang) for lang in LANGUAGES} for note in self.notes],
-            "example": self.example,
-            "remake": remade_by(self.tokens),
-            "edit": editor_value(self.history, self.place),
-            "place": self.place,
-            "look": self.look,
-            "opening": self.opening,
-            "png": {"id": new_id(), "src": png} if png else None,
-        }
-
     def edited(self, history: History, levels: int, output: torch.Tensor, run: int) -> ImageSession:
         """The same picture after an edit, of which so many levels have been decoded: (3, H, W) in [0, 1]."""
         image = self.codec.restore(output, self.tokens.meta)
@@ -180,19 +138,6 @@ class ImageSession:
         others |= {"quality": {}, "files": {}, "baselines": {}, "before": self.before or self._original_uri()}
         others |= {"look": None, "opening": None}
         return replace(self, tokens=history.tokens, history=history, version=new_id(), wanted=levels, **others)
-
-    def edit_view(self, levels: int, box: list[Span] | None) -> dict[str, Any]:
-        """What the viewer needs at once after an edit; `box`: where the picture changed, [[y0, y1], [x0, x1]]."""
-        return {
-            "id": self.ident,
-            "version": self.version,
-            "edited": True,
-            "start": levels,
-            "codes": pack_codes(self.tokens.codes, self.tokens.codebook_size),
-            "recon": {str(n): uri for n, uri in self.shown.items()},
-            "edit": editor_value(self.history, self.place),
-            "box": box,
-        }
 
     def looked_at(self, place: dict[str, str]) -> ImageSession:
         """The same picture, looked at as a link says."""
@@ -228,7 +173,7 @@ class ImageSession:
         return figures
 
 
-def load_picture(codec: Any, source: Any, lang: str, background: str = "auto") -> Item:
+def load_picture(codec: Codec, source: Any, lang: str, background: str = "auto") -> Item:
     """Load, and shrink to the page's working size if needed.
 
     Raises:
@@ -250,7 +195,7 @@ def load_picture(codec: Any, source: Any, lang: str, background: str = "auto") -
     return Item(tensor, {"height": tensor.shape[1], "width": tensor.shape[2]}, tuple(notes))
 
 
-def encode_picture(codec: Any, item: Item, name: str, source: Any = None) -> ImageSession:
+def encode_picture(codec: Codec, item: Item, name: str, source: Any = None) -> ImageSession:
     """Encode on all levels."""
     tokens = codec.encode(item)
     keys = [note.key for note in item.notes if isinstance(note, Note)]
@@ -265,33 +210,9 @@ def encode_picture(codec: Any, item: Item, name: str, source: Any = None) -> Ima
     )
 
 
-def source_bytes(item: Item, source: Any) -> tuple[bytes, str]:
-    """What is kept of an upload for its link: the file itself where it is small, else its pixels as PNG."""
-    path = Path(source) if isinstance(source, (str, Path)) else None
-    if path and path.stat().st_size <= KEPT_AS_IT_IS:
-        return path.read_bytes(), path.suffix
-    buffer = io.BytesIO()
-    as_image((item.tensor * 255).round().to(torch.uint8)).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue(), ".png"
-
-
-def waiting(item: Item, name: str, picture: ImageSession | None = None) -> dict[str, Any]:
-    """The viewer's value while the original stands alone: it is being encoded, or, with `picture`, decoded."""
-    figures = {str(n): values for n, values in picture.figures.items()} if picture else {}
-    source = data_uri(as_image((item.tensor * 255).round().to(torch.uint8)))
-    return {
-        "id": f"waiting-{new_id()}",
-        "waiting": True,
-        "name": name,
-        "original": source,
-        "figures": figures,
-        **item.meta,
-    }
-
-
-def open_tokens(codec: Any, data: bytes, name: str, lang: str) -> ImageSession:
+def open_tokens(codec: Codec, data: bytes, name: str, lang: str) -> ImageSession:
     """Read a .mmt file of this codec. Raises InputError for a damaged, foreign or too large one."""
-    positions = math.ceil(MAX_TOKEN_SIDE / stride_of(codec)) ** 2
+    positions = math.ceil(MAX_TOKEN_SIDE / codec.tokenizer.stride) ** 2
     too_large = InputError(tr("image.mmt_large", lang, limit=MAX_TOKEN_SIDE))
     tokens = read_tokens(codec, data, positions, too_large)
     height, width = tokens.meta["height"], tokens.meta["width"]
@@ -305,8 +226,3 @@ def open_tokens(codec: Any, data: bytes, name: str, lang: str) -> ImageSession:
 def as_image(pixels: torch.Tensor) -> Image.Image:
     """(3, H, W) uint8 -> PIL image."""
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
-
-
-def stride_of(codec: Any) -> int:
-    """Pixels a side of one token."""
-    return int(codec.tokenizer.stride)

@@ -8,11 +8,11 @@ import gradio as gr
 from gradio.context import Context as Building
 
 from mmdemo.ui.image.api import add_api
-from mmdemo.ui.image.baselines import thumbnail
 from mmdemo.ui.image.examples import Examples
 from mmdemo.ui.image.handlers import ImageHandlers
 from mmdemo.ui.image.picture_input import PictureInput
 from mmdemo.ui.image.rate_plot import RatePlot
+from mmdemo.ui.image.view import thumbnail
 from mmdemo.ui.image.viewer import PictureViewer
 from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.filedrop import FileDrop

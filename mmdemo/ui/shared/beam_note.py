@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from mmdemo.codec import Codec
+from mmdemo.tokenizers import Autoencoder
 from mmdemo.ui.shared.i18n import tr
 
 
-def beam_note(codec: Any, lang: str) -> str:
+def beam_note(codec: Codec, lang: str) -> str:
     """The sentence, or "" for a codec that takes the nearest codeword at each level."""
-    bottleneck = getattr(codec.tokenizer, "bottleneck", None)  # somebody else's tokenizer need not have one
-    beam = getattr(getattr(bottleneck, "config", None), "beam", 1)
+    beam = codec.tokenizer.beam if isinstance(codec.tokenizer, Autoencoder) else 1
     return tr("common.beam", lang, beam=beam) if beam > 1 else ""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmdemo.codec import Codec
 from mmdemo.codec.atlas import atlas
 from mmdemo.codec.code_sheet import decoded
 from mmdemo.ui.shared.payload import pcm, to_base64
@@ -15,7 +16,7 @@ from mmdemo.ui.shared.payload import pcm, to_base64
 AUDIBLE = 0.3  # the least peak of a sound that is heard
 
 
-def sheet(codec: Any, level: int) -> dict[str, Any]:
+def sheet(codec: Codec, level: int) -> dict[str, Any]:
     """The codes of a level, row by row: patches of pictures, log-mel pictures of sounds, or {"texts": [...]}.
 
     Returns {"data": base64 of a WebP, "columns": codes a row, "count": codes, "gain": how far a later level's patches
@@ -28,12 +29,12 @@ def sheet(codec: Any, level: int) -> dict[str, Any]:
     return {"data": to_base64(drawn.data), "columns": drawn.columns, "count": len(drawn.tone), "gain": gain}
 
 
-def texts(codec: Any, level: int) -> list[str]:
+def texts(codec: Codec, level: int) -> list[str]:
     """What each code of a text tokenizer's level says on its own."""
     return list(atlas(codec, level).sheet.texts)
 
 
-def sounds(codec: Any, level: int, codes: Sequence[int]) -> dict[str, str]:
+def sounds(codec: Codec, level: int, codes: Sequence[int]) -> dict[str, str]:
     """The short sounds of codes, 16 kHz, by code: base64 of 16-bit samples, each made loud enough to be heard."""
     waves = decoded(codec, level, torch.tensor(list(codes))).numpy()  # (N, samples)
     peaks = np.abs(waves).max(1, keepdims=True)

@@ -15,7 +15,7 @@ import gradio as gr
 import torch
 
 from mmdemo import checkpoints
-from mmdemo.codec import edit
+from mmdemo.codec import Codec, edit
 from mmdemo.codec.colours import code_colours
 from mmdemo.codec.edit import Edit, History
 from mmdemo.codec.local import LocalDecoder, Span
@@ -43,7 +43,7 @@ WORDS = tuple(
 )
 
 
-def step(codec: Any, history: History, asked: Mapping[str, Any], source: Tokens | None = None) -> History:
+def step(codec: Codec, history: History, asked: Mapping[str, Any], source: Tokens | None = None) -> History:
     """The history after what the page asked for: {"do": "paint", "undo", "redo" or "reset", …}.
 
     "paint" has "runs" [[first place, count], …], "levels", "paint", and where they matter "code" and "seed".
@@ -134,11 +134,11 @@ def from_link(tokens: Tokens, code: str) -> History:
 
 
 @lru_cache(maxsize=16)
-def _colours(codec: Any) -> tuple[str, ...]:
+def _colours(codec: Codec) -> tuple[str, ...]:
     return tuple(to_base64(code_colours(codec, level).numpy()) for level in range(codec.levels))
 
 
-def colours(codec: Any) -> list[str]:
+def colours(codec: Codec) -> list[str]:
     """For each level, base64 of (K, 3) bytes: a colour for every code, from its codeword."""
     return list(_colours(codec))
 
@@ -152,7 +152,7 @@ class Decoders:
         self._most = most
 
     def follow(
-        self, ident: str, codec: Any, tokens: Tokens, levels: int, before: Tokens | None = None
+        self, ident: str, codec: Codec, tokens: Tokens, levels: int, before: Tokens | None = None
     ) -> tuple[torch.Tensor, list[Span] | None]:
         """Decode tokens of the input `ident` on so many levels.
 
@@ -216,7 +216,7 @@ class EditorHandlers(ABC):
         self.decoders, self.visits = Decoders(), Visits()
 
     @property
-    def codec(self) -> Any:
+    def codec(self) -> Codec:
         """The tokenizer of the tab."""
         return self.ctx.codec(self.modality)
 

@@ -21,8 +21,11 @@ import torch
 import mmdemo
 from mmdemo import checkpoints
 from mmdemo.checkpoints import auto_device
+from mmdemo.codec import Codec
+from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.errors import InputError
 from mmdemo.threads import free_threads
+from mmdemo.tokens import Tokens
 from mmdemo.ui.shared.i18n import lang_of, tr
 
 log = logging.getLogger("mmdemo.ui")
@@ -51,7 +54,7 @@ CACHE_AGE = (3600, 6 * 3600)  # clean the upload folder every hour of what is ol
 class Opened:
     """What a visitor opened: its tokens, and what they were made of where that is known."""
 
-    tokens: Any
+    tokens: Tokens
     source: Any = None
     ident: str = field(default_factory=lambda: secrets.token_urlsafe(9))
 
@@ -113,11 +116,11 @@ class Context:
         thread.start()
         return thread
 
-    def codec(self, name: str) -> Any:
+    def codec(self, name: str) -> Codec:
         """The tokenizer "image", "audio" or "text" (or a path or Hub id) as `mmdemo.codec.Codec`."""
         return self._load(name, "cpu" if BORROWED_GPU else str(self.device))
 
-    def joint(self, name: str = DIGITS) -> Any:
+    def joint(self, name: str = DIGITS) -> JointDiffusion:
         """The joint diffusion model `name` as `mmdemo.diffusion.joint.JointDiffusion`."""
         return self._load(name, str(self.device))
 
@@ -126,7 +129,7 @@ class Context:
         found = (name for name in checkpoints.list_checkpoints() if checkpoints.kind(name) == "joint")
         return list(dict.fromkeys([DIGITS, *found]))
 
-    def remember(self, request: gr.Request | None, tokens: Any, source: Any = None) -> None:
+    def remember(self, request: gr.Request | None, tokens: Tokens, source: Any = None) -> None:
         """Note a visitor's newest input, so that other tabs can show it too.
 
         Args:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from mmdemo.codec import Codec
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens, mmt
 
 
-def read_tokens(codec: Any, data: bytes, positions: int, too_many: InputError) -> Tokens:
+def read_tokens(codec: Codec, data: bytes, positions: int, too_many: InputError) -> Tokens:
     """Tokens that this codec made, on as many levels as the file has; of an exact text, its codes too.
 
     Args:

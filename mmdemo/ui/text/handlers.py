@@ -27,7 +27,7 @@ from mmdemo.ui.shared.tokens_file import read_tokens
 from mmdemo.ui.shared.visit import visit_value
 from mmdemo.ui.text import compare, view
 from mmdemo.ui.text.maths import explain
-from mmdemo.ui.text.session import MAX_EXACT_BYTES, TextSession, decoded_bytes, keep_bytes
+from mmdemo.ui.text.session import MAX_EXACT_BYTES, TextSession, keep_bytes
 
 OUTPUTS, CHIPS, PICKER = 9, 3, 4  # how many values `show` gives, and which are the chips and the code picker
 MOST_IN_LINK = 400  # characters of a text that stand in its address
@@ -87,8 +87,7 @@ class TextHandlers(EditorHandlers):
         if not session.place:
             session = replace(session, place=self._place(session))
         levels = _levels(session, levels)
-        data = decoded_bytes(self.codec, session.tokens, levels)
-        kept = session.tokens.truncate(levels)
+        data, kept = session.bytes_at(self.codec, levels), session.at(levels)
         return [
             session,
             view.reconstruction_html(session, data, lang),
@@ -96,7 +95,7 @@ class TextHandlers(EditorHandlers):
             self._chips(session, data, levels, request),
             None,
             view.bars_html(session, data, kept, lang),
-            explain(self.codec, session, data, kept, lang),
+            explain(self.codec, session, levels, lang),
             save_value(self._files(session, kept, data, lang)),
             self._visited(session, levels),
         ]
@@ -155,7 +154,7 @@ class TextHandlers(EditorHandlers):
             session = self.start(text, lang)
         return replace(self._with_edit(session, link.get("edit", "")), look=place.looks(link))
 
-    def _files(self, session: TextSession, kept: Any, data: bytes, lang: str) -> list[tuple[str, str, bytes]]:
+    def _files(self, session: TextSession, kept: Tokens, data: bytes, lang: str) -> list[tuple[str, str, bytes]]:
         if session.lossless is not None and session.original is not None:
             name, tokens, text = "text.save_lossless", session.lossless, session.raw or session.original
         else:
@@ -209,7 +208,7 @@ class TextHandlers(EditorHandlers):
         if session is None:
             return []
         return [
-            view.reconstruction_html(session, decoded_bytes(self.codec, session.tokens, n), lang_of(request))
+            view.reconstruction_html(session, session.bytes_at(self.codec, n), lang_of(request))
             for n in range(1, session.tokens.levels + 1)
         ]
 

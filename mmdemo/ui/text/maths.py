@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from mmdemo.codec import Codec
+from mmdemo.tokenizers import TextTokenizer
 from mmdemo.ui.shared.beam_note import beam_note
 from mmdemo.ui.shared.i18n import tr
 from mmdemo.ui.text.session import TextSession, stride
 from mmdemo.ui.text.spans import spans
 
 
-def explain(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str) -> str:
-    """Markdown with LaTeX; `data` is the decoded text, `shown` the tokens on the levels shown."""
-    tokens, levels = session.tokens, shown.levels
+def explain(codec: Codec, session: TextSession, levels: int, lang: str) -> str:
+    """Markdown with LaTeX, of the text on so many levels."""
+    tokens, shown, data = session.tokens, session.at(levels), session.bytes_at(codec, levels)
     size, positions, K = tokens.meta["bytes"], tokens.positions[0], tokens.codebook_size
     text = (data if session.original is None else session.original).decode("utf-8", errors="replace")
     first = spans(data, stride(session))[0]
     codes = tokens.codes[:, 0].tolist()
-    bits = shown.payload_bits
+    bits, own = shown.payload_bits, _own(codec)
     return tr(
         "text.maths",
         lang,
@@ -25,13 +25,13 @@ def explain(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str
         bytes=size,
         stride=stride(session),
         positions=positions,
-        dim=codec.codebook(0).shape[-1],
+        dim=codec.tokenizer.dim,
         levels=levels,
         total_levels=tokens.levels,
         K=K,
         beam=beam_note(codec, lang),
-        encoder=_encoder(codec, lang),
-        own=tr("text.maths_own", lang) if codec.tokenizer.config.code_embeddings else "",
+        encoder=_encoder(own, lang),
+        own=tr("text.maths_own", lang) if own and own.config.code_embeddings else "",
         bits_per_code=tokens.code_bits,
         plain=positions * levels * tokens.code_bits,
         bits=round(bits),
@@ -40,23 +40,27 @@ def explain(codec: Any, session: TextSession, data: bytes, shown: Any, lang: str
         span=first.label.replace("$", "").replace("`", ""),
         raw=first.raw,
         codes=", ".join(str(code) for code in codes[:levels]),
-        terms=_terms(codec, codes[:levels]),
+        terms=_terms(own, codes[:levels]),
         perplexity=", ".join(f"{p:.0f}" for p in shown.perplexity()),
     )
 
 
-def _encoder(codec: Any, lang: str) -> str:
+def _own(codec: Codec) -> TextTokenizer | None:
+    """The tokenizer where it is this package's own: of another nothing is known but its codes."""
+    return codec.tokenizer if isinstance(codec.tokenizer, TextTokenizer) else None
+
+
+def _encoder(own: TextTokenizer | None, lang: str) -> str:
     """What is peculiar about the encoder."""
-    if not codec.tokenizer.fixed_bytes:
+    if own is None or not own.fixed_bytes:
         return ""
-    fallback = codec.tokenizer.fallback
-    more = "" if fallback is None else tr("text.maths_fallback", lang, count=int(fallback.taken.sum()))
-    return tr("text.maths_spells", lang, stride=codec.tokenizer.stride) + more
+    more = "" if own.fallback is None else tr("text.maths_fallback", lang, count=int(own.fallback.taken.sum()))
+    return tr("text.maths_spells", lang, stride=own.stride) + more
 
 
-def _terms(codec: Any, codes: list[int]) -> str:
+def _terms(own: TextTokenizer | None, codes: list[int]) -> str:
     """What the decoder gets for the codes of one position, as a formula."""
-    fallback = codec.tokenizer.fallback
+    fallback = own.fallback if own else None
     if fallback is None or not fallback.taken[codes[0]]:
         return " + ".join(f"e^{{({i + 1})}}_{{{code}}}" for i, code in enumerate(codes))
     return rf"\left({', '.join(_vector(low, high) for low, high in fallback.ranges(codes))}\right)"

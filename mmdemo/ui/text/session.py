@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-import time
 from dataclasses import dataclass, field, replace
-from typing import Any
 
+from mmdemo.codec import Codec
 from mmdemo.codec.edit import History
+from mmdemo.tokens import Tokens
+from mmdemo.ui.shared.ids import new_id, new_number
 
 MAX_EXACT_BYTES = 10_000  # longest lossless text on the page: reading its file back takes about 0.8 ms a byte
-
-_ids = itertools.count(int(time.time() * 1000))
 
 
 @dataclass(frozen=True)
@@ -32,20 +30,22 @@ class TextSession:
     original: bytes | None
     history: History
     notes: tuple[str, ...] = ()
-    lossless: Any = None
+    lossless: Tokens | None = None
     raw: bytes = b""
     place: dict[str, str] = field(default_factory=dict)
     look: dict[str, str] = field(default_factory=dict)
-    ident: str = field(default_factory=lambda: str(next(_ids)))
-    version: int = field(default_factory=lambda: next(_ids))
+    ident: str = field(default_factory=new_id)
+    version: int = field(default_factory=new_number)
+    _cut: dict[int, Tokens] = field(default_factory=dict, repr=False, compare=False)
+    _bytes: dict[int, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def tokens(self) -> Any:
+    def tokens(self) -> Tokens:
         """Its tokens on all levels, with changes made by hand."""
         return self.history.tokens
 
     @property
-    def encoded(self) -> Any:
+    def encoded(self) -> Tokens:
         """The same tokens as the encoder gave them."""
         return self.history.first
 
@@ -56,7 +56,19 @@ class TextSession:
 
     def after(self, history: History) -> TextSession:
         """The same text after a step of the editor; it says something else, so no file of it is lossless."""
-        return replace(self, history=history, lossless=None, version=next(_ids))
+        return replace(self, history=history, lossless=None, version=new_number(), _cut={}, _bytes={})
+
+    def at(self, levels: int) -> Tokens:
+        """The tokens on so many levels; what they take is counted once."""
+        if levels not in self._cut:
+            self._cut[levels] = self.tokens.truncate(levels)
+        return self._cut[levels]
+
+    def bytes_at(self, codec: Codec, levels: int) -> bytes:
+        """What so many levels decode to, before it is read as UTF-8."""
+        if levels not in self._bytes:
+            self._bytes[levels] = decoded_bytes(codec, self.tokens, levels)
+        return self._bytes[levels]
 
 
 def keep_bytes(session: TextSession, wanted: bool) -> TextSession:
@@ -73,6 +85,6 @@ def stride(session: TextSession) -> int:
     return max(1, -(-session.tokens.meta["bytes"] // max(1, session.tokens.positions[0])))
 
 
-def decoded_bytes(codec: Any, tokens: Any, levels: int | None = None) -> bytes:
+def decoded_bytes(codec: Codec, tokens: Tokens, levels: int | None = None) -> bytes:
     """What the tokens decode to, before it is read as UTF-8: with wrong codes it may not be valid."""
     return bytes(codec.decode_tensor(tokens, levels).tolist())

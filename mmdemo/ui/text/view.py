@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any
 
+import torch
+
 from mmdemo import metrics
+from mmdemo.codec import Codec
 from mmdemo.evaluation import classical
 from mmdemo.metrics.text_diff import character_diff
+from mmdemo.tokenizers import Contextual
+from mmdemo.tokens import Tokens
 from mmdemo.ui.shared import code_sheet
 from mmdemo.ui.shared.common import tiles
 from mmdemo.ui.shared.editing import editor_value
@@ -43,12 +49,11 @@ def reconstruction_html(session: TextSession, data: bytes, lang: str) -> str:
 
 
 def chips_value(
-    codec: Any, session: TextSession, data: bytes, levels: int, lang: str, own: dict[str, Any]
+    codec: Codec, session: TextSession, data: bytes, levels: int, lang: str, own: dict[str, Any]
 ) -> dict[str, Any]:
     """The value of the chips; `own`: which example the text is, if any, and the visitor's other texts."""
     step, codes = stride(session), session.tokens.codes.tolist()
-    # A later level's code alone says something only where codewords spell.
-    texts = [code_sheet.texts(codec, level) for level in range(len(codes) if codec.tokenizer.fixed_bytes else 1)]
+    texts = [code_sheet.texts(codec, level) for level in range(_told_alone(codec, len(codes)))]
     value = chips.chips_value(
         spans(data, step),
         codes,
@@ -75,23 +80,28 @@ def chips_value(
     }
 
 
-def _completed(codec: Any, codes: list[list[int]], level: int) -> dict[str, str]:
+def _told_alone(codec: Codec, levels: int) -> int:
+    """Of how many levels a code alone says something: the first, and later ones that the tokenizer describes."""
+    first = torch.zeros(1, dtype=torch.long)
+    told = (codec.tokenizer.describe(level, first)[0] is not None for level in range(1, levels))
+    return 1 + sum(takewhile(bool, told))
+
+
+def _completed(codec: Codec, codes: list[list[int]], level: int) -> dict[str, str]:
     """What a later level's codes say where level 1 is a template, by all codes so far."""
-    fallback = codec.tokenizer.fallback
-    if fallback is None or level == 0:
+    if not isinstance(codec.tokenizer, Contextual) or level == 0 or not codes[0]:
         return {}
-    taken = fallback.taken.tolist()
-    columns = list({column for column in zip(*codes[: level + 1], strict=True) if taken[column[0]]})
-    told = fallback.describe_each(columns)
-    return {".".join(map(str, column)): says[level] for column, says in zip(columns, told, strict=True)}
+    columns = list(set(zip(*codes[: level + 1], strict=True)))
+    told = codec.tokenizer.describe_together(torch.tensor(columns).T)
+    return {".".join(map(str, c)): says[level] for c, says in zip(columns, told, strict=True) if says is not None}
 
 
-def picker_value(codec: Any, session: TextSession, position: int, levels: int, lang: str) -> dict[str, Any] | None:
+def picker_value(codec: Codec, session: TextSession, position: int, levels: int, lang: str) -> dict[str, Any] | None:
     """The value of the code picker for one position; None for a position that the text does not have."""
     total = session.tokens.positions[0]
     if not 0 <= position < total:
         return None
-    data = decoded_bytes(codec, session.tokens, levels)
+    data = session.bytes_at(codec, levels)
     return picker.picker_value(
         position,
         total,
@@ -104,7 +114,7 @@ def picker_value(codec: Any, session: TextSession, position: int, levels: int, l
     )
 
 
-def alternatives(codec: Any, session: TextSession, position: int, levels: int) -> list[list[tuple[int, str]]]:
+def alternatives(codec: Codec, session: TextSession, position: int, levels: int) -> list[list[tuple[int, str]]]:
     """For each level in use: the nearest other codes, and what this position would say with them."""
     tokens, step = session.tokens, stride(session)
     start = max(0, position - CONTEXT)
@@ -124,7 +134,7 @@ def alternatives(codec: Any, session: TextSession, position: int, levels: int) -
     return rows
 
 
-def tiles_html(session: TextSession, data: bytes, tokens: Any, lang: str) -> str:
+def tiles_html(session: TextSession, data: bytes, tokens: Tokens, lang: str) -> str:
     """Number tiles: characters, bytes, rate, accuracy, exactness, perplexity; `tokens` have the levels shown."""
     text = (data if session.original is None else session.original).decode("utf-8", errors="replace")
     size = session.tokens.meta["bytes"]
@@ -142,7 +152,7 @@ def tiles_html(session: TextSession, data: bytes, tokens: Any, lang: str) -> str
     return tiles(figures)
 
 
-def bars_html(session: TextSession, data: bytes, tokens: Any, lang: str) -> str:
+def bars_html(session: TextSession, data: bytes, tokens: Tokens, lang: str) -> str:
     """Sizes of the same text: as it is, through gzip, zstd and brotli, as codes, and as a lossless file."""
     raw = data if session.original is None else session.original
     if session.original is None:
@@ -178,7 +188,7 @@ def _accuracy(session: TextSession, data: bytes, lang: str) -> list[tuple[str, s
     return [(names[0], shown, note), (names[1], tr("text.yes" if share == 1 else "text.no", lang))]
 
 
-def _bits(session: TextSession, tokens: Any) -> int:
+def _bits(session: TextSession, tokens: Tokens) -> int:
     """Bits of what the page saves: the codes, or the whole lossless file."""
     return tokens.payload_bits if session.lossless is None else 8 * len(session.lossless.to_bytes())
 

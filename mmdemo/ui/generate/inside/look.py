@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mmdemo.diffusion.inspection import Evaluation, Predictions, RecordedRun, predictions, time_curve, trace
+from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.step import SamplingStep
 from mmdemo.errors import InputError
 from mmdemo.ui.generate.messages import shown
@@ -32,7 +33,7 @@ class Looks:
         self._runs: OrderedDict[str, RecordedRun] = OrderedDict()
         self._lock = threading.Lock()
 
-    def look(self, model: Any, choices: Choices, request: Any) -> dict[str, Any]:
+    def look(self, model: JointDiffusion, choices: Choices, request: Any) -> dict[str, Any]:
         """{"settings", "step", "block", "sample"} -> see `_told`. Raises InputError; anybody can post to it."""
         asked = request if isinstance(request, dict) else {}
         plain = asked.get("settings")
@@ -47,7 +48,7 @@ class Looks:
             return _told(model, settings, run.at(step), block, sample)
 
     @contextmanager
-    def _run(self, model: Any, settings: Settings) -> Iterator[RecordedRun]:
+    def _run(self, model: JointDiffusion, settings: Settings) -> Iterator[RecordedRun]:
         key = f"{settings.choices.model} {settings!r}"
         if not self._lock.acquire(timeout=WAIT):
             raise InputError("Many people look inside just now; please try again in a moment.")
@@ -66,7 +67,7 @@ class Looks:
             self._lock.release()
 
 
-def _told(model: Any, settings: Settings, seen: Evaluation, block: int, sample: int) -> dict[str, Any]:
+def _told(model: JointDiffusion, settings: Settings, seen: Evaluation, block: int, sample: int) -> dict[str, Any]:
     """Tokens, attention, predictions, what time does, and the shapes of it all, JSON-able."""
     branches = seen.batch // settings.n
     shares = [1 - settings.shares[sample], settings.shares[sample]] if settings.mix else [1.0]
@@ -93,7 +94,7 @@ def _time(seen: Evaluation, stream: str) -> float:
     return round(float(seen.t[stream][0].max()), 4)
 
 
-def _tokens(model: Any, seen: Evaluation, runs: list[int]) -> list[dict[str, Any]]:
+def _tokens(model: JointDiffusion, seen: Evaluation, runs: list[int]) -> list[dict[str, Any]]:
     """Runs of tokens in their order: {"stream", "kind", "grid", "patch", "count", "t"}."""
     config = model.network.config
     out = []
@@ -114,7 +115,7 @@ def _tokens(model: Any, seen: Evaluation, runs: list[int]) -> list[dict[str, Any
     return out
 
 
-def _seen(model: Any, name: str, made: Predictions) -> dict[str, Any]:
+def _seen(model: JointDiffusion, name: str, made: Predictions) -> dict[str, Any]:
     """One stream's predictions as a person sees them, and how far apart two of them are."""
     ways: dict[str, Tensor] = {
         "guided": made.guided[name],
@@ -131,7 +132,7 @@ def _seen(model: Any, name: str, made: Predictions) -> dict[str, Any]:
             "shape": list(where.shape)}  # fmt: skip
 
 
-def shapes(model: Any, seen: Evaluation, runs: list[int]) -> dict[str, Any]:
+def shapes(model: JointDiffusion, seen: Evaluation, runs: list[int]) -> dict[str, Any]:
     """The numbers of the diagram: of the model, and of this run."""
     config = model.network.config
     streams = [

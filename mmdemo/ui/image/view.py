@@ -1,0 +1,112 @@
+"""What the Image tab shows for one picture: pure functions from a picture in a session to values of its components."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from mmdemo.codec.local import Span
+from mmdemo.modalities.base import Item
+from mmdemo.ui.image.session import START_LEVELS, ImageSession, as_image
+from mmdemo.ui.shared.common import said
+from mmdemo.ui.shared.editing import editor_value, remade_by
+from mmdemo.ui.shared.i18n import LANGUAGES
+from mmdemo.ui.shared.ids import new_id
+from mmdemo.ui.shared.payload import data_uri, pack_codes
+
+KEPT_AS_IT_IS = 2 * 2**20  # bytes of an upload that is kept for its link as it came
+
+
+def viewer_value(picture: ImageSession, start: int, png: str | None = None) -> dict[str, Any]:
+    """The viewer's value. `png` is an exact picture to save at once."""
+    height, width = picture.size
+    return {
+        "id": picture.ident,
+        "version": picture.version,
+        "name": picture.name,
+        "width": width,
+        "height": height,
+        "stride": picture.codec.tokenizer.stride,
+        "original": picture.before,
+        "has_original": picture.original is not None,
+        "background": picture.background,
+        "levels": picture.tokens.levels,
+        "start": start,
+        "usual": min(START_LEVELS, picture.tokens.levels),
+        "codebook": picture.tokens.codebook_size,
+        "grid": list(picture.tokens.positions),
+        "codes": pack_codes(picture.tokens.codes, picture.tokens.codebook_size),
+        "recon": {str(n): uri for n, uri in picture.shown.items()},
+        "figures": {str(n): values for n, values in picture.figures.items()},
+        "notes": [{lang: said(note, "image.note_", lang) for lang in LANGUAGES} for note in picture.notes],
+        "example": picture.example,
+        "remake": remade_by(picture.tokens),
+        "edit": editor_value(picture.history, picture.place),
+        "place": picture.place,
+        "look": picture.look,
+        "opening": picture.opening,
+        "png": {"id": new_id(), "src": png} if png else None,
+    }
+
+
+def edit_value(picture: ImageSession, levels: int, box: list[Span] | None) -> dict[str, Any]:
+    """What the viewer needs at once after an edit; `box`: where the picture changed, [[y0, y1], [x0, x1]]."""
+    return {
+        "id": picture.ident,
+        "version": picture.version,
+        "edited": True,
+        "start": levels,
+        "codes": pack_codes(picture.tokens.codes, picture.tokens.codebook_size),
+        "recon": {str(n): uri for n, uri in picture.shown.items()},
+        "edit": editor_value(picture.history, picture.place),
+        "box": box,
+    }
+
+
+def waiting_value(item: Item, name: str, picture: ImageSession | None = None) -> dict[str, Any]:
+    """The viewer's value while the original stands alone: it is being encoded, or, with `picture`, decoded."""
+    figures = {str(n): values for n, values in picture.figures.items()} if picture else {}
+    source = data_uri(as_image((item.tensor * 255).round().to(torch.uint8)))
+    return {
+        "id": f"waiting-{new_id()}",
+        "waiting": True,
+        "name": name,
+        "original": source,
+        "figures": figures,
+        **item.meta,
+    }
+
+
+def source_bytes(item: Item, source: Any) -> tuple[bytes, str]:
+    """What is kept of an upload for its link: the file itself where it is small, else its pixels as PNG."""
+    path = Path(source) if isinstance(source, (str, Path)) else None
+    if path and path.stat().st_size <= KEPT_AS_IT_IS:
+        return path.read_bytes(), path.suffix
+    buffer = io.BytesIO()
+    as_image((item.tensor * 255).round().to(torch.uint8)).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue(), ".png"
+
+
+def thumbnail(path: Any, side: int = 128) -> str:
+    """A small square JPEG of a picture file as a data URI, for the example strip."""
+    with Image.open(path) as image:
+        return thumbnail_of(image, side)
+
+
+def thumbnail_of(image: Image.Image, side: int = 128) -> str:
+    """`thumbnail` of a picture that is open."""
+    shape = image.convert("RGBA")
+    small = Image.new("RGB", shape.size, "white")
+    small.paste(shape, mask=shape.getchannel("A"))
+    edge = min(small.size)
+    left, top = (small.width - edge) // 2, (small.height - edge) // 2
+    small = small.crop((left, top, left + edge, top + edge))
+    small.thumbnail((side, side))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
