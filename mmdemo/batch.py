@@ -100,9 +100,7 @@ class Codecs:
         return self.loaded[name]
 
     def for_input(self, path: Path) -> Codec:
-        from .modalities import guess
-
-        return self.get(self.model or ("text" if self.encoding else guess(path)))
+        return self.get(self.model or self._modality(path))
 
     def for_tokens(self, tokens: MadeBy) -> Codec:
         """The codec that a tokens file names, which need not be a name that a person may type."""
@@ -118,15 +116,22 @@ class Codecs:
     def suffixes(self, path: Path) -> Sequence[str]:
         """What a file of the input's modality may end in; without loading a model."""
         from . import checkpoints
-        from .modalities import MODALITIES, guess
+        from .modalities import MODALITIES
 
         if self.model is None:
-            return MODALITIES["text" if self.encoding else guess(path)].save_suffixes
+            return MODALITIES[self._modality(path)].save_suffixes
         config = checkpoints.read_config(checkpoints.find(self.model))
         modality = str(config.get("modality"))
         if modality not in MODALITIES:
             return self.get(self.model).processor.save_suffixes  # which says what is wrong with it
         return MODALITIES[modality].save_suffixes
+
+    def _modality(self, path: Path) -> str:
+        from .modalities import MODALITIES, guess
+
+        if self.encoding:  # what has one is what has the option
+            return next(name for name, modality in MODALITIES.items() if "encoding" in modality.options)
+        return guess(path)
 
     def load(self, codec: Codec, path: Path) -> Item:
         asked = {"encoding": self.encoding, "background": self.background}

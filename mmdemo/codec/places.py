@@ -48,8 +48,7 @@ def latents(codec: Codec, x: Tensor) -> Tensor:
     Raises:
         ValueError: there is no such latent (see `is_residual`).
     """
-    _check(codec)
-    tokenizer = codec.tokenizer
+    tokenizer = _residual(codec)
     with isolated(codec.device):
         return tokenizer.to_latent(tokenizer.pad(x[None]).to(codec.device))[0].float().cpu()
 
@@ -60,8 +59,8 @@ def latent_at(codec: Codec, x: Tensor, place: Sequence[int]) -> Tensor:
     Raises:
         ValueError: as `latents`.
     """
-    _check(codec)
-    tokenizer, stride, axes = codec.tokenizer, codec.tokenizer.stride, codec.tokenizer.axes
+    tokenizer = _residual(codec)
+    stride, axes = tokenizer.stride, tokenizer.axes
     padded = tokenizer.pad(x[None])
     sizes, margin = [n // stride for n in padded.shape[-axes:]], tokenizer.receptive_field.encoder
     spans = [(0, n) if margin is None else (max(0, p - margin), min(n, p + margin + 1)) for p, n in zip(place, sizes)]
@@ -79,7 +78,7 @@ def choices(codec: Codec, z: Tensor, codes: Tensor, count: int = 6) -> list[Choi
     Raises:
         ValueError: as `latents`.
     """
-    _check(codec)
+    _residual(codec)
     books = [codec.codebook(level).float() for level in range(len(codes))]
     codewords = torch.stack([book[code] for book, code in zip(books, codes.tolist())])  # (L, D)
     with isolated(codec.device):
@@ -157,6 +156,9 @@ def _best(codes: Tensor, errors: Tensor, places: Tensor, size: int, count: int, 
     return table
 
 
-def _check(codec: Codec) -> None:
-    if not is_residual(codec):
+def _residual(codec: Codec) -> Autoencoder:
+    """Its tokenizer, if `is_residual`."""
+    tokenizer = codec.tokenizer
+    if not isinstance(tokenizer, Autoencoder) or not is_residual(codec):
         raise ValueError(f"The codes of {codec.name!r} are not the nearest to a latent, level after level.")
+    return tokenizer

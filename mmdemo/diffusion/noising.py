@@ -45,8 +45,10 @@ def noised_text(
     y = codec.tokenizer.decode_latent(z)
     size = len(text.encode("utf-8"))  # the last position is padded
     shown = [_readable(bytes(row)) for row in codec.canonical(y)[:, :size].tolist()]
-    confidence = model.decoder.confidence(stream, y) or [None] * len(shown)
-    return [(row, per_byte and per_byte[:size]) for row, per_byte in zip(shown, confidence, strict=True)]
+    confidence = model.decoder.confidence(stream, y)
+    if confidence is None:
+        return [(row, None) for row in shown]
+    return [(row, per_byte[:size]) for row, per_byte in zip(shown, confidence, strict=True)]
 
 
 def _readable(data: bytes) -> str:

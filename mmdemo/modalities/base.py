@@ -47,8 +47,11 @@ class Stream(Protocol):
         meta, notes: as of `Item`.
     """
 
-    meta: dict[str, Any]
-    notes: tuple[str, ...]
+    @property
+    def meta(self) -> dict[str, Any]: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
 
     def __iter__(self) -> Iterator[torch.Tensor]: ...
 
