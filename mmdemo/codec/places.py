@@ -67,7 +67,7 @@ def latent_at(codec: Codec, x: Tensor, place: Sequence[int]) -> Tensor:
     window = padded[tiling.box([(a * stride, b * stride) for a, b in spans])]
     with isolated(codec.device):
         z = tokenizer.to_latent(window.to(codec.device))[0].float().cpu()
-    return z[(slice(None), *(p - a for p, (a, _) in zip(place, spans)))]
+    return z[(..., *(p - a for p, (a, _) in zip(place, spans)))]
 
 
 def choices(codec: Codec, z: Tensor, codes: Tensor, count: int = 6) -> list[Choice]:
