@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -37,6 +37,11 @@ class Choice:
     distance: float
 
 
+def index_of(place: Sequence[int]) -> tuple[Any, ...]:
+    """The index of one place in anything (C, *positions)."""
+    return (slice(None), *place)
+
+
 def is_residual(codec: Codec) -> bool:
     """Whether its codes are chosen by distance, level after level, from a latent that can be had."""
     return isinstance(codec.tokenizer, Autoencoder) and isinstance(codec.tokenizer.bottleneck, ResidualVQ)
@@ -67,7 +72,7 @@ def latent_at(codec: Codec, x: Tensor, place: Sequence[int]) -> Tensor:
     window = padded[tiling.box([(a * stride, b * stride) for a, b in spans])]
     with isolated(codec.device):
         z = tokenizer.to_latent(window.to(codec.device))[0].float().cpu()
-    return z[(..., *(p - a for p, (a, _) in zip(place, spans)))]
+    return z[index_of([p - a for p, (a, _) in zip(place, spans)])]
 
 
 def choices(codec: Codec, z: Tensor, codes: Tensor, count: int = 6) -> list[Choice]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmdemo.codec import Codec, codebook
 from mmdemo.codec.atlas import atlas, key
-from mmdemo.codec.places import choices, is_residual, latent_at, latents
+from mmdemo.codec.places import choices, index_of, is_residual, latent_at, latents
 from mmdemo.metrics.codes import perplexity, usage
 from mmdemo.modalities import MODALITIES
 from mmdemo.modalities.audio import SAMPLE_RATE
@@ -202,7 +202,7 @@ def place_view(codec: Codec, chosen: Input, place: Sequence[int]) -> list[dict[s
     if chosen.source is None or not is_residual(codec):
         return []
     z = latent_at(codec, chosen.source, place)
-    codes = chosen.tokens.codes[(..., *place)]
+    codes = chosen.tokens.codes[index_of(place)]  # (L,)
     return [
         {
             "code": c.code,
@@ -219,10 +219,10 @@ def place_view(codec: Codec, chosen: Input, place: Sequence[int]) -> list[dict[s
 def nearest_codes(codec: Codec, level: int, x: Tensor) -> list[int]:
     """All codes of a level, by their distance to what is left to say in the middle of a small input at that level."""
     z = latents(codec, x)  # (D, *positions)
-    middle = tuple(n // 2 for n in z.shape[1:])
-    left = z[(slice(None), *middle)]
+    middle = index_of([n // 2 for n in z.shape[1:]])
+    left = z[middle]
     if level:
-        codes = codec.tokenizer.encode(x[None].to(codec.device), level)[0].cpu()[(slice(None), *middle)]
+        codes = codec.tokenizer.encode(x[None].to(codec.device), level)[0].cpu()[middle]
         left = left - sum(codec.codebook(n).float()[code] for n, code in enumerate(codes.tolist()))
     order: list[int] = torch.argsort((codec.codebook(level).float() - left).square().sum(1)).tolist()
     return order
