@@ -82,7 +82,7 @@ class Autoencoder(nn.Module, ABC):
 
     @property
     def beam(self) -> int:
-        """How many beginnings are followed when codes are searched for; 1: the nearest at each level."""
+        """How many hypotheses the search for codes follows; 1: the nearest codeword at each level."""
         return int(getattr(self.bottleneck.config, "beam", 1))
 
     @property

@@ -14,7 +14,7 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -31,11 +31,13 @@ from mmdemo.ui.shared.payload import data_uri, finite, pcm, to_base64
 MESSAGE_INTERVAL = 0.04  # seconds between two messages at least
 LIMIT = 180.0  # seconds after which a run is ended; what there is stays
 DIGITS = 5  # of the numbers that the player shows
+Step = SamplingStep | NumberStep
+T = TypeVar("T")
 MAX_LATENTS, MAX_SAMPLES = 16, 8  # steps and samples of one call of decode_noisy or decode_clean
 
 
 def messages(
-    lanes: Mapping[str, Callable[[], Iterable[Any]]],
+    lanes: Mapping[str, Callable[[], Iterable[Step]]],
     opening: dict[str, Any],
     want: tuple[str, ...],
     device: str,
@@ -57,7 +59,7 @@ def messages(
     head: dict[str, Any] = {"run": run, "open": {**opening, "want": list(want), "device": device}}
     began = time.monotonic()
     sent, waiting, reason = -math.inf, [], "done"
-    newest: dict[str, Any] = {}
+    newest: dict[str, Step] = {}
     pace = PreviewBudget(clock=time.monotonic)
     for lane, step in pace.watch(in_turn({lane: iter(start()) for lane, start in lanes.items()})):
         over = time.monotonic() - began > limit
@@ -78,7 +80,7 @@ def messages(
     yield {**head, "frames": waiting, "end": end}
 
 
-def in_turn(runs: dict[str, Iterator[Any]]) -> Iterator[tuple[str, Any]]:
+def in_turn(runs: dict[str, Iterator[T]]) -> Iterator[tuple[str, T]]:
     """One item of each iterator in turn, until all are used up; all are closed on the way out."""
     live = dict(runs)
     try:
@@ -93,7 +95,7 @@ def in_turn(runs: dict[str, Iterator[Any]]) -> Iterator[tuple[str, Any]]:
             getattr(run, "close", lambda: None)()
 
 
-def frame(lane: str, step: Any, want: tuple[str, ...]) -> dict[str, Any]:
+def frame(lane: str, step: Step, want: tuple[str, ...]) -> dict[str, Any]:
     """One step for the player: its numbers, and each modality as `modality` gives it.
 
     A step of a number of several digits has "block" besides, the digit at work.
@@ -102,7 +104,7 @@ def frame(lane: str, step: Any, want: tuple[str, ...]) -> dict[str, Any]:
     return {**where(lane, step), **views, **{m: {**noisy(step, m), **noise_seen(step, m), **views[m]} for m in want}}
 
 
-def noise_seen(step: Any, name: str) -> dict[str, Any]:
+def noise_seen(step: Step, name: str) -> dict[str, Any]:
     """What x_t looks like at once: pictures only, since to decode a sound takes as long as a step."""
     if name != "image" or isinstance(step, NumberStep):
         return {}
@@ -131,7 +133,7 @@ def pending_frame(lane: str, step: SamplingStep, want: tuple[str, ...], measured
     return {**head, **{m: {**noisy(step, m), **views[m]} for m in want}}
 
 
-def where(lane: str, step: Any) -> dict[str, Any]:
+def where(lane: str, step: Step) -> dict[str, Any]:
     """Which step this is, how far it is, and how much has changed."""
     return {
         **({"block": step.block} if isinstance(step, NumberStep) else {}),
@@ -142,7 +144,7 @@ def where(lane: str, step: Any) -> dict[str, Any]:
     }
 
 
-def noisy(step: Any, name: str) -> dict[str, Any]:
+def noisy(step: Step, name: str) -> dict[str, Any]:
     """x_t of one modality, as it is.
 
     Decoding every x_t too would make a run slower by a third; the page asks for those that did not come decoded
@@ -151,14 +153,14 @@ def noisy(step: Any, name: str) -> dict[str, Any]:
     return {"latent": fp16_base64(step.x[name])}
 
 
-def decoded(step: Any, want: Iterable[str]) -> dict[str, Any]:
+def decoded(step: Step, want: Iterable[str]) -> dict[str, Any]:
     """What only the codes of a step tell: "distance" to them, and each modality as `modality` gives it."""
     names = tuple(want)
     distance = {m: finite(step.code_distance.get(m), DIGITS) for m in names}
     return {"distance": distance, **{m: modality(step, m) for m in names}}
 
 
-def modality(step: Any, name: str) -> dict[str, Any]:
+def modality(step: Step, name: str) -> dict[str, Any]:
     """One modality of a step: "x0", one data URI, sound or string a sample; "tokens" of x0, so that a stopped run
     has its tokens too. Text has "confidence" besides, where its decoder gives one.
     """
@@ -167,12 +169,12 @@ def modality(step: Any, name: str) -> dict[str, Any]:
         {"model": tokens.model, "shape": list(tokens.codes.shape), "packed": packed(tokens.codes)}
         for tokens in step.tokens(name)
     ]
-    if name == "text" and (rows := step.text_confidence(name)):
+    if name == "text" and not isinstance(step, NumberStep) and (rows := step.text_confidence(name)):
         views["confidence"] = [confidence(text, row) for text, row in zip(views["x0"], rows, strict=True)]
     return views
 
 
-def clean(step: Any, name: str) -> list[Any]:
+def clean(step: Step, name: str) -> list[Any]:
     """The predicted clean samples of a step.
 
     Of a number, strips have room for all its digits from the start, so that their size stays; sounds of a digit
@@ -265,7 +267,7 @@ def sound_of(sound: tuple[int, np.ndarray]) -> dict[str, Any]:
     return {"rate": int(rate), "pcm": pcm(samples)}
 
 
-def codes(step: Any, name: str) -> list[dict[str, Any]]:
+def codes(step: Step, name: str) -> list[dict[str, Any]]:
     """Tokens of the newest step, one a sample: {"model", "shape", "codes"} with the codes level by level."""
     return [
         {"model": tokens.model, "shape": list(tokens.codes.shape), "codes": tokens.codes.flatten().tolist()}

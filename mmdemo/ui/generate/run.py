@@ -14,7 +14,7 @@ from mmdemo.digits.number import sample_number
 from mmdemo.errors import InputError
 from mmdemo.ui.generate.export import sound_from
 from mmdemo.ui.generate.inputs import pack_sound, pack_uri, unpack_picture, unpack_sound
-from mmdemo.ui.generate.messages import messages, shown
+from mmdemo.ui.generate.messages import Step, messages, shown
 from mmdemo.ui.generate.settings import MODALITIES, Choices, Settings
 from mmdemo.ui.shared.store import shortened
 
@@ -88,7 +88,7 @@ def run(
     return messages(lanes, opening, settings.want, device)
 
 
-def sampler(model: JointDiffusion, settings: Settings, given: dict[str, Any]) -> Callable[[], Iterator[Any]]:
+def sampler(model: JointDiffusion, settings: Settings, given: dict[str, Any]) -> Callable[[], Iterator[Step]]:
     """What starts the run that the settings ask for."""
     usual: dict[str, Any] = {
         "want": settings.want,
