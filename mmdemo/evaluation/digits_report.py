@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,17 @@ BATCH = 128
 class Panel:
     """Reads the digit off a step's samples: the judges for pictures and sound, the words themselves for text."""
 
-    def __init__(self) -> None:
-        self.judges: dict[str, Judge] = {m: load_judge(f"judges/{m}") for m in ("image", "audio")}
+    def __init__(self, judges: Mapping[str, Judge]) -> None:
+        """
+        Args:
+            judges: of the pictures and of the sounds, by modality.
+        """
+        self.judges = judges
+
+    @classmethod
+    def shipped(cls) -> Panel:
+        """With the judges that ship."""
+        return cls({m: load_judge(f"judges/{m}") for m in ("image", "audio")})
 
     def read(self, step: SamplingStep, modality: str) -> Tensor:
         """(n,) digits; -1 where the text is no digit's word."""
@@ -71,7 +80,7 @@ def evaluate_joint(model: JointDiffusion, data_dir: Path, limit: int | None = No
     Args:
         limit: at most this many test items a direction (None: the whole of each test set).
     """
-    panel, figures, real = Panel(), [], _real(data_dir)
+    panel, figures, real = Panel.shipped(), [], _real(data_dir)
     for m, (x, y) in real.items():
         right = float((panel.judges[m].verdict(x)[0] == y).float().mean())
         figures.append(Figure(f"judge of {m} on real test data", right, "accuracy", len(y), None, None))
@@ -224,7 +233,7 @@ def evaluate_samplers(model: JointDiffusion, data_dir: Path, limit: int | None =
     Args:
         limit: samples a cell (None: 500).
     """
-    panel, real, figures = Panel(), _real(data_dir), []
+    panel, real, figures = Panel.shipped(), _real(data_dir), []
     test = {m: panel.features(m, x) for m, (x, _) in real.items()}
     for sampler, budget in tqdm(list(itertools.product(SAMPLERS, EVALUATIONS)), desc="samplers"):
         steps = budget // 2 if sampler == "heun" else budget

@@ -14,6 +14,8 @@ import torch
 from mmdemo.errors import InputError
 from mmdemo.files import atomic_write
 from mmdemo.modalities.base import Item, label, prepare_target
+from mmdemo.modalities.mixdown import Scale
+from mmdemo.modalities.note import Note
 from mmdemo.modalities.resample import resample, resample_chunks, resampled_length
 from mmdemo.modalities.sound_files import open_sound
 from mmdemo.modalities.waveform import MAX_SECONDS, Source
@@ -66,23 +68,24 @@ class AudioStream:
     Attributes:
         meta: as of `load`.
         notes: as of `load`.
+
+    Args:
+        source: is read anew each time that somebody iterates. block: samples of a block. limit: seconds, if any.
+        scale: of the mixer. peak: of the whole sound, at its scale.
     """
 
-    def __init__(self, source: str | os.PathLike | bytes, seconds: float, max_seconds: float | None) -> None:
-        if not seconds > 0:
-            raise InputError(f"Blocks of {seconds} seconds are not possible; give a length over 0.")
-        self._source, self._limit = source, max_seconds
-        self._block = max(1, round(seconds * SAMPLE_RATE))
-        # One pass ahead for the peak, as no block can be scaled before the loudest one is known.
-        samples, self._peak = 0, 0.0
-        with open_sound(source, max_seconds) as sound:
-            mixer = sound.mixer()
-            self._scale = mixer.scale
-            for piece in resample_chunks(mixer.mono(sound.head()), sound.rate, SAMPLE_RATE):
-                samples += len(piece)
-                self._peak = max(self._peak, float(piece.abs().max()))
-            self.notes = sound.remarks + mixer.notes(self._peak)
-            self.meta = _meta(samples, sound)
+    def __init__(
+        self,
+        source: str | os.PathLike | bytes,
+        block: int,
+        limit: float | None,
+        scale: Scale,
+        peak: float,
+        meta: dict[str, Any],
+        notes: tuple[Note, ...],
+    ) -> None:
+        self._source, self._block, self._limit, self._scale, self._peak = source, block, limit, scale, peak
+        self.meta, self.notes = meta, notes
 
     def __len__(self) -> int:
         return -(-self.meta["samples"] // self._block)
@@ -120,7 +123,18 @@ def stream_blocks(
     Raises:
         InputError: as `load` does.
     """
-    return AudioStream(source, seconds, max_seconds)
+    if not seconds > 0:
+        raise InputError(f"Blocks of {seconds} seconds are not possible; give a length over 0.")
+    # One pass ahead for the peak, as no block can be scaled before the loudest one is known.
+    samples, peak = 0, 0.0
+    with open_sound(source, max_seconds) as sound:
+        mixer = sound.mixer()
+        scale = mixer.scale
+        for piece in resample_chunks(mixer.mono(sound.head()), sound.rate, SAMPLE_RATE):
+            samples += len(piece)
+            peak = max(peak, float(piece.abs().max()))
+        notes, meta = sound.remarks + mixer.notes(peak), _meta(samples, sound)
+    return AudioStream(source, max(1, round(seconds * SAMPLE_RATE)), max_seconds, scale, peak, meta, notes)
 
 
 def restore(tensor: torch.Tensor, meta: dict[str, Any] | None = None, original: bool = False) -> tuple[int, np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -16,18 +16,27 @@ class RunLog:
     """One line of JSON an event: {"event": "step" | "validation" | …, "step", …figures}.
 
     Args:
-        folder: of the run. step: where it goes on; lines of later steps, which a resumed run takes again, are dropped.
-        total: steps in all, for the bar; None where the clock decides. quiet: no bar.
+        file: takes the lines. events: TensorBoard's writer, where it is installed. bar: of the progress.
     """
 
-    def __init__(self, folder: Path, step: int = 0, total: int | None = None, quiet: bool = False) -> None:
+    def __init__(self, file: TextIO, events: Any, bar: tqdm) -> None:
+        self._file, self._events, self.bar = file, events, bar
+
+    @classmethod
+    def open(cls, folder: Path, step: int = 0, total: int | None = None, quiet: bool = False) -> RunLog:
+        """The log of a run in ``folder``.
+
+        Args:
+            step: where it goes on; lines of later steps, which a resumed run takes again, are dropped.
+            total: steps in all, for the bar; None where the clock decides. quiet: no bar.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         kept = [line for line in read_log(folder) if line.get("step", 0) <= step] if step else []
-        self._file = (folder / FILE).open("w", encoding="utf-8")
+        file = (folder / FILE).open("w", encoding="utf-8")
         for line in kept:
-            self._file.write(json.dumps(line) + "\n")
-        self._events = _tensorboard(folder, step)
-        self.bar = tqdm(total=total, initial=step, disable=quiet, mininterval=2, dynamic_ncols=True)
+            file.write(json.dumps(line) + "\n")
+        bar = tqdm(total=total, initial=step, disable=quiet, mininterval=2, dynamic_ncols=True)
+        return cls(file, _tensorboard(folder, step), bar)
 
     def __enter__(self) -> RunLog:
         return self

@@ -125,7 +125,7 @@ class Trainer:
         self.task.model.train()
         saved = time.monotonic()
         total = None if self.minutes else self.recipe.steps
-        with RunLog(self.out, self.step, total, self.quiet) as log, StopRequest() as stop:
+        with RunLog.open(self.out, self.step, total, self.quiet) as log, StopRequest() as stop:
             while self.progress < 1 and not stop.asked and not self.patience_is_over:
                 start = time.monotonic()
                 figures = self.take_step()

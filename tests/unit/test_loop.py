@@ -255,7 +255,7 @@ def test_a_full_disk_on_the_way_is_said_and_the_last_good_snapshot_stays(tmp_pat
         raise OSError(28, "No space left on device")
 
     t.take_step()
-    with RunLog(tmp_path, 1, quiet=True) as log:
+    with RunLog.open(tmp_path, 1, quiet=True) as log:
         monkeypatch.setattr(files.os, "fsync", full)
         t._save_on_the_way(log)
         with pytest.raises(InputError, match="No space left"):  # at the end it is not overlooked
@@ -274,7 +274,7 @@ def test_the_log_has_a_line_of_json_for_each_event_and_drops_what_is_taken_again
     assert {"loss", "learning_rate", "minutes"} <= set(events[0])
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"event": "st')  # cut in mid-line
-    with RunLog(tmp_path, 20, quiet=True) as log:
+    with RunLog.open(tmp_path, 20, quiet=True) as log:
         log.write("step", 21, loss=1.0)
     assert [e["step"] for e in read_log(tmp_path)] == [1, 10, 20, 20, 21]
 
