@@ -52,11 +52,33 @@ def atomic_write(target: str | os.PathLike) -> Iterator[Path]:
         raise cannot_write(target, error) from None
 
 
-def write_bytes(target: str | os.PathLike, data: bytes) -> Path:
+def write_bytes(target: str | os.PathLike, data: bytes | memoryview) -> Path:
     """Write a whole file with `atomic_write`; returns its path."""
     with atomic_write(target) as path:
         path.write_bytes(data)
     return Path(target)
+
+
+@contextmanager
+def all_or_none(folder: Path) -> Iterator[Path]:
+    """A new folder inside ``folder`` to write several files to, which take their places when the block ends.
+
+    If it fails, ``folder`` stays as it was; only a kill leaves the new folder behind, as ``.parts*``.
+
+    Raises:
+        InputError: the disk or its permissions do not allow it, or one of them cannot take its place.
+    """
+    try:
+        parts = tempfile.TemporaryDirectory(dir=folder, prefix=".parts", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    with parts as name:
+        yield Path(name)
+        for path in sorted(Path(name).iterdir()):
+            try:
+                os.replace(path, folder / path.name)
+            except OSError as error:
+                raise cannot_write(folder / path.name, error) from None
 
 
 def cache_folder(kind: str) -> Path:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__, checkpoints
 from .errors import InputError
-from .files import check_folder, shown, write_bytes
+from .files import all_or_none, check_folder, shown, write_bytes
 from .loading import load
 from .modalities import MODALITIES
 
@@ -165,17 +165,18 @@ def _write(
     record = {"version": __version__, "model": model.name, "checkpoint": weights, **asked}
     before, items = _earlier(folder), []
     first: dict[str, str] = {}  # suffix -> the stream whose files are named by it alone
-    for modality in step.x0:
-        for i, native in enumerate(step.preview(modality)):
-            comment = json.dumps({**record, "sample": i}, ensure_ascii=False)
-            processor = model.codecs[modality].processor
-            suffix = processor.save_suffixes[0]
-            kind = "" if first.setdefault(suffix, modality) == modality else f"-{modality}"
-            path = processor.save(native, folder / f"sample-{i}{kind}{suffix}", comment)
-            item: dict[str, Any] = {"sample": i, "modality": modality, "output": str(path)}
-            items.append({**item, "text": native} if isinstance(native, str) else item)
-    record["files"] = sorted(Path(item["output"]).name for item in items)
-    write_bytes(folder / RECORD, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+    with all_or_none(folder) as parts:  # else a full disk would leave samples of two runs beside one record
+        for modality in step.x0:
+            for i, native in enumerate(step.preview(modality)):
+                comment = json.dumps({**record, "sample": i}, ensure_ascii=False)
+                processor = model.codecs[modality].processor
+                suffix = processor.save_suffixes[0]
+                kind = "" if first.setdefault(suffix, modality) == modality else f"-{modality}"
+                made = processor.save(native, parts / f"sample-{i}{kind}{suffix}", comment)
+                item: dict[str, Any] = {"sample": i, "modality": modality, "output": str(folder / made.name)}
+                items.append({**item, "text": native} if isinstance(native, str) else item)
+        record["files"] = sorted(Path(item["output"]).name for item in items)
+        write_bytes(parts / RECORD, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
     for name in before - {RECORD, *record["files"]}:  # what is left of it would not be of these settings
         (folder / name).unlink(missing_ok=True)
     return {**record, "items": items}

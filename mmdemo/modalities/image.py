@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError, features
 from PIL.PngImagePlugin import PngInfo
 
 from mmdemo.errors import InputError
-from mmdemo.files import atomic_write
+from mmdemo.files import write_bytes
 from mmdemo.modalities import containers, pixels, tiff
 from mmdemo.modalities.base import Item, label, opened, prepare_target
 from mmdemo.modalities.note import Note
@@ -132,14 +132,14 @@ def save(native: Image.Image, path: str | os.PathLike, comment: str = "") -> Pat
     suffix = target.suffix.lower()
     if suffix == ".webp" and max(native.size) > 16_383:
         raise InputError("A WebP picture has at most 16,383 pixels a side; save this one as PNG or JPEG.")
-    with atomic_write(target) as beside:
-        if suffix == ".png":
-            native.save(beside, "PNG", pnginfo=_png_text(comment))
-        elif suffix == ".webp":
-            native.save(beside, "WEBP", lossless=True)
-        else:
-            native.convert("RGB").save(beside, "JPEG", quality=95, subsampling=0)
-    return target
+    data = io.BytesIO()  # into a file of its own Pillow's JPEG does not notice that the disk is full
+    if suffix == ".png":
+        native.save(data, "PNG", pnginfo=_png_text(comment))
+    elif suffix == ".webp":
+        native.save(data, "WEBP", lossless=True)
+    else:
+        native.convert("RGB").save(data, "JPEG", quality=95, subsampling=0)
+    return write_bytes(target, data.getbuffer())
 
 
 def _png_text(comment: str) -> PngInfo | None:

@@ -74,9 +74,12 @@ def test_what_cannot_be_written_is_said_in_a_sentence(tmp_path):
 
 SAVERS = {
     "a.png": lambda path: image.save(Image.effect_noise((300, 300), 99), path),
+    "a.jpg": lambda path: image.save(Image.effect_noise((300, 300), 99), path),
+    "a.webp": lambda path: image.save(Image.effect_noise((300, 300), 99), path),
     "a.wav": lambda path: audio.save((16_000, np.zeros(50_000, np.float32)), path),
     "a.flac": lambda path: audio.save((16_000, np.random.default_rng(0).uniform(-1, 1, 50_000)), path),
     "a.ogg": lambda path: audio.save((16_000, np.random.default_rng(0).uniform(-1, 1, 50_000)), path),
+    "a.mp3": lambda path: audio.save((16_000, np.random.default_rng(0).uniform(-1, 1, 50_000)), path),
     "a.txt": lambda path: text.save("word " * 10_000, path),
     "a.mmt": lambda path: Tokens(
         torch.zeros(8, 64, 64, dtype=torch.long), "x", "image", 256, "00000000", {"height": 512, "width": 512}

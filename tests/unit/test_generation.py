@@ -70,6 +70,19 @@ def test_an_earlier_run_leaves_nothing_behind(tmp_path, model):
     assert names(tmp_path) == ["notes.txt", "sample-0.png", "settings.json"]
 
 
+def test_a_run_that_cannot_be_written_leaves_the_earlier_one_whole(tmp_path, model, monkeypatch):
+    made(model, tmp_path, "-n", 2)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(*_):
+        raise InputError("No space left on device")
+
+    monkeypatch.setattr("mmdemo.generation.write_bytes", full)  # of the record, which comes after the samples
+    with pytest.raises(InputError, match="No space left"):
+        generate_files(model, {}, None, tmp_path, SamplingSettings(n=1, steps=1, seed=7), "cpu")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_two_streams_of_one_kind_have_files_of_their_own(tmp_path):
     """A model whose streams are not called as their modalities: two texts, and a picture that is given as one."""
     folder = random_joint(tmp_path / "joint", streams={"drawing": "image", "word": "text", "other": "text"})
