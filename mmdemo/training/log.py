@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from tqdm import tqdm
+
+from ..files import write_bytes
 
 FILE = "log.jsonl"
 
@@ -16,11 +19,12 @@ class RunLog:
     """One line of JSON an event: {"event": "step" | "validation" | …, "step", …figures}.
 
     Args:
-        file: takes the lines. events: TensorBoard's writer, where it is installed. bar: of the progress.
+        file: takes the lines, unbuffered. events: TensorBoard's writer, where it is installed. bar: of the progress.
     """
 
-    def __init__(self, file: TextIO, events: Any, bar: tqdm) -> None:
+    def __init__(self, file: BinaryIO, events: Any, bar: tqdm) -> None:
         self._file, self._events, self.bar = file, events, bar
+        self._cut = False  # whether the last line is
 
     @classmethod
     def open(cls, folder: Path, step: int = 0, total: int | None = None, quiet: bool = False) -> RunLog:
@@ -32,9 +36,8 @@ class RunLog:
         """
         folder.mkdir(parents=True, exist_ok=True)
         kept = [line for line in read_log(folder) if line.get("step", 0) <= step] if step else []
-        file = (folder / FILE).open("w", encoding="utf-8")
-        for line in kept:
-            file.write(json.dumps(line) + "\n")
+        write_bytes(folder / FILE, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept).encode())
+        file = (folder / FILE).open("ab", buffering=0)
         bar = tqdm(total=total, initial=step, disable=quiet, mininterval=2, dynamic_ncols=True)
         return cls(file, _tensorboard(folder, step), bar)
 
@@ -50,9 +53,16 @@ class RunLog:
             self._events.close()
 
     def write(self, event: str, step: int, **figures: Any) -> None:
-        """Add an event; numbers among its figures also go to TensorBoard as ``event/name``."""
-        self._file.write(json.dumps({"event": event, "step": step, **figures}, ensure_ascii=False) + "\n")
-        self._file.flush()
+        """Add an event; numbers among its figures also go to TensorBoard as ``event/name``.
+
+        On a full disk it is left out, or cut: no reason to end the training.
+        """
+        line = (json.dumps({"event": event, "step": step, **figures}, ensure_ascii=False) + "\n").encode()
+        with suppress(OSError):
+            if self._cut:
+                self._file.write(b"\n")
+                self._cut = False
+            self._cut = self._file.write(line) < len(line)
         if self._events:
             for name, value in figures.items():
                 if isinstance(value, (int, float)):
@@ -65,7 +75,7 @@ class RunLog:
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """Events of a run, without a last line that was cut."""
+    """Events of a run, without lines that were cut."""
     path, events = folder / FILE, []
     if path.is_file():
         for line in path.read_text("utf-8", "replace").splitlines():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -130,11 +130,11 @@ class Trainer:
                 start = time.monotonic()
                 figures = self.take_step()
                 if self.recipe.validate_every and self.step % self.recipe.validate_every == 0 and self.progress < 1:
-                    self.validate(log)
+                    self._on_the_way(lambda: self.validate(log), log)
                 self.elapsed += time.monotonic() - start
                 self._show(log, figures)
                 if time.monotonic() - saved > SAVE_EVERY:
-                    self._save_on_the_way(log)
+                    self._on_the_way(self.save, log)
                     saved = time.monotonic()
             if stop.asked:
                 self.save()
@@ -157,7 +157,11 @@ class Trainer:
         return {"loss": loss.item(), **shown}
 
     def validate(self, log: RunLog | None = None) -> dict[str, float]:
-        """Figures on held-out data of the weights as they would be exported, which they are if they are the best."""
+        """Figures on held-out data of the weights as they would be exported, which they are if they are the best.
+
+        Raises:
+            InputError: they could not be written, and are not counted as the best.
+        """
         if self.task.unfinished:
             return {}
         model, self._validated = self.task.model, self.step
@@ -168,8 +172,13 @@ class Trainer:
         if not figures:
             return {}
         if not self.best or figures["loss"] < self.best["loss"]:
+            before = self.best, self.since_best
             self.best, self.since_best = {**figures, "step": self.step}, 0
-            self._export()
+            try:
+                self._export()
+            except InputError:
+                self.best, self.since_best = before
+                raise
         else:
             self.since_best += 1
         if log is not None:
@@ -189,10 +198,10 @@ class Trainer:
 
     # ------------------------------------------------------------------------------ files
 
-    def _save_on_the_way(self, log: RunLog) -> None:
-        """A snapshot; a full disk now is no reason to throw away what may fit later."""
+    def _on_the_way(self, save: Callable[[], Any], log: RunLog) -> None:
+        """Save something; a full disk now is no reason to throw away what may fit later."""
         try:
-            self.save()
+            save()
         except InputError as error:
             log.write("warning", self.step, message=str(error))
             log.say(f"Not saved at step {self.step}: {error}")

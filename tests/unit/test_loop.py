@@ -257,11 +257,47 @@ def test_a_full_disk_on_the_way_is_said_and_the_last_good_snapshot_stays(tmp_pat
     t.take_step()
     with RunLog.open(tmp_path, 1, quiet=True) as log:
         monkeypatch.setattr(files.os, "fsync", full)
-        t._save_on_the_way(log)
+        t._on_the_way(t.save, log)
         with pytest.raises(InputError, match="No space left"):  # at the end it is not overlooked
             t._finish(log)
     assert (tmp_path / "resume" / "state.safetensors").read_bytes() == before
     assert "No space left" in read_log(tmp_path)[-1]["message"]
+
+
+def test_a_full_disk_at_a_validation_ends_no_training_and_the_best_that_is_kept_is_on_disk(tmp_path, monkeypatch):
+    t = trainer(tmp_path, [5.0, 1.0, 3.0, 4.0], steps=8, validate_every=2)
+    fsync = os.fsync
+
+    def sometimes_full(number):
+        if t.best.get("loss") == 1.0:
+            raise OSError(28, "No space left on device")
+        return fsync(number)
+
+    monkeypatch.setattr(files.os, "fsync", sometimes_full)
+    t.run()
+    assert t.best == {"loss": 3.0, "step": 6} and t.since_best == 1
+    assert [e["step"] for e in read_log(tmp_path) if e["event"] == "warning"] == [4]
+    kept = checkpoints.load_state(tmp_path)["weight"]
+    assert torch.allclose(kept, t.task.exports[-1]["weight"], atol=1e-3)  # half precision
+
+
+def test_a_log_on_a_full_disk_ends_no_training(tmp_path):
+    class Full:
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+        def close(self):
+            pass
+
+    with RunLog.open(tmp_path, quiet=True) as log:
+        log.write("step", 1, loss=2.0)
+        whole, log._file = log._file, Full()
+        log.write("step", 2, loss=1.5)
+        log._file = whole
+        log._file.write(b'{"event": "step", "st')  # all that fitted
+        log._cut = True
+        log.write("step", 4, loss=1.0)
+    assert [e["step"] for e in read_log(tmp_path)] == [1, 4]
 
 
 def test_the_log_has_a_line_of_json_for_each_event_and_drops_what_is_taken_again(tmp_path):
