@@ -93,3 +93,10 @@ def test_what_our_components_tell_the_page_leads_to_no_object_of_the_server():
     ours = [c["props"] for c in app.build().config["components"] if "js_on_load" in c["props"]]
     assert len(ours) > 20
     json.dumps(ours)  # Gradio copies all of it, and all that it leads to, for each visitor
+
+
+def test_no_wish_is_lost_while_an_older_one_is_on_its_way():
+    told = [d for d in app.build().config["dependencies"] if d["backend_fn"] and d["api_visibility"] == "private"]
+    asked = [d for d in told if any(event not in ("load", "then", "success", "failure") for _, event in d["targets"])]
+    assert len(asked) > 30
+    assert [d["api_name"] for d in asked if d["trigger_mode"] == "once"] == []  # Gradio's usual way

@@ -70,7 +70,9 @@ def build(ctx: Context) -> None:
 
     ctx.at_start(handlers.prepare)
     outputs = [session, lab, tiles, table, maths, visit]
-    model = {"concurrency_id": state.CONCURRENCY_ID, "show_progress": "hidden", "api_visibility": "private"}
+    # Gradio drops what is asked while the same was being asked ("once"), unless told otherwise.
+    quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
+    model = {**quiet, "concurrency_id": state.CONCURRENCY_ID}
     opening = {**model, "concurrency_id": state.OPENING_ID}
     live = {**model, "trigger_mode": "always_last"}
     events = [
@@ -85,10 +87,10 @@ def build(ctx: Context) -> None:
     for event in events:
         event.success(handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": "measure"})
     editing = {**model, "concurrency_id": state.EDITING_ID}
-    edited = lab.edit(handlers.edit, session, [levels, session, lab], trigger_mode="multiple", **editing)
+    edited = lab.edit(handlers.edit, session, [levels, session, lab], **editing)
     settled = edited.success(handlers.settle, session, outputs[1:], **live)
     settled.success(handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": "measure"})
-    lab.warm(handlers.warm, session, None, trigger_mode="multiple", **editing)
+    lab.warm(handlers.warm, session, None, **editing)
     lab.restore(handlers.native, [session, levels], [restored], **model).success(None, js=FETCH)
 
 

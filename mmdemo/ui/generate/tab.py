@@ -77,7 +77,13 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
         for ended in (run.then, run.failure):
             ended(None, js=signal("over"))
     # A new run takes the place of one's own unfinished run; those of other visitors are not touched.
-    private: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+    # Nor is a newer wish lost while an older one is on its way ("once", Gradio's usual way).
+    private: dict[str, Any] = {
+        "api_visibility": "private",
+        "queue": False,
+        "show_progress": "hidden",
+        "trigger_mode": "multiple",
+    }
     # What may be refused goes through the queue: the page shows the sentence of no other event, nor goes on after it.
     refusable: dict[str, Any] = {**private, "queue": True, "concurrency_id": "controls", "concurrency_limit": 4}
     mine = [running, drafting]
@@ -105,7 +111,12 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
         return handlers.choose(form, model)
 
     model.input(
-        choose, model, [*form.outputs(), *form.parts()], cancels=mine, js=signal("stop", passes=True), **refusable
+        choose,
+        model,
+        [*form.outputs(), *form.parts()],
+        cancels=mine,
+        js=signal("stop", passes=True),
+        **{**refusable, "trigger_mode": "always_last"},
     )
     voice, kept = form.fields["audio"], form.kept_row
     for gone in (form.forget.click, form.recording.input):
@@ -154,7 +165,7 @@ def _connect_editing(
         return handlers.reuse(form, event, request)
 
     changes = [component.change for component in (*inputs, form.recording)]
-    gr.on(changes, show_given, trigger_mode="always_last", **shown)
+    gr.on(changes, show_given, **{**shown, "trigger_mode": "always_last"})
     form.editing.expand(lambda: True, None, opened, **private).then(show_given, **shown)
     form.editing.collapse(lambda: False, None, opened, **private)
     taken = player.reuse(reuse, None, form.outputs(), **refusable)

@@ -85,7 +85,9 @@ def build(ctx: Context) -> None:
     maths = how_it_works()
 
     outputs = [session, output, tiles, chips, picker, bars, maths, save, visit]
-    model = {"concurrency_id": state.CONCURRENCY_ID, "show_progress": "hidden", "api_visibility": "private"}
+    # Gradio drops what is asked while the same was being asked ("once"), unless told otherwise.
+    quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
+    model = {**quiet, "concurrency_id": state.CONCURRENCY_ID}
     live = {**model, "trigger_mode": "always_last"}
     # Not `input`: in Gradio 6.31 that misses pasting, deleting and input methods for Chinese.
     typing = [box, session, levels, lossless]
@@ -101,7 +103,7 @@ def build(ctx: Context) -> None:
     lossless.input(handlers.relevelled, [session, levels, lossless], outputs, **live)
     chips.pick(handlers.picked, [session, levels], picker, **live)
     picker.pick(handlers.picked, [session, levels], picker, **live)
-    editing = {**model, "concurrency_id": state.EDITING_ID, "trigger_mode": "multiple"}
+    editing = {**model, "concurrency_id": state.EDITING_ID}
     edited = chips.edit(handlers.edit, session, [lossless, levels, session, output, chips, picker], **editing)
     edited.success(handlers.settle, [session, levels], [tiles, bars, maths, save, visit], **live)
     chips.warm(handlers.warm, session, None, **editing)
