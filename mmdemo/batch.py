@@ -10,6 +10,7 @@ import typer
 
 from . import console, outputs
 from .errors import InputError
+from .files import no_empty_folder
 
 if TYPE_CHECKING:
     from .codec import Codec
@@ -32,9 +33,11 @@ def run(
     """
     if as_json and output == outputs.STDIO:
         raise typer.BadParameter("the result would stand beside the JSON: leave one of them out.", param_hint="-o")
+    if sum(path == outputs.STDIO for path in inputs) > 1:
+        raise typer.BadParameter("the standard input can be read once; it is named twice.", param_hint="INPUTS")
     aside = output == outputs.STDIO  # what is told then goes to the standard error
     items, failed = [], []
-    with console.readable(inputs) as readable:
+    with no_empty_folder(output), console.readable(inputs) as readable:
         try:
             jobs = outputs.plan(readable, output, suffixes, force)
         except InputError as error:
@@ -132,6 +135,17 @@ class Codecs:
         if self.encoding:  # what has one is what has the option
             return next(name for name, modality in MODALITIES.items() if "encoding" in modality.options)
         return guess(path)
+
+    def idle(self, codec: Codec, original: bool = False, lossy: bool = False) -> list[str]:
+        """A note for each option that was given and changes nothing for inputs of the codec's modality."""
+        kind = codec.processor
+        idle = {
+            "encoding": self.encoding and "encoding" not in kind.options,
+            "background": self.background and "background" not in kind.options,
+            "original": original and not kind.has_original,
+            "lossy": lossy and not kind.lossless,
+        }
+        return [f"--{name} changes nothing here: this is {codec.modality}." for name, given in idle.items() if given]
 
     def load(self, codec: Codec, path: Path) -> Item:
         asked = {"encoding": self.encoding, "background": self.background}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral, Real
 from typing import Any
 
@@ -19,3 +20,10 @@ def check_int(what: str, value: Any, low: int, high: int) -> int:
         span = f"{low} to {high}" if high > low else f"{low}"
         raise InputError(f"The {what} must be {span}, not {str(value)[:40]}.")
     return int(value)
+
+
+def number(value: Any) -> int | float | None:
+    """``value`` as a plain number: finite, of any type (3, 0.5, numpy's), but no bool and no string; else None."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        return None
+    return int(value) if isinstance(value, Integral) else float(value)

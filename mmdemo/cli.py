@@ -80,7 +80,7 @@ def reconstruct(
         codec = codecs.for_input(path)
         result = api.reconstruct(codecs.load(codec, path), codec, levels, original)
         codec.processor.save(result.output, target)
-        notes = [str(n) for n in result.item.notes]
+        notes = [*map(str, result.item.notes), *codecs.idle(codec, original)]
         return {"model": codec.name, "levels": result.tokens.levels, **result.figures, "notes": notes}
 
     run(inputs, output, codecs.suffixes, one, as_json, force)
@@ -123,7 +123,7 @@ def encode(
             "bytes": saved.stat().st_size,
             "rate": value,
             "rate_unit": unit,
-            "notes": [str(n) for n in notes],
+            "notes": [*map(str, notes), *codecs.idle(codec, lossy=lossy)],
         }
 
     run(inputs, output, lambda _: (".mmt",), one, as_json, force)
@@ -156,14 +156,15 @@ def decode(
         data = mmt.contents(path)
         codec = codecs.for_tokens(mmt.made_by(data))
         tokens = Tokens.from_bytes(data, codec.priors)
+        notes = codecs.idle(codec, original)
         if tokens.lossless and levels is None:
             codec.processor.save(tokens.raw or tokens.lossless, target)  # the bytes of the file that it was made of
-            return {"model": codec.name, "exact": True}
+            return {"model": codec.name, "exact": True, "notes": notes}
         if codec.processor.streamed:
             codec.processor.save_stream(streaming.decode(codec, tokens, levels), target, tokens.meta, original)
         else:
             codec.processor.save(codec.decode(tokens, levels, original), target)
-        return {"model": codec.name, "levels": levels or tokens.levels, "tokens": tokens.count}
+        return {"model": codec.name, "levels": levels or tokens.levels, "tokens": tokens.count, "notes": notes}
 
     run(inputs, output, suffixes, one, as_json, force)
 
@@ -176,7 +177,9 @@ def generate(
     mix: Annotated[
         tuple[str, str] | None, typer.Option(help="Two given texts instead, both at once.", metavar="TEXT TEXT")
     ] = None,
-    weight: Annotated[float, typer.Option(help="Share of the second of the two, 0 to 1.")] = 0.5,
+    weight: Annotated[
+        float | None, typer.Option(help="Share of the second of the two, 0 to 1.", show_default="0.5")
+    ] = None,
     image: Annotated[Path | None, typer.Option(help="Given picture.")] = None,
     audio: Annotated[Path | None, typer.Option(help="Given recording.")] = None,
     number: Annotated[
@@ -204,6 +207,8 @@ def generate(
     given = {"text": mix[0] if mix else text, "image": image, "audio": audio}
     wanted = [w.strip() for w in want.split(",") if w.strip()] if want else None
     settings = SamplingSettings(n=n, steps=steps, guidance=guidance, sampler=sampler, seed=seed, style=speaker)
+    if weight is not None and not mix:
+        raise typer.BadParameter("--weight is the share of the second of two texts: it goes with --mix.")
     if number is not None:
         if any(v is not None for v in given.values()):
             raise typer.BadParameter("a number is made from its digits alone: leave --text, --image and --audio out.")
@@ -211,12 +216,14 @@ def generate(
     else:
         if mix and text is not None:
             raise typer.BadParameter("--mix has its own two texts: leave --text out.")
-        second = (mix[1], weight) if mix else None
+        second = (mix[1], 0.5 if weight is None else weight) if mix else None
         result = generate_files(model, given, wanted, output, settings, device, force, second)
     if as_json:
         console.say_json(result)
     else:
         console.say("\n".join(i["output"] for i in result["items"]))
+        for note in result.get("notes", []):
+            console.say(note, err=True)
 
 
 @app.command()
@@ -288,8 +295,8 @@ def evaluate(
     from .evaluation import report
 
     result = report.evaluate(model, data_dir, limit, device, group)
-    if card:
-        report.write_into_card(checkpoints.find(model), result)
+    if card and not report.write_into_card(checkpoints.find(model), result):
+        console.say("The card has no place for figures, and is left as it is.", err=True)
     if as_json:
         console.say_json(result)
     else:

@@ -69,13 +69,7 @@ def sentence(error: Exception) -> str:
 @contextmanager
 def readable(inputs: Sequence[Path]) -> Iterator[list[tuple[Path, Path, str]]]:
     """Each input with a path to read it, itself, or for ``-`` and pipes a copy of what comes through; and why it cannot
-    be read, "" where it can.
-
-    Raises:
-        InputError: the standard input is named twice.
-    """
-    if sum(path == STDIO for path in inputs) > 1:
-        raise InputError("The standard input can be read once; it is named twice.")
+    be read, "" where it can."""
     with tempfile.TemporaryDirectory(prefix="mmdemo-") as folder:
         found = []
         for number, path in enumerate(inputs):

@@ -109,6 +109,18 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"The folder {shown(folder)} cannot be written to ({error.strerror or error}).") from None
 
 
+@contextmanager
+def no_empty_folder(target: Path) -> Iterator[None]:
+    """Folders on the way to ``target`` that are made in the block, and are empty at its end, go again."""
+    missing = [path for path in (target, *target.parents) if not os.path.lexists(path)]
+    try:
+        yield
+    finally:
+        for path in missing:
+            with suppress(OSError):  # something is in it, or it was never made
+                path.rmdir()
+
+
 def _special(target: Path) -> bool:
     try:
         mode = target.stat().st_mode

@@ -6,17 +6,17 @@ import hashlib
 import json
 import re
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import __version__, checkpoints
 from .errors import InputError
-from .files import all_or_none, check_folder, shown, write_bytes
+from .files import all_or_none, check_folder, no_empty_folder, shown, write_bytes
 from .loading import load
-from .modalities import MODALITIES
+from .modalities import MODALITIES, Item
 
 if TYPE_CHECKING:
     from .diffusion.joint import JointDiffusion
@@ -51,25 +51,28 @@ def generate_files(
 
     Returns:
         {"version", "model", "checkpoint", "settings", "given", "mix"?, "want", "files",
-        "items": [{"sample", "modality", "output", "text"?}]}
+        "items": [{"sample", "modality", "output", "text"?}], "notes": sentences about what was given}
 
     Raises:
         InputError: ``folder`` cannot be written to or holds other files of these names (before anything is made), or
             as `JointDiffusion.sample`.
     """
-    _check(folder, force)
-    model = _joint(name, device)
-    settings = _in_all_styles(model, settings)
-    others = [(_by_stream(model, {**given, "text": mix[0]}), mix[1])] if mix else []
-    given = _by_stream(model, given)
-    step = deque(model.sample(given, want, settings, compose=others), maxlen=1)[0]
-    asked = {
-        "settings": settings.as_dict(model.interface.style),
-        "given": {k: _described(v) for k, v in given.items() if v is not None},
-        **({"mix": {"text": mix[0], "weight": mix[1]}} if mix else {}),
-        "want": list(step.x0),
-    }
-    return _write(model, step, folder, asked)
+    with _results(folder, force):
+        model = _joint(name, device)
+        settings = _in_all_styles(model, settings)
+        others = [(_by_stream(model, {**given, "text": mix[0]}), mix[1])] if mix else []
+        given = _by_stream(model, given)
+        known = model.codecs  # of what is in none of them, `sample` says so
+        items = {k: known[k].load(v) if k in known and isinstance(v, Path) else v for k, v in given.items()}
+        step = deque(model.sample(items, want, settings, compose=others), maxlen=1)[0]
+        asked = {
+            "settings": settings.as_dict(model.interface.style),
+            "given": {k: _described(v) for k, v in given.items() if v is not None},
+            **({"mix": {"text": mix[0], "weight": mix[1]}} if mix else {}),
+            "want": list(step.x0),
+        }
+        notes = [str(note) for item in items.values() if isinstance(item, Item) for note in item.notes]
+        return {**_write(model, step, folder, asked), "notes": notes}
 
 
 def generate_number_files(
@@ -92,13 +95,13 @@ def generate_number_files(
     """
     from .digits.number import sample_number
 
-    _check(folder, force)
-    model = _joint(name, device)
-    wanted = tuple(want or ("image", "audio"))
-    step = deque(sample_number(model, number, wanted, settings), maxlen=1)[0]
-    style = model.interface.style
-    asked = {"number": step.text, "settings": settings.as_dict(style), "want": list(wanted)}
-    return _write(model, step, folder, asked)
+    with _results(folder, force):
+        model = _joint(name, device)
+        wanted = tuple(want or ("image", "audio"))
+        step = deque(sample_number(model, number, wanted, settings), maxlen=1)[0]
+        style = model.interface.style
+        asked = {"number": step.text, "settings": settings.as_dict(style), "want": list(wanted)}
+        return _write(model, step, folder, asked)
 
 
 def _joint(name: str, device: str) -> JointDiffusion:
@@ -133,8 +136,15 @@ def _described(given: Any) -> str | dict[str, str]:
     return {"file": str(given), "sha256": hashlib.sha256(given.read_bytes()).hexdigest()}
 
 
-def _check(folder: Path, force: bool) -> None:
+@contextmanager
+def _results(folder: Path, force: bool) -> Iterator[None]:
     """Before anything is made: whether results can go to ``folder`` without loss. Raises InputError."""
+    with no_empty_folder(folder):
+        _check(folder, force)
+        yield
+
+
+def _check(folder: Path, force: bool) -> None:
     check_folder(folder)
     strangers = {p.name for p in folder.iterdir() if _SAMPLE.fullmatch(p.name) or p.name == RECORD} - _earlier(folder)
     if strangers and not force:

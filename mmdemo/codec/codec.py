@@ -119,7 +119,7 @@ class Codec:
             return NotImplemented
         if self is other or self.tokenizer is other.tokenizer:
             return self.name == other.name
-        return hash(self) == hash(other) and _same_weights(self.tokenizer, other.tokenizer)
+        return hash(self) == hash(other) and same_weights(self.tokenizer, other.tokenizer)
 
     def __hash__(self) -> int:
         return hash((self.name, self.modality, self.fingerprint))
@@ -284,7 +284,8 @@ def _times(sizes: Iterable[int]) -> str:
     return " x ".join(map(str, sizes))
 
 
-def _same_weights(a: Tokenizer, b: Tokenizer) -> bool:
+def same_weights(a: Any, b: Any) -> bool:
+    """Whether two models hold the same, on whatever devices; of what is no module, whether they are equal."""
     if not isinstance(a, nn.Module) or not isinstance(b, nn.Module):
         return a == b
     one, other = a.state_dict(), b.state_dict()

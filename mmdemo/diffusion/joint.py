@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from .. import checkpoints
 from ..codec import Codec
+from ..codec.codec import same_weights
 from ..config import from_dict
 from ..errors import InputError
 from ..isolation import isolated
+from ..modalities import Item
 from ..tokens import Tokens
 from .conditions import ConditionEncoder
 from .decoding import LatentDecoder
@@ -99,6 +101,20 @@ class JointDiffusion:
         codecs = {s.name: _tokenizer(config, folder, s.name, where) for s in network.config.streams}
         return cls(str(config["name"]), network, latents, codecs, interface, schedule, conditions)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, JointDiffusion):
+            return NotImplemented
+        return self is other or (
+            hash(self) == hash(other)
+            and (self.interface, self.schedule.name) == (other.interface, other.schedule.name)
+            and self.codecs == other.codecs
+            and same_weights(self.network, other.network)
+            and same_weights(self.latents, other.latents)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.name, *self.streams))
+
     @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
@@ -113,7 +129,8 @@ class JointDiffusion:
         """An input as the model sees it: brought to the stream's frame and encoded.
 
         Args:
-            source: whatever the stream's codec takes, or `Tokens` of this frame's size (a sample made before).
+            source: whatever the stream's codec takes, an `Item`, or `Tokens` of this frame's size (a sample made
+                before).
 
         Raises:
             InputError: it cannot be used.
@@ -127,7 +144,8 @@ class JointDiffusion:
                     f"{self.name!r} takes {'up to ' * frame.variable}{'x'.join(map(str, frame.shape))}."
                 )
             return source
-        x = frame.fit(codec.load(source).tensor)
+        item = source if isinstance(source, Item) else codec.load(source)
+        x = frame.fit(item.tensor)
         with isolated(self.device):
             codes = codec.tokenizer.encode(x[None].to(self.device))[0]
         return self.decoder.tokens(stream, codes)
@@ -163,7 +181,8 @@ class JointDiffusion:
             return TextFrame.read(self.codecs[stream].decode_tensor(source)).strip()
         if stream not in self.codecs:  # a text that is a condition only
             return str(source).strip()
-        return TextFrame.read(self.codecs[stream].load(source).tensor).strip()
+        item = source if isinstance(source, Item) else self.codecs[stream].load(source)
+        return TextFrame.read(item.tensor).strip()
 
     # ------------------------------------------------------------------------------ conditions
 

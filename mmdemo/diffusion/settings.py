@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..checks import check_int
+from ..checks import check_int, number
 from ..errors import InputError
 
 MAX_SAMPLES, MAX_STEPS, MAX_REPAINT_STEPS, MAX_GUIDANCE = 64, 250, 10, 30.0
@@ -56,14 +55,17 @@ class SamplingSettings:
             value = getattr(self, name)
             if name != "to_seed" or value is not None:
                 object.__setattr__(self, name, check_int(what, value, low, high))
-        if not _finite(self.guidance) or not 0 <= self.guidance <= MAX_GUIDANCE:
+        guidance, strength = number(self.guidance), number(self.strength)
+        if guidance is None or not 0 <= guidance <= MAX_GUIDANCE:
             raise InputError(f"The guidance weight must be 0 to {MAX_GUIDANCE:g}, not {self.guidance}.")
+        object.__setattr__(self, "guidance", guidance)
         if isinstance(self.style, list | tuple):
             object.__setattr__(self, "style", tuple(self.style) or None)
         if self.sampler not in SAMPLERS:
             raise InputError(f"There is no sampler {self.sampler!r}; choose one of {', '.join(SAMPLERS)}.")
-        if not _finite(self.strength) or not 0 < self.strength <= 1:
+        if strength is None or not 0 < strength <= 1:
             raise InputError(f"The strength of a variation is more than 0 and at most 1, not {self.strength}.")
+        object.__setattr__(self, "strength", strength)
         if self.to_seed is not None and self.n < 2:
             raise InputError("Interpolation between two seeds needs at least 2 samples: its two ends.")
 
@@ -95,7 +97,3 @@ class SamplingSettings:
         editing = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in (*usual, "style")}
         changed = {k: v for k, v in editing.items() if v != getattr(SamplingSettings, k)}
         return {**usual, style_name: list(self.style) if isinstance(self.style, tuple) else self.style, **changed}
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -22,6 +22,7 @@ from .. import checkpoints
 from ..datasets.emoji import Emoji, Picture, captions, pictures, pixels, read_annotations
 from ..diffusion.joint import JointDiffusion
 from ..emoji.matching import MatchingJudge, load_matching_judge
+from ..errors import InputError
 from ..metrics import Figure
 from ..prompts.encoder import PromptEncoder, load_prompt_encoder
 from .sections import Measured, Request
@@ -29,6 +30,7 @@ from .sections import Measured, Request
 CANDIDATES = 200  # labels that the right one is looked for among
 SETTINGS: dict[str, Any] = {"steps": 16, "guidance": 3.0, "sampler": "euler"}
 BATCH = 32
+GROUPS = ("directions", "validation")
 TARGETS = {
     "text -> picture, English: R@1": 0.75,
     "text -> picture, Chinese: R@1": 0.65,
@@ -45,6 +47,8 @@ def evaluate_group(model: JointDiffusion, data_dir: Path, limit: int | None, gro
         limit: at most this many items a figure. group: "directions", or "validation": the same on the validation
             pairs alone, for choices.
     """
+    if group not in GROUPS:
+        raise InputError(f"There is no group of figures {group!r}; choose one of {', '.join(GROUPS)}.")
     root, judge = data_dir / "emoji", load_matching_judge()
     rows = read_annotations(root)
     split = "validation" if group == "validation" else "test"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .. import checkpoints
+from ..errors import InputError
 from ..loading import load
 from ..metrics import Figure
 from ..registry import Registry
@@ -25,6 +26,8 @@ def measure(folder: Path, request: Request) -> Measured:
     model = load(folder, request.device)
 
     def figures() -> list[Figure]:
+        if not model.interface.figures and request.group != "directions":
+            raise InputError(f"The figures of {model.name!r} are of one group: leave --group out.")
         if not model.interface.figures:
             return [Figure("parameters", sum(p.numel() for p in model.network.parameters()))]
         return REPORTS[model.interface.figures](model, request.data_dir, request.limit, request.group)

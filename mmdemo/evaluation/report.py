@@ -45,7 +45,7 @@ def evaluate(
         a sentence for each data set that is not in ``data_dir``.
 
     Raises:
-        InputError: there is no such checkpoint.
+        InputError: there is no such checkpoint, or no such group of its figures.
     """
     if limit is not None:
         limit = check_int("limit", limit, 1, 1 << 31)
@@ -53,6 +53,8 @@ def evaluate(
     config = checkpoints.read_config(folder)
     if config["kind"] not in KINDS:
         raise InputError(f"The checkpoint {folder.name!r} is of an unknown kind {config['kind']!r}.")
+    if group != "directions" and config["kind"] != "joint":
+        raise InputError(f"The figures of {config['name']!r} are of one group: leave --group out.")
     found: Measured = KINDS[config["kind"]](folder, Request(data_dir, limit, device, group))
     result = {"model": config["name"], "checkpoint": found.weights, "figures": [f.as_dict() for f in found.figures]}
     return {**result, "missing": found.missing} if found.missing else result

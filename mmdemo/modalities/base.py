@@ -74,6 +74,7 @@ class Modality(ABC):
         streamed: whether inputs may be of any length, read and written piece by piece (`mmdemo.codec.streaming`).
         sample_rate: of canonical tensors in time, in Hz; None where there is no time.
         options: names of what else `load` can be told.
+        has_original: whether the form of an input may differ from that of the canonical one, for `restore` to give.
     """
 
     name: ClassVar[str]
@@ -88,6 +89,7 @@ class Modality(ABC):
     streamed: ClassVar[bool] = False
     sample_rate: ClassVar[int | None] = None
     options: ClassVar[tuple[str, ...]] = ()
+    has_original: ClassVar[bool] = False
 
     @abstractmethod
     def load(self, source: Any, **options: Any) -> Item:

@@ -75,6 +75,7 @@ class AudioModality(Modality):
     shown_positions = 5  # a tenth of a second: less is a click
     streamed = True
     sample_rate = audio.SAMPLE_RATE
+    has_original = True
 
     def load(self, source: Any, **options: Any) -> Item:
         return audio.load(source, **options)

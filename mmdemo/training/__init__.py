@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .. import checkpoints
 from ..errors import InputError
-from ..files import check_folder
+from ..files import check_folder, no_empty_folder
 from ..quantizers import REGISTRY as QUANTIZERS
 from ..registry import Registry
 from .card import write_card
@@ -87,36 +87,41 @@ def train(
     check_minutes(minutes)  # all that can be refused without the data is, before it takes minutes to read
     if recipe.task == "compare" and (resume or init):
         raise InputError("A comparison trains every model from the start: leave --resume and --init out.")
+    if recipe.task == "compare" and compiled:
+        raise InputError("A comparison times its models as they are: leave --compile out.")
+    if recipe.patience and not recipe.validate_every:
+        raise InputError("Without validation there is none to wait for: leave --patience out, or validate.")
     start_from = checkpoints.find(init) if init else None
-    _check_out(out, resume, force)
-    if recipe.task == "compare":
-        from .compare import compare, table
+    with no_empty_folder(out):
+        _check_out(out, resume, force)
+        if recipe.task == "compare":
+            from .compare import compare, table
 
-        print(table(compare(recipe, data_dir, out, device, quiet, minutes)))
-        return out
-    task = make_task(recipe, data_dir, device)
-    if not quiet and isinstance(task, TokenizerTask):
-        print(
-            "\n".join(
-                filter(None, [*task.notes, f"Data: {_listed({k: v for k, v in task.data_summary.items() if v})}"])
+            print(table(compare(recipe, data_dir, out, device, quiet, minutes)))
+            return out
+        task = make_task(recipe, data_dir, device)
+        if not quiet and isinstance(task, TokenizerTask):
+            print(
+                "\n".join(
+                    filter(None, [*task.notes, f"Data: {_listed({k: v for k, v in task.data_summary.items() if v})}"])
+                )
             )
-        )
-    stages, start = [], ""
-    if start_from:
-        stages, start = earlier_stages(start_from), f"{init} {checkpoints.digest(start_from)}".strip()
-        warm_start(task.inference_module, start_from, [*recipe.reinit, *task.data_statistics])
-    if compiled:
-        task.compile()
-    summary = {k: v for k, v in getattr(task, "data_summary", {}).items() if v}
-    stage = new_stage(recipe, name, summary, start or None, minutes)
-    trainer = Trainer(task, out, minutes, quiet, [*stages, stage])
-    if resume:
-        trainer.resume()
-    elif force:
-        (out / "resume" / "state.safetensors").unlink(missing_ok=True)
-    trainer.run()
-    write_card(out)
-    return out
+        stages, start = [], ""
+        if start_from:
+            stages, start = earlier_stages(start_from), f"{init} {checkpoints.digest(start_from)}".strip()
+            warm_start(task.inference_module, start_from, [*recipe.reinit, *task.data_statistics])
+        if compiled:
+            task.compile()
+        summary = {k: v for k, v in getattr(task, "data_summary", {}).items() if v}
+        stage = new_stage(recipe, name, summary, start or None, minutes)
+        trainer = Trainer(task, out, minutes, quiet, [*stages, stage])
+        if resume:
+            trainer.resume()
+        elif force:
+            (out / "resume" / "state.safetensors").unlink(missing_ok=True)
+        trainer.run()
+        write_card(out)
+        return out
 
 
 def _check_out(out: Path, resume: bool, force: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import time
 import urllib.error
@@ -16,6 +18,7 @@ import pytest
 import soundfile
 from generate_model import RandomContext, served
 from gradio_client import Client, handle_file
+from PIL import Image
 
 from mmdemo.errors import InputError
 from mmdemo.ui.generate.api import ORDER
@@ -91,6 +94,18 @@ def test_given_a_picture_and_a_recording(client, tmp_path):
     soundfile.write(path, 0.4 * np.sin(np.arange(12_000) * 0.1), 16_000)
     received = messages(client, text="", recording=handle_file(str(path)), want=["text"])
     assert "audio=" in received[0]["open"]["address"] and "audio" in received[0]["open"]["given"]
+
+
+def test_programs_are_told_what_was_done_to_what_they_gave(client, tmp_path):
+    buffer, path = io.BytesIO(), tmp_path / "voice.wav"
+    drawn = Image.new("RGBA", (40, 40), (200, 0, 0, 0))
+    drawn.paste((0, 0, 0, 255), (10, 10, 30, 30))
+    drawn.save(buffer, "PNG")
+    soundfile.write(path, 0.4 * np.sin(np.arange(24_000) * 0.1).reshape(-1, 2), 16_000)
+    uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    notes = messages(client, text="", image=uri, recording=handle_file(str(path)), want=["text"])[0]["open"]["notes"]
+    assert len(notes) == 2 and "2 channels" in notes[0] and "white" in notes[1]
+    assert messages(client)[0]["open"]["notes"] == []
 
 
 @pytest.mark.parametrize(

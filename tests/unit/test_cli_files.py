@@ -200,8 +200,42 @@ def test_the_standard_input_is_read_once_and_so_much(monkeypatch):
     monkeypatch.setattr(console, "MAX_STREAM_BYTES", 99)
     with console.readable([outputs.STDIO, Path("a.png")]) as ((_, _, problem), other):
         assert "through the pipe" in problem and other == (Path("a.png"), Path("a.png"), "")
-    with pytest.raises(InputError, match="named twice"), console.readable([outputs.STDIO] * 2):
-        pass
+    run("encode", "-", "-", "-o", "out", code=2)  # it is named twice
+
+
+def test_options_that_change_nothing_are_said(here, model):
+    picture(here / "a.png")
+    Path("a.txt").write_text("Dear reader")
+
+    def notes(*arguments) -> list[str]:
+        return json.loads(run(*arguments, "--force", "--json").stdout)["items"][0]["notes"]
+
+    picture_options = "--model", model, "--encoding", "gbk"
+    assert notes("encode", "a.png", "-o", "a.mmt", *picture_options, "--lossy") == [
+        "--encoding changes nothing here: this is image.", "--lossy changes nothing here: this is image."
+    ]  # fmt: skip
+    assert notes("decode", "a.mmt", "-o", "b.png", "--model", model, "--original") == [
+        "--original changes nothing here: this is image."
+    ]
+    assert notes("reconstruct", "a.png", "-o", "b.png", "--model", model, "--original", "--background", "white") == [
+        "--original changes nothing here: this is image."
+    ]
+    assert notes("encode", "a.txt", "-o", "t.mmt", "--background", "white", "--encoding", "utf-8") == [
+        "--background changes nothing here: this is text."
+    ]
+    assert notes("decode", "t.mmt", "-o", "b.txt", "--original") == ["--original changes nothing here: this is text."]
+
+
+def test_what_is_refused_leaves_no_empty_folder(here, model):
+    Path("a.png").write_bytes(b"no picture")
+    run("encode", "a.png", "-o", here / "new" / "folder" / "a.mmt", "--model", model, code=1)
+    run("generate", "--model", model, "-o", here / "new" / "folder", code=1)
+    run("generate", "--number", "4072", "--model", model, "-o", here / "new" / "folder", code=1)
+    run("train", "image", "--data-dir", here, "--out", here / "runs" / "a", code=1)
+    assert [p.name for p in here.iterdir()] == ["a.png"]
+    (here / "empty").mkdir()  # which was there before
+    run("encode", "a.png", "-o", here / "empty", "--model", model, code=1)
+    assert (here / "empty").is_dir()
 
 
 def test_closed_streams_are_a_sentence_and_stop_no_other_input(here, model, monkeypatch):

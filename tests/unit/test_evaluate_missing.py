@@ -10,7 +10,7 @@ from PIL import Image
 from small import run, saved
 
 from mmdemo.errors import InputError, MissingError
-from mmdemo.evaluation import report
+from mmdemo.evaluation import emoji_report, report
 from mmdemo.evaluation.tokenizer_report import evaluate_tokenizer
 from mmdemo.loading import load
 
@@ -56,3 +56,10 @@ def test_half_a_report_does_not_take_the_place_of_a_whole_one(tmp_path, model):
 def test_a_limit_counts_something(model, limit):
     with pytest.raises(InputError, match="The limit must be"):
         report.evaluate(model, Path("data"), limit)
+
+
+def test_a_group_that_there_is_not_is_refused(model):
+    with pytest.raises(InputError, match="leave --group out"):
+        report.evaluate(model, Path("data"), group="samplers")
+    with pytest.raises(InputError, match="one of directions, validation"):
+        emoji_report.evaluate_group(None, Path("data"), 1, "samplers")

@@ -62,6 +62,16 @@ def test_pictures_and_sounds_hold_the_settings_themselves(tmp_path, model):
     assert json.loads(Image.open(tmp_path / "out" / "sample-0.png").text["Comment"])["given"] == {"text": "七"}
 
 
+def test_what_was_done_to_what_is_given_is_told(tmp_path, model):
+    sound = tmp_path / "two.wav"
+    soundfile.write(sound, np.random.default_rng(0).uniform(-0.2, 0.2, (8_000, 2)), 16_000)
+    (note,) = made(model, tmp_path / "out", "--audio", sound, "--want", "text", "-n", 1)["notes"]
+    assert "2 channels" in note
+    assert made(model, tmp_path / "out", "--text", "seven", "--want", "image", "-n", 1)["notes"] == []
+    told = run("generate", "--model", model, "-o", tmp_path / "b", "--steps", 1, "-n", 1, "--audio", sound)
+    assert "2 channels" in told.stderr
+
+
 def test_an_earlier_run_leaves_nothing_behind(tmp_path, model):
     made(model, tmp_path, "-n", 3)
     assert len(names(tmp_path)) == 10
@@ -147,6 +157,7 @@ def test_what_a_mix_cannot_be(tmp_path, prompted):
     for options, says in (
         (("--mix", "sun", "moon", "--weight", 1.5), "0 to 1"),
         (("--mix", "sun", "moon", "--text", "star"), "leave --text out"),
+        (("--text", "sun", "--weight", 0.5), "it goes with --mix"),
     ):
         done = CliRunner().invoke(app, ["generate", "--model", prompted, "-o", str(tmp_path), *map(str, options)])
         assert done.exit_code and says in " ".join(f"{done.output} {done.exception}".replace("│", " ").split())

@@ -341,7 +341,22 @@ def same(a: tuple, b: tuple) -> bool:
 def test_copies_and_pickles_sample_the_same(model):
     expected = made(model)
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert same(made(other), expected)
+        assert same(made(other), expected) and other == model and hash(other) == hash(model)
+    changed = copy.deepcopy(model)
+    with torch.no_grad():
+        next(changed.network.parameters()).add_(1)
+    assert changed != model and model != model.name
+
+
+def test_a_host_program_that_trains_changes_no_sample(model):
+    expected = made(model)
+    host = torch.nn.Sequential(torch.nn.Linear(2, 2))
+    host.add_module("generator", model.network)
+    try:
+        assert same(made(model), expected) and host.train() and same(made(model), expected)
+        assert len([p for p in host.parameters() if p.requires_grad]) == 2
+    finally:
+        model.network.eval()
 
 
 def test_settings_of_the_host_program_change_no_sample(model, tmp_path):

@@ -239,10 +239,18 @@ def test_too_short_a_budget_starts_the_codebooks_in_time(pictures, tmp_path, mon
     assert not (tmp_path / "one" / "config.json").exists()
 
 
-@pytest.mark.parametrize("options", [["--resume"], ["--init", "image"]])
-def test_a_comparison_says_what_it_cannot_do(options, tmp_path):
-    result = run("train", "compare", "--data-dir", tmp_path, "--out", tmp_path / "out", *options, code=1)
-    assert "leave --resume and --init out" in str(result.exception) + result.output
+@pytest.mark.parametrize(
+    ("recipe", "options", "says"),
+    [
+        ("compare", ["--resume"], "leave --resume and --init out"),
+        ("compare", ["--init", "image"], "leave --resume and --init out"),
+        ("compare", ["--compile"], "leave --compile out"),
+        ("image", ["--patience", 3, "--validate-every", 0], "leave --patience out"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(recipe, options, says, tmp_path):
+    result = run("train", recipe, "--data-dir", tmp_path, "--out", tmp_path / "out", *options, code=1)
+    assert says in str(result.exception) + result.output
 
 
 def test_every_shipped_recipe_fits_its_settings():

@@ -1,9 +1,11 @@
 """The settings of a sampling run: one place with the defaults, the limits and the sentences; and names of parts."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from mmdemo.diffusion.settings import SamplingSettings
@@ -14,6 +16,13 @@ from mmdemo.registry import Registry
 def test_whole_numbers_are_taken_as_such_however_they_are_written():
     assert SamplingSettings(n=2.0, steps=8.0, seed=7.0) == SamplingSettings(n=2, steps=8, seed=7)
     assert isinstance(SamplingSettings(n=2.0).n, int)
+
+
+def test_numbers_of_numpy_are_numbers():
+    asked = SamplingSettings(n=np.int64(2), guidance=np.float32(2), strength=np.float64(0.5), seed=np.uint8(3))
+    assert asked == SamplingSettings(n=2, guidance=2.0, strength=0.5, seed=3)
+    assert json.loads(json.dumps(asked.as_dict()))["guidance"] == 2
+    assert json.dumps(SamplingSettings(guidance=np.int32(3)).as_dict())
 
 
 @pytest.mark.parametrize(

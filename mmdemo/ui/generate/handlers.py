@@ -90,7 +90,8 @@ class GenerateHandlers:
         self, request: gr.Request, fields: dict[str, Any], recording: Any, draft: bool = False
     ) -> Iterator[tuple[Any, Any]]:
         """Generate; yields (message for the player, mathematics)."""
-        settings = self.settings(fields, recording)
+        notes: list[str] = []
+        settings = self.settings(fields, recording, notes)
         settings = settings.draft() if draft else settings
         lang = lang_of(request)
         note = tr("generate.no_digit", lang, text=settings.text) if says_no_digit(settings) else ""
@@ -99,13 +100,19 @@ class GenerateHandlers:
         for message in self.trajectory(settings, draft, note):
             if self.newest.now(request) != mine:
                 return
+            if "open" in message:  # for programs: on the page one sees what became of it
+                message["open"]["notes"] = notes
             frames += [f for f in message["frames"] if f["lane"] == "a"]
             yield message, explain(settings, frames, lang) if "end" in message else gr.skip()
 
-    def settings(self, fields: dict[str, Any], recording: Any) -> Settings:
-        """Settings from the page: what is recorded now goes before a voice that came with a link."""
-        spoken = pack_sound(recording) if recording is not None else ""
-        given = {"image": pack_uri(fields["image"]), "audio": spoken or fields["audio"] or ""}
+    def settings(self, fields: dict[str, Any], recording: Any, notes: list[str] | None = None) -> Settings:
+        """Settings from the page: what is recorded now goes before a voice that came with a link.
+
+        Args:
+            notes: takes sentences about what was done to what is given.
+        """
+        spoken = pack_sound(recording, notes) if recording is not None else ""
+        given = {"image": pack_uri(fields["image"], notes), "audio": spoken or fields["audio"] or ""}
         asked = {name: value for name, value in fields.items() if name != "model"}
         return Settings(**{**asked, **given}, choices=self.choices_for(fields.get("model")))
 

@@ -16,7 +16,7 @@ import soundfile
 from PIL import Image, ImageDraw
 
 from mmdemo.errors import InputError
-from mmdemo.modalities import audio, image
+from mmdemo.modalities import Item, audio, image
 from mmdemo.modalities.audio import SAMPLE_RATE as RATE
 
 SIDE = 64  # pixels; more than a digit model sees, few enough for an address
@@ -26,9 +26,15 @@ MAX_SECONDS = 3.0
 BLANK = 2  # grey levels that a canvas may vary and still count as empty
 
 
-def pack_picture(native: Any) -> str:
-    """A picture -> base64url of a small PNG; "" for an empty canvas. Raises InputError for no picture."""
-    picture = image.restore(image.load(native).tensor, None)
+def pack_picture(native: Any, notes: list[str] | None = None) -> str:
+    """A picture -> base64url of a small PNG; "" for an empty canvas. Raises InputError for no picture.
+
+    Args:
+        notes: takes sentences about what was done to it.
+    """
+    item = image.load(native)
+    picture = image.restore(item.tensor, None)
+    _say(notes, item)
     grey = picture.convert("L")
     if np.ptp(np.asarray(grey, np.int16)) <= BLANK:
         return ""
@@ -40,7 +46,7 @@ def pack_picture(native: Any) -> str:
     return _code(buffer.getvalue())
 
 
-def pack_uri(uri: Any) -> str:
+def pack_uri(uri: Any, notes: list[str] | None = None) -> str:
     """What the drawing pad holds, a data URI or "", -> the code of the picture. Raises InputError.
 
     A PNG that is small enough stays as it is, so that a picture from a link keeps its code.
@@ -50,7 +56,7 @@ def pack_uri(uri: Any) -> str:
     if not isinstance(uri, str) or not uri.startswith("data:image/") or len(uri) > MAX_URI:
         raise InputError("The picture has to be a data URI of a picture of up to 4 MB.")
     raw = _raw(uri.partition(",")[2].replace("+", "-").replace("/", "_").rstrip("="), MAX_URI)
-    packed = pack_picture(raw)
+    packed = pack_picture(raw, notes)
     try:
         picture = Image.open(io.BytesIO(raw))
         small = picture.format == "PNG" and max(picture.size) <= SIDE
@@ -80,9 +86,11 @@ def unpack_picture(code: str) -> Image.Image:
         raise InputError("The picture in this link is damaged; draw or upload it again.") from None
 
 
-def pack_sound(native: Any) -> str:
+def pack_sound(native: Any, notes: list[str] | None = None) -> str:
     """A recording (sampling rate, array) -> base64url of Ogg Opus; "" for silence. Raises InputError."""
-    wave = audio.load(native).tensor.numpy()
+    item = audio.load(native)
+    wave = item.tensor.numpy()
+    _say(notes, item)
     if not len(wave) or np.abs(wave).max() < 1e-4:
         return ""
     wave = loudest(wave, int(MAX_SECONDS * RATE))
@@ -119,6 +127,11 @@ def example_picture() -> Image.Image:
     for box, start, end in strokes:
         draw.arc(box, start, end, fill=0, width=44)
     return page.resize((128, 128), Image.Resampling.LANCZOS)
+
+
+def _say(notes: list[str] | None, item: Item) -> None:
+    if notes is not None:
+        notes += map(str, item.notes)
 
 
 def _code(raw: bytes) -> str:
