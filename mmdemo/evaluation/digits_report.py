@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from ..errors import InputError
 from ..metrics import Figure
 from ..training.digit_judge_task import real_digits
 from . import copying
-from .sections import Measured, Request
+from .sections import Measured, Request, collect
 from .speaker_probe import VoiceProbe, real_voices
 
 TARGETS = {
@@ -39,7 +40,7 @@ TARGETS = {
     "audio -> image": 0.95,
     "nothing -> all three agree": 0.90,
 }
-Real = dict[str, tuple[Tensor, Tensor]]  # modality -> real test digits and their labels
+Real = Callable[[str], tuple[Tensor, Tensor]]  # modality -> real test digits and their labels
 SETTINGS: dict[str, Any] = {"steps": 16, "guidance": 4.0, "sampler": "euler"}
 TO_TEXT: dict[str, Any] = {"steps": 8, "guidance": 4.0, "sampler": "euler"}
 FROM_NOTHING: dict[str, Any] = {"steps": 24, "guidance": 4.0, "sampler": "heun"}
@@ -74,27 +75,39 @@ class Panel:
         return self.judges[modality].verdict(x)[1]
 
 
-def evaluate_joint(model: JointDiffusion, data_dir: Path, limit: int | None = None) -> list[Figure]:
+def evaluate_joint(
+    model: JointDiffusion, data_dir: Path, limit: int | None = None, missing: list[str] | None = None
+) -> list[Figure]:
     """All directions, diversity, copying, voices and numbers.
 
     Args:
         limit: at most this many test items a direction (None: the whole of each test set).
+        missing: see `sections.collect`; what starts from words or from nothing needs no data.
     """
-    panel, figures, real = Panel.shipped(), [], _real(data_dir)
-    for m, (x, y) in real.items():
+    panel, real = Panel.shipped(), _real(data_dir)
+
+    def judge(m: str) -> list[Figure]:
+        x, y = real(m)
         right = float((panel.judges[m].verdict(x)[0] == y).float().mean())
-        figures.append(Figure(f"judge of {m} on real test data", right, "accuracy", len(y), None, None))
-    for source, target in itertools.permutations(("image", "audio", "text"), 2):
+        return [Figure(f"judge of {m} on real test data", right, "accuracy", len(y), None, None)]
+
+    def direction(source: str, target: str) -> list[Figure]:
         right, n = _direction(model, panel, real, source, target, limit)
         name = f"{source} -> {target}"
-        figures.append(Figure.against(name, right, TARGETS[name], "accuracy", n))
-    figures.append(_agreement(model, panel, min(limit or 1000, 1000)))
-    figures += _diversity(model, panel, data_dir, real, min(limit or 2000, 2000))
-    return figures + _voices(model, panel, data_dir, min(limit or 240, 240))
+        return [Figure.against(name, right, TARGETS[name], "accuracy", n)]
+
+    sections = [
+        *(partial(judge, m) for m in panel.judges),
+        *(partial(direction, *pair) for pair in itertools.permutations(("image", "audio", "text"), 2)),
+        lambda: [_agreement(model, panel, min(limit or 1000, 1000))],
+        lambda: _diversity(model, panel, data_dir, real, min(limit or 2000, 2000)),
+        lambda: _voices(model, panel, data_dir, min(limit or 240, 240)),
+    ]
+    return collect(sections, missing)
 
 
 def _real(data_dir: Path) -> Real:
-    return {m: real_digits(m, data_dir, train=False) for m in ("image", "audio")}
+    return cache(lambda m: real_digits(m, data_dir, train=False))
 
 
 def _last(steps: Iterator[Any]) -> Any:
@@ -114,7 +127,7 @@ def _direction(
             step = _last(model.sample({"text": word}, want=(target,), n=each, seed=i, **settings))
             right += panel.read(step, target).tolist().count(read_digit(word))
         return right / (len(words) * each), len(words) * each
-    x, labels = real[source]
+    x, labels = real(source)
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:limit]
     x, labels = x[order], labels[order]
     verdicts = []
@@ -156,10 +169,10 @@ def _from_words(model: JointDiffusion, n: int, settings: dict[str, Any]) -> tupl
 
 def _diversity(model: JointDiffusion, panel: Panel, data_dir: Path, real: Real, n: int) -> list[Figure]:
     """Fréchet distance in the judge's features, beside that of real training data; and the check against copying."""
-    figures = []
+    figures, tests = [], {m: real(m)[0] for m in panel.judges}
     batches, _ = _from_words(model, n, SETTINGS)
     for m, made in batches.items():
-        train, test = real_digits(m, data_dir, train=True)[0], real[m][0]
+        train, test = real_digits(m, data_dir, train=True)[0], tests[m]
         target = panel.features(m, test)
         order = torch.randperm(len(train), generator=torch.Generator().manual_seed(1))[: len(made)]
         for what, x in (("generated", made), ("real train", train[order])):
@@ -225,16 +238,22 @@ def _numbers(model: JointDiffusion, panel: Panel, probe: VoiceProbe, each: int) 
 # ------------------------------------------------------------------------------ samplers
 
 
-def evaluate_samplers(model: JointDiffusion, data_dir: Path, limit: int | None = None) -> list[Figure]:
+def evaluate_samplers(
+    model: JointDiffusion, data_dir: Path, limit: int | None = None, missing: list[str] | None = None
+) -> list[Figure]:
     """Word -> picture and recording by every sampler at 4 to 64 network evaluations: accuracy, Fréchet distance.
 
     Heun takes two evaluations a step and one in the last, so it gets the most steps that stay within the budget.
 
     Args:
-        limit: samples a cell (None: 500).
+        limit: samples a cell (None: 500). missing: nothing is measured without data; see `sections.collect`.
     """
+    return collect([lambda: _samplers(model, data_dir, limit)], missing)
+
+
+def _samplers(model: JointDiffusion, data_dir: Path, limit: int | None) -> list[Figure]:
     panel, real, figures = Panel.shipped(), _real(data_dir), []
-    test = {m: panel.features(m, x) for m, (x, _) in real.items()}
+    test = {m: panel.features(m, real(m)[0]) for m in panel.judges}
     for sampler, budget in tqdm(list(itertools.product(SAMPLERS, EVALUATIONS)), desc="samplers"):
         steps = budget // 2 if sampler == "heun" else budget
         batches, labels = _from_words(model, limit or 500, {"steps": steps, "guidance": 2.0, "sampler": sampler})
@@ -251,11 +270,13 @@ def evaluate_samplers(model: JointDiffusion, data_dir: Path, limit: int | None =
 GROUPS = {"directions": evaluate_joint, "samplers": evaluate_samplers}
 
 
-def evaluate_group(model: JointDiffusion, data_dir: Path, limit: int | None, group: str) -> list[Figure]:
+def evaluate_group(
+    model: JointDiffusion, data_dir: Path, limit: int | None, group: str, missing: list[str] | None = None
+) -> list[Figure]:
     """One of `GROUPS`. Raises InputError for another name."""
     if group not in GROUPS:
         raise InputError(f"There is no group of figures {group!r}; choose one of {', '.join(GROUPS)}.")
-    return GROUPS[group](model, data_dir, limit)
+    return GROUPS[group](model, data_dir, limit, missing)
 
 
 def measure_judge(folder: Path, request: Request) -> Measured:

@@ -40,12 +40,14 @@ TARGETS = {
 }
 
 
-def evaluate_group(model: JointDiffusion, data_dir: Path, limit: int | None, group: str) -> list[Figure]:
+def evaluate_group(
+    model: JointDiffusion, data_dir: Path, limit: int | None, group: str, missing: list[str] | None = None
+) -> list[Figure]:
     """All figures.
 
     Args:
         limit: at most this many items a figure. group: "directions", or "validation": the same on the validation
-            pairs alone, for choices.
+            pairs alone, for choices. missing: nothing is measured without data; see `sections.collect`.
     """
     if group not in GROUPS:
         raise InputError(f"There is no group of figures {group!r}; choose one of {', '.join(GROUPS)}.")

@@ -11,7 +11,8 @@ from ..metrics import Figure
 from ..registry import Registry
 from .sections import Measured, Request
 
-# What measures a joint model (`JointInterface.figures`): f(model, data_dir, limit, group) -> figures.
+# What measures a joint model (`JointInterface.figures`): f(model, data_dir, limit, group, missing) -> figures
+# (`sections.collect` says what missing is).
 REPORTS = Registry(
     "report",
     {
@@ -24,12 +25,14 @@ REPORTS = Registry(
 def measure(folder: Path, request: Request) -> Measured:
     """The figures that the model's interface names; of a model that names none, its size."""
     model = load(folder, request.device)
+    found = Measured(checkpoints.fingerprint(model.network))
 
     def figures() -> list[Figure]:
         if not model.interface.figures and request.group != "directions":
             raise InputError(f"The figures of {model.name!r} are of one group: leave --group out.")
         if not model.interface.figures:
             return [Figure("parameters", sum(p.numel() for p in model.network.parameters()))]
-        return REPORTS[model.interface.figures](model, request.data_dir, request.limit, request.group)
+        report = REPORTS[model.interface.figures]
+        return report(model, request.data_dir, request.limit, request.group, found.missing)
 
-    return Measured(checkpoints.fingerprint(model.network)).add(figures)
+    return found.add(figures)

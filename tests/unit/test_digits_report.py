@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmdemo.diffusion.joint import JointDiffusion
-from mmdemo.errors import InputError
+from mmdemo.errors import InputError, MissingError
 from mmdemo.evaluation import copying, digits_report
 from mmdemo.evaluation.speaker_probe import VoiceProbe
 from tests.generate_model import SPEAKERS, random_joint
@@ -95,6 +95,20 @@ def test_all_figures_are_there_and_a_random_model_meets_no_target(model, tmp_pat
         assert made > by_name[f"{m}: Fréchet distance, real train to real test"].value > 0
     assert by_name["speaker probe on real test data"].value == 1
     assert 0 <= by_name["number of 4 digits: all in one voice"].value <= 1
+
+
+def test_without_data_what_starts_from_words_or_nothing_is_measured(model, tmp_path, monkeypatch):
+    def absent(modality, data_dir, train):
+        raise MissingError(f"The data set of {modality} is not here.")
+
+    monkeypatch.setattr(digits_report, "real_digits", absent)
+    monkeypatch.setattr(digits_report, "real_voices", lambda data_dir, train: absent("voices", data_dir, train))
+    missing: list[str] = []
+    figures = digits_report.evaluate_group(model, tmp_path, 10, "directions", missing)
+    assert [f.name for f in figures] == ["text -> image", "text -> audio", "nothing -> all three agree"]
+    assert missing == [f"The data set of {what} is not here." for what in ("image", "audio", "voices")]
+    with pytest.raises(MissingError, match="of image"):
+        digits_report.evaluate_group(model, tmp_path, 10, "directions")
 
 
 def test_every_sampler_is_measured_within_the_budget(model, tmp_path, monkeypatch):
