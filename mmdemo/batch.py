@@ -136,16 +136,24 @@ class Codecs:
             return next(name for name, modality in MODALITIES.items() if "encoding" in modality.options)
         return guess(path)
 
-    def idle(self, codec: Codec, original: bool = False, lossy: bool = False) -> list[str]:
-        """A note for each option that was given and changes nothing for inputs of the codec's modality."""
+    def remarks(self, codec: Codec, path: Path, original: bool = False, lossy: bool = False) -> list[str]:
+        """Notes on what was asked for: a file whose name says another modality than its content, and each option that
+        was given and changes nothing for inputs of the codec's modality."""
+        from .modalities import MODALITIES
+
         kind = codec.processor
+        named = [m.name for m in MODALITIES.values() if path.suffix.lower() in m.suffixes]
+        misnamed = (
+            [f"This is {kind.name}, though its name is one of {named[0]}."] if named and kind.name not in named else []
+        )
         idle = {
             "encoding": self.encoding and "encoding" not in kind.options,
             "background": self.background and "background" not in kind.options,
             "original": original and not kind.has_original,
             "lossy": lossy and not kind.lossless,
         }
-        return [f"--{name} changes nothing here: this is {codec.modality}." for name, given in idle.items() if given]
+        nothing = [f"--{name} changes nothing here: this is {kind.name}." for name, given in idle.items() if given]
+        return misnamed + nothing
 
     def load(self, codec: Codec, path: Path) -> Item:
         asked = {"encoding": self.encoding, "background": self.background}

@@ -80,7 +80,7 @@ def reconstruct(
         codec = codecs.for_input(path)
         result = api.reconstruct(codecs.load(codec, path), codec, levels, original)
         codec.processor.save(result.output, target)
-        notes = [*map(str, result.item.notes), *codecs.idle(codec, original)]
+        notes = [*map(str, result.item.notes), *codecs.remarks(codec, path, original)]
         return {"model": codec.name, "levels": result.tokens.levels, **result.figures, "notes": notes}
 
     run(inputs, output, codecs.suffixes, one, as_json, force)
@@ -123,7 +123,7 @@ def encode(
             "bytes": saved.stat().st_size,
             "rate": value,
             "rate_unit": unit,
-            "notes": [*map(str, notes), *codecs.idle(codec, lossy=lossy)],
+            "notes": [*map(str, notes), *codecs.remarks(codec, path, lossy=lossy)],
         }
 
     run(inputs, output, lambda _: (".mmt",), one, as_json, force)
@@ -156,7 +156,7 @@ def decode(
         data = mmt.contents(path)
         codec = codecs.for_tokens(mmt.made_by(data))
         tokens = Tokens.from_bytes(data, codec.priors)
-        notes = codecs.idle(codec, original)
+        notes = codecs.remarks(codec, path, original)
         if tokens.lossless and levels is None:
             codec.processor.save(tokens.raw or tokens.lossless, target)  # the bytes of the file that it was made of
             return {"model": codec.name, "exact": True, "notes": notes}

@@ -226,6 +226,12 @@ def test_options_that_change_nothing_are_said(here, model):
     assert notes("decode", "t.mmt", "-o", "b.txt", "--original") == ["--original changes nothing here: this is text."]
 
 
+def test_a_text_under_the_name_of_a_picture_is_said(here):
+    Path("photo.png").write_text("<html><body>404 Not Found</body></html>")
+    item = json.loads(run("encode", "photo.png", "-o", "out", "--json").stdout)["items"][0]
+    assert item["model"] == "text" and item["notes"] == ["This is text, though its name is one of image."]
+
+
 def test_what_is_refused_leaves_no_empty_folder(here, model):
     Path("a.png").write_bytes(b"no picture")
     run("encode", "a.png", "-o", here / "new" / "folder" / "a.mmt", "--model", model, code=1)

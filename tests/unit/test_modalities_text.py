@@ -189,8 +189,22 @@ def test_the_suffix_decides_where_the_content_says_nothing(tmp_path):
         guess(path)
 
 
-@pytest.mark.parametrize("data, word", [(b"%PDF-1.4", "PDF"), (b"PK\3\4\0", "ZIP"), (b"DSD \x1c\0\0\0", "DSD")])
-def test_known_kinds_that_are_not_taken(tmp_path, data, word):
+NOT_TAKEN = {
+    "PDF": b"%PDF-1.4",
+    "ZIP": b"PK\3\4\0",
+    "DSD": b"DSD \x1c\0\0\0",
+    "an AVI video, which is not read; take its sound out": b"RIFF\x24\0\0\0AVI LIST\0",
+    "a Wave64 sound, which is not read; convert it to FLAC": b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb",
+    "a NIST SPHERE sound": b"NIST_1A\n   1024\n",
+    "a RAR archive, which is not read; unpack it first": b"Rar!\x1a\7\1\0",
+    "an Office document": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0",
+    "a NumPy array": b"\x93NUMPY\1\0v\0",
+    "a program": b"\x7fELF\2\1\1\0",
+}
+
+
+@pytest.mark.parametrize("word, data", NOT_TAKEN.items())
+def test_known_kinds_that_are_not_taken(tmp_path, word, data):
     path = tmp_path / "a.png"
     path.write_bytes(data)
     with pytest.raises(InputError, match=word):
