@@ -46,10 +46,11 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
     const address = link(ed.value.link);
     try {
       await navigator.clipboard.writeText(address);
-      note.textContent = say(/[?&]input=/.test(address) ? "link_day" : "link_done");
+      told = say(/[?&]input=/.test(address) ? "link_day" : "link_done");
     } catch {
-      note.textContent = address; // no clipboard without https: it can be copied from here
+      told = address; // no clipboard without https: it can be copied from here
     }
+    note.textContent = told;
   });
   const hint = el("p", { class: "mm-hint" });
   const now = el("div", { class: "mm-chips mm-now" });
@@ -61,7 +62,7 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
   const otherRow = el("div", { class: "mm-row mm-others", role: "radiogroup", "aria-label": say("other") });
   otherRow.addEventListener("keydown", (event) => arrows(event, [...otherRow.children]));
   const note = el("span", { class: "mm-hint mm-said", role: "status" });
-  let told = ""; // what the last step did, said until the next one
+  let told = ""; // what the last step did or where its link is, said until the next one
   const node = el("div", { class: "mm-editor", hidden: true },
     el("div", { class: "mm-row" }, tools.node, el("label", { class: "mm-size" }, say("size"), size),
       el("span", { class: "mm-steps" }, undo, redo, reset)),
