@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import json
 import tempfile
@@ -12,7 +13,9 @@ from typing import Any
 
 import gradio as gr
 import httpx
+import numpy as np
 import pytest
+import soundfile
 from gradio import processing_utils
 from PIL import Image
 from starlette.middleware import Middleware
@@ -20,7 +23,7 @@ from starlette.middleware import Middleware
 from mmdemo.ui import app
 from mmdemo.ui.serving.doors import Doors, last_resort
 from mmdemo.ui.serving.queue import FairQueue
-from mmdemo.ui.serving.uploads import REFUSED, UploadsOnly
+from mmdemo.ui.serving.uploads import FOREIGN, REFUSED, UploadsOnly
 
 
 class Listener:
@@ -133,14 +136,45 @@ def test_no_other_file_of_the_machine_is_opened(served):
     ]
     for path in paths:
         for name in ("picture", "file"):
-            answer = call(url, name, file_object(path))
-            assert "taken" not in answer and "root:" not in answer and "Traceback" not in answer, path
+            # Without "meta" Gradio does not know it for a file, and opens it all the same.
+            for file in (file_object(path), {"path": path}, {"path": path, "meta": {}}, [{"path": path}]):
+                answer = call(url, name, file)
+                assert "taken" not in answer and "root:" not in answer and "Traceback" not in answer, path
         for quoted in (path, path.replace("/", "%2F").replace(".", "%2e")):
             if "\0" in quoted:
                 continue
             got = httpx.get(f"{url}/file={quoted}", timeout=20)
             assert got.status_code >= 400 and "root:" not in got.text, path
     assert given == []
+
+
+@pytest.mark.parametrize("name", ["/reconstruct_image", "/reconstruct_audio", "/generate"])
+def test_no_endpoint_of_the_page_opens_what_was_not_uploaded(page, name, tmp_path):
+    """As they are, with their own components."""
+    picture, sound = tmp_path / "secret.png", tmp_path / "secret.wav"
+    Image.new("RGB", (40, 40), (1, 2, 3)).save(picture)
+    soundfile.write(sound, np.zeros(8_000), 16_000)
+    fn = next(fn for fn in page.fns.values() if fn.api_name == name.removeprefix("/"))
+    for path in (picture, sound):
+        for file in ({"path": str(path)}, {"path": str(path), "meta": None}, file_object(str(path))):
+            for at in range(len(fn.inputs)):
+                inputs: list[Any] = [None] * len(fn.inputs)
+                inputs[at] = file
+                with pytest.raises(gr.Error, match="has to be uploaded"):
+                    asyncio.run(page.preprocess_data(fn, inputs, None))
+
+
+@pytest.fixture(scope="module")
+def page() -> gr.Blocks:
+    return app.build()
+
+
+def test_a_file_inside_another_is_seen(page):
+    uploads = Path(processing_utils.get_upload_folder())
+    mine = {"path": str(uploads / "a" / "mine.png"), "background": {"path": "/etc/passwd"}}
+    fn = next(iter(page.fns.values()))
+    with pytest.raises(gr.Error, match="opens no other"):
+        asyncio.run(page.preprocess_data(fn, [[mine]], None))
 
 
 def test_what_was_uploaded_is_taken(served, tmp_path):
@@ -152,6 +186,6 @@ def test_what_was_uploaded_is_taken(served, tmp_path):
     assert given and all(Path(found).name == "mine.png" for found in given)
 
 
-def test_the_page_is_built_so():
-    assert isinstance(app.build(), UploadsOnly)
-    assert json.dumps(REFUSED).isascii()
+def test_the_page_is_built_so(page):
+    assert isinstance(page, UploadsOnly)
+    assert json.dumps(REFUSED + FOREIGN).isascii()

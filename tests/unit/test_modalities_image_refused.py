@@ -254,5 +254,5 @@ def test_random_damage_gives_a_picture_or_an_input_error(kind, data):
 @settings(max_examples=100, deadline=None)
 @given(st.binary(min_size=1, max_size=400))
 def test_random_bytes_are_refused(data):
-    with pytest.raises(InputError, match="picture|which is not read"):
+    with pytest.raises(InputError, match=r"picture|which is not read"):
         image.load(data)
