@@ -21,6 +21,8 @@ from ..diffusion.settings import SamplingSettings
 from ..diffusion.step import SamplingStep
 from ..errors import InputError
 from ..metrics import Figure
+from ..modalities.audio import SAMPLE_RATE
+from ..registry import Registry
 from .bench_dit import bench_dit
 
 RUNS = 3
@@ -63,15 +65,24 @@ def _middle(rows: Sequence[tuple[float, ...]], column: int) -> float:
     return median(row[column] for row in rows)
 
 
+def _picture(noise: np.random.Generator) -> tuple[Any, str, float | None]:
+    return Image.fromarray(noise.integers(0, 255, (512, 768, 3), dtype=np.uint8)), "768x512 picture", 0.5
+
+
+def _sound(noise: np.random.Generator) -> tuple[Any, str, float | None]:
+    return (SAMPLE_RATE, noise.normal(0, 0.1, 10 * SAMPLE_RATE).astype(np.float32)), "10 s of sound", 0.5
+
+
+def _text(noise: np.random.Generator) -> tuple[Any, str, float | None]:
+    return SENTENCE * 2000, "90,000 bytes of text", None
+
+
+# Modality -> an input to time, what it is called, and the seconds that it may take there and back.
+INPUTS = Registry("input to time of the modality", {"image": _picture, "audio": _sound, "text": _text})
+
+
 def _codec(codec: Codec) -> list[dict[str, Any]]:
-    noise = np.random.default_rng(0)
-    if codec.modality == "image":
-        source: Any = Image.fromarray(noise.integers(0, 255, (512, 768, 3), dtype=np.uint8))
-        what, target = "768x512 picture", 0.5
-    elif codec.modality == "audio":
-        source, what, target = (16_000, noise.normal(0, 0.1, 160_000).astype(np.float32)), "10 s of sound", 0.5
-    else:
-        source, what, target = SENTENCE * 2000, "90,000 bytes of text", None
+    source, what, target = INPUTS[codec.modality](np.random.default_rng(0))
     item = codec.load(source)
     tokens = codec.encode(item)
     encode, decode = _seconds(lambda: codec.encode(item)), _seconds(lambda: codec.decode_tensor(tokens))

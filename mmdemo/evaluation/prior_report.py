@@ -15,6 +15,7 @@ from ..datasets.speech import speech_files
 from ..entropy.prior import CodePrior, PriorConfig
 from ..loading import load
 from ..metrics import Figure
+from ..registry import Registry
 from ..tokens import Tokens
 from .lossless import lossless_figures
 from .sections import Measured, Request
@@ -26,7 +27,7 @@ def evaluate_prior(config: PriorConfig, data_dir: Path, limit: int | None = None
     assert isinstance(codec, Codec)
     if not config.tokenizer:
         return lossless_figures(codec, data_dir, limit)
-    where, items = _test_tokens(codec, data_dir, limit)
+    where, items = TEST_TOKENS[codec.modality](codec, data_dir, limit)
     sizes = np.array([_sizes(t) for t in tqdm(items, desc="files", leave=False)], dtype=float)  # (files, levels)
     counts = np.array([t.count / t.levels for t in items])  # codes per level
     each = 8 * np.diff(sizes, axis=1, prepend=0).sum(0) / counts.sum()  # bits a code, per level
@@ -52,13 +53,20 @@ def _sizes(tokens: Tokens) -> list[int]:
     return [tokens.truncate(k).payload_bits // 8 for k in range(1, tokens.levels + 1)]
 
 
-def _test_tokens(codec: Codec, data_dir: Path, limit: int | None) -> tuple[str, list[Tokens]]:
-    """Tokens of test data that no prior was trained on."""
-    if codec.modality == "image":
-        files = sorted(need(data_dir / "kodak", "kodak").glob("*.png"))[:limit]
-        return "Kodak", [codec.encode(f) for f in files]
-    if codec.modality == "audio":
-        speech = speech_files(data_dir, "test")
-        return "speech", [codec.encode(speech[i * len(speech) // 100]) for i in range(100)[:limit]]
+def _kodak(codec: Codec, data_dir: Path, limit: int | None) -> tuple[str, list[Tokens]]:
+    files = sorted(need(data_dir / "kodak", "kodak").glob("*.png"))[:limit]
+    return "Kodak", [codec.encode(f) for f in files]
+
+
+def _speech(codec: Codec, data_dir: Path, limit: int | None) -> tuple[str, list[Tokens]]:
+    speech = speech_files(data_dir, "test")
+    return "speech", [codec.encode(speech[i * len(speech) // 100]) for i in range(100)[:limit]]
+
+
+def _wikitext(codec: Codec, data_dir: Path, limit: int | None) -> tuple[str, list[Tokens]]:
     text = need(data_dir / "text" / "wikitext2-test.txt", "wikitext2-test").read_text("utf-8")
     return "WikiText-2 test, 1024 characters", [codec.encode(text[i * 1024 :][:1024]) for i in range(100)[:limit]]
+
+
+# Modality -> tokens of test data that no prior was trained on, and what they are of.
+TEST_TOKENS = Registry("test of priors of the modality", {"image": _kodak, "audio": _speech, "text": _wikitext})

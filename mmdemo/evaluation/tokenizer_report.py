@@ -21,6 +21,7 @@ from ..errors import MissingError
 from ..loading import load
 from ..metrics import Figure
 from ..modalities.base import Item
+from ..registry import Registry
 from .lossless import lossless_figures
 from .probe import emoji_probe, word_probe
 from .scripts_report import byte_accuracy, emoji_figures, random_figures, script_figures
@@ -39,8 +40,7 @@ def evaluate_tokenizer(
         limit: caps the number of test items (for a quick look).
         missing: see `sections.collect`.
     """
-    sections = {"image": _image, "audio": _audio, "text": _text}[codec.modality](codec, data_dir, limit)
-    return collect(sections, missing)
+    return collect(SECTIONS[codec.modality](codec, data_dir, limit), missing)
 
 
 def measure(folder: Path, request: Request) -> Measured:
@@ -232,3 +232,7 @@ def _text(codec: Codec, data_dir: Path, limit: int | None) -> Sections:
     if codec.priors.for_bytes() is not None:  # exact files need the prior: else their figures are left out, not guessed
         sections.append(lambda: lossless_figures(codec, data_dir, limit))
     return sections
+
+
+# Modality -> the figures of its tokenizers: f(codec, data_dir, limit) -> sections.
+SECTIONS = Registry("test of tokenizers of the modality", {"image": _image, "audio": _audio, "text": _text})
