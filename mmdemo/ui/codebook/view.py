@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -148,7 +149,7 @@ def spans(data: bytes, stride: int) -> list[str]:
     return labels
 
 
-def label(tokens: Tokens, source: Any, lang: str) -> str:
+def label(tokens: Tokens, source: Tensor | bytes | None, lang: str) -> str:
     """What a visitor's own input is called."""
     meta = tokens.meta
     if tokens.modality == "image":
@@ -160,7 +161,7 @@ def label(tokens: Tokens, source: Any, lang: str) -> str:
     return tr("codebook.own_text", lang, beginning=beginning or f"{meta['bytes']:,} B")
 
 
-def example_name(file: Any, lang: str) -> str:
+def example_name(file: Path, lang: str) -> str:
     """An example's name in the visitor's language, where it has one."""
     try:
         return tr(f"audio.example_{file.stem}", lang)
@@ -169,7 +170,7 @@ def example_name(file: Any, lang: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def thumbnail(file: Any) -> str | None:
+def thumbnail(file: Path) -> str | None:
     """A small square of a picture file; None for other files."""
     if file.suffix not in MODALITIES["image"].suffixes:
         return None
@@ -246,7 +247,7 @@ def example_views(codec: Codec, level: int, code: int, lang: str) -> list[dict[s
     return found
 
 
-def _piece(codec: Codec, file: Any, place: Sequence[int]) -> dict[str, Any]:
+def _piece(codec: Codec, file: Path, place: Sequence[int]) -> dict[str, Any]:
     stride, reach = int(codec.tokenizer.stride), AROUND[codec.modality]
     x = _example(codec.modality, file)
     if codec.modality == "image":
@@ -268,6 +269,6 @@ def _piece(codec: Codec, file: Any, place: Sequence[int]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=32)
-def _example(modality: str, file: Any) -> Tensor:
+def _example(modality: str, file: Path) -> Tensor:
     tensor: Tensor = MODALITIES[modality].load(file).tensor
     return tensor

@@ -92,7 +92,7 @@ def source_bytes(item: Item, source: Any) -> tuple[bytes, str]:
     return buffer.getvalue(), ".png"
 
 
-def thumbnail(path: Any, side: int = 128) -> str:
+def thumbnail(path: str | Path, side: int = 128) -> str:
     """A small square JPEG of a picture file as a data URI, for the example strip."""
     with Image.open(path) as image:
         return thumbnail_of(image, side)

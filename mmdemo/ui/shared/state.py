@@ -17,6 +17,7 @@ from typing import Any
 
 import gradio as gr
 import torch
+from torch import Tensor
 
 import mmdemo
 from mmdemo import checkpoints
@@ -55,17 +56,17 @@ class Opened:
     """What a visitor opened: its tokens, and what they were made of where that is known."""
 
     tokens: Tokens
-    source: Any = None
+    source: Tensor | bytes | None = None
     ident: str = field(default_factory=lambda: secrets.token_urlsafe(9))
 
     def continues(self, before: Opened) -> bool:
         """Whether this is the input of before: with other codes, or with some letters more or less."""
-        if self.source is None or before.source is None:
-            return self.source is before.source and self.tokens.positions == before.tokens.positions
-        if self.tokens.modality != "text":
-            return self.source is before.source or torch.equal(self.source, before.source)
         a, b = self.source, before.source
-        return 2 * (_shared(a, b) + _shared(a[::-1], b[::-1])) >= max(len(a), len(b))
+        if isinstance(a, bytes) and isinstance(b, bytes):
+            return 2 * (_shared(a, b) + _shared(a[::-1], b[::-1])) >= max(len(a), len(b))
+        if isinstance(a, Tensor) and isinstance(b, Tensor):
+            return a is b or torch.equal(a, b)
+        return a is b and self.tokens.positions == before.tokens.positions  # neither is known
 
 
 def _shared(a: bytes, b: bytes) -> int:
@@ -129,7 +130,7 @@ class Context:
         found = (name for name in checkpoints.list_checkpoints() if checkpoints.kind(name) == "joint")
         return list(dict.fromkeys([DIGITS, *found]))
 
-    def remember(self, request: gr.Request | None, tokens: Tokens, source: Any = None) -> None:
+    def remember(self, request: gr.Request | None, tokens: Tokens, source: Tensor | bytes | None = None) -> None:
         """Note a visitor's newest input, so that other tabs can show it too.
 
         Args:
@@ -144,11 +145,6 @@ class Context:
             self._opened[key] = [now, *before[now.continues(before[0]) if before else 0 :]][:KEPT_OF_ONE]
             while sum(map(len, self._opened.values())) > KEPT_INPUTS:
                 self._opened.popitem(last=False)
-
-    def recall(self, request: gr.Request | None, modality: str) -> Any:
-        """The visitor's newest tokens of a modality, or None."""
-        opened = self.opened(request, modality)
-        return opened[0].tokens if opened else None
 
     def opened(self, request: gr.Request | None, modality: str) -> list[Opened]:
         """What the visitor opened of a modality, newest first."""
