@@ -44,9 +44,9 @@ def test_text_and_sound_are_remembered_per_visitor(context, tmp_path):
     wave = tmp_path / "tone.wav"
     soundfile.write(wave, 0.3 * np.sin(np.arange(8000) / 9), 16_000)
     AudioHandlers(context).opened(str(wave), 2, request("ann"))
-    assert context.recall(request("ann"), "text").positions == (3,)  # ten bytes, four a position
-    assert context.recall(request("ann"), "audio").positions == (25,)  # half a second at 50 frames a second
-    assert context.recall(request("bob"), "text") is None
+    assert context.opened(request("ann"), "text")[0].tokens.positions == (3,)  # ten bytes, four a position
+    assert context.opened(request("ann"), "audio")[0].tokens.positions == (25,)  # half a second at 50 frames a second
+    assert not context.opened(request("bob"), "text")
 
 
 def test_a_visit_keeps_its_inputs_and_typing_is_one_of_them(context):
@@ -95,7 +95,7 @@ def test_a_place_says_how_its_codes_were_chosen(handlers, context):
     )
     value, _ = handlers.show(dict(TEXT), request("pia"))
     found = handlers.place({"model": "text", "input": value["id"], "place": [0]})["levels"]
-    tokens = context.recall(request("pia"), "text")
+    tokens = context.opened(request("pia"), "text")[0].tokens
     assert [level["code"] for level in found] == tokens.codes[:, 0].tolist()
     lengths = [found[0]["before"], *(level["after"] for level in found)]
     assert lengths == sorted(lengths, reverse=True) and lengths[-1] < 0.5 * lengths[0]

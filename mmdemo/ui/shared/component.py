@@ -58,7 +58,7 @@ class Component(gr.HTML):
             return value
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
-    def get_config(self) -> dict[str, Any]:  # type: ignore[override]  # as `gr.HTML` has it
+    def get_config(self) -> dict[str, Any]:
         """What the page is told. Gradio copies it for each visitor, with all that it leads to, and `gr.HTML` gives a
         function, which leads to the whole page, for some names of a constructor's arguments: left out.
         """
