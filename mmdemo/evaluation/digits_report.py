@@ -96,7 +96,7 @@ def evaluate_joint(
         name = f"{source} -> {target}"
         return [Figure.against(name, right, TARGETS[name], "accuracy", n)]
 
-    sections = [
+    sections: list[Callable[[], list[Figure]]] = [
         *(partial(judge, m) for m in panel.judges),
         *(partial(direction, *pair) for pair in itertools.permutations(("image", "audio", "text"), 2)),
         lambda: [_agreement(model, panel, min(limit or 1000, 1000))],

@@ -183,7 +183,7 @@ def thumbnail(file: Path) -> str | None:
 
 def own_thumbnail(opened: Opened) -> str | None:
     """The same of what a visitor opened."""
-    if opened.tokens.modality != "image" or opened.source is None:
+    if opened.tokens.modality != "image" or not isinstance(opened.source, Tensor):
         return None
     return _square(Image.fromarray(opened.source.permute(1, 2, 0).contiguous().numpy()))
 
