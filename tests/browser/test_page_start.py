@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -253,9 +254,13 @@ def test_a_saved_picture_dropped_in_another_tab_brings_its_tokens_back(opened: A
     page = opened()
     page.wait_for_selector(READY)
     upload(page, tmp_path, 5)
-    page.wait_for_function("document.querySelector('.mm-rate')?.dataset.ready")
+    measured = "document.querySelector('.mm-rate')?.dataset.ready === document.querySelector('.mm-viewer').dataset.ready"
+    page.wait_for_function(measured)
     with page.expect_download() as saved:
         page.click("[data-save=png]")
+    with Image.open(saved.value.path()) as image:
+        link = json.loads(image.text["Description"])["link"]
+    assert "input=" in link and "example=" not in link
     data = base64.b64encode(Path(saved.value.path()).read_bytes()).decode()
     with page.expect_download() as card:
         page.click("[data-save=card]")

@@ -320,7 +320,7 @@ export default function lab({ element, props, server, trigger, watch }) {
   }
 
   // What a saved sound or card carries: where it was made, and its tokens.
-  const carried = () => ({ link: location.href, made_with: "mmdemo", tab: "audio", ...(data.mmt ? { tokens: data.mmt } : {}) });
+  const carried = () => ({ link: addressOf(data.edit.link), made_with: "mmdemo", tab: "audio", ...(data.mmt ? { tokens: data.mmt } : {}) });
 
   function saveCard() {
     if (!data) return;

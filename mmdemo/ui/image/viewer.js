@@ -218,10 +218,10 @@ export default function viewer({ element, props, server, trigger, watch }) {
       at: at ? `${at.y + 1},${at.x + 1}` : "", edit: value.edit.link || "" });
   }
 
-  // What a saved picture carries: where it was made, and its tokens.
+  // What a saved picture carries: where it was made (the page's own address follows a moment later), and its tokens.
   function carried() {
     const tokens = known().files[state.shown];
-    return { link: location.href, made_with: "mmdemo", tab: "image", ...(tokens ? { tokens } : {}) };
+    return { link: addressOf(state.value.edit.link), made_with: "mmdemo", tab: "image", ...(tokens ? { tokens } : {}) };
   }
 
   // While the encoder works, the original stands alone.

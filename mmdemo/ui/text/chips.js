@@ -146,7 +146,7 @@ export default function chips({ element, props, server, trigger, watch }) {
     const pictures = [...(text ? [[paintText(text, rtl, element), say("original")]] : []), [paintChips(shown, rtl, element), say("reconstruction")]];
     const line = [`${say("levels")} ${say("of", { n: data.num_levels, all: data.codes.length })}`, `${number(bytesOf(tokens).length)} B`,
       document.querySelector("#mm-text-output .compare-name b")?.textContent].filter(Boolean).join(" · ");
-    makeCard({ pictures, line, stacked: pictures.length > 1, settings: { link: location.href, made_with: "mmdemo", tab: "text", tokens } })
+    makeCard({ pictures, line, stacked: pictures.length > 1, settings: { link: addressOf(data.edit.link), made_with: "mmdemo", tab: "text", tokens } })
       .then((png) => saveBlob(new Blob([png], { type: "image/png" }), "text-card.png"));
   }
   document.addEventListener("mm-card", ({ detail: { tab, files } }) => { if (tab === "text") saveCard(files[0][2]); });
