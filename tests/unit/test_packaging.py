@@ -31,6 +31,8 @@ MAX_LINES = 500
 # Import names that differ from the name of what is installed, and packages that gradio always brings.
 DISTRIBUTIONS = {
     "PIL": "pillow",
+    "hibari": "hibari-tts",
+    "piper": "piper-tts",
     "umap": "umap-learn",
     "vector_quantize_pytorch": "vector-quantize-pytorch",
     "yaml": "pyyaml",
