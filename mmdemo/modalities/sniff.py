@@ -98,7 +98,6 @@ _MAGIC = (
     (0, b"wvpk", "audio", "a WavPack sound"),
     (0, b"MAC ", "audio", "a Monkey's Audio sound"),
     (0, b"DSD ", None, "a DSD sound"),
-    (0, b"riff\x2e\x91\xcf\x11", None, "a Wave64 sound"),
     (0, b"Creative Voice File", None, "a VOC sound"),
     (0, b"NIST_1A", None, "a NIST SPHERE sound"),
     (8, b"8SVX", None, "an 8SVX sound"),
