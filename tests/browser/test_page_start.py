@@ -254,8 +254,8 @@ def test_a_saved_picture_dropped_in_another_tab_brings_its_tokens_back(opened: A
     page = opened()
     page.wait_for_selector(READY)
     upload(page, tmp_path, 5)
-    measured = "document.querySelector('.mm-rate')?.dataset.ready === document.querySelector('.mm-viewer').dataset.ready"
-    page.wait_for_function(measured)
+    ready_of = "document.querySelector('{}')?.dataset.ready"
+    page.wait_for_function(f"{ready_of.format('.mm-rate')} === {ready_of.format('.mm-viewer')}")
     with page.expect_download() as saved:
         page.click("[data-save=png]")
     with Image.open(saved.value.path()) as image:
