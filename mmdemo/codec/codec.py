@@ -29,7 +29,7 @@ class Codec:
 
     Attributes:
         tokenizer: the network. device: where it is.
-        modality: "image", "audio" or "text"; ``files``, what that is.
+        modality: "image", "audio" or "text"; ``processor``, what that is.
         name, fingerprint: what tokens say that they were made by.
         priors: under which the codes are written to files.
         folder: of the checkpoint, where there is one. config: what its config.json says.

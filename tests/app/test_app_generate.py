@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,16 +17,17 @@ from urllib.parse import parse_qsl
 import numpy as np
 import pytest
 import soundfile
-from generate_model import RandomContext, served
+from generate_model import RandomContext, random_joint, served
 from gradio_client import Client, handle_file
 from PIL import Image
 
+from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.errors import InputError
 from mmdemo.ui.generate.api import ORDER
 from mmdemo.ui.generate.form import Form, given_js
 from mmdemo.ui.generate.handlers import GenerateHandlers, kept_html
 from mmdemo.ui.generate.inputs import example_picture, pack_picture, pack_sound, picture_uri
-from mmdemo.ui.generate.run import native_inputs
+from mmdemo.ui.generate.run import choices_of, native_inputs
 from mmdemo.ui.generate.settings import Settings
 
 RUN: dict[str, Any] = {
@@ -232,3 +234,9 @@ def test_a_voice_from_a_link_can_be_heard(tab):
 
 def test_drawing_takes_the_place_of_the_word():
     assert '"image"' in given_js("image") and '"audio"' in given_js("audio")
+
+
+def test_a_model_whose_streams_have_other_names_is_left_out_and_says_why(tmp_path: Path):
+    folder = random_joint(tmp_path / "joint", streams={"drawing": "image", "word": "text"})
+    with pytest.raises(InputError, match="has a stream 'drawing'; this page shows streams by the names image, audio"):
+        choices_of(JointDiffusion.from_folder(folder, "cpu"))

@@ -36,10 +36,15 @@ def page(browser: Any, app_url: str) -> Iterator[Any]:
     context.close()
 
 
-def all_levels(page: Any) -> None:
-    """Wait until the coarsest level, the last to come, can be shown."""
-    page.locator("#mm-levels").fill("1")
+def decoded(page: Any) -> None:
+    """Wait until as many levels as are asked for are shown."""
     page.wait_for_function("document.querySelector('.mm-viewer .mm-busy').textContent === ''", timeout=WAIT)
+
+
+def all_levels(page: Any) -> None:
+    """Wait until the coarsest level can be shown."""
+    page.locator("#mm-levels").fill("1")
+    decoded(page)
 
 
 def figure(page: Any, name: str) -> str:
@@ -60,6 +65,7 @@ def wait_for_new_picture(page: Any, before: str) -> None:
 
 def test_opens_with_an_example_and_moves_through_levels(page: Any):
     most = page.locator("#mm-levels").get_attribute("max")
+    decoded(page)
     page.wait_for_function("document.querySelector('[data-figure=psnr] .mm-tile-value').textContent !== '–'")
     fine = shown_source(page)
     assert float(figure(page, "psnr")) > 10

@@ -24,7 +24,16 @@ def choices_of(model: JointDiffusion, name: str = "") -> Choices:
 
     Args:
         name: that a link has of it (its own if empty).
+
+    Raises:
+        InputError: its streams are not one of a kind by the name of that kind, which is what the controls are for.
     """
+    for stream, codec in model.codecs.items():
+        if codec.modality != stream:
+            raise InputError(
+                f"The model {model.name!r} has a stream {stream!r}; this page shows streams by the names image, audio "
+                "and text, one of each kind. `mmdemo generate` takes any."
+            )
     shapes = {name: tuple(stream.shape) for name, stream in model.streams.items()}
     stride = model.codecs["text"].tokenizer.stride if "text" in shapes else 1
     text_bytes = stride * shapes["text"][0] if "text" in shapes else 0
