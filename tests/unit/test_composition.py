@@ -1,10 +1,13 @@
 """Conditions of a run: vectors of texts, several composed in the score, and what the unconditional half is told."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from mmdemo.config import from_dict
-from mmdemo.diffusion.conditions import HashedNgrams
+from mmdemo.datasets.paired import PAIRED
+from mmdemo.diffusion.conditions import CONDITION_ENCODERS, HashedNgrams
 from mmdemo.diffusion.denoiser import Conditions, JointDenoiser, Packer
 from mmdemo.diffusion.dit import DiT
 from mmdemo.diffusion.interface import JointInterface
@@ -197,6 +200,22 @@ def test_what_cannot_be_composed_is_refused_in_one_sentence(build, compose, reas
         made(build(), {"text": "cat"}, compose=compose)
 
 
+@pytest.mark.parametrize(
+    ("registry", "name", "options"),
+    [
+        *((CONDITION_ENCODERS, "ngrams", {"dim": wrong}) for wrong in ("128", 128.5, True, None, [128], {1, 2})),
+        (CONDITION_ENCODERS, "prompt", {"width": "wide"}),
+        (PAIRED, "emoji", {"limit": "64"}),
+        (PAIRED, "emoji", {"keywords": 1}),
+        (PAIRED, "speech", {"seconds": "long"}),
+    ],
+)
+def test_options_of_another_type_are_refused_before_anything_is_read(registry, name, options):
+    needs = (None, Path("nowhere"), "train") if registry is PAIRED else ()
+    with pytest.raises(InputError, match=f"The option '{next(iter(options))}' of the .* '{name}' is wrong: "):
+        registry.make(name, *needs, **options)
+
+
 def test_an_interface_that_names_what_the_network_has_not_is_refused(build):
     config = build().network.config
     with pytest.raises(InputError, match="no stream 'imag'; did you mean 'image'"):
@@ -207,7 +226,7 @@ def test_an_interface_that_names_what_the_network_has_not_is_refused(build):
         from_dict(JointInterface, {"conditions": {"prompt": {**PROMPT, "options": {"dim": 9}}}}).condition_encoders(
             config
         )
-    with pytest.raises(InputError, match="The condition encoder 'ngrams' has no option 'dims'; it has dim, shortest"):
+    with pytest.raises(InputError, match="The condition encoder 'ngrams' has no option 'dims'; did you mean 'dim'"):
         from_dict(JointInterface, {"conditions": {"prompt": {**PROMPT, "options": {"dims": 9}}}}).condition_encoders(
             config
         )

@@ -95,7 +95,7 @@ def test_columns_of_different_numbers_of_rows_are_refused():
 def test_unknown_sets_and_options_are_refused_with_what_there_is(tmp_path):
     with pytest.raises(InputError, match="did you mean 'emoji'"):
         load_set(SetConfig("emojy"), None, tmp_path, "train")
-    with pytest.raises(InputError, match="The paired data set 'emoji' has no option 'limits'; it has"):
+    with pytest.raises(InputError, match="The paired data set 'emoji' has no option 'limits'; did you mean 'limit'"):
         load_set(SetConfig("emoji", options={"limits": 3}), None, tmp_path, "train")
     assert list(PAIRED) == ["digits", "emoji", "speech"]
 
