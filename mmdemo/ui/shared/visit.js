@@ -43,11 +43,10 @@ export default function visit({ element, props, trigger, watch }) {
     draw();
   }
 
-  // Sliders move fast; browsers allow some hundred changes of the address in a minute.
+  // Sliders move fast, and levels arrive one by one: browsers allow some hundred changes of the address in a minute.
   let waiting = 0;
   function tellSoon() {
-    clearTimeout(waiting);
-    waiting = setTimeout(tell, 250);
+    if (!waiting) waiting = setTimeout(() => { waiting = 0; tell(); }, 400);
   }
 
   function receive(value = readValue(props)) {
