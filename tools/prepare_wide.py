@@ -28,6 +28,7 @@ from PIL import Image
 
 from mmdemo.datasets.drawn.fonts import find_fonts
 from mmdemo.datasets.folder import list_files
+from mmdemo.datasets.making.voices import VOICES, speakers
 from mmdemo.datasets.photographs import LEAST, LONGEST
 from mmdemo.datasets.sounds.music import Note, composed, excerpt, sampled
 from mmdemo.datasets.sounds.tones import RATE
@@ -143,10 +144,8 @@ def voices(count: int, data: Path, out: Path) -> None:
     """Sentences in many voices: three of four by espeak-ng, the others by hibari-tts where it is."""
     rng, texts = random.Random(1), sentences(data)
     try:
-        from hibari import Hibari
-
-        speak = Hibari()
-    except ImportError:
+        speak = speakers(VOICES[:1])[VOICES[0].name]
+    except InputError:
         speak = None
     for i in range(count):
         target, text = out / f"{i:05}.flac", next(texts)
@@ -155,8 +154,7 @@ def voices(count: int, data: Path, out: Path) -> None:
         if target.exists():
             continue
         if speak is not None and i % 4 == 0:
-            wave = np.asarray(speak(text, speed=rng.uniform(0.8, 1.25), seed=i), np.float32)
-            kept = audio.load((24_000, wave)).tensor.numpy()
+            kept = speak(text, rng.uniform(0.8, 1.25), i).numpy()
         else:
             raw = out / "spoken.wav"
             command = ["espeak-ng", "-v", voice, "-s", str(pace), "-p", str(pitch), "-w", str(raw), text]

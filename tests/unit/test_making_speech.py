@@ -17,9 +17,10 @@ from mmdemo.cli import app
 from mmdemo.datasets.making import packages as shelf
 from mmdemo.datasets.making.packages import Package, found, members
 from mmdemo.datasets.making.spoken import LEVEL, everyday, levelled, make_speech, sentences, split_of
-from mmdemo.datasets.making.voices import RATE, VOICES, hours_of
+from mmdemo.datasets.making.voices import VOICES, hours_of
 from mmdemo.datasets.spoken import read_list
 from mmdemo.errors import InputError
+from mmdemo.modalities.audio import SAMPLE_RATE as RATE
 from mmdemo.speech.alphabet import spoken
 
 TEXT = """ The first sentence is <unk> and left out here . The second sentence , of twenty @-@ four letters , isn 't .
@@ -68,7 +69,7 @@ def test_splits_are_of_sentences_and_of_the_stated_shares():
 def test_a_set_is_made_once_and_goes_on(tmp_path: Path):
     text, calls = tmp_path / "t.txt", []
     text.write_text("\n".join(f"This is the {n} of many lines that {m} reads." for n in NUMBERS for m in NAMES))
-    given = {"texts": [text], "hours": 0.01, "voices": VOICES[:2]}
+    given = {"texts": [text], "hours": {"heart": 0.01, "joe": 0.01}}
     lengths = make_speech(tmp_path / "out", read=voices(calls), **given)
     clips = read_list(tmp_path / "out")
     assert {c.voice for c in clips} == {"heart", "joe"} == set(lengths) and len(clips) == len(calls)
@@ -83,10 +84,25 @@ def test_a_set_is_made_once_and_goes_on(tmp_path: Path):
     assert "| joe | an American man |" in (tmp_path / "out" / "ATTRIBUTION.md").read_text("utf-8")
 
 
+def test_a_recording_is_never_taken_for_another_text(tmp_path: Path):
+    for word in ("many", "some"):
+        text = tmp_path / "t.txt"
+        text.write_text("\n".join(f"This is the {n} of {word} lines that {m} reads." for n in NUMBERS for m in NAMES))
+        make_speech(tmp_path / "out", [text], {"heart": 0.01}, read=voices(said := []))
+    clips = read_list(tmp_path / "out")
+    prose = [c for c in clips if " some lines " in c.text]
+    assert prose and all(c.text in said for c in prose) and not any(" many lines " in c.text for c in clips)
+
+
+def test_a_text_that_is_not_there_is_said_before_a_voice_is_fetched(tmp_path: Path):
+    with pytest.raises(InputError, match=r"“none\.txt” was not found"):
+        make_speech(tmp_path / "out", [tmp_path / "none.txt"], {"heart": 1.0}, read=lambda *_: pytest.fail("fetched"))
+
+
 def test_too_few_sentences_are_said(tmp_path: Path):
     (tmp_path / "t.txt").write_text("Only one sentence can be read here.")
     with pytest.raises(InputError, match="too few sentences for 1 h of heart"):
-        make_speech(tmp_path / "out", [tmp_path / "t.txt"], 1.0, voices=VOICES[:1], read=voices())
+        make_speech(tmp_path / "out", [tmp_path / "t.txt"], {"heart": 1.0}, read=voices())
 
 
 def test_people_are_listed_by_their_own_splits(tmp_path: Path):
@@ -98,7 +114,7 @@ def test_people_are_listed_by_their_own_splits(tmp_path: Path):
         head = "path\tspeaker\tgender\tage\ttext\n" if not table.exists() else ""
         with table.open("a") as file:
             file.write(f"{head}{split}/{speaker}.flac\t{speaker}\tm\t6\tHE HATES SHOOTING\n")
-    make_speech(tmp_path / "out", [], {}, voices=[], people=people, read=voices())
+    make_speech(tmp_path / "out", [], {}, people=people, read=voices())
     found_here = {(c.text, c.voice, c.split) for c in read_list(tmp_path / "out")}
     assert found_here == {("He hates shooting.", "", split) for split in ("train", "validation", "test")}
 

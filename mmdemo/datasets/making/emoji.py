@@ -7,7 +7,6 @@ pictures are those of five openly licensed styles (`drawings`). What `mmdemo.dat
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 from collections import defaultdict
@@ -23,6 +22,7 @@ from ...errors import InputError
 from ...files import atomic_write, check_folder, write_bytes
 from .drawings import STYLES, Style, framed, key, read_drawings
 from .packages import Package, found, members
+from .splits import share_of
 
 ANNOTATIONS = Package("npm", "emojibase-data", "17.0.0")
 WITHOUT = ("component", "flags")  # groups that are left out
@@ -67,8 +67,7 @@ class Row:
     @property
     def split(self) -> str:
         """ "train" or "test", by a hash of the family: all styles and forms of one emoji are on the same side."""
-        digest = hashlib.sha256(f"emoji:{self.family}".encode()).digest()
-        return "test" if int.from_bytes(digest[:6], "big") / 2**48 < TEST_SHARE else "train"
+        return "test" if share_of(f"emoji:{self.family}") < TEST_SHARE else "train"
 
     @property
     def gender(self) -> int:

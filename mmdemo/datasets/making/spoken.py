@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,8 +19,13 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...files import atomic_write, check_folder, write_bytes
+from ...modalities import text as text_files
+from ...modalities.audio import SAMPLE_RATE
+from ...speech.recognizer import HOP
+from ..place import need
 from ..spoken import LONGEST, SpokenClip, write_list
-from .voices import RATE, VOICES, Speaker, Voice, speakers
+from .splits import share_of
+from .voices import VOICES, Speaker, Voice, speakers
 
 LETTERS = (25, 150)  # of a sentence of a text
 HELD_OUT = {"validation": 0.03, "test": 0.05}  # of the sentences, by a hash: the same ones for all voices
@@ -90,7 +96,7 @@ def everyday(rng: random.Random) -> str:
 
 def split_of(sentence: str) -> str:
     """ "train", "validation" or "test", by a hash of the sentence."""
-    at = int.from_bytes(hashlib.sha256(f"spoken:{sentence}".encode()).digest()[:6], "big") / 2**48
+    at = share_of(f"spoken:{sentence}")
     for name, share in HELD_OUT.items():
         if at < share:
             return name
@@ -101,18 +107,17 @@ def split_of(sentence: str) -> str:
 def make_speech(
     out: Path,
     texts: Sequence[Path],
-    hours: float | Mapping[str, float] = 1.0,
+    hours: Mapping[str, float],
     *,
-    voices: Sequence[Voice] = VOICES,
     people: Path | None = None,
     packages: Path | None = None,
     read: Callable[[Sequence[Voice], Path | None], Mapping[str, Speaker]] = speakers,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, float]:
-    """Read sentences into ``out``: VOICE/00000.flac, clips.jsonl and ATTRIBUTION.md. What lies there already stays.
+    """Read sentences into ``out``: a folder a voice, clips.jsonl and ATTRIBUTION.md. What was read before stays.
 
     Args:
-        texts: files of English prose. hours: of speech in each voice, or in each of some voices.
+        texts: files of English prose. hours: of speech, by the names of the voices; none where it names none.
         people: a folder of speechocean762, whose recordings are listed too.
         packages: see `speakers`. say: told what is being done.
 
@@ -120,19 +125,19 @@ def make_speech(
         hours in each voice; "people" stands for all of them.
 
     Raises:
-        InputError: a package is missing, ``out`` cannot be written to, or the texts hold too few sentences.
+        InputError: a text or a package is missing, ``out`` cannot be written to, or the texts hold too few sentences.
     """
+    prose = sentences([text_files.restore(text_files.load(path).tensor) for path in texts])
     check_folder(out)
+    voices = [voice for voice in VOICES if hours.get(voice.name)]
     speak = read(voices, packages)
-    prose = sentences([path.read_text("utf-8") for path in texts])
     random.Random(0).shuffle(prose)
     clips: list[SpokenClip] = []
     lengths: dict[str, float] = {}
-    for number, voice in enumerate(voices):
-        share = prose[number * len(prose) // len(voices) :] + prose[: number * len(prose) // len(voices)]
-        wanted = hours.get(voice.name, 0.0) if isinstance(hours, Mapping) else hours
+    for voice in voices:
+        begin, wanted = VOICES.index(voice) * len(prose) // len(VOICES), hours[voice.name]
         say(f"{voice.name}: {wanted:g} h …")
-        seconds, recordings = 0.0, _read(out, voice, speak[voice.name], share, random.Random(number))
+        seconds, recordings = 0.0, _read(out, voice, speak[voice.name], prose[begin:] + prose[:begin])
         while seconds < 3600 * wanted:
             clip, length = next(recordings, (None, 0.0))
             if clip is None:
@@ -153,33 +158,29 @@ def make_speech(
     return lengths
 
 
-def _read(
-    out: Path, voice: Voice, speak: Speaker, share: Sequence[str], rng: random.Random
-) -> Iterator[tuple[SpokenClip, float]]:
+def _read(out: Path, voice: Voice, speak: Speaker, prose: Sequence[str]) -> Iterator[tuple[SpokenClip, float]]:
     """Recordings in one voice, and their seconds, for as long as there are sentences."""
-    seen: set[str] = set()
-    prose = iter(share)
-    for i in range(10**6):
-        text = everyday(rng) if rng.random() < EVERYDAY_SHARE else next(prose, None)
+    rng, seen, rest = random.Random(voice.name), set[str](), iter(prose)
+    while (text := everyday(rng) if rng.random() < EVERYDAY_SHARE else next(rest, None)) is not None:
         pace, seed = rng.uniform(*PACES), rng.getrandbits(31)
-        if text is None:
-            return
         if text in seen:
             continue
         seen.add(text)
-        file = f"{voice.name}/{i:05}.flac"
+        # Named by what is said and how: a recording of another text is never taken for it.
+        said = hashlib.sha256(json.dumps([text, pace, seed]).encode()).hexdigest()
+        file = f"{voice.name}/{said[:16]}.flac"
         if not (out / file).exists():
             wave = levelled(speak(text, pace, seed))
-            if not SHORTEST <= len(wave) / RATE <= LONGEST:
+            if not SHORTEST <= len(wave) / SAMPLE_RATE <= LONGEST:
                 continue
             with atomic_write(out / file) as path:
-                soundfile.write(path, wave.numpy(), RATE, format="FLAC")
+                soundfile.write(path, wave.numpy(), SAMPLE_RATE, format="FLAC")
         yield SpokenClip(file, text, voice.name, split_of(text)), soundfile.info(out / file).duration
 
 
 def levelled(wave: Tensor) -> Tensor:
     """(T,), as loud as all others: the loudest half of its frames of 20 ms decides."""
-    frames = wave[: len(wave) // 320 * 320].reshape(-1, 320).square().mean(1).sort().values
+    frames = wave[: len(wave) // HOP * HOP].reshape(-1, HOP).square().mean(1).sort().values
     loud = float(frames[len(frames) // 2 :].mean().sqrt()) if len(frames) else 0.0
     wave = wave * (LEVEL / max(loud, 1e-4))
     return wave * min(1.0, PEAK / max(float(wave.abs().max()), 1e-6)) if len(wave) else wave
@@ -187,8 +188,6 @@ def levelled(wave: Tensor) -> Tensor:
 
 def _people(out: Path, folder: Path) -> Iterator[tuple[SpokenClip, float]]:
     """The recordings of speechocean762; every twentieth speaker of its training part is for validation."""
-    from ..place import need
-
     for split in ("train", "test"):
         rows = csv.DictReader(
             need(folder / f"{split}.tsv", "speechocean762").read_text("utf-8").splitlines(), delimiter="\t"

