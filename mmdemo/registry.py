@@ -43,26 +43,24 @@ class Registry(Mapping[str, Any]):
         part = self[name]
         known = inspect.signature(part).parameters.values()
         named = [p.name for p in known if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)][len(arguments) :]
-        for option in options:
-            if option not in named and not any(p.kind is p.VAR_KEYWORD for p in known):
+        others = next((p.name for p in known if p.kind is p.VAR_KEYWORD), "")
+        hints = typing.get_type_hints(part.__init__ if isinstance(part, type) else part)  # type: ignore[misc]
+        made = {}
+        for option, value in options.items():
+            if option not in named and not others:
                 near = difflib.get_close_matches(option, named, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(named) or 'none'}."
                 raise InputError(f"The {self.what} {name!r} has no option {option!r}; {hint}")
-        return part(*arguments, **self._typed(name, part, options))
+            made[option] = self._typed(name, option, value, hints.get(option if option in named else others, Any))
+        return part(*arguments, **made)
 
-    def _typed(self, name: str, part: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Options, which come from JSON or TOML, as the part's annotations have them."""
-        hints = typing.get_type_hints(part.__init__ if isinstance(part, type) else part)  # type: ignore[misc]
-        others = [p.name for p in inspect.signature(part).parameters.values() if p.kind is p.VAR_KEYWORD]
-        made = dict(options)
-        for option in options:
-            hint = hints.get(option, hints.get(others[0], Any) if others else Any)
-            try:
-                made[option] = TypeAdapter(hint).validate_json(json.dumps(options[option]), strict=True)
-            except (ValidationError, TypeError) as error:
-                why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "it is no value of JSON"
-                raise InputError(f"The option {option!r} of the {self.what} {name!r} is wrong: {why}.") from None
-        return made
+    def _typed(self, name: str, option: str, value: Any, hint: Any) -> Any:
+        """An option, which comes from JSON or TOML, as the part's annotation has it."""
+        try:
+            return TypeAdapter(hint).validate_json(json.dumps(value), strict=True)
+        except (ValidationError, TypeError) as error:
+            why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "it is no value of JSON"
+            raise InputError(f"The option {option!r} of the {self.what} {name!r} is wrong: {why}.") from None
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in self._parts

@@ -6,6 +6,7 @@ made before stay readable and a diffusion model on the latents stays valid.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -103,9 +104,9 @@ class TokenizerTask(Task):
             raise InputError(f'A tokenizer cannot freeze {recipe.freeze!r}: only "encoder", or nothing.')
         return settings, config
 
+    @abstractmethod
     def reconstruction(self, y: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         """Loss of one reconstruction and the figures to show."""
-        raise NotImplementedError
 
     def held_out_batch(self, generator: torch.Generator) -> dict[str, Tensor] | None:
         """As `batch`, of data that is never trained on; None where there is none."""

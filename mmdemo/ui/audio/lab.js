@@ -7,7 +7,7 @@ import { makeEditor } from "../shared/editor.js";
 import { levelsOf } from "../shared/selection.js";
 import { PartPlayer, samplesOfPcm, wavOf } from "../shared/sound.js";
 import { drawWave, spectrogramImage } from "../shared/sound_draw.js";
-import { intoWav } from "../shared/carried.js";
+import { carriedBy, intoWav } from "../shared/carried.js";
 import { makeCard } from "../shared/card.js";
 import { calm } from "../shared/motion.js";
 import { tellLevels } from "../shared/levels.js";
@@ -320,7 +320,7 @@ export default function lab({ element, props, server, trigger, watch }) {
   }
 
   // What a saved sound or card carries: where it was made, and its tokens.
-  const carried = () => ({ link: addressOf(data.edit.link), made_with: "mmdemo", tab: "audio", ...(data.mmt ? { tokens: data.mmt } : {}) });
+  const carried = () => carriedBy("audio", addressOf(data.edit.link), data.mmt);
 
   function saveCard() {
     if (!data) return;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmdemo.codec import Codec
 from mmdemo.tokens import Tokens
 from mmdemo.ui.audio.session import RATE, AudioSession
-from mmdemo.ui.audio.view import hop, kbps
+from mmdemo.ui.audio.view import kbps
 from mmdemo.ui.shared.beam_note import beam_note
 from mmdemo.ui.shared.i18n import tr
 
@@ -14,7 +14,7 @@ def explain(codec: Codec, clip: AudioSession, levels: int, lang: str) -> str:
     """The fold-out: the transform and residual quantisation with the numbers of this clip."""
     tokens = clip.tokens
     size, frames = tokens.codebook_size, tokens.positions[0]
-    step = hop(codec, clip)
+    step = codec.tokenizer.stride
     middle = frames // 2
     codes = tokens.codes[:levels, middle].tolist()
     return tr(

@@ -70,9 +70,7 @@ def build(ctx: Context) -> None:
 
     ctx.at_start(handlers.prepare)
     outputs = [session, lab, tiles, table, maths, visit]
-    # Gradio drops what is asked while the same was being asked ("once"), unless told otherwise.
-    quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
-    model = {**quiet, "concurrency_id": state.CONCURRENCY_ID}
+    model = {**state.QUIET, "concurrency_id": state.CONCURRENCY_ID}
     opening = {**model, "concurrency_id": state.OPENING_ID}
     live = {**model, "trigger_mode": "always_last"}
     events = [

@@ -55,7 +55,7 @@ def lab_value(codec: Codec, clip: AudioSession, levels: int, lang: str, with_ori
         "levels": clip.tokens.levels,
         "size": clip.tokens.codebook_size,
         "frames": clip.tokens.positions[0],
-        "hop": hop(codec, clip),
+        "hop": codec.tokenizer.stride,
         "num_levels": levels,
         "native": None if clip.is_native else tr("audio.save_native", lang, **clip.tokens.meta),
         "mmt": to_base64(clip.at(levels).to_bytes()),
@@ -170,12 +170,6 @@ def _bytes_of(power: Tensor, top: Tensor) -> np.ndarray:
 def mel(wave: Tensor) -> np.ndarray:
     """Mel spectrogram (bins, columns) uint8 of one sound, 255 its own loudest point, low tones first."""
     return mel_bytes(wave, _power(wave).max())
-
-
-def hop(codec: Codec, clip: AudioSession) -> int:
-    """Samples for each frame."""
-    known = getattr(getattr(codec, "tokenizer", None), "stride", None)
-    return int(known or max(1, -(-clip.tokens.meta["samples"] // max(1, clip.tokens.positions[0]))))
 
 
 def kbps(clip: AudioSession, levels: int) -> float:

@@ -9,7 +9,7 @@ from mmdemo.ui.codebook.browser import CodeBrowser
 from mmdemo.ui.codebook.handlers import MODELS, CodebookHandlers
 from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.i18n import t
-from mmdemo.ui.shared.state import CONCURRENCY_ID, Context
+from mmdemo.ui.shared.state import CONCURRENCY_ID, QUIET, Context
 
 
 def build(ctx: Context) -> None:
@@ -39,7 +39,6 @@ def build(ctx: Context) -> None:
     browser = CodeBrowser(MODELS, [level, sheet, sounds, place, examples, near], elem_id="mm-codebook")
     formulas = how_it_works(t("codebook.explain_empty"))
     # The codes of a level come beside the queue, from what is kept; only what is counted on an input waits in it.
-    quiet: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", "api_visibility": "private"}
     queue: dict[str, Any] = {"concurrency_id": CONCURRENCY_ID, "concurrency_limit": 1}
-    browser.choose(handlers.choose, None, [browser, formulas], **queue, **quiet)
-    browser.formulas(handlers.formulas, None, formulas, queue=False, **quiet)
+    browser.choose(handlers.choose, None, [browser, formulas], **queue, **QUIET)
+    browser.formulas(handlers.formulas, None, formulas, queue=False, **QUIET)

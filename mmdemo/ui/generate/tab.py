@@ -18,7 +18,7 @@ from mmdemo.ui.generate.noise_panel import NoisePanel
 from mmdemo.ui.generate.player.player import Player
 from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.i18n import lang_of, t
-from mmdemo.ui.shared.state import Context
+from mmdemo.ui.shared.state import QUIET, Context
 
 # A link may open this tab (`shell/address.js`): nothing is filled in before the player is there.
 WAIT_FOR_TAB = """async () => {
@@ -77,13 +77,7 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
         for ended in (run.then, run.failure):
             ended(None, js=signal("over"))
     # A new run takes the place of one's own unfinished run; those of other visitors are not touched.
-    # Nor is a newer wish lost while an older one is on its way ("once", Gradio's usual way).
-    private: dict[str, Any] = {
-        "api_visibility": "private",
-        "queue": False,
-        "show_progress": "hidden",
-        "trigger_mode": "multiple",
-    }
+    private: dict[str, Any] = {**QUIET, "queue": False}
     # What may be refused goes through the queue: the page shows the sentence of no other event, nor goes on after it.
     refusable: dict[str, Any] = {**private, "queue": True, "concurrency_id": "controls", "concurrency_limit": 4}
     mine = [running, drafting]

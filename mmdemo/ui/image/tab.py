@@ -18,7 +18,7 @@ from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.filedrop import FileDrop
 from mmdemo.ui.shared.gallery import credits, pictures
 from mmdemo.ui.shared.i18n import t
-from mmdemo.ui.shared.state import CONCURRENCY_ID, EDITING_ID, KEPT_SECONDS, OPENING_ID, Context, Latest
+from mmdemo.ui.shared.state import CONCURRENCY_ID, EDITING_ID, KEPT_SECONDS, OPENING_ID, QUIET, Context, Latest
 from mmdemo.ui.shared.visit import Visit
 
 # An input field is free for the next file when the last of its runs has ended: the viewer shows what was given.
@@ -27,7 +27,6 @@ OWN_INPUT_JS = """() => {
   document.dispatchEvent(new CustomEvent('mm-own-input'));
 }"""
 FREE_JS = "(given) => (--window.mmRuns > 0 ? given : null)"
-QUIET: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", "api_visibility": "private"}
 AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
 MODEL: dict[str, Any] = {**QUIET, "concurrency_id": CONCURRENCY_ID, "concurrency_limit": 1}
 OPENING: dict[str, Any] = {**MODEL, "concurrency_id": OPENING_ID}

@@ -6,7 +6,7 @@ import { Sheets } from "../shared/code_sheet.js";
 import { makeEditor, placeOf } from "../shared/editor.js";
 import { boxOf, maskOf } from "../shared/selection.js";
 import { makeChangeView } from "./change_view.js";
-import { intoPng } from "../shared/carried.js";
+import { carriedBy, intoPng } from "../shared/carried.js";
 import { makeCard } from "../shared/card.js";
 import { calm } from "../shared/motion.js";
 import { makeLevels } from "../shared/levels.js";
@@ -220,8 +220,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
 
   // What a saved picture carries: where it was made (the page's own address follows a moment later), and its tokens.
   function carried() {
-    const tokens = known().files[state.shown];
-    return { link: addressOf(state.value.edit.link), made_with: "mmdemo", tab: "image", ...(tokens ? { tokens } : {}) };
+    return carriedBy("image", addressOf(state.value.edit.link), known().files[state.shown]);
   }
 
   // While the encoder works, the original stands alone.

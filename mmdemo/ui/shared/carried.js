@@ -6,6 +6,9 @@ const bytes = (string) => new TextEncoder().encode(string);
 const ascii = (data, from, to) => String.fromCharCode(...data.subarray(from, to));
 const PNG = [137, 80, 78, 71, 13, 10, 26, 10];
 
+// What a file saved from a tab of a codec carries: where it was made, and its tokens (an .mmt file in base64), if any.
+export const carriedBy = (tab, link, tokens) => ({ link, made_with: "mmdemo", tab, ...(tokens ? { tokens } : {}) });
+
 let table = null;
 export function crc32(data) {
   table ||= Uint32Array.from({ length: 256 }, (_, n) => {

@@ -7,6 +7,7 @@ import { makeEditor } from "../shared/editor.js";
 import { calm } from "../shared/motion.js";
 import { tellLevels } from "../shared/levels.js";
 import { linkTo, tellPlace } from "../shared/place.js";
+import { carriedBy } from "../shared/carried.js";
 import { makeCard } from "../shared/card.js";
 import { paintChips, paintText } from "./card.js";
 import { openText } from "./opening.js";
@@ -146,7 +147,7 @@ export default function chips({ element, props, server, trigger, watch }) {
     const pictures = [...(text ? [[paintText(text, rtl, element), say("original")]] : []), [paintChips(shown, rtl, element), say("reconstruction")]];
     const line = [`${say("levels")} ${say("of", { n: data.num_levels, all: data.codes.length })}`, `${number(bytesOf(tokens).length)} B`,
       document.querySelector("#mm-text-output .compare-name b")?.textContent].filter(Boolean).join(" · ");
-    makeCard({ pictures, line, stacked: pictures.length > 1, settings: { link: addressOf(data.edit.link), made_with: "mmdemo", tab: "text", tokens } })
+    makeCard({ pictures, line, stacked: pictures.length > 1, settings: carriedBy("text", addressOf(data.edit.link), tokens) })
       .then((png) => saveBlob(new Blob([png], { type: "image/png" }), "text-card.png"));
   }
   document.addEventListener("mm-card", ({ detail: { tab, files } }) => { if (tab === "text") saveCard(files[0][2]); });

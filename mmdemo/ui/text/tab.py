@@ -85,9 +85,7 @@ def build(ctx: Context) -> None:
     maths = how_it_works()
 
     outputs = [session, output, tiles, chips, picker, bars, maths, save, visit]
-    # Gradio drops what is asked while the same was being asked ("once"), unless told otherwise.
-    quiet = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
-    model = {**quiet, "concurrency_id": state.CONCURRENCY_ID}
+    model = {**state.QUIET, "concurrency_id": state.CONCURRENCY_ID}
     live = {**model, "trigger_mode": "always_last"}
     # Not `input`: in Gradio 6.31 that misses pasting, deleting and input methods for Chinese.
     typing = [box, session, levels, lossless]
