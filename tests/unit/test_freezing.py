@@ -112,6 +112,9 @@ def test_freezing_trains_the_decoder_alone_in_every_modality(modality, tmp_path)
         def batch(self, generator):
             raise NotImplementedError
 
+        def reconstruction(self, y, batch):
+            raise NotImplementedError
+
     Task.modality = modality
     task = Task(read_recipe(path), torch.device("cpu"))
     assert all(p.requires_grad != is_encoder(k) for k, p in task.model.named_parameters())
@@ -129,6 +132,9 @@ def test_a_network_with_a_name_of_its_own_is_what_is_trained_and_read_again(tmp_
             raise NotImplementedError
 
         def batch(self, generator):
+            raise NotImplementedError
+
+        def reconstruction(self, y, batch):
             raise NotImplementedError
 
     monkeypatch.setitem(REGISTRY._parts, "mine", Mine)

@@ -194,7 +194,6 @@ NOT_TAKEN = {
     "ZIP": b"PK\3\4\0",
     "DSD": b"DSD \x1c\0\0\0",
     "an AVI video, which is not read; take its sound out": b"RIFF\x24\0\0\0AVI LIST\0",
-    "a Wave64 sound, which is not read; convert it to FLAC": b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb",
     "a NIST SPHERE sound": b"NIST_1A\n   1024\n",
     "a RAR archive, which is not read; unpack it first": b"Rar!\x1a\7\1\0",
     "an Office document": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0",
