@@ -22,10 +22,10 @@ from mmdemo.modalities import audio
 from mmdemo.tokens import Tokens
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.baselines import baseline_settings
-from mmdemo.ui.audio.handlers import OUTPUTS, AudioHandlers, examples
+from mmdemo.ui.audio.handlers import OUTPUTS, AudioHandlers
 from mmdemo.ui.audio.session import KEPT_BASELINES, KEPT_WAVES, RATE, AudioSession
 from mmdemo.ui.audio.view import mel_bytes, track
-from mmdemo.ui.shared import state
+from mmdemo.ui.shared import gallery, state
 from mmdemo.ui.shared.common import said
 from mmdemo.ui.shared.state import Context
 
@@ -38,7 +38,7 @@ def tab() -> AudioHandlers:
 @pytest.fixture(scope="module")
 def speech() -> Path:
     """At 22,050 Hz, so that a sample rate can be given back."""
-    return next(file for file in examples() if file.stem == "speech_english")
+    return next(file for file in gallery.sounds() if file.stem == "speech_english")
 
 
 def request(session: str = "me", **headers: str) -> Any:
@@ -158,7 +158,7 @@ def test_a_newer_step_leaves_the_older_one_alone(tab: AudioHandlers, speech: Pat
 def test_one_voice_in_the_codes_of_another(tab: AudioHandlers, speech: Path):
     clip, levels = tab.start(speech), list(range(tab.codec.levels))
     changed = painted(tab, clip, paint="other", other={"example": 0}, levels=levels, runs=[[0, 10]])[1]
-    assert torch.equal(changed.tokens.codes[:, :10], tab.start(examples()[0]).tokens.codes[:, :10])
+    assert torch.equal(changed.tokens.codes[:, :10], tab.start(gallery.sounds()[0]).tokens.codes[:, :10])
     assert torch.equal(changed.tokens.codes[:, 10:], clip.tokens.codes[:, 10:])
 
 
@@ -343,7 +343,7 @@ def test_examples_that_do_not_exist(tab: AudioHandlers, index: Any):
 
 
 def test_every_example_opens(tab: AudioHandlers):
-    for index, _ in enumerate(examples()):
+    for index, _ in enumerate(gallery.sounds()):
         values = tab.example(2, SimpleNamespace(index=index), request())
         assert values[0] is None and isinstance(values[1], AudioSession)
 

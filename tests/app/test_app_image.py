@@ -220,7 +220,7 @@ def test_files_are_made_once_and_what_is_looked_at_comes_first(
     for _ in ("seen", "measured"):
         next(run)
         assert list(viewer_value(picture, top)["recon"]) == [str(top)]
-    ImageHandlers(context, [], Latest()).want(picture, gr.EventData(None, {"levels": 2}))
+    ImageHandlers(context, []).want(picture, gr.EventData(None, {"levels": 2}))
     next(run)
     assert list(viewer_value(picture, top)["recon"]) == [str(top), "2"]
     list(run)
@@ -235,8 +235,8 @@ def test_transparent_parts_on_white_or_checker(context: Context, tmp_path: Path)
     array = np.zeros((48, 64, 4), np.uint8)
     array[:, :32] = 200, 30, 40, 255
     Image.fromarray(array).save(path)
-    handlers = ImageHandlers(context, [], Latest())
-    *_, (view, picture) = stages(handlers.picture(str(path), None, request()))
+    handlers = ImageHandlers(context, [])
+    *_, (view, picture) = stages(handlers.opened(str(path), None, request()))
     assert view["background"] == "white" and picture.original[:, :, 32:].min() == 255
     *_, (view, other) = stages(handlers.background(picture, {"background": "checker", "levels": 2}, request()))
     assert view["background"] == "checker" and view["start"] == 2
@@ -245,7 +245,7 @@ def test_transparent_parts_on_white_or_checker(context: Context, tmp_path: Path)
     assert stages(handlers.background(picture, {"background": "pink"}, request())) == []
     array[:, :32] = 255
     Image.fromarray(array).save(path)
-    *_, (view, logo) = stages(handlers.picture(str(path), None, request()))
+    *_, (view, logo) = stages(handlers.opened(str(path), None, request()))
     assert view["background"] == "black" and logo.original[:, :, 32:].max() == 0  # seen, unlike on white
 
 
@@ -297,8 +297,8 @@ def paint(handlers: ImageHandlers, picture: ImageSession, session: str = "me", *
 
 
 def test_an_edit_is_shown_at_once_and_its_figures_follow(context: Context, picture_file: Path):
-    handlers = ImageHandlers(context, [], Latest())
-    *_, (view, picture) = stages(handlers.picture(str(picture_file), None, request()))
+    handlers = ImageHandlers(context, [])
+    *_, (view, picture) = stages(handlers.opened(str(picture_file), None, request()))
     edited, changed = paint(handlers, picture)
     assert list(edited["recon"]) == ["2"] and edited["recon"]["2"] != picture.shown[2]
     assert edited["edit"]["count"] == 3 and edited["edit"]["runs"] == [[0, 3]]
@@ -312,8 +312,8 @@ def test_an_edit_is_shown_at_once_and_its_figures_follow(context: Context, pictu
 
 
 def test_steps_back_forward_and_all_back(context: Context, picture_file: Path):
-    handlers = ImageHandlers(context, [], Latest())
-    *_, (_, picture) = stages(handlers.picture(str(picture_file), None, request()))
+    handlers = ImageHandlers(context, [])
+    *_, (_, picture) = stages(handlers.opened(str(picture_file), None, request()))
     _, one = paint(handlers, picture, paint="random", seed=4)
     _, two = paint(handlers, one, runs=[[30, 2]], levels=[0, 1])
     view, back = handlers.edit(two, asked_for(do="undo", shown=2), request())
@@ -326,7 +326,7 @@ def test_steps_back_forward_and_all_back(context: Context, picture_file: Path):
 
 
 def test_two_visitors_edit_one_example_each_for_themselves(context: Context, picture_file: Path):
-    handlers = ImageHandlers(context, [picture_file], Latest())
+    handlers = ImageHandlers(context, [picture_file])
     *_, (_, mine) = stages(handlers.example({"index": 0}, request("a")))
     *_, (_, yours) = stages(handlers.example({"index": 0}, request("b")))
     _, changed = paint(handlers, mine, "a")
@@ -335,7 +335,7 @@ def test_two_visitors_edit_one_example_each_for_themselves(context: Context, pic
 
 
 def test_an_edit_travels_in_a_link_to_its_example(context: Context, picture_file: Path):
-    handlers = ImageHandlers(context, [picture_file, picture_file], Latest())
+    handlers = ImageHandlers(context, [picture_file, picture_file])
     *_, (_, picture) = stages(handlers.example({"index": 1}, request()))
     view, changed = paint(handlers, picture, paint="random", levels=[0, 1], seed=9)
     opened = request("other")
@@ -355,7 +355,7 @@ def test_only_what_the_transformer_makes_can_be_remade_by_it(context: Context):
 
 
 def test_an_edit_too_large_for_a_link_says_so(context: Context, picture_file: Path):
-    handlers = ImageHandlers(context, [picture_file], Latest())
+    handlers = ImageHandlers(context, [picture_file])
     *_, (_, picture) = stages(handlers.example({"index": 0}, request()))
     count = picture.tokens.codes[0].numel()
     view, _ = paint(handlers, picture, runs=[[0, count]], levels=list(range(12)), paint="random", seed=1)
@@ -364,20 +364,20 @@ def test_an_edit_too_large_for_a_link_says_so(context: Context, picture_file: Pa
 
 
 def test_an_edit_of_ones_own_picture_opens_from_a_link_for_a_day(context: Context, picture_file: Path):
-    handlers = ImageHandlers(context, [], Latest())
-    *_, (_, picture) = stages(handlers.picture(str(picture_file), None, request()))
+    handlers = ImageHandlers(context, [])
+    *_, (_, picture) = stages(handlers.opened(str(picture_file), None, request()))
     view, changed = paint(handlers, picture, paint="random", seed=5)
     look = {"levels": "2", "mode": "tokens", "at": "2,1"}
     link = {**picture.place, **look, "edit": view["edit"]["link"]}
-    *_, (shown, again) = stages(handlers.restore({"place": link}, request("guest")))
+    *_, (shown, again) = stages(handlers.restored({"place": link}, request("guest")))
     assert again.tokens == changed.tokens and shown["place"] == picture.place
     assert {name: shown["look"][name] for name in ("mode", "at")} == {"mode": "tokens", "at": "2,1"}
 
 
 def test_painting_with_an_example_and_with_an_earlier_picture(context: Context, picture_file: Path, tmp_path: Path):
-    handlers = ImageHandlers(context, [picture_file], Latest())
+    handlers = ImageHandlers(context, [picture_file])
     Image.new("RGB", (96, 64), "navy").save(tmp_path / "navy.png")
-    *_, (view, first) = stages(handlers.picture(str(tmp_path / "navy.png"), None, request()))
+    *_, (view, first) = stages(handlers.opened(str(tmp_path / "navy.png"), None, request()))
     assert [entry["name"] for entry in view["earlier"]] == ["navy"]
     ramp = handlers._example(0, "en").tokens
     _, changed = paint(handlers, first, paint="other", levels=list(range(12)), other={"example": 0})
@@ -403,24 +403,23 @@ def test_painting_with_an_example_and_with_an_earlier_picture(context: Context, 
     ],
 )
 def test_an_impossible_edit_is_one_sentence(context: Context, picture_file: Path, wrong: dict[str, Any]):
-    handlers = ImageHandlers(context, [picture_file], Latest())
+    handlers = ImageHandlers(context, [picture_file])
     picture = handlers._example(0, "en")
     with pytest.raises(gr.Error, match=r"[.]['\"]?$"):
         paint(handlers, picture, **wrong)
 
 
 def test_a_newer_request_stops_an_older_run(context: Context, picture_file: Path):
-    latest = Latest()
-    handlers = ImageHandlers(context, [], latest)
-    run = handlers.picture(str(picture_file), None, request())
+    handlers = ImageHandlers(context, [])
+    run = handlers.opened(str(picture_file), None, request())
     assert next(run)[0]["waiting"]  # the original comes before anything is encoded
     counted = next(run)[0]
     assert counted["waiting"] and counted["figures"]["1"]["bytes"] > 0  # and its size before it is decoded
     assert next(run)[0]["recon"]
-    newest = latest.bump(request())
+    newest = handlers.latest.bump(request())
     assert stages(run) == []
-    assert stages(handlers.picture(str(picture_file), {"request_id": newest - 1}, request())) == []
-    assert next(handlers.picture(str(picture_file), {"request_id": newest}, request()))
+    assert stages(handlers.opened(str(picture_file), {"request_id": newest - 1}, request())) == []
+    assert next(handlers.opened(str(picture_file), {"request_id": newest}, request()))
 
 
 def test_every_run_of_the_page_ends_quietly():
@@ -432,7 +431,7 @@ def test_every_run_of_the_page_ends_quietly():
 
 
 def test_an_example_is_encoded_once(context: Context, picture_file: Path):
-    handlers = ImageHandlers(context, [picture_file], Latest())
+    handlers = ImageHandlers(context, [picture_file])
     first = stages(handlers.example(None, request("a")))
     again = stages(handlers.example({"index": 0}, request("b")))
     assert first[0][0]["waiting"] and len(again) == 1
@@ -441,7 +440,7 @@ def test_an_example_is_encoded_once(context: Context, picture_file: Path):
 
 def places(handlers: ImageHandlers, place: dict[str, str]) -> Any:
     """What a link to this place shows at the end: the viewer's value and the picture."""
-    *_, last = stages(handlers.restore({"place": place}, request()))
+    *_, last = stages(handlers.restored({"place": place}, request()))
     return last
 
 
@@ -449,8 +448,8 @@ def test_an_upload_has_a_short_place_that_leads_back(context: Context, picture_f
     kept = Store(tmp_path / "kept")
     for module in (handlers_module, places_module):
         monkeypatch.setattr(module, "store", lambda: kept)
-    handlers = ImageHandlers(context, [], Latest())
-    *_, (view, picture) = stages(handlers.picture(str(picture_file), None, request()))
+    handlers = ImageHandlers(context, [])
+    *_, (view, picture) = stages(handlers.opened(str(picture_file), None, request()))
     assert len(view["place"]["input"]) == 12 and view["place"]["name"] == "ramp"
     view, again = places(handlers, {**view["place"], "levels": "3", "mode": "tokens", "at": "2,1"})
     assert torch.equal(again.tokens.codes, picture.tokens.codes) and view["look"]["levels"] == 3
@@ -477,7 +476,7 @@ def test_tokens_file_goes_round(context: Context, picture_file: Path, tmp_path: 
     codec = context.codec("image")
     tokens = codec.encode(picture_file)
     path = tokens.save(tmp_path / "ramp.mmt")
-    handlers = ImageHandlers(context, [], Latest())
+    handlers = ImageHandlers(context, [])
     *_, (view, picture) = stages(handlers.dropped(dropped(path), request()))
     assert not view["has_original"] and view["figures"]["1"]["psnr"] is None
     assert list(rate_stages(picture)) == []
@@ -493,7 +492,7 @@ def test_a_huge_tokens_file_is_refused_by_its_header(context: Context, tmp_path:
     path = Tokens(codes, "image", "image", 256, "0" * 8, meta).save(tmp_path / "huge.mmt")
     monkeypatch.setattr(Tokens, "from_bytes", lambda data: pytest.fail("it was decoded"))
     with pytest.raises(gr.Error, match="2048 pixels"):
-        list(ImageHandlers(context, [], Latest()).dropped(dropped(path), request()))
+        list(ImageHandlers(context, []).dropped(dropped(path), request()))
 
 
 def test_rates_compare_with_classical_codecs(context: Context, picture_file: Path):
@@ -505,8 +504,8 @@ def test_rates_compare_with_classical_codecs(context: Context, picture_file: Pat
 
 
 def test_formulas_hold_the_numbers_of_the_picture(context: Context, picture_file: Path):
-    handlers = ImageHandlers(context, [], Latest())
-    *_, (_, picture) = stages(handlers.picture(str(picture_file), None, request()))
+    handlers = ImageHandlers(context, [])
+    *_, (_, picture) = stages(handlers.opened(str(picture_file), None, request()))
     stages(handlers.sizes(picture, request()))
     for lang in i18n.LANGUAGES:
         text = handlers.formulas(picture, request(**{"accept-language": lang}))

@@ -228,7 +228,7 @@ def test_an_edit_is_shown_at_once_and_the_rest_follows(tab: TextHandlers):
     session = tab.typed("one two three", None, 3, True, request())[0]
     lossless, _, changed, output, chips, picker = painted(tab, session)
     assert lossless is False and changed.lossless is None and picker is None
-    assert changed.edited == {2} and [i for i, chip in enumerate(chips["chips"]) if chip[2] & 16] == [2]
+    assert changed.changed_positions == {2} and [i for i, chip in enumerate(chips["chips"]) if chip[2] & 16] == [2]
     assert decoded_bytes(tab.codec, changed.tokens).decode("utf-8", "replace").translate(compare._PICTURES).replace(
         " ", "·"
     ) in text_of(output).replace(" ", "·")
@@ -243,7 +243,7 @@ def test_steps_back_and_forward(tab: TextHandlers):
     session = tab.typed("one two three", None, 3, False, request())[0]
     changed = painted(tab, session)[2]
     back = tab.edit(changed, SimpleNamespace(_data={"do": "undo", "shown": 3}), request())
-    assert back[2].edited == set() and (back[4]["edit"]["undo"], back[4]["edit"]["redo"]) == (0, 1)
+    assert back[2].changed_positions == set() and (back[4]["edit"]["undo"], back[4]["edit"]["redo"]) == (0, 1)
     again = tab.edit(back[2], SimpleNamespace(_data={"do": "redo", "shown": 3}), request())
     assert again[2].tokens == changed.tokens and again[4]["chips"] != back[4]["chips"]
 

@@ -29,7 +29,7 @@ from mmdemo.ui.generate.settings import NAMES, Choices, from_query
 from mmdemo.ui.image.handlers import ImageHandlers
 from mmdemo.ui.image.session import encode_picture, load_picture
 from mmdemo.ui.shared.i18n import tr
-from mmdemo.ui.shared.state import Context, Latest
+from mmdemo.ui.shared.state import Context
 from mmdemo.ui.text.handlers import TextHandlers
 
 EXAMPLES = int(os.environ.get("MMDEMO_FUZZ", "15"))
@@ -102,7 +102,7 @@ def test_image_functions(context: Context, tmp_path_factory: pytest.TempPathFact
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 24, 4), dtype=np.uint8)).save(path)
     codec = context.codec("image")
     picture = encode_picture(codec, load_picture(codec, str(path), "en"), "a", str(path))
-    handlers = ImageHandlers(context, [path], Latest())
+    handlers = ImageHandlers(context, [path])
 
     @FEW
     @given(TABLES, VALUES, EDITS)

@@ -20,7 +20,7 @@ from mmdemo.tokens import Tokens
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.maths import explain
 from mmdemo.ui.audio.session import RATE, AudioSession
-from mmdemo.ui.shared import gallery, place, state
+from mmdemo.ui.shared import place, state
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
@@ -37,14 +37,11 @@ START_LEVELS = 3  # what the level control shows at first
 VISITORS = 1000  # whose newest request is remembered
 
 
-examples = gallery.sounds
-
-
 class AudioHandlers(EditorHandlers):
     """Handlers of the Audio tab, as plain functions over a `AudioSession`."""
 
-    def __init__(self, ctx: Context) -> None:
-        super().__init__(ctx, "audio")
+    def __init__(self, ctx: Context, examples: list[Path] | None = None) -> None:
+        super().__init__(ctx, "audio", examples)
         self.folder: str | None = None  # for files to download, where Gradio cleans up
         self.newest: OrderedDict[str, tuple[Any, ...]] = OrderedDict()  # visitor -> what they look at now
         self._examples: dict[int, AudioSession] = {}  # encoded once for all visitors
@@ -57,7 +54,7 @@ class AudioHandlers(EditorHandlers):
     def start_example(self, index: int) -> AudioSession:
         """The clip of an example."""
         if index not in self._examples:
-            file = examples()[index]
+            file = self.examples[index]
             clip = self.start(file)
             clip.place, clip.title = {"example": file.stem}, file.stem.replace("_", " ")
             self._examples[index] = clip
@@ -66,7 +63,7 @@ class AudioHandlers(EditorHandlers):
 
     def prepare(self) -> None:
         """Make the first example ready before anybody comes."""
-        if examples():
+        if self.examples:
             self.start_example(0).wave_at(self.codec, START_LEVELS)
 
     def start_own(self, path: Path) -> AudioSession:
@@ -80,7 +77,7 @@ class AudioHandlers(EditorHandlers):
         """What a link names. Raises InputError for what is gone."""
         path = place.kept(link, request)
         if path is None:
-            index = place.index(link, [file.stem for file in examples()], request)
+            index = place.index(link, [file.stem for file in self.examples], request)
             return None if index is None else replace(self.start_example(index), look=place.looks(link))
         clip = self.open_tokens(path.read_bytes(), lang_of(request)) if path.suffix == ".mmt" else self.start(path)
         clip.place, clip.title, clip.look = {"input": link["input"]}, link["input"], place.looks(link)
@@ -139,7 +136,7 @@ class AudioHandlers(EditorHandlers):
     @friendly
     def example(self, levels: int, event: gr.EventData, request: gr.Request) -> list[Any]:
         """One of the examples was chosen. The first output empties the sound input."""
-        index = parse_int(getattr(event, "index", None), 0, len(examples()) - 1)
+        index = parse_int(getattr(event, "index", None), 0, len(self.examples) - 1)
         return [None, *self.show(self.start_example(index), levels, request, with_original=True)]
 
     @friendly
@@ -170,7 +167,7 @@ class AudioHandlers(EditorHandlers):
         levels = place.number(link, "levels", 1, self.codec.levels, levels)
         opening = clip is None and not link.keys() & {"example", "input"}
         if clip is None:
-            clip = self.start_place(link, request) or (self.start_example(0) if examples() else None)
+            clip = self.start_place(link, request) or (self.start_example(0) if self.examples else None)
             clip = clip and self._with_edit(clip, link.get("edit", ""), levels)
         values = self.show(clip, levels, request, with_original=True, opening=opening)
         return [levels_value(levels, clip.tokens.levels if clip else self.codec.levels), *values]
@@ -212,10 +209,6 @@ class AudioHandlers(EditorHandlers):
         if clip is None or self.newest.get(request.session_hash or "") != now:
             return [gr.skip()] * (OUTPUTS - 1)  # a newer step has come
         return self.show(clip, clip.shown, request, with_original=False)[1:]
-
-    @property
-    def example_count(self) -> int:
-        return len(examples())
 
     def example_tokens(self, index: int, request: gr.Request) -> Tokens:
         return self.start_example(index).tokens

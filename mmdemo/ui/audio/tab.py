@@ -9,7 +9,7 @@ import gradio as gr
 
 from mmdemo.ui.audio.api import add_api
 from mmdemo.ui.audio.codec_table import CodecTable
-from mmdemo.ui.audio.handlers import START_LEVELS, AudioHandlers, examples
+from mmdemo.ui.audio.handlers import START_LEVELS, AudioHandlers
 from mmdemo.ui.audio.lab import SoundLab
 from mmdemo.ui.shared import state
 from mmdemo.ui.shared.common import how_it_works, intro
@@ -46,7 +46,7 @@ def build(ctx: Context) -> None:
     session = gr.State(None, time_to_live=state.KEPT_SECONDS)
     with gr.Row(elem_classes=["mm-split"]):
         with gr.Column(scale=3, min_width=260, elem_classes=["mm-side"]):
-            names = {lang: [_title(file, lang) for file in examples()] for lang in LANGUAGES}
+            names = {lang: [_title(file, lang) for file in handlers.examples] for lang in LANGUAGES}
             pills = Pills(names, 0, elem_id="mm-audio-examples")
             source = gr.Audio(
                 sources=["upload", "microphone"],

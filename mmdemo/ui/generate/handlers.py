@@ -198,7 +198,7 @@ class GenerateHandlers:
         return [*values, None, gr.update(visible=bool(kept)), kept]
 
     @friendly
-    def restore(self, form: Form, event: gr.EventData, request: gr.Request) -> list[Any]:
+    def restored(self, form: Form, event: gr.EventData, request: gr.Request) -> list[Any]:
         """Values of all controls for a result of this visit, or for a file that was exported."""
         data = event._data if isinstance(event._data, dict) else {}
         params, query = data.get("params"), data.get("query")

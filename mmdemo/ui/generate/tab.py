@@ -122,7 +122,7 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
         return handlers.open_link(form, request)
 
     def restore(event: gr.EventData, request: gr.Request) -> list[Any]:
-        return handlers.restore(form, event, request)
+        return handlers.restored(form, event, request)
 
     def restyle(model: str, event: gr.EventData) -> list[Any]:
         return handlers.restyle(form, model, event)

@@ -39,10 +39,9 @@ Shown = tuple[dict[str, Any], ImageSession | None]  # the viewer's value, the se
 class ImageHandlers(EditorHandlers):
     """Handlers of the Image tab; each is given to one event."""
 
-    def __init__(self, ctx: Context, examples: list[Path], latest: Latest) -> None:
-        super().__init__(ctx, "image")
-        self.examples = examples
-        self.latest = latest
+    def __init__(self, ctx: Context, examples: list[Path] | None = None) -> None:
+        super().__init__(ctx, "image", examples)
+        self.latest = Latest()
         self._shown: dict[int, ImageSession] = {}  # examples that were encoded: shown at once the next time
 
     def ask(self, event: gr.EventData, request: gr.Request) -> dict[str, Any]:
@@ -78,7 +77,7 @@ class ImageHandlers(EditorHandlers):
 
     @friendly
     @ends_quietly
-    def restore(self, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+    def restored(self, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Go back to a place of this visit, or to what a link names."""
         yield from self._place(place.wanted(asked), asked, request)
 
@@ -137,7 +136,7 @@ class ImageHandlers(EditorHandlers):
 
     @friendly
     @ends_quietly
-    def picture(self, path: str | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
+    def opened(self, path: str | None, asked: dict[str, Any] | None, request: gr.Request) -> Iterator[Shown]:
         """Encode an uploaded picture."""
         if path is None:
             return
@@ -182,10 +181,6 @@ class ImageHandlers(EditorHandlers):
             if self.latest.now(request) != picture.run:
                 return
             yield view.viewer_value(picture, picture.wanted)
-
-    @property
-    def example_count(self) -> int:
-        return len(self.examples)
 
     def example_tokens(self, index: int, request: gr.Request) -> Tokens:
         return self._example(index, lang_of(request)).tokens

@@ -16,9 +16,9 @@ from mmdemo.ui.image.view import thumbnail
 from mmdemo.ui.image.viewer import PictureViewer
 from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.filedrop import FileDrop
-from mmdemo.ui.shared.gallery import credits, pictures
+from mmdemo.ui.shared.gallery import credits
 from mmdemo.ui.shared.i18n import t
-from mmdemo.ui.shared.state import CONCURRENCY_ID, EDITING_ID, KEPT_SECONDS, OPENING_ID, QUIET, Context, Latest
+from mmdemo.ui.shared.state import CONCURRENCY_ID, EDITING_ID, KEPT_SECONDS, OPENING_ID, QUIET, Context
 from mmdemo.ui.shared.visit import Visit
 
 # An input field is free for the next file when the last of its runs has ended: the viewer shows what was given.
@@ -36,8 +36,7 @@ CLASSICAL: dict[str, Any] = {**QUIET, "concurrency_id": "classical", "concurrenc
 
 def build(ctx: Context) -> None:
     """Build the tab inside the current `gr.Tab`."""
-    examples = pictures()
-    handlers = ImageHandlers(ctx, examples, Latest())
+    handlers = ImageHandlers(ctx)
 
     def code_sheet(level: int) -> dict[str, Any]:  # a server function has to be a plain function
         return handlers.code_sheet(level)
@@ -58,7 +57,7 @@ def build(ctx: Context) -> None:
                     "name": path.stem.replace("_", " "),
                     "credit": known.get(path.name, ""),
                 }
-                for path in examples
+                for path in handlers.examples
             ]
             strip = Examples(value=thumbs, elem_id="mm-image-examples")
             upload = PictureInput(
@@ -93,10 +92,10 @@ def build(ctx: Context) -> None:
 
     shown = [viewer, current]
     follow(Building.root_block.load(handlers.example, asked, shown, **MODEL))
-    follow(visit.open(handlers.ask, None, asked, **AT_ONCE).then(handlers.restore, asked, shown, **MODEL))
+    follow(visit.open(handlers.ask, None, asked, **AT_ONCE).then(handlers.restored, asked, shown, **MODEL))
     follow(strip.pick(handlers.ask, None, asked, **AT_ONCE).then(handlers.example, asked, shown, **MODEL))
     opened = upload.input(handlers.request_id, None, asked, js=OWN_INPUT_JS, **AT_ONCE).then(
-        handlers.picture, [upload, asked], shown, **OPENING
+        handlers.opened, [upload, asked], shown, **OPENING
     )
     follow(opened)
     opened.then(None, upload, upload, js=FREE_JS, **QUIET)

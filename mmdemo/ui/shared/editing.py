@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import gradio as gr
@@ -21,7 +22,7 @@ from mmdemo.codec.edit import Edit, History
 from mmdemo.codec.local import LocalDecoder, Span
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
-from mmdemo.ui.shared import code_sheet
+from mmdemo.ui.shared import code_sheet, gallery
 from mmdemo.ui.shared.payload import to_base64
 from mmdemo.ui.shared.state import DIGITS, Context, friendly, parse_int
 
@@ -211,19 +212,16 @@ class Editable(Protocol):
 class EditorHandlers(ABC):
     """What the handlers of a tab with a token editor share."""
 
-    def __init__(self, ctx: Context, modality: str) -> None:
+    def __init__(self, ctx: Context, modality: str, examples: list[Path] | None = None) -> None:
+        """Handlers of a modality; without `examples`, over those that ship with the page."""
         self.ctx, self.modality = ctx, modality
+        self.examples = gallery.of(modality) if examples is None else examples
         self.decoders, self.visits = Decoders(), Visits()
 
     @property
     def codec(self) -> Codec:
         """The tokenizer of the tab."""
         return self.ctx.codec(self.modality)
-
-    @property
-    @abstractmethod
-    def example_count(self) -> int:
-        """How many examples can be painted with."""
 
     @abstractmethod
     def example_tokens(self, index: int, request: gr.Request) -> Tokens:
@@ -256,7 +254,7 @@ class EditorHandlers(ABC):
         if "earlier" in other:
             mine = self.visits.of(request)
             return mine[parse_int(other["earlier"], 0, max(0, len(mine) - 1))][2] if mine else None
-        return self.example_tokens(parse_int(other.get("example"), 0, self.example_count - 1), request)
+        return self.example_tokens(parse_int(other.get("example"), 0, len(self.examples) - 1), request)
 
 
 def _list(value: Any, size: int | None = None) -> list[Any]:

@@ -13,7 +13,7 @@ import gradio as gr
 from mmdemo.codec.edit import History
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens, mmt
-from mmdemo.ui.shared import gallery, place, state
+from mmdemo.ui.shared import place, state
 from mmdemo.ui.shared.common import notes_html
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
@@ -34,17 +34,13 @@ MOST_IN_LINK = 400  # characters of a text that stand in its address
 VISITORS = 1000  # whose newest change is remembered
 
 
-examples = gallery.texts
-
-
 class TextHandlers(EditorHandlers):
     """Handlers of the Text tab, as plain functions over a `TextSession`."""
 
-    def __init__(self, ctx: Context) -> None:
-        super().__init__(ctx, "text")
+    def __init__(self, ctx: Context, examples: list[Path] | None = None) -> None:
+        super().__init__(ctx, "text", examples)
         self.newest: OrderedDict[str, int] = OrderedDict()  # visitor -> version of the codes that they look at
-        self.texts = [file.read_text(encoding="utf-8") for file in examples()]
-        self.stems = [file.stem for file in examples()]
+        self.texts = [file.read_text(encoding="utf-8") for file in self.examples]
         self._examples: dict[int, Tokens] = {}  # tokens of the page's own texts, to paint with
 
     def start(self, source: str | BinaryIO, lang: str) -> TextSession:
@@ -126,7 +122,7 @@ class TextHandlers(EditorHandlers):
             return {"input": name} if name else {}
         named, text = self._example_of(session), session.original.decode("utf-8", errors="replace")
         if named is not None:
-            return {"example": self.stems[named]}
+            return {"example": self.examples[named].stem}
         if len(text) <= MOST_IN_LINK:
             return {"typed": text}
         name = store().keep(session.raw or session.original, ".txt")
@@ -147,7 +143,7 @@ class TextHandlers(EditorHandlers):
             session = self.open_tokens(data, lang) if path.suffix == ".mmt" else self.start(io.BytesIO(data), lang)
             session = replace(session, place={"input": link["input"]})
         else:
-            index = place.index(link, self.stems, request)
+            index = place.index(link, [file.stem for file in self.examples], request)
             text = link.get("typed", "") if index is None else self.texts[index]
             if not text:
                 return None
@@ -173,15 +169,11 @@ class TextHandlers(EditorHandlers):
             return [gr.skip()] * OUTPUTS
         return self.show(self.start(text, lang) if text else None, levels, request, lossless)
 
-    def example(self, texts: list[str]) -> Any:
-        """The handler for the row of examples. Its first output is the new content of the text box."""
-
-        @friendly
-        def chosen(levels: int, lossless: bool, event: gr.EventData, request: gr.Request) -> list[Any]:
-            lang, text = lang_of(request), texts[parse_int(getattr(event, "index", None), 0, len(texts) - 1)]
-            return [text, *self.show(self.start(text, lang), levels, request, lossless)]
-
-        return chosen
+    @friendly
+    def example(self, levels: int, lossless: bool, event: gr.EventData, request: gr.Request) -> list[Any]:
+        """An example was clicked. First the new content of the text box."""
+        text = self.texts[parse_int(getattr(event, "index", None), 0, len(self.texts) - 1)]
+        return [text, *self.show(self.start(text, lang_of(request)), levels, request, lossless)]
 
     @friendly
     def ready(
@@ -230,7 +222,7 @@ class TextHandlers(EditorHandlers):
     def _with_edit(session: TextSession, code: str) -> TextSession:
         """The text with the edit of a link; without it, and a word, where it is none of this text."""
         try:
-            return session.after(from_link(session.tokens, code)) if code else session
+            return session.edited(from_link(session.tokens, code)) if code else session
         except InputError as error:
             gr.Warning(str(error))
             return session
@@ -272,7 +264,7 @@ class TextHandlers(EditorHandlers):
         history = step(self.codec, session.history, asked, self.painted_with(asked, request))
         levels = parse_int(asked.get("shown"), 1, session.tokens.levels)
         output, _ = self.decoders.follow(session.ident, self.codec, history.tokens, levels)
-        changed, data = session.after(history), bytes(output.tolist())
+        changed, data = session.edited(history), bytes(output.tolist())
         self.ctx.remember(request, history.tokens, session.original)
         self._note(changed, request)
         lang, position = lang_of(request), asked.get("position")
@@ -291,10 +283,6 @@ class TextHandlers(EditorHandlers):
             return [gr.skip()] * 5  # a newer step has come
         values = self.show(session, levels, request)
         return [values[2], *values[PICKER + 1 :]]
-
-    @property
-    def example_count(self) -> int:
-        return len(self.texts)
 
     def example_tokens(self, index: int, request: gr.Request) -> Tokens:
         if index not in self._examples:

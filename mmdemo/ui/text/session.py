@@ -50,11 +50,11 @@ class TextSession:
         return self.history.first
 
     @property
-    def edited(self) -> set[int]:
+    def changed_positions(self) -> set[int]:
         """Positions changed by hand."""
         return set(self.history.changed.nonzero().flatten().tolist())
 
-    def after(self, history: History) -> TextSession:
+    def edited(self, history: History) -> TextSession:
         """The same text after a step of the editor; it says something else, so no file of it is lossless."""
         return replace(self, history=history, lossless=None, version=new_number(), _cut={}, _bytes={})
 

@@ -91,7 +91,7 @@ def build(ctx: Context) -> None:
     typing = [box, session, levels, lossless]
     box.change(handlers.typed, typing, outputs, js=TRIM_JS, **live)
     chips.ready(handlers.ready, typing, [box, levels, lossless, *outputs], js=TRIM_JS, **live)
-    pills.pick(handlers.example(texts), [levels, lossless], [box, *outputs], **live)
+    pills.pick(handlers.example, [levels, lossless], [box, *outputs], **live)
     visit.open(handlers.restored, None, [box, levels, lossless, *outputs], **live)
     drop.file(
         handlers.opened, [levels, lossless], [box, lossless, *outputs], **{**model, "concurrency_id": state.OPENING_ID}

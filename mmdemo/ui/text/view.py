@@ -60,7 +60,7 @@ def chips_value(
         levels,
         _words(chips.LABELS, lang),
         None if session.original is None else spans(session.original, step),
-        session.edited,
+        session.changed_positions,
         [
             {str(code): says[code] for code in set(row)} | _completed(codec, codes, level)
             for level, (says, row) in enumerate(zip(texts, codes, strict=False))
