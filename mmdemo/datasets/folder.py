@@ -21,7 +21,6 @@ from ..modalities import MODALITIES, guess
 
 SHOWN = 10  # files left out that are said by name
 FILLED = {"cut_rows", "cut_coarse"}  # remarks of the loader about a picture whose missing part it filled in
-NAMES = {"image": "a picture", "audio": "a recording", "text": "a text"}
 T = TypeVar("T")
 
 
@@ -77,7 +76,7 @@ def read_folder(folders: Iterable[Path], modality: str, convert: Callable[[Tenso
         try:
             found = guess(path)
             if found != modality:
-                raise InputError(f"not {NAMES[modality]} but {NAMES[found]}")
+                raise InputError(f"not {MODALITIES[modality].noun} but {MODALITIES[found].noun}")
             item = MODALITIES[modality].load(path)
             for note in item.notes:
                 if getattr(note, "key", "") in FILLED:
@@ -89,7 +88,9 @@ def read_folder(folders: Iterable[Path], modality: str, convert: Callable[[Tenso
             files.left_out[path] = f"{type(error).__name__}: {error}"
     if not files.items:
         where = " or ".join(str(f) for f in folders)
-        raise MissingError(f"There is not {NAMES[modality]} that can be trained on in {where}. {files.note()}".strip())
+        raise MissingError(
+            f"There is not {MODALITIES[modality].noun} that can be trained on in {where}. {files.note()}".strip()
+        )
     return files
 
 

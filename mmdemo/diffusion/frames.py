@@ -38,7 +38,6 @@ FRAMES = Registry(
         "spoken_frames": "mmdemo.speech.frames:SpokenFrames",
     },
 )
-USUAL = {"image": "picture", "audio": "sound", "text": "text"}  # frame of a modality where a model names none
 
 
 class Frame(ABC):

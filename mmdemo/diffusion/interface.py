@@ -12,8 +12,9 @@ from typing import Any
 
 from ..config import Name, Share, settings
 from ..errors import InputError
+from ..modalities import MODALITIES
 from .conditions import CONDITION_ENCODERS, ConditionEncoder
-from .frames import FRAMES, USUAL, Frame
+from .frames import FRAMES, Frame
 from .streams import DiTConfig, Stream
 from .suggestions import SUGGESTIONS
 
@@ -63,7 +64,7 @@ class JointInterface:
     def frame(self, stream: Stream, modality: str, stride: int) -> Frame:
         """The frame of a stream. Raises InputError for a name that is not registered."""
         asked = self.streams.get(stream.name, StreamInterface())
-        return FRAMES.make(asked.frame or USUAL[modality], stream.shape, stride, **asked.options)
+        return FRAMES.make(asked.frame or MODALITIES[modality].frame, stream.shape, stride, **asked.options)
 
     def condition_encoders(self, config: DiTConfig) -> dict[str, ConditionEncoder]:
         """Encoders of the network's vector conditions, those with weights as drawn. Raises InputError as `frame` does,

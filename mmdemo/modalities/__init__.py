@@ -13,7 +13,8 @@ from mmdemo.modalities.sniff import HEAD_BYTES, how_to_convert, sniff
 
 __all__ = ["MODALITIES", "Item", "Modality", "audio", "guess", "image", "text"]
 
-_ACCEPTED = "a picture (PNG, JPEG, WebP, GIF, AVIF), a sound (WAV, FLAC, OGG, MP3) or a text file (UTF-8) is needed"
+*_FIRST, _LAST = (f"{m.noun} ({m.kinds})" for m in MODALITIES.values())
+_ACCEPTED = f"{', '.join(_FIRST)} or {_LAST} is needed"
 
 
 def guess(path: str | os.PathLike) -> str:

@@ -62,7 +62,8 @@ class Modality(ABC):
     There is one instance of each, in `mmdemo.modalities.MODALITIES`; it has no state, and a copy is itself.
 
     Attributes:
-        name: as in checkpoints, files and links.
+        name: as in checkpoints, files and links. number: of the modality in ``.mmt`` files; it never changes.
+        noun: what messages call an input. kinds: its usual files, in words.
         axes: how many of a canonical tensor's last axes are its size: 2 (height, width) or 1 (samples, bytes).
         meta_keys: whole numbers of `Item.meta` that an ``.mmt`` file keeps; the first ``axes`` of them are the size.
         suffixes: of the files that it takes, where their first bytes do not tell. save_suffixes: of those that it
@@ -75,9 +76,13 @@ class Modality(ABC):
         sample_rate: of canonical tensors in time, in Hz; None where there is no time.
         options: names of what else `load` can be told.
         has_original: whether the form of an input may differ from that of the canonical one, for `restore` to give.
+        frame: of joint models that name none for a stream of it (`mmdemo.diffusion.frames.FRAMES`).
     """
 
     name: ClassVar[str]
+    number: ClassVar[int]
+    noun: ClassVar[str]
+    kinds: ClassVar[str]
     axes: ClassVar[int]
     meta_keys: ClassVar[tuple[str, ...]]
     suffixes: ClassVar[tuple[str, ...]]
@@ -90,6 +95,7 @@ class Modality(ABC):
     sample_rate: ClassVar[int | None] = None
     options: ClassVar[tuple[str, ...]] = ()
     has_original: ClassVar[bool] = False
+    frame: ClassVar[str]
 
     @abstractmethod
     def load(self, source: Any, **options: Any) -> Item:

@@ -21,7 +21,8 @@ MAX_SAMPLES = 1 << 40  # of a sound as a stream: two years
 class ImageModality(Modality):
     """Pictures: (3, H, W) float32 RGB in [0, 1] <-> PIL.Image."""
 
-    name = "image"
+    name, number = "image", 0
+    noun, kinds, frame = "a picture", "PNG, JPEG, WebP, GIF, AVIF", "picture"
     axes = 2
     meta_keys = ("height", "width")
     suffixes = image.SUFFIXES
@@ -65,7 +66,8 @@ class ImageModality(Modality):
 class AudioModality(Modality):
     """Sounds: (T,) float32 in [-1, 1], mono at 16 kHz <-> (rate, float32 array)."""
 
-    name = "audio"
+    name, number = "audio", 1
+    noun, kinds, frame = "a sound", "WAV, FLAC, OGG, MP3", "sound"
     axes = 1
     meta_keys = ("samples", "sample_rate", "channels")
     suffixes = audio.SUFFIXES
@@ -130,7 +132,8 @@ class AudioModality(Modality):
 class TextModality(Modality):
     """Texts: (T,) uint8, their UTF-8 bytes <-> str."""
 
-    name = "text"
+    name, number = "text", 2
+    noun, kinds, frame = "a text", "UTF-8", "text"
     axes = 1
     meta_keys = ("bytes",)
     suffixes = text.SUFFIXES

@@ -11,7 +11,6 @@ from ..modalities import MODALITIES
 from ..modalities.encodings import check_encoding
 
 MAGIC, VERSION = b"MMT", 2
-BYTES_OF_MODALITIES = ("image", "audio", "text")  # by number; a new one comes last
 SHIPPED = ("", "image", "audio", "text")  # one-byte model ids, each of its own modality; 0 spells the name out
 PACKED, PRIOR, EXACT, FILE, DEFLATED = range(5)
 TEXTS = (EXACT, FILE, DEFLATED)  # codings that hold bytes, and no codes
@@ -45,7 +44,7 @@ class Header:
         known = SHIPPED.index(self.model) if self.model == self.modality and self.model in SHIPPED else 0
         out = MAGIC + bytes([VERSION, self.coding + 16 * known])
         if not known:
-            out += _counted(self.model.encode()) + bytes([BYTES_OF_MODALITIES.index(self.modality)])
+            out += _counted(self.model.encode()) + bytes([MODALITIES[self.modality].number])
         if self.coding in TEXTS:
             out += varint(self.shape[1]) + bytes.fromhex(self.prior_fingerprint)
             return out if self.coding == EXACT else out + _counted(self.encoding.encode("ascii"))
@@ -96,6 +95,14 @@ def _listed(meta: dict[str, int]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in meta.items())
 
 
+def _modality(number: int) -> str:
+    """The modality of that number. Raises ValueError where there is none."""
+    for name, modality in MODALITIES.items():
+        if modality.number == number:
+            return name
+    raise ValueError
+
+
 def parse(reader: Reader) -> Header:
     """The header at which ``reader`` stands, after magic and version; it is not checked yet.
 
@@ -106,7 +113,7 @@ def parse(reader: Reader) -> Header:
     first = reader.byte()
     coding, known = first % 16, first // 16
     model = SHIPPED[known] if known else reader.take(reader.varint()).decode()
-    modality = model if known else BYTES_OF_MODALITIES[reader.byte()]
+    modality = model if known else _modality(reader.byte())
     if coding not in (PACKED, PRIOR, *TEXTS):
         raise InputError("This .mmt file is coded in a way this mmdemo does not know: it needs a newer one.")
     if coding in TEXTS:
