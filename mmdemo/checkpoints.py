@@ -38,9 +38,9 @@ FULL_PRECISION = ("codebooks", "ema_count", "mean", "std", "running_mean", "runn
 MAX_CONFIG_BYTES = 1_000_000
 MAX_FILE_BYTES = 4 * MAX_WEIGHTS + 16_000_000  # of one file of weights: as many as a model may have, and their names
 # Tokenizers, by the name of their network. In an address, since they stand above this file.
-_TOKENIZERS = Registry("part of the package", {"tokenizers": "mmdemo.tokenizers:REGISTRY"})
+_TOKENIZERS: Registry[Any] = Registry("part of the package", {"tokenizers": "mmdemo.tokenizers:REGISTRY"})
 # Kinds of checkpoints besides tokenizers -> the settings of their networks.
-MODEL_SETTINGS = Registry(
+MODEL_SETTINGS: Registry[type[Any]] = Registry(
     "kind of checkpoint",
     {
         "joint": "mmdemo.diffusion.streams:DiTConfig",

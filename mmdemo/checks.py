@@ -15,11 +15,17 @@ def check_int(what: str, value: Any, low: int, high: int) -> int:
     Raises:
         InputError: it is not; the sentence begins with "The " and ``what``.
     """
-    number = isinstance(value, Integral) or (isinstance(value, Real) and float(value).is_integer())
-    if not number or isinstance(value, bool) or not low <= value <= high:
+    found = whole(value)
+    if found is None or not low <= found <= high:
         span = f"{low} to {high}" if high > low else f"{low}"
         raise InputError(f"The {what} must be {span}, not {str(value)[:40]}.")
-    return int(value)
+    return found
+
+
+def whole(value: Any) -> int | None:
+    """``value`` as an int where it is a whole number of any type (1, 1.0, numpy's), but no bool and no string."""
+    found = number(value)
+    return None if found is None or found != int(found) else int(found)
 
 
 def number(value: Any) -> int | float | None:

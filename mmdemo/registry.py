@@ -9,24 +9,27 @@ import json
 import operator
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import InputError
 
+P = TypeVar("P")
 
-class Registry(Mapping[str, Any]):
+
+class Registry(Mapping[str, P]):
     """Name -> part. A part is registered as itself, or as "package.module:attribute", imported when first asked for.
 
     Addresses instead of imports, so that a general package (diffusion) can list what a special one (digits) adds
     without importing it, and so that naming one part never loads the libraries of another.
     """
 
-    def __init__(self, what: str, parts: Mapping[str, Any]) -> None:
-        self.what, self._parts = what, dict(parts)
+    def __init__(self, what: str, parts: Mapping[str, P | str]) -> None:
+        self.what = what
+        self._parts: dict[str, Any] = dict(parts)
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> P:
         """The part of that name. Raises InputError, with the nearest name, where there is none."""
         if not isinstance(name, str) or name not in self._parts:
             near = difflib.get_close_matches(str(name), self._parts, 1)
@@ -36,11 +39,11 @@ class Registry(Mapping[str, Any]):
         if isinstance(part, str):
             module, _, attribute = part.partition(":")
             part = self._parts[name] = operator.attrgetter(attribute)(importlib.import_module(module))
-        return part
+        return typing.cast(P, part)
 
     def make(self, name: str, *arguments: Any, **options: Any) -> Any:
         """Call the part of that name. Raises InputError for an option that it does not have, or of another type."""
-        part = self[name]
+        part: Any = self[name]
         known = inspect.signature(part).parameters.values()
         named = [p.name for p in known if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)][len(arguments) :]
         others = next((p.name for p in known if p.kind is p.VAR_KEYWORD), "")
@@ -71,6 +74,6 @@ class Registry(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._parts)
 
-    def register(self, name: str, part: Any) -> None:
+    def register(self, name: str, part: P | str) -> None:
         """Add a part, or its address, from outside this package."""
         self._parts[name] = part

@@ -37,6 +37,7 @@ PROMPTED_INTERFACE = {
     "conditions": {"prompt": {"encoder": "ngrams", "options": {"dim": 16}}},
     "anchor": "text",
     "suggestions": "emoji",
+    "usual": {"steps": 16, "sampler": "euler"},
 }
 
 

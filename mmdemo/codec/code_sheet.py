@@ -9,13 +9,16 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torchaudio.transforms import MelSpectrogram
 
+from ..modalities.audio import SAMPLE_RATE
 from . import codebook
 
 if TYPE_CHECKING:
@@ -78,28 +81,17 @@ def _patches(outputs: Tensor, level: int, factor: float) -> np.ndarray:
 
 def spectra(waves: np.ndarray) -> np.ndarray:
     """Waves (N, samples) -> log-mel pictures (N, 24, columns, 3) uint8, on one scale, so that loud ones look loud."""
-    power = np.abs(_stft(waves)) ** 2  # (N, columns, bins)
-    mel = np.log10(power @ _mel_filters(power.shape[-1]).T + 1e-7)  # (N, columns, bands)
+    mel = _mel()(torch.from_numpy(np.ascontiguousarray(waves))).transpose(1, 2).numpy()  # (N, columns, bands)
+    mel = np.log10(mel + 1e-7)
     low, high = np.percentile(mel, (5, 99.8))
     scaled = np.clip((mel - low) / max(high - low, 1e-6), 0, 1)
     return np.stack([_ramp(picture.T[::-1]) for picture in scaled])
 
 
-def _stft(waves: np.ndarray, size: int = 512, hop: int = HOP) -> np.ndarray:
-    window = np.hanning(size).astype(np.float32)
-    padded = np.pad(waves, ((0, 0), (size // 2, size // 2)))
-    starts = range(0, padded.shape[1] - size + 1, hop)
-    return np.stack([np.fft.rfft(padded[:, s : s + size] * window) for s in starts], axis=1)
-
-
-def _mel_filters(bins: int, rate: int = 16_000) -> np.ndarray:
-    """(bands, bins) triangular filters, evenly spaced in mel."""
-    top = 2595 * math.log10(1 + rate / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, top, MEL_BANDS + 2) / 2595) - 1) / (rate / 2) * (bins - 1)
-    at = np.arange(bins)
-    rising = (at - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    falling = (edges[2:, None] - at) / (edges[2:] - edges[1:-1])[:, None]
-    return np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)
+@cache
+def _mel() -> MelSpectrogram:
+    """(N, samples) -> (N, bands, columns), power."""
+    return MelSpectrogram(SAMPLE_RATE, 512, hop_length=HOP, n_mels=MEL_BANDS, pad_mode="constant")
 
 
 def _ramp(values: np.ndarray) -> np.ndarray:

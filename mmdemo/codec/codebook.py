@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..tokenizers.base import Counted
+
 if TYPE_CHECKING:
     from .codec import Codec
 
@@ -39,8 +41,7 @@ def gain(difference: Tensor, reach: float = 0.5) -> float:
 
 def reference_counts(codec: Codec, level: int) -> Tensor | None:
     """(K,) how often each code of a level was chosen late in training, in any unit; None where nobody counted."""
-    counts = getattr(codec.tokenizer, "bottleneck", None)
-    counts = counts.code_counts() if counts is not None else []
+    counts = codec.tokenizer.code_counts() if isinstance(codec.tokenizer, Counted) else []
     return counts[level].detach().float().cpu() if level < len(counts) else None
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..isolation import isolated
+from ..tokenizers.base import Staged, Tokenizer
 from ..tokenizers.stages import Stage, joined
 from ..tokens import Tokens
 
@@ -97,9 +98,8 @@ def changed_box(changed: Tensor) -> list[Span] | None:
     return [(int(a), int(b) + 1) for a, b in zip(places.amin(0), places.amax(0), strict=True)]
 
 
-def _stages(tokenizer: Any, levels: int) -> list[Stage]:
-    found = getattr(tokenizer, "stages", None)
-    stages = found(levels) if found is not None else None
+def _stages(tokenizer: Tokenizer, levels: int) -> list[Stage]:
+    stages = tokenizer.stages(levels) if isinstance(tokenizer, Staged) else None
     if stages is not None:
         return list(stages)
     return [

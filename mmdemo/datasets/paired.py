@@ -7,7 +7,7 @@ or none (unpaired data: a picture without a text). Items are latents of the toke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from .encoders import Encoders
 SPLITS = ("train", "validation", "test")
 UNKNOWN = -1  # style of an item that has none
 
-PAIRED = Registry(
+PAIRED: Registry[Callable[..., PairedDataset]] = Registry(
     "paired data set",
     {
         "digits": "mmdemo.datasets.digits:paired_digits",

@@ -7,7 +7,7 @@ a text stream that is given, by an encoder that is frozen while the transformer 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..registry import Registry
 
-CONDITION_ENCODERS = Registry(
+CONDITION_ENCODERS: Registry[Callable[..., ConditionEncoder]] = Registry(
     "condition encoder",
     {
         "ngrams": "mmdemo.diffusion.conditions:HashedNgrams",

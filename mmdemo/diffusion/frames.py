@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..codec import Codec
 
 
-FRAMES = Registry(
+FRAMES: Registry[type[Frame]] = Registry(
     "frame",
     {
         "picture": "mmdemo.diffusion.frames:PictureFrame",

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..modalities import MODALITIES
 from .conditions import CONDITION_ENCODERS, ConditionEncoder
 from .frames import FRAMES, Frame
+from .settings import SamplingSettings
 from .streams import DiTConfig, Stream
 from .suggestions import SUGGESTIONS
 
@@ -38,6 +39,19 @@ class ConditionInterface:
 
 
 @settings
+class Usual:
+    """Settings of a run that a page begins with; what is not said is as in `SamplingSettings`."""
+
+    steps: int = SamplingSettings.steps
+    sampler: Name = SamplingSettings.sampler
+    guidance: float = SamplingSettings.guidance
+    n: int = SamplingSettings.n
+
+    def __post_init__(self) -> None:
+        SamplingSettings(self.n, self.steps, self.guidance, self.sampler)  # which says what cannot be
+
+
+@settings
 class JointInterface:
     """Everything about a joint model's use that its network does not know."""
 
@@ -50,6 +64,7 @@ class JointInterface:
     anchor: Name = ""
     anchor_fraction: Share = 0.25
     form: Name = ""  # which form of the page shows the model; empty: the general one
+    usual: Usual = field(default_factory=Usual)  # what the page begins with
     suggestions: Name = ""  # words that a person may ask for (`suggestions.SUGGESTIONS`); empty: none are offered
     figures: Name = ""  # which report measures it (`mmdemo.evaluation`); empty: none
 

@@ -153,7 +153,7 @@ class VarianceExploding(NoiseSchedule):
         return 1 / (1 + self.sigma(t).square()).sqrt()
 
 
-SCHEDULES: Registry = Registry(
+SCHEDULES: Registry[NoiseSchedule] = Registry(
     "noise schedule", {s.name: s for s in (Flow(), VariancePreserving(), VarianceExploding())}
 )
 

@@ -124,6 +124,6 @@ class SamplingStep:
         """
         return [self.decoder.native(stream, row) for row in self.decoded(stream, what)]
 
-    def text_confidence(self, stream: str = "text") -> list[list[float]] | None:
-        """Per sample, the probability of each byte of the text's x0 under the decoder; None where it has none."""
+    def text_confidence(self, stream: str) -> list[list[float]] | None:
+        """Per sample, the probability of each byte of a text's x0 under the decoder; None where it has none."""
         return self.decoder.confidence(stream, self._output(stream))

@@ -26,6 +26,7 @@ from ..registry import Registry
 from .bench_dit import bench_dit
 
 RUNS = 3
+TEXT, WORD = "text", "seven"  # what a joint model is given, where it has a stream of that name
 SENTENCE = "The quick brown fox jumps over the lazy dog. "
 
 
@@ -93,9 +94,11 @@ def _codec(codec: Codec) -> list[dict[str, Any]]:
 
 
 def _joint(model: JointDiffusion) -> list[dict[str, Any]]:
-    usual = SamplingSettings()
-    settings: dict[str, Any] = {"want": ("image", "audio"), "n": usual.n, "steps": usual.steps}
-    settings["guidance"] = usual.guidance
+    usual, known = SamplingSettings(), [name for name in model.streams if name == TEXT]
+    given, want = dict.fromkeys(known, WORD), tuple(name for name in model.streams if name not in known)
+    if not want:
+        given, want = {}, tuple(model.streams)
+    settings: dict[str, Any] = {"want": want, "n": usual.n, "steps": usual.steps, "guidance": usual.guidance}
 
     def run(sampler: str, share: float | None = None) -> tuple[float, int]:
         """Sample, the last step shown; with a share also those before it for which there is time.
@@ -104,7 +107,7 @@ def _joint(model: JointDiffusion) -> list[dict[str, Any]]:
             what showing steps before the last added to the time of the rest, and how many they were.
         """
         pace, before = PreviewBudget(share or 0.0), 0
-        for step in pace.watch(model.sample({"text": "seven"}, sampler=sampler, **settings)):
+        for step in pace.watch(model.sample(given, sampler=sampler, **settings)):
             if step.last:
                 added = pace.spent
             elif share is None or (step.index > 1 and not pace.fits):
@@ -115,14 +118,14 @@ def _joint(model: JointDiffusion) -> list[dict[str, Any]]:
         return added / (pace.sampling + pace.spent - added), before
 
     def show(step: SamplingStep) -> None:
-        step.code_distance, step.preview("image"), step.preview("audio")  # what the page shows of a step
+        _ = step.code_distance, *map(step.preview, want)  # what the page shows of a step
 
     def first() -> None:
-        next(model.sample({"text": "seven"}, sampler=usual.sampler, **settings)).preview("image")
+        next(model.sample(given, sampler=usual.sampler, **settings)).preview(want[0])
 
     figures = [Figure.against("first preview", _seconds(first), 0.5, "s", RUNS, at_most=True)]
     for sampler in ("euler", "heun"):
-        name = f"{usual.n} pictures and recordings, {usual.steps} {sampler} steps, guided"
+        name = f"{usual.n} samples of {' and '.join(want)}, {usual.steps} {sampler} steps, guided"
         figures.append(Figure.against(name, _seconds(lambda name=sampler: run(name)), 4.0, "s", RUNS, at_most=True))  # type: ignore[misc]
     # Within each run: between two runs, a busy machine makes more of a difference than previews do.
     live, every = ([run(usual.sampler, share) for _ in range(RUNS)] for share in (SHARE, math.inf))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from .. import checkpoints
@@ -13,7 +14,7 @@ from .sections import Measured, Request
 
 # What measures a joint model (`JointInterface.figures`): f(model, data_dir, limit, group, missing) -> figures
 # (`sections.collect` says what missing is).
-REPORTS = Registry(
+REPORTS: Registry[Callable[..., list[Figure]]] = Registry(
     "report",
     {
         "digits": "mmdemo.evaluation.digits_report:evaluate_group",

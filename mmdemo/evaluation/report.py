@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from ..files import write_bytes
 from ..registry import Registry
 from .sections import Measured, Request
 
-# Kind of checkpoint -> what measures it: f(folder, request) -> `Measured`.
-KINDS = Registry(
+# Kind of checkpoint -> what measures it.
+KINDS: Registry[Callable[[Path, Request], Measured]] = Registry(
     "way to measure a checkpoint of the kind",
     {
         "tokenizer": "mmdemo.evaluation.tokenizer_report:measure",

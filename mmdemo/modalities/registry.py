@@ -173,4 +173,4 @@ class TextModality(Modality):
 
 
 IMAGE, AUDIO, TEXT = ImageModality(), AudioModality(), TextModality()
-MODALITIES = Registry("modality", {m.name: m for m in (IMAGE, AUDIO, TEXT)})
+MODALITIES: Registry[Modality] = Registry("modality", {m.name: m for m in (IMAGE, AUDIO, TEXT)})

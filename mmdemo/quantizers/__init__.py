@@ -13,7 +13,9 @@ from .fsq import FSQ
 from .gaussian import Gaussian
 from .residual import ResidualVQ
 
-REGISTRY = Registry("quantizer", {"rvq": ResidualVQ, "vq": ResidualVQ, "gaussian": Gaussian, "fsq": FSQ})
+REGISTRY: Registry[type[Quantizer]] = Registry(
+    "quantizer", {"rvq": ResidualVQ, "vq": ResidualVQ, "gaussian": Gaussian, "fsq": FSQ}
+)
 
 __all__ = ["REGISTRY", "Bottleneck", "Quantized", "Quantizer", "QuantizerConfig", "build_quantizer", "read_config"]
 

@@ -97,7 +97,7 @@ class Quantizer(nn.Module, ABC):
         Raises:
             ValueError: the latent is continuous: there are no codes.
         """
-        raise ValueError("A Gaussian VAE has no codes; its latent is continuous.")
+        raise ValueError(f"The quantizer {self.config.kind!r} has no codes; its latent is continuous.")
 
     def decode(self, codes: Tensor, num_levels: Tensor | None = None) -> Tensor:
         """Codes (B, l, *pos), 1 <= l <= L -> latent (B, D, *pos), of the first ``num_levels`` (B,) levels each.
@@ -105,7 +105,7 @@ class Quantizer(nn.Module, ABC):
         Raises:
             ValueError: as `encode`.
         """
-        raise ValueError("A Gaussian VAE has no codes; its latent is continuous.")
+        raise ValueError(f"The quantizer {self.config.kind!r} has no codes; its latent is continuous.")
 
     def codebook(self, level: int) -> Tensor | None:
         """(K, D) what each code of one level (0: the coarsest) adds to the latent; None where there are no codes."""

@@ -14,7 +14,7 @@ from .symbols import SymbolsTokenizer, SymbolsTokenizerConfig
 from .text import TextTokenizer, TextTokenizerConfig
 
 # Name of a network -> its class; the class of its settings is its `Config`.
-REGISTRY = Registry(
+REGISTRY: Registry[Any] = Registry(
     "tokenizer",
     {
         "image": ImageTokenizer,

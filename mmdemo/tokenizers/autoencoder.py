@@ -16,10 +16,6 @@ from ..quantizers.residual import ResidualVQ
 from .base import ReceptiveField
 from .stages import Stage
 
-# Top-level modules and weights that decide which codes an input gets and what they mean, and those that only decode.
-ENCODER_PARTS = ("embed", "gather", "encoder", "project_in", "bottleneck", "fallback")
-DECODER_PARTS = ("level_embedding", "code_embedding", "project_out", "decoder", "logits", "reading")
-
 Net = TypeVar("Net", bound="Autoencoder")
 
 
@@ -37,10 +33,14 @@ class Autoencoder(nn.Module, ABC):
     Attributes:
         Config: class of its settings.
         modality, stride, axes: as of every tokenizer.
-        encoder, decoder: the networks; what else there is, `ENCODER_PARTS` and `DECODER_PARTS` name.
+        encoder, decoder: the networks.
+        encoder_parts: top-level modules and weights that decide which codes an input gets and what they mean.
+        decoder_parts: those that only decode. What a subclass has besides, it adds to one of the two.
     """
 
     Config: ClassVar[type[Any]]
+    encoder_parts: ClassVar[tuple[str, ...]] = ("encoder", "bottleneck")
+    decoder_parts: ClassVar[tuple[str, ...]] = ("level_embedding", "project_out", "decoder")
     modality: str
     stride: int
     axes: int
@@ -97,9 +97,9 @@ class Autoencoder(nn.Module, ABC):
             TypeError: the network has a part of which it is not said whether it counts.
         """
         parts = {name.split(".")[0] for name in self.state_dict()}
-        if unknown := parts.difference(ENCODER_PARTS, DECODER_PARTS):
+        if unknown := parts.difference(self.encoder_parts, self.decoder_parts):
             raise TypeError(f"{', '.join(sorted(unknown))} of {type(self).__name__} is of neither encoder nor decoder.")
-        return checkpoints.fingerprint(self, ENCODER_PARTS)
+        return checkpoints.fingerprint(self, self.encoder_parts)
 
     def pad(self, x: Tensor) -> Tensor:
         """(B, ..., *size) -> the same with zeros at the ends, to a multiple of the stride along every axis."""
@@ -175,6 +175,10 @@ class Autoencoder(nn.Module, ABC):
         """Any latent (B, D, *pos) -> reconstruction; ``codes`` as in `from_latent`."""
         num_levels = torch.full((len(z),), self.levels if levels is None else levels, device=z.device)
         return self.from_latent(z, num_levels, codes)
+
+    def code_counts(self) -> list[Tensor]:
+        """As every `base.Counted`."""
+        return self.bottleneck.code_counts()
 
     def describe(self, level: int, codes: Tensor) -> list[str | None]:
         """As every tokenizer: nothing in words."""

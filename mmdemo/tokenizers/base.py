@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
+
+from .stages import Stage
+
+T = TypeVar("T")
 
 
 class ReceptiveField(NamedTuple):
@@ -85,6 +89,39 @@ class Tokenizer(Protocol):
 
     def codebook(self, level: int) -> Tensor | None:
         """(K, D) codewords of a level, 0 the coarsest; None where codes have no vectors."""
+        ...
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """What a tokenizer has besides that is read from a checkpoint: it is a module, made of its settings.
+
+    Attributes:
+        Config: class of its settings, the only argument of its constructor.
+    """
+
+    Config: ClassVar[type[Any]]
+
+    def freeze(self: T) -> T:
+        """Never change any more: no gradients, and always in eval, also as a part of a model in training."""
+        ...
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """What a tokenizer has besides whose decoder is local step by step, so that a change is decoded alone."""
+
+    def stages(self, levels: int) -> list[Stage] | None:
+        """`decode` and `to_canonical` of codes (1, levels, *pos) as local steps; None where there are none."""
+        ...
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """What a tokenizer has besides that knows how its codes were used."""
+
+    def code_counts(self) -> list[Tensor]:
+        """Per level (K,) how often each code was chosen of late in training, in any unit; [] where nobody counted."""
         ...
 
 

@@ -78,6 +78,8 @@ class TextTokenizer(Autoencoder):
     """UTF-8 bytes <-> codes, four bytes a position."""
 
     Config = TextTokenizerConfig
+    encoder_parts = (*Autoencoder.encoder_parts, "embed", "gather", "project_in", "fallback")
+    decoder_parts = (*Autoencoder.decoder_parts, "code_embedding", "logits", "reading")
     modality = "text"
     stride = 4
     axes = 1

@@ -21,7 +21,7 @@ from .warm_start import warm_start
 
 __all__ = ["Recipe", "Task", "Trainer", "make_task", "read_recipe", "train", "warm_start"]
 
-TASKS = Registry(
+TASKS: Registry[type[Task]] = Registry(
     "task",
     {
         "image": "mmdemo.training.image_task:ImageTask",

@@ -17,7 +17,6 @@ from ..config import Natural, Share, Weight, settings
 from ..errors import InputError
 from ..quantizers.residual import dropout_levels
 from ..tokenizers import REGISTRY, Autoencoder, AutoencoderOutput
-from ..tokenizers.autoencoder import ENCODER_PARTS
 from .recipe import Recipe
 from .task import Task
 
@@ -71,7 +70,7 @@ class TokenizerTask(Task):
         self.settings, config = self._settings(recipe)
         torch.manual_seed(recipe.seed)
         self.model = REGISTRY[self.network or self.modality](config).to(device)
-        parts = [module for name, module in self.model.named_children() if name in ENCODER_PARTS]
+        parts = [module for name, module in self.model.named_children() if name in self.model.encoder_parts]
         if recipe.freeze == "encoder":
             for module in parts:
                 module.requires_grad_(False)

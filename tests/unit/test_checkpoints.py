@@ -12,7 +12,6 @@ import torch
 from mmdemo import checkpoints, hub
 from mmdemo.errors import InputError
 from mmdemo.tokenizers import build_tokenizer
-from mmdemo.tokenizers.autoencoder import ENCODER_PARTS
 
 SMALL = {
     "width4": 8,
@@ -257,7 +256,7 @@ def test_a_new_decoder_keeps_the_fingerprint_and_a_new_encoder_or_codebook_does_
     model = build_tokenizer("text", {"width": 16, "byte_width": 8, "encoder_depth": 1, "decoder_depth": 1})
 
     def mark() -> str:
-        return checkpoints.fingerprint(model, ENCODER_PARTS)
+        return checkpoints.fingerprint(model, model.encoder_parts)
 
     first = mark()
     with torch.no_grad():

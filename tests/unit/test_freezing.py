@@ -11,7 +11,7 @@ from mmdemo import checkpoints
 from mmdemo.codec import Codec
 from mmdemo.errors import InputError
 from mmdemo.tokenizers import REGISTRY, ImageTokenizer, build_tokenizer
-from mmdemo.tokenizers.autoencoder import ENCODER_PARTS
+from mmdemo.tokenizers.text import TextTokenizer
 from mmdemo.training import make_task, tokenizer_task, train
 from mmdemo.training.loop import Trainer
 from mmdemo.training.recipe import read_recipe
@@ -80,7 +80,7 @@ def state_of(task):
 
 
 def is_encoder(name):
-    return name.split(".")[0] in ENCODER_PARTS
+    return name.split(".")[0] in TextTokenizer.encoder_parts
 
 
 # ------------------------------------------------------------------------------------ the frozen encoder

@@ -194,7 +194,7 @@ def test_previews_are_what_a_person_uses(model):
     assert [p.size for p in pictures] == [(32, 32)] * 2
     assert all(rate == 16_000 and wave.dtype == np.float32 and len(wave) == 12_800 for rate, wave in sounds)
     assert all(isinstance(t, str) and "\0" not in t for t in texts)
-    assert [len(c) for c in step.text_confidence()] == [16, 16]
+    assert [len(c) for c in step.text_confidence("text")] == [16, 16]
 
 
 def test_final_pictures_are_exactly_their_tokens(model):

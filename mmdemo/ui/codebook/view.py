@@ -20,7 +20,7 @@ from mmdemo.modalities import MODALITIES
 from mmdemo.modalities.audio import SAMPLE_RATE
 from mmdemo.tokens import Tokens
 from mmdemo.ui.codebook.session import EXAMPLE, Input
-from mmdemo.ui.shared import gallery
+from mmdemo.ui.shared import gallery, thumbnail
 from mmdemo.ui.shared.i18n import tr
 from mmdemo.ui.shared.payload import data_uri, pack_codes, pcm
 from mmdemo.ui.shared.state import Opened
@@ -114,12 +114,9 @@ def input_view(codec: Codec, chosen: Input, own: Sequence[Opened], lang: str) ->
         "exact": chosen.source is not None and is_residual(codec),
         **shown(codec, chosen),
         "choices": [
+            *({"id": o.ident, "name": label(o.tokens, o.source, lang), "mine": True, "thumb": _thumb(o)} for o in own),
             *(
-                {"id": o.ident, "name": label(o.tokens, o.source, lang), "mine": True, "thumb": own_thumbnail(o)}
-                for o in own
-            ),
-            *(
-                {"id": EXAMPLE + f.name, "name": example_name(f, lang), "thumb": thumbnail(f)}
+                {"id": EXAMPLE + f.name, "name": example_name(f, lang), "thumb": _thumb(f)}
                 for f in gallery.of(codec.modality)
             ),
         ],
@@ -169,30 +166,13 @@ def example_name(file: Path, lang: str) -> str:
         return str(file.stem).replace("_", " ")
 
 
-@lru_cache(maxsize=64)
-def thumbnail(file: Path) -> str | None:
-    """A small square of a picture file; None for other files."""
-    if file.suffix not in MODALITIES["image"].suffixes:
+def _thumb(source: Path | Opened) -> str | None:
+    """A small square of a picture, an example's or a visitor's own; None of anything else."""
+    if isinstance(source, Path):
+        return thumbnail.of_file(source, THUMB) if source.suffix in MODALITIES["image"].suffixes else None
+    if source.tokens.modality != "image" or not isinstance(source.source, Tensor):
         return None
-    with Image.open(file) as image:
-        shape = image.convert("RGBA")
-    flat = Image.new("RGB", shape.size, "white")
-    flat.paste(shape, mask=shape.getchannel("A"))
-    return _square(flat)
-
-
-def own_thumbnail(opened: Opened) -> str | None:
-    """The same of what a visitor opened."""
-    if opened.tokens.modality != "image" or not isinstance(opened.source, Tensor):
-        return None
-    return _square(Image.fromarray(opened.source.permute(1, 2, 0).contiguous().numpy()))
-
-
-def _square(image: Image.Image) -> str:
-    edge = min(image.size)
-    left, top = (image.width - edge) // 2, (image.height - edge) // 2
-    box = (left, top, left + edge, top + edge)
-    return data_uri(image.resize((THUMB, THUMB), box=box, reducing_gap=2), exact_up_to=0, quality=80)
+    return thumbnail.of_picture(Image.fromarray(source.source.permute(1, 2, 0).contiguous().numpy()), THUMB)
 
 
 # ------------------------------------------------------------------------------ a place

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 from mmdemo.diffusion.joint import JointDiffusion
@@ -38,9 +39,9 @@ def choices_of(model: JointDiffusion, name: str = "") -> Choices:
     stride = model.codecs["text"].tokenizer.stride if "text" in shapes else 1
     text_bytes = stride * shapes["text"][0] if "text" in shapes else 0
     form, style = model.interface.form, model.interface.style
-    # In the general form a picture of a text is what most want, in few steps: it is drawn while they type.
-    general = {"steps": 16, "sampler": "euler", "want": ("image",) if "image" in shapes else tuple(shapes)}
-    usual = {} if form == "digits" else general
+    usual = {k: v for k, v in asdict(model.interface.usual).items() if v != getattr(SamplingSettings, k)}
+    if form != "digits":  # a picture of a text is what most want
+        usual["want"] = ("image",) if "image" in shapes else tuple(shapes)
     asked = model.interface.suggestions
     return Choices(
         modalities=tuple(shapes),

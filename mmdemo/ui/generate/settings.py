@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 
+from mmdemo.checks import whole
 from mmdemo.diffusion.settings import MAX_SEED, SamplingSettings
 from mmdemo.digits.number import read_number
 from mmdemo.digits.words import CHINESE, read_digit
@@ -278,10 +279,10 @@ def _number(name: str, value: Any, low: float, high: float) -> float:
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:
-    number = _parsed(value)
-    if not low <= number <= high or number != int(number):
+    number = whole(_parsed(value))
+    if number is None or not low <= number <= high:
         raise InputError(f"{name} has to be a whole number from {low} to {high}.")
-    return int(number)
+    return number
 
 
 def _one_of(name: str, value: Any, allowed: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from mmdemo.ui.image.session import (
     load_picture,
     open_tokens,
 )
-from mmdemo.ui.shared import place
+from mmdemo.ui.shared import place, thumbnail
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
@@ -142,7 +142,9 @@ class ImageHandlers(EditorHandlers):
             return
         picture = yield from self._open(path, Path(path).stem or "picture", asked, request)
         if picture is not None and picture.original is not None:
-            self.visits.note(request, picture.name, picture.tokens, view.thumbnail_of(as_image(picture.original)))
+            self.visits.note(
+                request, picture.name, picture.tokens, thumbnail.of_picture(as_image(picture.original), view.THUMB)
+            )
             yield from self._run(picture, self._start(picture), asked, request)
 
     @friendly

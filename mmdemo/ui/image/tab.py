@@ -12,8 +12,9 @@ from mmdemo.ui.image.examples import Examples
 from mmdemo.ui.image.handlers import ImageHandlers
 from mmdemo.ui.image.picture_input import PictureInput
 from mmdemo.ui.image.rate_plot import RatePlot
-from mmdemo.ui.image.view import thumbnail
+from mmdemo.ui.image.view import THUMB
 from mmdemo.ui.image.viewer import PictureViewer
+from mmdemo.ui.shared import thumbnail
 from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.filedrop import FileDrop
 from mmdemo.ui.shared.gallery import credits
@@ -53,7 +54,7 @@ def build(ctx: Context) -> None:
             known = credits()
             thumbs = [
                 {
-                    "src": thumbnail(path),
+                    "src": thumbnail.of_file(path, THUMB),
                     "name": path.stem.replace("_", " "),
                     "credit": known.get(path.name, ""),
                 }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
 from mmdemo.codec.local import Span
 from mmdemo.modalities.base import Item
@@ -19,6 +17,7 @@ from mmdemo.ui.shared.i18n import LANGUAGES
 from mmdemo.ui.shared.ids import new_id
 from mmdemo.ui.shared.payload import data_uri, pack_codes
 
+THUMB = 128  # pixels a side of a small picture
 KEPT_AS_IT_IS = 2 * 2**20  # bytes of an upload that is kept for its link as it came
 
 
@@ -90,23 +89,3 @@ def source_bytes(item: Item, source: Any) -> tuple[bytes, str]:
     buffer = io.BytesIO()
     as_image((item.tensor * 255).round().to(torch.uint8)).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue(), ".png"
-
-
-def thumbnail(path: str | Path, side: int = 128) -> str:
-    """A small square JPEG of a picture file as a data URI, for the example strip."""
-    with Image.open(path) as image:
-        return thumbnail_of(image, side)
-
-
-def thumbnail_of(image: Image.Image, side: int = 128) -> str:
-    """`thumbnail` of a picture that is open."""
-    shape = image.convert("RGBA")
-    small = Image.new("RGB", shape.size, "white")
-    small.paste(shape, mask=shape.getchannel("A"))
-    edge = min(small.size)
-    left, top = (small.width - edge) // 2, (small.height - edge) // 2
-    small = small.crop((left, top, left + edge, top + edge))
-    small.thumbnail((side, side))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -22,6 +22,7 @@ from torch import Tensor
 import mmdemo
 from mmdemo import checkpoints
 from mmdemo.checkpoints import auto_device
+from mmdemo.checks import whole
 from mmdemo.codec import Codec
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.errors import InputError
@@ -210,11 +211,11 @@ class Latest:
 
 def parse_int(value: Any, low: int = 0, high: int = 1 << 31) -> int:
     """An integer from the page or an API client. Raises InputError for anything else or outside low..high."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or value % 1:
-        raise InputError(f"A whole number from {low} to {high} is needed.")
-    if not low <= value <= high:
-        raise InputError(f"A whole number from {low} to {high} is needed, not {int(value)}.")
-    return int(value)
+    found = whole(value)
+    if found is None or not low <= found <= high:
+        wrong = "" if found is None else f", not {found}"
+        raise InputError(f"A whole number from {low} to {high} is needed{wrong}.")
+    return found
 
 
 def friendly(fn: Callable) -> Callable:
