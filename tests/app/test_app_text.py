@@ -140,6 +140,16 @@ def test_typing_shows_text_tiles_chips_and_mathematics(tab: TextHandlers):
     assert [name for _, name, _ in save] == ["text.mmt", "text.txt"]
 
 
+@pytest.mark.parametrize("text", ["a", "hello", "hello!", "hi there!", "a longer sentence"])
+def test_a_chip_stands_for_the_bytes_of_its_position_in_short_texts_too(tab: TextHandlers, text):
+    values = tab.typed(text, None, 1, False, request())
+    session, step = values[0], tab.codec.tokenizer.stride
+    said = [chip[1].split() for chip in values[3]["chips"]]  # bytes in hexadecimal
+    sizes = [min(step, len(text) - at) for at in range(0, len(text), step)]
+    assert [len(row) for row in said] == sizes
+    assert len(view.picker_value(tab.codec, session, len(sizes) - 1, 1, "en")["raw"].split()) == sizes[-1]
+
+
 def test_what_falls_back_on_bytes_says_which_bytes(tab: TextHandlers):
     values = tab.typed("권리", None, 3, False, request())  # EA B6 8C EB | A6 AC, padding
     data, maths = values[3], values[6]

@@ -6,7 +6,7 @@ from mmdemo.codec import Codec
 from mmdemo.tokenizers import TextTokenizer
 from mmdemo.ui.shared.beam_note import beam_note
 from mmdemo.ui.shared.i18n import tr
-from mmdemo.ui.text.session import TextSession, stride
+from mmdemo.ui.text.session import TextSession
 from mmdemo.ui.text.spans import spans
 
 
@@ -15,7 +15,7 @@ def explain(codec: Codec, session: TextSession, levels: int, lang: str) -> str:
     tokens, shown, data = session.tokens, session.at(levels), session.bytes_at(codec, levels)
     size, positions, K = tokens.meta["bytes"], tokens.positions[0], tokens.codebook_size
     text = (data if session.original is None else session.original).decode("utf-8", errors="replace")
-    first = spans(data, stride(session))[0]
+    first = spans(data, codec.tokenizer.stride)[0]
     codes = tokens.codes[:, 0].tolist()
     bits, own = shown.payload_bits, _own(codec)
     return tr(
@@ -23,7 +23,7 @@ def explain(codec: Codec, session: TextSession, levels: int, lang: str) -> str:
         lang,
         characters=len(text),
         bytes=size,
-        stride=stride(session),
+        stride=codec.tokenizer.stride,
         positions=positions,
         dim=codec.tokenizer.dim,
         levels=levels,

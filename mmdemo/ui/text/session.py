@@ -80,11 +80,6 @@ def keep_bytes(session: TextSession, wanted: bool) -> TextSession:
     return replace(session, lossless=replace(session.encoded, lossless=session.original, raw=session.raw))
 
 
-def stride(session: TextSession) -> int:
-    """Bytes for each position."""
-    return max(1, -(-session.tokens.meta["bytes"] // max(1, session.tokens.positions[0])))
-
-
 def decoded_bytes(codec: Codec, tokens: Tokens, levels: int | None = None) -> bytes:
     """What the tokens decode to, before it is read as UTF-8: with wrong codes it may not be valid."""
     return bytes(codec.decode_tensor(tokens, levels).tolist())

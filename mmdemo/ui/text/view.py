@@ -20,7 +20,7 @@ from mmdemo.ui.shared.common import tiles
 from mmdemo.ui.shared.editing import editor_value
 from mmdemo.ui.shared.i18n import tr
 from mmdemo.ui.text import chips, compare, picker
-from mmdemo.ui.text.session import TextSession, decoded_bytes, stride
+from mmdemo.ui.text.session import TextSession, decoded_bytes
 from mmdemo.ui.text.spans import Span, spans
 
 CONTEXT = 24  # positions on each side that are decoded with a candidate code: more than the decoder can see
@@ -52,7 +52,7 @@ def chips_value(
     codec: Codec, session: TextSession, data: bytes, levels: int, lang: str, own: dict[str, Any]
 ) -> dict[str, Any]:
     """The value of the chips; `own`: which example the text is, if any, and the visitor's other texts."""
-    step, codes = stride(session), session.tokens.codes.tolist()
+    step, codes = codec.tokenizer.stride, session.tokens.codes.tolist()
     texts = [code_sheet.texts(codec, level) for level in range(_told_alone(codec, len(codes)))]
     value = chips.chips_value(
         spans(data, step),
@@ -105,7 +105,7 @@ def picker_value(codec: Codec, session: TextSession, position: int, levels: int,
     return picker.picker_value(
         position,
         total,
-        spans(data, stride(session))[position],
+        spans(data, codec.tokenizer.stride)[position],
         session.tokens.codes[:, position].tolist(),
         levels,
         alternatives(codec, session, position, levels),
@@ -116,7 +116,7 @@ def picker_value(codec: Codec, session: TextSession, position: int, levels: int,
 
 def alternatives(codec: Codec, session: TextSession, position: int, levels: int) -> list[list[tuple[int, str]]]:
     """For each level in use: the nearest other codes, and what this position would say with them."""
-    tokens, step = session.tokens, stride(session)
+    tokens, step = session.tokens, codec.tokenizer.stride
     start = max(0, position - CONTEXT)
     codes = tokens.codes[:, start : position + CONTEXT + 1]
     size = min(codes.shape[1] * step, tokens.meta["bytes"] - start * step)
