@@ -16,6 +16,7 @@ BACKGROUNDS = ("auto", "white", "black", "checker")
 _CHECKER_SQUARE = 8  # pixels
 _CHECKER_GREYS = (255, 204)
 _FAINT = 0.08  # mean difference in luma from white below which a picture is not seen on white
+_DARKEST = 1 / 64  # of white: a picture without anything lighter is not seen
 _ROWS = 256  # worked on at once, for the memory
 _ARRAYS = "an array needs the shape (H, W) or (H, W, 1 to 4) and uint8, uint16, or floats in [0, 1]"
 
@@ -121,21 +122,54 @@ def _is_faint(colour: np.ndarray, alpha: np.ndarray) -> bool:
 def _from_deep_grey(image: Image.Image, space: Space | None, notes: list[str]) -> np.ndarray:
     """Grey of 16 or 32 bits or floats to (H, W, 1) float32."""
     values = np.asarray(image)
-    if image.mode == "F":
-        grey = _unit_floats(values, notes)
-    else:
-        low, high = float(values.min()), float(values.max())
-        if low >= 0 and high <= 65_535:
-            grey = values * np.float32(1 / 65_535)  # 16-bit PNG and TIFF
-        else:
-            grey = ((values.astype(np.float64) - low) / (high - low or 1)).astype(np.float32)
-            values_from = "32-bit grey values from {low:.0f} to {high:.0f} scaled to black to white."
-            notes.append(Note("grey32", values_from, low=low, high=high))
+    if image.mode.startswith("I;16") or image.format == "PNG":
+        black, white = 0.0, 65_535.0
+    else:  # elsewhere than in TIFF, 32 bits are what libraries keep 16 in
+        usual = 1.0 if image.mode == "F" else None if image.format == "TIFF" else 65_535.0
+        black, white = value_range(float(values.min()), float(values.max()), usual, notes)
+    grey = np.empty(values.shape, np.float32)
+    for top in range(0, len(values), _ROWS):
+        rows = slice(top, top + _ROWS)
+        grey[rows] = ((values[rows].astype(np.float64) - black) / (white - black)).clip(0, 1)
     curve = grey_curve(space, notes)
     if curve is not None:
         for row in grey:  # one by one, as `interp` works in 64 bits
             row[:] = np.interp(row, np.linspace(0, 1, len(curve)), curve)
-    return grey.astype(np.float32, copy=False)[..., None]
+    return grey[..., None]
+
+
+def value_range(low: float, high: float, usual: float | None, notes: list[str]) -> tuple[float, float]:
+    """What counts as black and as white of samples of which the type alone does not say it.
+
+    They are taken as their type has them (0 to `usual`) where that shows anything, else as those of 8 bits where they
+    look like it, and else scaled from the lowest to the highest, as viewers of measurements do; `notes` is added to.
+
+    Args:
+        low, high: the lowest and the highest value there is. usual: what is white by the type; None where nothing is.
+
+    Raises:
+        InputError: a value is not finite.
+    """
+    if not np.isfinite([low, high]).all():
+        raise InputError(
+            "The picture holds values that are not finite (NaN or infinity); "
+            "save it as PNG or as TIFF with 8 or 16 bits per channel."
+        )
+    if low == high == 0:
+        return 0.0, usual or 1.0
+    # A ringing filter or a model overshoots by a few per cent; more than that is another range.
+    if usual and low >= -0.1 * usual and usual * _DARKEST < high <= 1.1 * usual:
+        if low < 0 or high > usual:
+            notes.append(Note("outside", "Values slightly outside the range of black to white were clipped."))
+        return 0.0, usual
+    if low >= 0 and 64 <= high <= 255:
+        low, high = 0.0, 255.0
+    notes.append(_scaled(low, high))
+    return low, high if high > low else low + 1
+
+
+def _scaled(low: float, high: float) -> Note:
+    return Note("scaled", "Values from {low:.4g} to {high:.4g} scaled to black to white.", low=low, high=high)
 
 
 def from_array(
@@ -192,8 +226,8 @@ def _unit_floats(values: np.ndarray, notes: list[str]) -> np.ndarray:
     if low < -0.1 or high > 255:
         raise InputError(f"The picture's values go from {low:.4g} to {high:.4g}; {_ARRAYS}.")
     if high > 1.1:
-        notes.append("Values up to 255 scaled to the range 0 to 1.")
+        notes.append(_scaled(0.0, 255.0))
         values = values / 255
     elif low < 0 or high > 1:
-        notes.append("Values slightly outside 0 to 1 were clipped.")
+        notes.append(Note("outside", "Values slightly outside the range of black to white were clipped."))
     return np.clip(values, 0, 1).astype(np.float32)

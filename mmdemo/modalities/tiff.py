@@ -14,6 +14,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from mmdemo.errors import InputError
 from mmdemo.modalities.note import Note
+from mmdemo.modalities.pixels import value_range
 from mmdemo.modalities.sniff import how_to_convert
 
 MAX_SAMPLE_BYTES = 2**30
@@ -211,25 +212,15 @@ def _looked_up(values: np.ndarray, palette: np.ndarray) -> np.ndarray:
 def _levels(values: np.ndarray, layout: Layout, notes: list[str]) -> np.ndarray:
     """Samples of any type to uint8."""
     low, high = 0.0, float(2**layout.bits - 1)
-    if layout.kind != 1:
-        low, high = _range(values, layout, notes)
+    if layout.kind != 1 or layout.bits > 16:  # hardly anything fills the range of such numbers
+        usual = {1: high, 3: 1.0}.get(layout.kind)
+        low, high = value_range(float(values.min()), float(values.max()), usual, notes)
     levels = np.empty(values.shape, np.uint8)
     number: Any = np.float64 if layout.bits > 24 else np.float32
     for top in range(0, len(values), _ROWS):
         part = (values[top : top + _ROWS].astype(number) - number(low)) * number(255 / (high - low))
         levels[top : top + _ROWS] = np.clip(part + number(0.5), 0, 255)
     return levels
-
-
-def _range(values: np.ndarray, layout: Layout, notes: list[str]) -> tuple[float, float]:
-    """What counts as black and white where the type does not say: floats in [0, 1], else what there is."""
-    low, high = float(values.min()), float(values.max())
-    if not np.isfinite([low, high]).all():
-        raise InputError(f"The picture holds values that are not finite (NaN or infinity); {_HOW}.")
-    if layout.kind == 3 and low >= -0.1 and high <= 1.1:
-        return 0.0, 1.0
-    notes.append(Note("scaled", "Values from {low:.4g} to {high:.4g} scaled to black to white.", low=low, high=high))
-    return low, high if high > low else low + 1
 
 
 def _assembled(levels: np.ndarray, colours: int, extra: tuple[int, ...]) -> Image.Image:

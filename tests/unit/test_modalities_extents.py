@@ -246,6 +246,25 @@ def test_mp3_that_begins_in_the_middle_of_a_frame(tmp_path):
     refusal(audio.load, np.random.default_rng(0).bytes(20_000), "not known")
 
 
+@pytest.mark.parametrize("zeros", [1, 417, 3_000, 5_000, 200_000])
+@pytest.mark.parametrize("seconds", [0.5, 2.0])
+def test_mp3_after_zeros(tmp_path, zeros, seconds):
+    """What interrupted downloads and recorders leave before the first frame is skipped, as players do."""
+    data = mp3(noise(seconds))
+    item = load_everywhere(tmp_path, bytes(zeros) + data, "a.mp3")
+    assert guess(tmp_path / "a.mp3") == "audio"
+    assert item.meta["samples"] == pytest.approx(seconds * RATE, abs=10) and item.notes == ()
+    assert torch.equal(item.tensor, audio.load(data).tensor)
+
+
+def test_frames_by_accident_are_no_sound():
+    rng = np.random.default_rng(0)
+    for size in (300, 3_000, 30_000):
+        for _ in range(20):
+            refusal(audio.load, bytes(100) + b"\1" + rng.bytes(size), "not known")
+    refusal(audio.load, bytes(5_000), "not known")
+
+
 def test_mp3_with_damage_in_the_middle_goes_on_after_it(tmp_path):
     data = bytearray(mp3(noise(6.0)))
     data[len(data) // 2 : len(data) // 2 + 3_000] = np.random.default_rng(0).bytes(3_000)

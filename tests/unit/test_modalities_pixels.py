@@ -54,6 +54,15 @@ def test_float_and_32_bit_grey():
         image.load(encoded(Image.fromarray(np.full((2, 2), np.nan, np.float32)), "TIFF"))
 
 
+def test_integers_of_programs_in_32_bits():
+    """What libraries make of 16 bits, and what is too dark to be that."""
+    grey = np.linspace(0, 65_535, 12).astype(np.int32).reshape(3, 4)
+    item = image.load(Image.fromarray(grey))
+    assert np.abs(item.tensor[0].numpy() - grey / 65_535).max() < 1e-6 and item.notes == ()
+    item = image.load(Image.fromarray(grey >> 8))
+    assert np.abs(item.tensor[0].numpy() - (grey >> 8) / 255).max() < 1e-6 and "from 0 to 255" in item.notes[0]
+
+
 def test_cmyk_without_a_profile():
     cmyk = Image.merge("CMYK", [Image.new("L", (16, 16), level) for level in (0, 255, 255, 0)])
     item = image.load(encoded(cmyk, "JPEG", quality=100))

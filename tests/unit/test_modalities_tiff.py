@@ -178,6 +178,46 @@ def test_floats_beyond_white_are_scaled_and_noted():
     refusal(image.load, buffer.getvalue(), "not finite")
 
 
+@pytest.mark.parametrize("kind", ["int16", "int32", "uint32", "float32", "float64"])
+@pytest.mark.parametrize("layout", ["grey", "white is zero", "RGB"])  # the first through Pillow, if it reads the type
+@pytest.mark.parametrize(
+    "low, high, black, white",
+    [
+        (0, 250, 0, 255),  # a picture of 8 bits in wide samples
+        (0, 9, 0, 9),  # labels
+        (100, 4_095, 100, 4_095),  # a camera of 12 bits
+        (0, 60_000, 0, 60_000),
+    ],
+)
+def test_wide_samples_that_use_little_of_their_range(kind, layout, low, high, black, white):
+    """Nothing is nearly black without a note: the range is that of the values, as viewers of measurements show it."""
+    if high > 2**15 - 1 and kind == "int16":
+        high = white = 32_000
+    values = np.round(low + (high - low) * drawn(3 if layout == "RGB" else 1)).astype(kind)
+    photometric = {"grey": "minisblack", "white is zero": "miniswhite", "RGB": "rgb"}[layout]
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, values if layout == "RGB" else values[..., 0], photometric=photometric, metadata=None)
+    item = image.load(buffer.getvalue())
+    right = (values.astype(float) - black) / (white - black)
+    right = 1 - right if layout == "white is zero" else right
+    assert np.abs(item.tensor.permute(1, 2, 0).numpy() - right).max() <= 0.51 / 255  # 8 bits, rounded
+    assert f"Values from {black} to " in item.notes[-1]
+
+
+def test_wide_samples_that_use_their_range_are_taken_as_their_type_says():
+    for kind, white in (("uint32", 2**32 - 1), ("float32", 1)):
+        values = (drawn(1)[..., 0] * 0.1 * white).astype(kind)  # a dark picture
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, values, photometric="minisblack", metadata=None)
+        item = image.load(buffer.getvalue())
+        assert np.abs(item.tensor[0].numpy() - values / white).max() <= 0.51 / 255
+        assert not any("scaled" in note for note in item.notes)
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.zeros((4, 4), np.int32), photometric="minisblack", metadata=None)
+    item = image.load(buffer.getvalue())
+    assert item.tensor.max() == 0 and item.notes == ()
+
+
 def test_orientation_pages_and_profile_of_kinds_for_tifffile():
     ramp = np.arange(24, dtype=np.uint16).reshape(4, 6) * 2800
     buffer = io.BytesIO()

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from .base import Bytes, Part, View, after_tags
 from .chunks import au_part, channel_mask, chunked_part, chunks_of
 from .flac import flac_parts
-from .mpeg import mpeg_parts
+from .mpeg import mpeg_parts, mpeg_recording
 from .ogg import ogg_codec, ogg_parts
 
 __all__ = ["Part", "View", "channel_mask", "content_start", "ogg_codec", "parts"]
@@ -41,8 +41,6 @@ def parts(file: BinaryIO, start: int, kind: str | None) -> list[Part]:
         found = [au_part(data, start)]
     elif layout := chunks_of(data.at(start, 16)):
         found = [chunked_part(data, start, layout)]
-    elif kind is None:  # what was recorded from a broadcast begins in the middle of a frame
-        found = mpeg_parts(data, start)
-        if sum(part.end - part.start for part in found) <= max(data.size // 2, 4096):
-            found = []
+    elif kind is None:
+        found = mpeg_recording(data, start)
     return found or [Part(start, data.size)]

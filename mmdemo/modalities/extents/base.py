@@ -112,3 +112,10 @@ def after_tags(data: Bytes, at: int) -> int:
         size = tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9]
         at += 10 + size + (10 if tag[5] & 16 else 0)
     return at
+
+
+def after_zeros(data: Bytes, at: int) -> int:
+    """Past zero bytes, which interrupted downloads and cutting leave before a sound, and players skip."""
+    while (window := data.at(at, _WINDOW)) and not window.strip(b"\0"):
+        at += len(window)
+    return at + len(window) - len(window.lstrip(b"\0"))

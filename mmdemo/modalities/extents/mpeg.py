@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .base import Bytes, Part, after_tags
+from .base import Bytes, Part, after_tags, after_zeros
 
+_NO_ACCIDENT = 5  # frames in a row: each repeats some 17 bits of the first one's header
 _MPEG_SYNC = re.compile(rb"\xff[\xe2-\xff]")
 _RATES = ((11_025, 12_000, 8_000), None, (22_050, 24_000, 16_000), (44_100, 48_000, 32_000))
 _V1 = {
@@ -49,7 +51,21 @@ def _mpeg_frame(header: bytes) -> _Frame | None:
 
 def mpeg_parts(data: Bytes, start: int) -> list[Part]:
     """Streams of frames; a new one begins at a tag, a Xing header or a change of form, and after damage."""
-    found: list[Part] = []
+    return [part for part, _ in _streams(data, start)]
+
+
+def mpeg_recording(data: Bytes, start: int) -> list[Part]:
+    """The same of a file that does not begin with a frame, such as what was recorded from a broadcast, or a download
+    with zeros before it; nothing unless frames are most of what there is, and enough in a row to be no accident."""
+    start = after_zeros(data, start)
+    found = list(_streams(data, start))
+    frames = max((count for _, count in found), default=0)
+    inside = sum(part.end - part.start for part, _ in found)
+    return [part for part, _ in found] if frames >= _NO_ACCIDENT and inside > (data.size - start) // 2 else []
+
+
+def _streams(data: Bytes, start: int) -> Iterator[tuple[Part, int]]:
+    """Each with the number of its frames."""
     at = _mpeg_sync(data, start)
     while at < data.size:
         first = _mpeg_frame(data.at(at, 4))
@@ -66,9 +82,8 @@ def mpeg_parts(data: Bytes, start: int) -> list[Part]:
             at, count = at + frame.size, count + (not cut)
         end = min(at, data.size)
         if count:
-            found.append(_mpeg_part(info, first, tag, count, body if tag else begin, end, cut))
+            yield _mpeg_part(info, first, tag, count, body if tag else begin, end, cut), count
         at = _mpeg_sync(data, end) if end < data.size else end
-    return found
 
 
 def _mpeg_part(info: bytes, first: _Frame, tag: int, count: int, body: int, end: int, cut: bool) -> Part:
