@@ -1,6 +1,6 @@
 """Entry point for `python app.py` and Hugging Face Spaces. `--help` lists the options."""
 
-from mmdemo.ui.app import main
+from mmdemo.ui.start import main
 
 if __name__ == "__main__":
     main()

@@ -340,7 +340,7 @@ def _bench_page(device: str) -> dict[str, Any]:
 )
 def page(context: typer.Context) -> None:
     """Open the demo page (`mmdemo app --help` lists its options)."""
-    from .ui.app import main as launch
+    from .ui.start import main as launch
 
     launch(context.args)  # the options are those of app.py
 

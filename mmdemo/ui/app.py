@@ -22,8 +22,8 @@ from mmdemo.ui.generate.tab import build as generate_tab
 from mmdemo.ui.image.tab import build as image_tab
 from mmdemo.ui.serving import launch, waiting
 from mmdemo.ui.serving.doors import Doors, last_resort
+from mmdemo.ui.serving.inputs import CheckedInputs
 from mmdemo.ui.serving.queue import FairQueue
-from mmdemo.ui.serving.uploads import UploadsOnly
 from mmdemo.ui.shared import state
 from mmdemo.ui.shared.i18n import LANGUAGES, t, tr, translations
 from mmdemo.ui.shared.state import Context
@@ -49,7 +49,7 @@ def build(ctx: Context | None = None, folder: Path | None = None) -> gr.Blocks:
         folder: where Gradio keeps files, if it is this page's alone: those of visitors who have gone are deleted.
     """
     ctx = ctx or Context()
-    with UploadsOnly(title="mmdemo", analytics_enabled=False, delete_cache=state.CACHE_AGE) as demo:
+    with CheckedInputs(title="mmdemo", analytics_enabled=False, delete_cache=state.CACHE_AGE) as demo:
         gr.HTML(_header(ctx), elem_classes=["mm-header"], apply_default_css=False)
         address.Address(list(TABS), elem_classes=["mm-address"])
         Tour(elem_classes=["mm-touring"])

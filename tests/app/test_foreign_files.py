@@ -22,8 +22,8 @@ from starlette.middleware import Middleware
 
 from mmdemo.ui import app
 from mmdemo.ui.serving.doors import Doors, last_resort
+from mmdemo.ui.serving.inputs import FOREIGN, REFUSED, CheckedInputs
 from mmdemo.ui.serving.queue import FairQueue
-from mmdemo.ui.serving.uploads import FOREIGN, REFUSED, UploadsOnly
 
 
 class Listener:
@@ -66,7 +66,7 @@ def served() -> Iterator[tuple[str, list[Any]]]:
         given.append(file)
         return "taken"
 
-    with UploadsOnly() as demo:
+    with CheckedInputs() as demo:
         out = gr.Textbox()
         inputs = {"picture": gr.Image(type="filepath"), "sound": gr.Audio(type="numpy"), "file": gr.File()}
         for name, component in inputs.items():
@@ -187,5 +187,5 @@ def test_what_was_uploaded_is_taken(served, tmp_path):
 
 
 def test_the_page_is_built_so(page):
-    assert isinstance(page, UploadsOnly)
+    assert isinstance(page, CheckedInputs)
     assert json.dumps(REFUSED + FOREIGN).isascii()

@@ -37,7 +37,7 @@ DISTRIBUTIONS = {
     "vector_quantize_pytorch": "vector-quantize-pytorch",
     "yaml": "pyyaml",
 }
-WITH_GRADIO = {"fastapi", "gradio_client", "pydantic", "starlette"}
+WITH_GRADIO = {"fastapi", "gradio_client", "httpx", "pydantic", "starlette"}
 NEWER_STDLIB = {"compression"}  # 3.14; imported only where it exists
 MACHINE_PATH = re.compile(r"(?<![\w.~>-])/(?:work|opt|root|home|Users)/[\w.]+|/tmp/(?:build|bash)")
 NEEDED = {"app.py", "requirements.txt", "mmdemo", "checkpoints"}  # to run the page

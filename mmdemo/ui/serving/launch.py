@@ -10,13 +10,16 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from mmdemo.errors import InputError
+from mmdemo.files import check_folder
 from mmdemo.modalities import MODALITIES
+from mmdemo.ui.serving.environment import NUMBERS, number, past_proxies
 from mmdemo.ui.shared.state import DIGITS
+from mmdemo.ui.shared.store import store
 
 MODELS = (*MODALITIES, DIGITS)
 FIRST_PORT, PORTS = 7860, 100  # Gradio takes the first free one of these where none is named
@@ -25,7 +28,10 @@ FIRST_PORT, PORTS = 7860, 100  # Gradio takes the first free one of these where 
 def parser() -> argparse.ArgumentParser:
     """The options, the same for both commands."""
     options = argparse.ArgumentParser(prog="mmdemo app", description="Open the demo in a browser.", allow_abbrev=False)
-    options.add_argument("--share", action="store_true", help="also serve on a public gradio.live address")
+    share = os.environ.get("GRADIO_SHARE", "").lower() == "true"
+    options.add_argument(
+        "--share", action="store_true", default=share, help="also serve on a public gradio.live address"
+    )
     options.add_argument("--host", default=None, help="address to listen on (default 127.0.0.1)")
     options.add_argument("--port", type=int, default=None, help="port (default: the first free one from 7860)")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
@@ -51,8 +57,12 @@ def options_of(argv: Sequence[str] | None) -> argparse.Namespace:
         args.auth = account(args.auth)
         args.model = models(args.model)
         args.root_path = root_path(args.root_path)
+        root_path(os.environ.get("GRADIO_ROOT_PATH"), "GRADIO_ROOT_PATH")
+        check_host(args.host)
+        check_host(os.environ.get("GRADIO_SERVER_NAME"), " (GRADIO_SERVER_NAME)")  # it is tried even if not used
         check_port(args.host or os.environ.get("GRADIO_SERVER_NAME"), args.port)
         temporary_folder()
+        check_kept()
     except InputError as error:
         options.exit(2, f"{options.prog}: {error}\n")
     return args
@@ -84,28 +94,40 @@ def models(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def root_path(given: str | None) -> str | None:
+def root_path(given: str | None, option: str = "--root-path") -> str | None:
     """The path, or whole address, of the app behind a proxy. Raises InputError for what is neither."""
     if given is None or given == "":
         return given
     if not given.startswith(("/", "http://", "https://")) or any(c in given for c in "?#\\ "):
         raise InputError(
-            f"--root-path takes a path such as /demo, or an address such as https://host/demo, not {given!r}."
+            f"{option} takes a path such as /demo, or an address such as https://host/demo, not {given!r}."
         )
     return given.rstrip("/")
 
 
+def check_host(host: str | None, where: str = "") -> None:
+    """Raises InputError if this machine is not there."""
+    name = _bare(host)
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(name, 0, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError):
+        raise InputError(f"This machine has no address {name!r} to listen on{where}.") from None
+    with socket.socket(family, kind, protocol) as probe:
+        try:
+            probe.bind(address)
+        except OSError as error:
+            raise InputError(f"Nothing can listen on {name}{where}: {error.strerror}.") from None
+
+
 def check_port(host: str | None, port: int | None) -> None:
-    """Raises InputError if nothing can listen there."""
+    """Raises InputError if nothing can listen there, or where none is named at none of the ports that are tried."""
     if port is not None and not 1 <= port <= 65_535:
         raise InputError(f"--port takes a number from 1 to 65535, not {port}.")
-    host = (host or "127.0.0.1").removeprefix("[").removesuffix("]")
-    ports = range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else [port]
+    first = number("GRADIO_SERVER_PORT", *NUMBERS["GRADIO_SERVER_PORT"]) or FIRST_PORT
+    count = number("GRADIO_NUM_PORTS", *NUMBERS["GRADIO_NUM_PORTS"]) or PORTS
+    ports = range(first, min(first + count, 65_536)) if port is None else [port]
     for candidate in ports:
-        try:
-            family, kind, protocol, _, address = socket.getaddrinfo(host, candidate, type=socket.SOCK_STREAM)[0]
-        except (OSError, UnicodeError):
-            raise InputError(f"This machine has no address {host!r} to listen on.") from None
+        family, kind, protocol, _, address = socket.getaddrinfo(_bare(host), candidate, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -117,14 +139,22 @@ def check_port(host: str | None, port: int | None) -> None:
                 if error.errno not in (48, 98, 10048):  # address in use: BSD and macOS, Linux, Windows
                     raise InputError(f"Nothing can listen on {host}: {error.strerror}.") from None
     if port is None:
-        raise InputError(f"The ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are all taken; name another with --port.")
+        raise InputError(f"The ports {ports[0]} to {ports[-1]} are all taken; name another with --port.")
     raise InputError(f"Port {port} is taken already; name another with --port, or leave it out to get a free one.")
+
+
+def _bare(host: str | None) -> str:
+    """As a socket takes it: browsers have IPv6 addresses in brackets."""
+    return (host or "127.0.0.1").removeprefix("[").removesuffix("]")
 
 
 def temporary_folder() -> Path:
     """Where uploads go. Raises InputError if they could not be kept there."""
     named = os.environ.get("GRADIO_TEMP_DIR")
-    folder = Path(named or Path(tempfile.gettempdir()) / "gradio")
+    try:
+        folder = Path(named or Path(tempfile.gettempdir()) / "gradio")
+    except OSError:
+        raise InputError("This machine has no folder for temporary files; name one in TMPDIR.") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder) as probe:
@@ -133,6 +163,17 @@ def temporary_folder() -> Path:
         which = "GRADIO_TEMP_DIR" if named else "the folder for temporary files"
         raise InputError(f"Uploads cannot be kept in {folder} ({which}): {error.strerror or error}.") from None
     return folder
+
+
+def check_kept() -> None:
+    """Raises InputError if what links lead to cannot be kept."""
+    folder = store().folder
+    try:
+        with suppress(OSError):  # which is said below
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_folder(folder)
+    except InputError as error:
+        raise InputError(f"{str(error).rstrip('.')}: MMDEMO_KEPT names another for what links lead to.") from None
 
 
 @contextmanager
@@ -166,8 +207,10 @@ def serve(
     demo: Any, args: argparse.Namespace, settings: dict[str, Any], started: Callable[[], Any] = lambda: None
 ) -> None:
     """Launch, call `started`, and serve until interrupted or told to end (SIGINT, SIGTERM)."""
+    past_proxies(_bare(args.host or os.environ.get("GRADIO_SERVER_NAME")))
     try:
         demo.launch(
+            num_workers=0,  # Gradio's processes for files would be doors of their own
             share=args.share,
             server_name=args.host,
             server_port=args.port,

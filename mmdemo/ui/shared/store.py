@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 import os
 import re
 import secrets
@@ -17,6 +18,8 @@ from pathlib import Path
 from mmdemo.errors import InputError
 from mmdemo.files import write_bytes
 from mmdemo.ui.shared.i18n import tr
+
+log = logging.getLogger("mmdemo.ui")
 
 NAME = re.compile(r"[a-z2-7]{12}")
 SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
@@ -36,7 +39,7 @@ class Store:
         self._lock = threading.Lock()
 
     def keep(self, data: bytes, suffix: str = ".bin") -> str:
-        """Keep an input and return its name; "" for one that is too large to be kept.
+        """Keep an input and return its name; "" for one that cannot be kept: too large, or the disk is full.
 
         Args:
             suffix: of a file of this kind, such as ".png".
@@ -44,6 +47,13 @@ class Store:
         if len(data) > LARGEST:
             return ""
         suffix = suffix.lower() if SUFFIX.fullmatch(suffix.lower()) else ".bin"
+        try:
+            return self._kept(data, suffix)
+        except (OSError, InputError) as error:  # a link will not lead to it; what was asked for goes on
+            log.warning("An input could not be kept in %s: %s", self.folder, error)
+            return ""
+
+    def _kept(self, data: bytes, suffix: str) -> str:
         with self._lock:
             digest = hmac.new(self._secret(), suffix.encode() + b"\0" + data, hashlib.sha256).digest()
             name = base64.b32encode(digest[:8]).decode("ascii").lower()[:12]
@@ -77,8 +87,9 @@ class Store:
 
 @lru_cache(maxsize=1)
 def store() -> Store:
-    """The store of this server; `MMDEMO_KEPT` names another folder than one for temporary files."""
-    return Store(Path(os.environ.get("MMDEMO_KEPT") or Path(tempfile.gettempdir()) / "mmdemo-kept"))
+    """The store of this server; `MMDEMO_KEPT` names another folder than one for temporary files of this account."""
+    mine = f"mmdemo-kept-{os.getuid()}" if hasattr(os, "getuid") else "mmdemo-kept"
+    return Store(Path(os.environ.get("MMDEMO_KEPT") or Path(tempfile.gettempdir()) / mine))
 
 
 # ------------------------------------------------------------------ long parts of a link
