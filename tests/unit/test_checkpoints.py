@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,24 @@ def test_hub_failures_are_one_sentence(monkeypatch):
     """Offline (as the tests are), an id that is not in the cache cannot be fetched."""
     with pytest.raises(InputError, match="could not be fetched from the Hub"):
         checkpoints.find("someone/never-downloaded")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "abc", "'abc'"),
+        ("ALL_PROXY", "socks9://127.0.0.1:1", "socks9"),
+        ("HF_ENDPOINT", "no-address", "protocol"),
+    ],
+)
+def test_settings_of_the_hub_that_are_wrong_are_one_sentence(name, value, word, repo_root):
+    """They are read when its library is imported, or when it is asked."""
+    code = "from mmdemo import hub; hub.download('someone/never-downloaded')"
+    environment = {**os.environ, name: value, "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(repo_root)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("mmdemo.errors.InputError: ") and "could not be fetched from the Hub (" in last
+    assert word in last
 
 
 def test_damaged_and_newer_checkpoints_are_refused(tmp_path, model):

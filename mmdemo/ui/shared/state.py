@@ -41,6 +41,7 @@ CONCURRENCY_ID = "model"  # what the page asks of a model for an input that it h
 OPENING_ID = "opening"  # files, which may be large
 EDITING_ID = "editing"  # a step of the token editor, which is to be seen at once
 PROGRAMS_ID = "programs"  # endpoints for programs, which encode, decode and measure in one go
+TEXTS_ID = "texts"  # all of that for texts, which take a moment: they never wait for pictures and sounds
 DIGITS = "digits"  # the joint model of the Generate tab
 SESSIONS = 100  # visitors whose pictures, sounds and texts are kept in memory
 MAX_FILE_SIZE = "40mb"  # one upload

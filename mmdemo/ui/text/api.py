@@ -11,7 +11,7 @@ import gradio as gr
 from mmdemo import api
 from mmdemo.errors import InputError
 from mmdemo.ui.shared.i18n import lang_of, tr
-from mmdemo.ui.shared.state import MAX_TEXT_BYTES, PROGRAMS_ID, Context, friendly, parse_int
+from mmdemo.ui.shared.state import MAX_TEXT_BYTES, TEXTS_ID, Context, friendly, parse_int
 from mmdemo.ui.text.session import MAX_EXACT_BYTES
 
 
@@ -53,4 +53,4 @@ def add_api(ctx: Context) -> None:
             gr.Checkbox(False, label="lossless"),
         ]
         outputs = [gr.Textbox(label="reconstruction"), gr.JSON(label="figures"), gr.File(label="tokens")]
-        gr.Button().click(reconstruct_text, inputs, outputs, api_name="reconstruct_text", concurrency_id=PROGRAMS_ID)
+        gr.Button().click(reconstruct_text, inputs, outputs, api_name="reconstruct_text", concurrency_id=TEXTS_ID)

@@ -85,7 +85,7 @@ def build(ctx: Context) -> None:
     maths = how_it_works()
 
     outputs = [session, output, tiles, chips, picker, bars, maths, save, visit]
-    model = {**state.QUIET, "concurrency_id": state.CONCURRENCY_ID}
+    model = {**state.QUIET, "concurrency_id": state.TEXTS_ID}
     live = {**model, "trigger_mode": "always_last"}
     # Not `input`: in Gradio 6.31 that misses pasting, deleting and input methods for Chinese.
     typing = [box, session, levels, lossless]
@@ -93,9 +93,7 @@ def build(ctx: Context) -> None:
     chips.ready(handlers.ready, typing, [box, levels, lossless, *outputs], js=TRIM_JS, **live)
     pills.pick(handlers.example, [levels, lossless], [box, *outputs], **live)
     visit.open(handlers.restored, None, [box, levels, lossless, *outputs], **live)
-    drop.file(
-        handlers.opened, [levels, lossless], [box, lossless, *outputs], **{**model, "concurrency_id": state.OPENING_ID}
-    )
+    drop.file(handlers.opened, [levels, lossless], [box, lossless, *outputs], **model)
     levels.move(handlers.relevelled, [session, levels, lossless], outputs, **live)
     # Not `change`: setting the switch from a file or after a swap must not draw everything again.
     lossless.input(handlers.relevelled, [session, levels, lossless], outputs, **live)
