@@ -34,7 +34,7 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @torch.no_grad()
 def test_templates_take_the_place_of_codes_for_other_scripts(task):
-    model, spans = task.model, task._spans({"letters": 1.0}, 3_000)
+    model, spans = task.model, task._spans({"letters": 1.0}, 1_000)
     task.start_codebooks()
     plain = model.rvq.codebooks.clone()
 
