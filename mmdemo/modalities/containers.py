@@ -40,9 +40,8 @@ def read_png(file: BinaryIO) -> Png:
         start, length, kind = file.tell() - 8, int.from_bytes(head[:4], "big"), head[4:]
         if kind == b"IHDR":
             depth = (file.read(length) + bytes(9))[8]
-        elif kind == b"cICP" and length == 4:
-            primaries, transfer, *_ = file.read(4)
-            cicp = primaries, transfer
+        elif kind == b"cICP" and length == 4 and len(said := file.read(2)) == 2:
+            cicp = said[0], said[1]
         elif kind == b"iCCP":
             profile = _inflated(file.read(length).partition(b"\0")[2][1:])
         if kind in _TEXT or (kind == b"iCCP" and profile):

@@ -84,8 +84,12 @@ def launch_kwargs() -> dict[str, Any]:
     }
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Build the page and serve it until interrupted; what is wrong with the options is one sentence."""
+def main(argv: Sequence[str] | None = None) -> bool:
+    """Build the page and serve it until interrupted; what is wrong with the options is one sentence.
+
+    Returns:
+        True: it was served, and the server is closed. Requests and preparations may still be at work in threads.
+    """
     args = launch.options_of(argv)
     launch.prepare()
     try:
@@ -94,6 +98,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             demo = build(context, folder)
             context.at_start(lambda: warm(context))
             launch.serve(demo, args, launch_kwargs(), context.start)
+        return True
     except InputError as error:
         raise SystemExit(f"mmdemo app: {error}") from error
     except KeyboardInterrupt:  # while it was built

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mmdemo.errors import InputError
 
@@ -17,4 +21,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(f"mmdemo app: {error}") from None
     from mmdemo.ui import app
 
-    app.main(argv)
+    if app.main(argv):
+        _leave()
+
+
+def _leave() -> None:
+    """End the process with all that is still at work in it: what models compute in other threads would be cut off in
+    the middle of C++, which takes that for a fault and aborts."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or there is none
+            stream.flush()
+    os._exit(0)

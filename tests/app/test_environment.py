@@ -6,10 +6,14 @@ import os
 import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 
 import gradio as gr
+import httpx
 import pytest
 
+from mmdemo.errors import InputError
 from mmdemo.ui import app, start
 from mmdemo.ui.serving import environment, launch
 from mmdemo.ui.shared import store
@@ -111,6 +115,66 @@ def test_ports_that_the_environment_names(monkeypatch, capsys):
         with pytest.raises(SystemExit, match="2"):
             launch.options_of([])
     assert f"The ports {port} to {port} are all taken" in capsys.readouterr().err
+
+
+def shown(options: list[str]) -> str:
+    """The address at which a page is served with these options."""
+    with gr.Blocks() as page:
+        gr.Markdown("here")
+    up = []
+
+    def started():
+        up.append(page.local_url)
+        httpx.get(f"{page.local_url}health").raise_for_status()
+        raise KeyboardInterrupt
+
+    launch.serve(page, launch.options_of(options), app.launch_kwargs(), started)
+    return up[0]
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_addresses_of_ipv6(host, monkeypatch):
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    assert shown(["--host", host]).startswith("http://[::1]:")
+    monkeypatch.setenv("GRADIO_SERVER_NAME", host)
+    assert shown([]).startswith("http://[::1]:")
+
+
+def test_a_port_that_was_taken_meanwhile():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        taken.close()
+        options = launch.options_of(["--port", str(port)])
+        with socket.socket() as other, gr.Blocks() as page:
+            other.bind(("127.0.0.1", port))
+            other.listen()
+            with pytest.raises(InputError, match="could not be started: Cannot find empty port"):
+                launch.serve(page, options, app.launch_kwargs())
+
+
+@pytest.mark.slow
+def test_who_ends_it_at_work_ends_it_whole(repo_root, tmp_path):
+    """Its first thing is to prepare the page, in a thread that was cut off inside torch: `terminate called …`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environ = {**os.environ, "PYTHONPATH": str(repo_root), "GRADIO_TEMP_DIR": str(tmp_path)}
+    command = [sys.executable, "app.py", "--port", str(port), "--device", "cpu"]
+    with subprocess.Popen(command, cwd=repo_root, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            with suppress(httpx.HTTPError):
+                if httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).is_success:
+                    break
+            time.sleep(0.2)
+        process.terminate()
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 0 and "terminate called" not in said and "Traceback" not in said, said
+    assert not list(tmp_path.glob("mmdemo-*"))
 
 
 def test_sharing(monkeypatch):

@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from gradio import http_server
+
 from mmdemo.errors import InputError
 from mmdemo.files import check_folder
 from mmdemo.modalities import MODALITIES
@@ -206,13 +208,19 @@ def prepare() -> None:
 def serve(
     demo: Any, args: argparse.Namespace, settings: dict[str, Any], started: Callable[[], Any] = lambda: None
 ) -> None:
-    """Launch, call `started`, and serve until interrupted or told to end (SIGINT, SIGTERM)."""
-    past_proxies(_bare(args.host or os.environ.get("GRADIO_SERVER_NAME")))
+    """Launch, call `started`, and serve until interrupted or told to end (SIGINT, SIGTERM).
+
+    Raises:
+        InputError: nothing can listen there any more.
+    """
+    host = _bare(args.host or os.environ.get("GRADIO_SERVER_NAME"))
+    past_proxies(host)
+    http_server.LOCALHOST_NAME = "127.0.0.1" if ":" in host else host  # Gradio tries a port by IPv4 alone
     try:
         demo.launch(
             num_workers=0,  # Gradio's processes for files would be doors of their own
             share=args.share,
-            server_name=args.host,
+            server_name=f"[{host}]" if ":" in host else host,
             server_port=args.port,
             auth=args.auth,
             root_path=args.root_path,
@@ -223,3 +231,5 @@ def serve(
         demo.block_thread()
     except KeyboardInterrupt:  # before it was up
         demo.close()
+    except OSError as error:  # the port was free a moment ago
+        raise InputError(f"The server could not be started: {str(error).split('. ')[0].rstrip('.')}.") from None
