@@ -236,8 +236,9 @@ def test_an_offered_text_is_what_the_swap_gives(tab: TextHandlers):
 
 def test_an_edit_is_shown_at_once_and_the_rest_follows(tab: TextHandlers):
     session = tab.typed("one two three", None, 3, True, request())[0]
-    lossless, _, changed, output, chips, picker = painted(tab, session)
+    lossless, _, changed, output, chips, picker, save = painted(tab, session)
     assert lossless is False and changed.lossless is None and picker is None
+    assert save is None  # the files of before are not these codes
     assert changed.changed_positions == {2} and [i for i, chip in enumerate(chips["chips"]) if chip[2] & 16] == [2]
     assert decoded_bytes(tab.codec, changed.tokens).decode("utf-8", "replace").translate(compare._PICTURES).replace(
         " ", "·"

@@ -186,7 +186,8 @@ class AudioHandlers(EditorHandlers):
 
     @friendly
     def edit(self, clip: AudioSession | None, event: gr.EventData, request: gr.Request) -> list[Any]:
-        """A step of the editor: other codes, decoded again where they change the sound. `settle` follows.
+        """A step of the editor: other codes, decoded again where they change the sound. `settle` follows
+        when the visitor pauses.
 
         The first output is the level control, which is raised where the edit could not be heard.
         """

@@ -31,7 +31,7 @@ export default function lab({ element, props, server, trigger, watch }) {
   const pieces = new PartPlayer(RATE);
   const tints = codeColours((first) => server.code_colours(first), () => { if (data) { makeImages(); paint(); } });
   const { board, swatch } = makeBoard(say, new Sheets((level) => server.code_sheet(level)), tints, (code) => editor.chosen(code));
-  const editor = makeEditor(say, { area: "span", board, swatch, others, link: addressOf,
+  const editor = makeEditor(say, { area: "span", board, swatch, others, link: addressOf, settle: () => trigger("settle", {}),
     where: (frame) => say("frame_at", { frame: frame + 1, time: (frame * data.hop / RATE).toFixed(2) }),
     send: (what) => { trigger("edit", { ...what, raised }); raised = false; }, warm: (what) => trigger("warm", what),
     raise: () => { raised = true; }, draw: () => { if (data) { paintTokens(); tell(); } } });

@@ -14,9 +14,9 @@ class SoundLab(Component):
 
     Value: made by `mmdemo.ui.audio.view.lab_value`, after an edit by `edit_value`, or None for nothing.
     `code_sheet(level)` gives the sheet of all codes, `code_colours(0)` a colour for each; `others`: names of sounds to
-    paint with, by language. Event `restore`: the reconstruction is wanted in the form of the input. `edit` and `warm`
-    are those of the token editor (`mmdemo.ui.shared.editing`). `ready` fires once, when the component first appears in
-    a browser.
+    paint with, by language. Event `restore`: the reconstruction is wanted in the form of the input. `edit`,
+    `settle` and `warm` are those of the token editor (`mmdemo.ui.shared.editing`). `ready` fires once, when the
+    component first appears in a browser.
     """
 
     markup = '<div class="lab" hidden></div>'

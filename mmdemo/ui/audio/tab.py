@@ -85,8 +85,8 @@ def build(ctx: Context) -> None:
     for event in events:
         event.success(handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": "measure"})
     editing = {**model, "concurrency_id": state.EDITING_ID}
-    edited = lab.edit(handlers.edit, session, [levels, session, lab], **editing)
-    settled = edited.success(handlers.settle, session, outputs[1:], **live)
+    lab.edit(handlers.edit, session, [levels, session, lab], **editing)
+    settled = lab.settle(handlers.settle, session, outputs[1:], **live)
     settled.success(handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": "measure"})
     lab.warm(handlers.warm, session, None, **editing)
     lab.restore(handlers.native, [session, levels], [restored], **model).success(None, js=FETCH)

@@ -162,14 +162,18 @@ class ImageHandlers(EditorHandlers):
 
     @friendly
     def edit(self, picture: ImageSession | None, event: gr.EventData, request: gr.Request) -> tuple[Any, Any]:
-        """A step of the editor: other codes, and the picture decoded again where they change it. `settle` follows."""
+        """A step of the editor: other codes, and the picture decoded again where they change it.
+
+        `settle` follows when the visitor pauses.
+        """
         if picture is None:
             return gr.skip(), gr.skip()
         asked = dict(event._data or {})
         history = step(picture.codec, picture.history, asked, self.painted_with(asked, request))
         levels = self._levels({"levels": asked.get("shown")}, picture)
+        run = self.latest.bump(request)  # what is still worked out of the step before would only hold this one up
         output, box = self.decoders.follow(picture.ident, picture.codec, history.tokens, levels, picture.tokens)
-        changed = picture.edited(history, levels, output, self.latest.bump(request))
+        changed = picture.edited(history, levels, output, run)
         self.ctx.remember(request, history.tokens, picture.original)
         return view.edit_value(changed, levels, box), changed
 

@@ -30,7 +30,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
   const { board, swatch } = makeBoard(say, sheets, colours, (code) => editor.chosen(code));
   const editor = makeEditor(say, { area: "rectangle", board, swatch, where: whereIs, others,
     send: (what) => trigger("edit", what), warm: (what) => trigger("warm", what), draw: () => { drawTokens(); tell(); },
-    raise: (levels) => { state.wanted = levels; draw(); announce(); }, link: addressOf });
+    raise: (levels) => { state.wanted = levels; draw(); announce(); }, link: addressOf, settle: () => trigger("settle", {}) });
   const changeView = makeChangeView(say);
   const coloured = el("button", { type: "button", class: "mm-button", "aria-pressed": "false",
     onclick: () => { state.coloured = !state.coloured; draw(); } }, say("colours"));

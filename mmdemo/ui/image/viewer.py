@@ -15,7 +15,8 @@ class PictureViewer(Component):
     The value is what `session.ImageSession.view` makes, after an edit `edit_view`. `code_sheet(level)` gives
     the sheet of all codes, `code_colours(0)` a colour for each. `others`: pictures to paint with, {"src", "name"} each.
     Events: `edit` {do, runs, levels, paint, code, seed, other, shown} as `mmdemo.ui.shared.editing.step` reads it,
-    `warm` {shown, paint, other}, `png` {levels}, `want` {levels}, `background` {background, levels}, `others`.
+    `settle` (no other step followed), `warm` {shown, paint, other}, `png` {levels}, `want` {levels},
+    `background` {background, levels}, `others`.
     """
 
     markup = '<div class="mm-viewer"></div>'

@@ -210,7 +210,10 @@ class Editable(Protocol):
 
 
 class EditorHandlers(ABC):
-    """What the handlers of a tab with a token editor share."""
+    """What the handlers of a tab with a token editor share.
+
+    Their `edit` answers a step at once; `settle`, when no other follows, works out the rest.
+    """
 
     def __init__(self, ctx: Context, modality: str, examples: list[Path] | None = None) -> None:
         """Handlers of a modality; without `examples`, over those that ship with the page."""

@@ -5,17 +5,20 @@ import { boxOf, dab, historyKey, levelsOf, placesOf, rectangle, runsOf, stepped,
 
 const SIZES = [1, 2, 3, 5, 9];
 const PAINTS = ["code", "near", "random", "nothing", "other"];
+const REST = 600; // milliseconds without a step, after which what takes long is worked out: it would hold up the next one
+const LOOKED = 250; // milliseconds on a number of levels, after which it is made ready
 const SIGNS = { pick: "◎", brush: "✎", rectangle: "▭", span: "↔" };
 
 // `area`: the tool for many places at once, "rectangle" or "span"; `tool`: the one to begin with.
 // `board`: {node, show(level), mark(code)} to choose a code from; it calls `editor.chosen(code)`.
 // `swatch(level, code)`: a small node that stands for a code. `where(place)`: a place in words. `others()`: inputs to
-// paint with, [{key, name, src}]. `detail`: whether the codes of a picked place are shown here. `send(step)`, `draw()`, `warm(what)`, `raise(levels)`; `link(code)`: its address.
-export function makeEditor(say, { area, tool = "brush", detail = true, board, swatch, where, others, send, draw, warm, raise, link }) {
+// paint with, [{key, name, src}]. `detail`: whether the codes of a picked place are shown here. `send(step)`, `draw()`, `warm(what)`, `raise(levels)`; `link(code)`: its address;
+// `settle()`: a step has been shown, and no other follows it.
+export function makeEditor(say, { area, tool = "brush", detail = true, board, swatch, where, others, send, draw, warm, raise, link, settle }) {
   const ed = { tool, paint: "nothing", scope: "one", size: 3, level: 0, code: 0, other: 0,
     picked: null, covered: new Set(), grid: [1, 1], levels: 1, codes: null, value: { undo: 0, redo: 0, count: 0, runs: [] },
     wanted: 1, shown: false };
-  let from = null, last = null, waiting = [], busy = null;
+  let from = null, last = null, waiting = [], busy = null, resting = 0, looking = 0;
 
   const group = (name, entries, choose) => {
     const buttons = Object.fromEntries(entries.map(([key, text, sign]) => [key, el("button", { type: "button", role: "radio",
@@ -177,6 +180,7 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
 
   // Steps go one at a time, so that each is seen and none is refused.
   function step(what, above = null) {
+    clearTimeout(resting);
     waiting.push(what);
     told = "";
     note.textContent = above ? say("raised", { n: above }) : say("busy");
@@ -186,7 +190,7 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
   function next(above = null) {
     const what = waiting.shift();
     if (!what) return;
-    busy = { timer: setTimeout(() => { busy = null; waiting = []; release(); }, 20000), above, what };
+    busy = { timer: setTimeout(() => { busy = null; waiting = []; release(); settle(); }, 20000), above, what };
     send({ ...what, shown: ed.wanted });
   }
 
@@ -226,7 +230,8 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
     look(levels) {
       if (levels === ed.wanted) return;
       ed.wanted = levels;
-      ready();
+      clearTimeout(looking);
+      looking = setTimeout(ready, LOOKED);
       if (ed.shown) show();
     },
     // The answer to a step has come.
@@ -238,10 +243,13 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
       const did = { undo: "undone", redo: "redone", reset: "was_reset" }[done?.what.do];
       told = done?.above ? say("raised", { n: done.above }) : did ? say(did) : "";
       show();
-      next();
+      if (waiting.length) return next();
+      clearTimeout(resting);
+      resting = setTimeout(settle, REST);
     },
     fresh() {
       if (busy) clearTimeout(busy.timer);
+      clearTimeout(resting);
       busy = null;
       waiting = [];
       told = "";

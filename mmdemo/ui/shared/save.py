@@ -10,7 +10,7 @@ from mmdemo.ui.shared.component import Component
 
 
 class SaveButtons(Component):
-    """A row of buttons that save files. Value: made by `save_value`, or None for no buttons.
+    """A row of buttons that save files. Value: made by `save_value`, or None while there is nothing to save.
 
     With ``card``, the name of a tab, there is one more, for a picture of the result that the tab's script draws.
     """

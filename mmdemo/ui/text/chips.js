@@ -29,7 +29,7 @@ export default function chips({ element, props, server, trigger, watch }) {
   const editor = makeEditor(say, { area: "span", tool: "pick", detail: false, board, swatch, others, link: addressOf,
     where: (place) => `${data.labels.position} ${place + 1}`,
     send: (what) => { trigger("edit", { ...what, raised, ...(what.position === undefined && picked >= 0 && editor.state.tool === "pick" ? { position: picked } : {}) }); raised = false; },
-    warm: (what) => trigger("warm", what), raise: () => { raised = true; }, draw: marks });
+    warm: (what) => trigger("warm", what), raise: () => { raised = true; }, draw: marks, settle: () => trigger("settle", {}) });
   element.querySelector(".chips-editor").append(editor.node);
 
   const node = (index) => box.querySelector(`[data-index="${index}"]`);

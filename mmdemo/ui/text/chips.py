@@ -16,9 +16,9 @@ class TokenChips(Component):
     """Chips over a text, with the token editor. Value: made by `mmdemo.ui.text.view.chips_value`, or None.
 
     `code_sheet(level)` gives what all codes say, `code_colours(0)` a colour for each; `others`: names of texts to paint
-    with, by language. Event `pick` carries `{"position": int}`; `edit` and `warm` are those of the editor
-    (`mmdemo.ui.shared.editing`), `edit` with the position that is picked. `ready` fires once, when the component first
-    appears in a browser.
+    with, by language. Event `pick` carries `{"position": int}`; `edit`, `settle` and `warm` are those of the
+    editor (`mmdemo.ui.shared.editing`), `edit` with the position that is picked. `ready` fires once, when the component
+    first appears in a browser.
     """
 
     words = (*editing.WORDS, "common.levels", "common.of", "text.original", "text.reconstruction")

@@ -253,13 +253,14 @@ class TextHandlers(EditorHandlers):
 
     @friendly
     def edit(self, session: TextSession | None, event: gr.EventData, request: gr.Request) -> list[Any]:
-        """A step of the editor: other codes, decoded again where they change the text. `settle` follows.
+        """A step of the editor: other codes, decoded again where they change the text. `settle` follows
+        when the visitor pauses.
 
         First the lossless switch, since other codes say something else, and the level control, which is raised where
-        the edit could not be seen; then session, reconstruction, chips and picker.
+        the edit could not be seen; then session, reconstruction, chips, picker, and files to save: none yet.
         """
         if session is None:
-            return [gr.skip()] * 6
+            return [gr.skip()] * 7
         asked = dict(event._data or {})
         history = step(self.codec, session.history, asked, self.painted_with(asked, request))
         levels = parse_int(asked.get("shown"), 1, session.tokens.levels)
@@ -274,7 +275,7 @@ class TextHandlers(EditorHandlers):
             picker = view.picker_value(self.codec, changed, position, levels, lang)
         control = levels_value(levels, session.tokens.levels) if asked.get("raised") is True else gr.skip()
         output_pane = view.reconstruction_html(changed, data, lang)
-        return [False, control, changed, output_pane, self._chips(changed, data, levels, request), picker]
+        return [False, control, changed, output_pane, self._chips(changed, data, levels, request), picker, None]
 
     @friendly
     def settle(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:

@@ -100,8 +100,8 @@ def build(ctx: Context) -> None:
     chips.pick(handlers.picked, [session, levels], picker, **live)
     picker.pick(handlers.picked, [session, levels], picker, **live)
     editing = {**model, "concurrency_id": state.EDITING_ID}
-    edited = chips.edit(handlers.edit, session, [lossless, levels, session, output, chips, picker], **editing)
-    edited.success(handlers.settle, [session, levels], [tiles, bars, maths, save, visit], **live)
+    chips.edit(handlers.edit, session, [lossless, levels, session, output, chips, picker, save], **editing)
+    chips.settle(handlers.settle, [session, levels], [tiles, bars, maths, save, visit], **live)
     chips.warm(handlers.warm, session, None, **editing)
 
 
