@@ -16,7 +16,6 @@ from starlette.middleware import Middleware
 
 from mmdemo.errors import InputError
 from mmdemo.ui.audio.tab import build as audio_tab
-from mmdemo.ui.codebook.handlers import warm
 from mmdemo.ui.codebook.tab import build as codebook_tab
 from mmdemo.ui.generate.tab import build as generate_tab
 from mmdemo.ui.image.tab import build as image_tab
@@ -96,7 +95,6 @@ def main(argv: Sequence[str] | None = None) -> bool:
         with launch.own_folder() as folder:
             context = Context(args.device, args.model)
             demo = build(context, folder)
-            context.at_start(lambda: warm(context))
             launch.serve(demo, args, launch_kwargs(), context.start)
         return True
     except InputError as error:

@@ -90,12 +90,51 @@ def test_a_code_lives_in_the_picture_and_a_place_says_how_it_was_chosen(page: An
     assert page.locator(".mm-strip .mm-rung").count() == 12
     assert int(page.locator(".mm-strip .mm-on b").first.inner_text()) == code(page)
     assert page.locator(".mm-distance").count() >= 6
+    assert "at=" in page.url and "example=" in page.url
     before = page.locator(".mm-lives [role=option]").inner_text()
     lives.press("ArrowRight")
     page.wait_for_function("b => document.querySelector('.mm-lives [role=option]').innerText !== b", arg=before)
     page.click(".mm-strip .mm-rung >> nth=4")
     page.wait_for_selector(".mm-codebook[data-ready$='-4']")
     assert int(page.locator(".mm-strip .mm-on b").first.inner_text()) == code(page)
+
+
+@pytest.mark.parametrize("model", ["image", "text", "audio"])
+def test_a_place_of_the_chosen_code_is_shown_before_one_is_chosen(page: Any, app_url: str, model: str):
+    opened(page, app_url, f"&model={model}")
+    strip, option = page.locator(".mm-strip .mm-on b").first, page.locator(".mm-lives [role=option]")
+    page.wait_for_selector(".mm-strip .mm-on b")
+    if model != "text":  # whose first level is chosen by other means than distances
+        page.wait_for_selector(".mm-distance.mm-on")
+    assert int(strip.inner_text()) == code(page) and str(code(page)) in option.inner_text()
+    first = code(page)
+    page.select_option(".mm-codebook .mm-select", "here")
+    page.locator(".mm-codebook .mm-board").press("Home")
+    page.locator(".mm-codebook .mm-board").press("ArrowRight")  # the code used second most
+    page.wait_for_function(f"Number(document.querySelector('.mm-strip .mm-on b')?.innerText) !== {first}")
+    assert int(strip.inner_text()) == code(page)
+    assert "at=" not in page.url  # it was not chosen
+    left, right = (page.locator(".mm-cols > .mm-rows").nth(i).bounding_box() for i in (0, 1))
+    filled = page.locator(".mm-cols > .mm-rows").first.evaluate(
+        "column => column.lastElementChild.getBoundingClientRect().bottom - column.getBoundingClientRect().top"
+    )
+    assert filled > 0.6 * max(left["height"], right["height"])  # no empty column beside the map
+
+
+def test_an_example_and_a_place_in_it_have_an_address_and_back_leads_to_them(page: Any, app_url: str):
+    opened(page, app_url, "&example=coffee&level=2&at=5,9")
+    page.wait_for_function("document.querySelector('.mm-lives [role=option]').innerText.startsWith('Row 5, column 9')")
+    page.wait_for_selector(".mm-distance.mm-on")
+    assert int(page.locator(".mm-strip .mm-on b").first.inner_text()) == code(page)
+    was = f"code={code(page)}"
+    assert was in page.url and "at=5,9" in page.url and "example=coffee" in page.url
+    page.click(".mm-chooser summary")
+    page.locator(".mm-choice", has_text="pagoda").click()
+    page.wait_for_function("new URLSearchParams(location.search).get('example') === 'pagoda'")
+    page.go_back()
+    page.wait_for_function("document.querySelector('.mm-chooser summary').innerText.includes('coffee')")
+    page.wait_for_function("document.querySelector('.mm-lives [role=option]').innerText.startsWith('Row 5, column 9')")
+    assert was in page.url and page.locator(".mm-codebook [data-level='1']").get_attribute("aria-pressed") == "true"
 
 
 def test_the_map_zooms_and_is_walked_by_keys(page: Any, app_url: str):

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { addressOf, asked } from "../../mmdemo/ui/codebook/address.js";
-import { placeOf, step } from "../../mmdemo/ui/codebook/lives.js";
+import { addressOf, asked, numberOf } from "../../mmdemo/ui/codebook/address.js";
+import { midmost, placeOf, step } from "../../mmdemo/ui/codebook/lives.js";
 import { found, loudest } from "../../mmdemo/ui/codebook/search.js";
 import { countsOf, perplexityOf, ranked, usedShare } from "../../mmdemo/ui/codebook/use.js";
 import { MOST, nearestPlace, onMap, panned, seen, towards, WHOLE, zoomed } from "../../mmdemo/ui/codebook/viewport.js";
@@ -13,9 +13,24 @@ const MODELS = ["image", "audio", "text"];
 test("an address names model, level and code, and comes back", () => {
   const address = addressOf("?lang=zh&seed=3", { model: "audio", level: 2, code: 17 });
   assert.equal(address, "?tab=codebook&model=audio&level=3&code=17&lang=zh");
-  assert.deepEqual(asked(address, MODELS), { model: "audio", level: 2, code: 17, given: true });
-  for (const odd of ["?tab=image&model=audio", "?tab=codebook&model=../x&level=-1&code=1e9", ""])
-    assert.deepEqual(asked(odd, MODELS), { model: "image", level: 0, code: null, given: false });
+  assert.deepEqual(asked(address, MODELS), { model: "audio", level: 2, code: 17, given: true, input: undefined, at: null });
+  for (const odd of ["?tab=image&model=audio&example=cat&at=1", "?tab=codebook&model=../x&level=-1&code=1e9&at=a,b", ""])
+    assert.deepEqual(asked(odd, MODELS), { model: "image", level: 0, code: null, given: false, input: undefined, at: null });
+});
+
+test("an address names an example and the place that was chosen in it, counted from 1", () => {
+  const address = addressOf("", { model: "image", level: 0, code: 5, example: "cat", at: [2, 0] });
+  assert.equal(address, "?tab=codebook&model=image&level=1&code=5&example=cat&at=3,1");
+  const { input, at } = asked(address, MODELS);
+  assert.deepEqual([input, at, numberOf([4, 7], at)], ["example-cat", [2, 0], 14]);
+  assert.equal(numberOf([9], [8]), 8);
+  for (const [grid, odd] of [[[4, 7], [4, 0]], [[4, 7], [0, 7]], [[4, 7], [3]], [[9], [-1]], [[9], null]]) assert.equal(numberOf(grid, odd), null);
+});
+
+test("of the places of a code the one nearest to the middle is shown first", () => {
+  assert.equal(midmost([3, 5], [0, 6, 14]), 6);
+  assert.equal(midmost([9], [0, 5, 8]), 5);
+  assert.equal(midmost([9], []), null);
 });
 
 test("counts and perplexity of a level", () => {

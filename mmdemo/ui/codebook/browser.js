@@ -2,7 +2,7 @@
 import { el, levelTone, number, readValue, translator, unpackCodes, visible } from "../shared/base.js";
 import { openSheet, sheetBoard, Sheets } from "../shared/code_sheet.js";
 import { OneSound } from "../shared/sound.js";
-import { addressOf, asked } from "./address.js";
+import { addressOf, asked, numberOf } from "./address.js";
 import { makeMap } from "./code_map.js";
 import { makeDetail } from "./detail.js";
 import { Grains } from "./grains.js";
@@ -11,6 +11,8 @@ import { placeOf } from "./lives.js";
 import { clipOf, found, patchOf } from "./search.js";
 import { countsOf, makeUse } from "./use.js";
 
+// Milliseconds on one code before a place of it is shown: who runs along the codes with arrow keys asks for none.
+const PATIENCE = 150;
 // Pixels of a code in the sheet of codes, at least: a finger needs more than a mouse.
 const LEAST = matchMedia("(pointer: coarse), (max-width: 720px)").matches ? 26 : 16;
 
@@ -20,7 +22,7 @@ export default function browser({ element, props, server, trigger, watch }) {
   const start = asked(location.search, props.models);
   const view = { model: start.model, level: start.level, code: start.code, hovered: null, order: "tone", query: "",
     data: null, sheet: null, input: null, codes: null, wanted: undefined, counts: [], like: null,
-    place: null, choices: [], serial: 0 };
+    place: null, own: false, choices: [], after: start.at, serial: 0 }; // `own`: the visitor chose the place; `after`: as a link does
   const key = (model, level) => JSON.stringify({ model, level });
   const levels = new Sheets((name) => server.level(JSON.parse(name)), async (data) => data);
   const sheets = new Sheets((name) => server.sheet(JSON.parse(name)), openSheet);
@@ -74,12 +76,21 @@ export default function browser({ element, props, server, trigger, watch }) {
   window.addEventListener("mm-tab", ({ detail: tab }) => {
     if (tab === "codebook" && element.isConnected && view.input) want(undefined);
   });
+  // Back or Forward leads to another input.
+  window.addEventListener("mm-restore", ({ detail: { tab, search } }) => {
+    if (tab !== "codebook" || !element.isConnected) return;
+    const to = asked(search, props.models);
+    open(to.model, to.level);
+    Object.assign(view, { code: to.code, after: to.at });
+    start.given = to.given;
+    want(to.input);
+  });
   new MutationObserver(() => { board.repaint(); map.redraw(); lives.redraw(); })
     .observe(document.body, { attributes: true, attributeFilter: ["class"] }); // light and dark
   watch("value", receive);
   drawModels();
   open(view.model, view.level);
-  want(undefined);
+  want(start.input);
 
   // ---------------------------------------------------------------- what is asked for
 
@@ -87,7 +98,7 @@ export default function browser({ element, props, server, trigger, watch }) {
   async function open(model, level) {
     const other = model !== view.model;
     Object.assign(view, { model, level, hovered: null, like: null, query: "" });
-    if (other) Object.assign(view, { input: null, codes: null, code: null, place: null, choices: [], wanted: undefined });
+    if (other) Object.assign(view, { input: null, codes: null, code: null, place: null, own: false, choices: [], wanted: undefined });
     search.value = "";
     busy.textContent = say("loading");
     grains.clear();
@@ -146,14 +157,15 @@ export default function browser({ element, props, server, trigger, watch }) {
     if (!value || value.model !== view.model || value.asked !== view.serial) return; // another was asked for since
     const same = view.input?.id === value.id;
     Object.assign(view, { input: value, codes: unpackCodes(value.codes) });
-    if (!same) Object.assign(view, { place: null, choices: [] });
+    if (!same) Object.assign(view, { place: null, own: false, choices: [] });
     lives.show(value, view.codes);
     count();
     here.drawInput();
     if (view.after) {
       const at = view.after;
       view.after = null;
-      setTimeout(() => goTo(at.length === 2 ? at[0] * value.grid[1] + at[1] : at[0]));
+      const place = numberOf(value.grid, at);
+      if (place !== null) setTimeout(() => goTo(place));
     }
     if (!view.data) return; // `open` goes on from here when the level comes
     if (!same && !start.given) view.code = first();
@@ -205,10 +217,18 @@ export default function browser({ element, props, server, trigger, watch }) {
     lives.light(view.level, code);
     detail.draw(code);
     here.drawHint();
-    if (view.place !== null) here.drawPlace();
+    if (view.own) here.drawPlace();
+    else showPlace();
     detail.wantExamples();
-    const query = addressOf(location.search, view);
+    const query = addressOf(location.search, { ...view, ...whereOf() });
     window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "codebook", query } }));
+  }
+
+  // What a link needs to come back to the same input and place.
+  function whereOf() {
+    const { input, place, level, code } = view, example = /^example-(.+)\.\w+$/.exec(input?.id || "")?.[1] || "";
+    const at = example && view.own && level < input.levels && codeOf(level, place) === code ? placeOf(input.grid, place) : null;
+    return { example, at };
   }
 
   // A code chosen by hand is heard too.
@@ -224,13 +244,34 @@ export default function browser({ element, props, server, trigger, watch }) {
   }
 
   // A place of the input: its code on this level becomes the chosen one.
-  async function goTo(position) {
+  function goTo(position) {
+    view.own = true;
+    const known = explainPlace(position);
+    if (view.level >= view.input.levels) return;
+    select(codeOf(view.level, position));
+    if (view.model === "audio") hear(lives.sound(position));
+    return known;
+  }
+
+  // Until the visitor chooses a place, one of the chosen code is shown.
+  let looking = 0;
+  function showPlace() {
+    clearTimeout(looking);
+    if (!view.input) return;
+    const place = lives.middle();
+    if (place === null) {
+      Object.assign(view, { place, choices: [] });
+      lives.pick(null);
+      return here.drawPlace();
+    }
+    looking = setTimeout(() => { if (!view.own && view.input) explainPlace(place); }, PATIENCE);
+  }
+
+  async function explainPlace(position) {
     view.place = position;
     view.choices = null; // not known yet
     lives.pick(position);
-    if (view.level >= view.input.levels) return here.drawPlace();
-    select(codeOf(view.level, position));
-    if (view.model === "audio") hear(lives.sound(position));
+    here.drawPlace();
     sheetOfRest();
     if (!view.input.exact) return;
     const { input } = view;
@@ -325,7 +366,7 @@ export default function browser({ element, props, server, trigger, watch }) {
 
   function goLevel(level) {
     if (level === view.level) return;
-    const code = view.place !== null && view.input && level < view.input.levels ? codeOf(level, view.place) : null;
+    const code = view.own && view.input && level < view.input.levels ? codeOf(level, view.place) : null;
     view.code = code;
     open(view.model, level);
     trigger("formulas", { model: view.model, level, input: view.input?.id ?? null });

@@ -35,7 +35,7 @@ export function makeHere({ say, view, codeOf, sheetOf, onPlace, onPick, onLevel,
         onclick: () => onInput(choice.id) }, pictureOf(choice), el("span", {}, choice.name),
         choice.mine ? el("small", {}, say("yours")) : null)), back));
     back.textContent = say("back", { tab: say(view.model) });
-    lives.pick(null);
+    lives.pick(view.place);
     drawPlace();
   }
 
@@ -60,6 +60,7 @@ export function makeHere({ say, view, codeOf, sheetOf, onPlace, onPick, onLevel,
         share: number((100 * choice.after) / Math.max(1e-9, choices[0].before)) })));
     else if (!input.exact) parts.push(text(say("no_distances")));
     else parts.push(text(say(choices ? "no_distances_text" : "loading")));
+    if (!view.own) parts.push(text(say(`place_hint_${view.model}`)));
     place.replaceChildren(...parts);
   }
 

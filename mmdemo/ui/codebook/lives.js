@@ -22,6 +22,13 @@ export function step(grid, at, key) {
 // Position number -> its place along each axis.
 export const placeOf = (grid, at) => (grid.length === 2 ? [Math.floor(at / grid[1]), at % grid[1]] : [at]);
 
+// Of the positions in a grid [rows, columns] or [length], the one nearest to its middle; null where there is none.
+export function midmost(grid, positions) {
+  const middle = grid.map((n) => (n - 1) / 2);
+  const far = (at) => placeOf(grid, at).reduce((sum, p, axis) => sum + (p - middle[axis]) ** 2, 0);
+  return positions.reduce((best, at) => (best === null || far(at) < far(best) ? at : best), null);
+}
+
 // `onPick(position)`; `name(position)` is spoken.
 export function makeLives({ say, name, onPick }) {
   const option = el("span", { role: "option", id: "mm-lives-option", "aria-selected": "true", class: "mm-spoken" }, "–");
@@ -217,6 +224,9 @@ export function makeLives({ say, name, onPick }) {
       option.textContent = position === null ? "–" : name(position);
       draw();
     },
+    // Where the code lives that glows: its place nearest to the middle, null where it has none.
+    middle: () => (input && level < input.levels
+      ? midmost(input.grid, Array.from({ length: positions() }, (_, i) => i).filter(has)) : null),
     // The sound about a position.
     sound: (position, reach = 3) =>
       samples?.subarray(Math.max(0, (position - reach) * input.stride), (position + reach + 1) * input.stride),

@@ -53,7 +53,7 @@ class Inputs:
         found = next((o for o in own if o.ident == wanted), None)
         files = gallery.of(codec.modality)
         if found is None and isinstance(wanted, str):
-            file = next((f for f in files if EXAMPLE + f.name == wanted), None)
+            file = next((f for f in files if wanted in (EXAMPLE + f.name, EXAMPLE + f.stem)), None)
             if file is not None:
                 return self.example(codec, file)
         if found is not None or own:

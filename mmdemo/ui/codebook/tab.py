@@ -6,7 +6,7 @@ from typing import Any
 
 from mmdemo.ui.codebook.api import add_api
 from mmdemo.ui.codebook.browser import CodeBrowser
-from mmdemo.ui.codebook.handlers import MODELS, CodebookHandlers
+from mmdemo.ui.codebook.handlers import MODELS, CodebookHandlers, warm
 from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.i18n import t
 from mmdemo.ui.shared.state import CONCURRENCY_ID, QUIET, Context
@@ -16,6 +16,7 @@ def build(ctx: Context) -> None:
     """Build the tab inside the current `gr.Tab`."""
     handlers = CodebookHandlers(ctx)
     add_api(ctx)
+    ctx.at_start(lambda: warm(ctx))
 
     def level(asked: dict[str, Any]) -> dict[str, Any]:  # functions of a component have to be plain ones
         return handlers.level(asked)
