@@ -14,8 +14,9 @@ SELECTED = ".mm-codebook .mm-code-sheet [role=option]"
 
 @pytest.fixture(params=[(1280, 720)])
 def page(request: Any, browser: Any) -> Iterator[Any]:
-    width, height = request.param
-    context = browser.new_context(viewport={"width": width, "height": height}, locale="en-US", has_touch=width < 500)
+    width, height, *motion = request.param
+    size, moving = {"width": width, "height": height}, "no-preference" if motion else "reduce"
+    context = browser.new_context(viewport=size, locale="en-US", has_touch=width < 500, reduced_motion=moving)
     page = context.new_page()
     page.set_default_timeout(WAIT)
     problems: list[str] = []
@@ -97,6 +98,29 @@ def test_a_code_lives_in_the_picture_and_a_place_says_how_it_was_chosen(page: An
     page.click(".mm-strip .mm-rung >> nth=4")
     page.wait_for_selector(".mm-codebook[data-ready$='-4']")
     assert int(page.locator(".mm-strip .mm-on b").first.inner_text()) == code(page)
+
+
+WATCH = """(() => {
+  window.seen = [];
+  setInterval(() => {
+    const shown = document.querySelector(".mm-codebook[data-input] .mm-detail h3")?.innerText;
+    if (shown && window.seen.at(-1) !== shown) window.seen.push(shown);
+  }, 10);
+})()"""
+
+
+@pytest.mark.parametrize("page", [(1280, 720, "motion")], indirect=True)
+def test_the_codes_used_most_light_up_first(page: Any, app_url: str):
+    page.add_init_script(WATCH)
+    opened(page, app_url)
+    page.wait_for_function(
+        "window.seen.length >= 6 && window.seen.at(-1) === window.seen[0]"
+    )  # and ends where it began
+    assert len(page.evaluate("[...new Set(window.seen)]")) == 6
+    page.goto(f"{app_url}/?tab=codebook&code=3")
+    page.wait_for_selector(".mm-codebook[data-ready][data-input]")
+    page.wait_for_timeout(700)
+    assert page.evaluate("window.seen") == ["Code 3"]  # a link shows what it leads to
 
 
 @pytest.mark.parametrize("model", ["image", "text", "audio"])

@@ -4,6 +4,7 @@ import { test } from "node:test";
 
 import { addressOf, asked, numberOf } from "../../mmdemo/ui/codebook/address.js";
 import { midmost, placeOf, step } from "../../mmdemo/ui/codebook/lives.js";
+import { mostUsed } from "../../mmdemo/ui/codebook/opening.js";
 import { found, loudest } from "../../mmdemo/ui/codebook/search.js";
 import { countsOf, perplexityOf, ranked, usedShare } from "../../mmdemo/ui/codebook/use.js";
 import { MOST, nearestPlace, onMap, panned, seen, towards, WHOLE, zoomed } from "../../mmdemo/ui/codebook/viewport.js";
@@ -25,6 +26,12 @@ test("an address names an example and the place that was chosen in it, counted f
   assert.deepEqual([input, at, numberOf([4, 7], at)], ["example-cat", [2, 0], 14]);
   assert.equal(numberOf([9], [8]), 8);
   for (const [grid, odd] of [[[4, 7], [4, 0]], [[4, 7], [0, 7]], [[4, 7], [3]], [[9], [-1]], [[9], null]]) assert.equal(numberOf(grid, odd), null);
+});
+
+test("a visit begins with the codes that are used most, the most used last", () => {
+  assert.deepEqual(mostUsed([0, 5, 1, 9, 0, 5], 3), [5, 1, 3]);
+  assert.deepEqual(mostUsed([0, 0, 2]), [2]);
+  assert.deepEqual(mostUsed([]), []);
 });
 
 test("of the places of a code the one nearest to the middle is shown first", () => {

@@ -1,5 +1,6 @@
 // The codebook browser: all codes of a level, one of them in detail, their map, their use, and where they live.
 import { el, levelTone, number, readValue, translator, unpackCodes, visible } from "../shared/base.js";
+import { calm } from "../shared/motion.js";
 import { openSheet, sheetBoard, Sheets } from "../shared/code_sheet.js";
 import { OneSound } from "../shared/sound.js";
 import { addressOf, asked, numberOf } from "./address.js";
@@ -8,6 +9,7 @@ import { makeDetail } from "./detail.js";
 import { Grains } from "./grains.js";
 import { makeHere } from "./here.js";
 import { placeOf } from "./lives.js";
+import { openCodes } from "./opening.js";
 import { clipOf, found, patchOf } from "./search.js";
 import { countsOf, makeUse } from "./use.js";
 
@@ -74,7 +76,8 @@ export default function browser({ element, props, server, trigger, watch }) {
   codesCard.addEventListener("dragleave", () => codesCard.classList.remove("mm-over"));
   // What the visitor opened elsewhere since is shown when this tab is opened again.
   window.addEventListener("mm-tab", ({ detail: tab }) => {
-    if (tab === "codebook" && element.isConnected && view.input) want(undefined);
+    if (tab !== "codebook" || !element.isConnected || !view.input) return;
+    want(undefined);
   });
   // Back or Forward leads to another input.
   window.addEventListener("mm-restore", ({ detail: { tab, search } }) => {
@@ -174,11 +177,21 @@ export default function browser({ element, props, server, trigger, watch }) {
 
   // The codes of the level and the input are both here.
   function showUse() {
+    opening &&= !start.given;
     start.given = false;
     arrange();
     drawUse();
     select(view.code);
     host.dataset.input = view.input.id;
+    begin();
+  }
+
+  // The first time that the tab is seen, where no link names a code.
+  let opening = !calm();
+  function begin() {
+    if (!opening || !host.offsetParent || !view.counts.length) return;
+    opening = false;
+    openCodes(view.counts, hover);
   }
 
   // How often each code of the level is used by the input, where both are known.
