@@ -306,7 +306,7 @@ def test_preset_keys_views_and_layouts(opened: Any):
 def test_saving_and_the_record_of_a_run(opened: Any, tmp_path: Any):
     page = opened("?tab=generate&want=image,audio&text=&steps=5&n=2&seed=3&run=1")
     until(page, "d.state === 'done'")
-    for kind in ("webp", "gif", "wav_all", "json"):
+    for kind in ("webp", "gif", "wav_all", "json", "card"):
         page.click(".mp-save summary")
         with page.expect_download() as saved:
             page.click(f"[data-save={kind}]")
@@ -314,6 +314,9 @@ def test_saving_and_the_record_of_a_run(opened: Any, tmp_path: Any):
         saved.value.save_as(path)
         if kind in ("webp", "gif"):
             assert Image.open(path).n_frames == 5
+        if kind == "card":
+            with Image.open(path) as card:
+                assert card.size == (1200, 630) and json.loads(card.text["Description"])["seed"] == 3
         if kind == "json":
             record = json.loads(path.read_text())
             assert record["runs"][0]["settings"]["seed"] == 3 and "seed=3" in record["link"]

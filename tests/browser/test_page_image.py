@@ -114,6 +114,12 @@ def test_painting_tokens_and_steps_back_and_forward(page: Any):
     page.mouse.up()
     edits(page, 1)
     assert shown_source(page) != before and page.locator(".mm-zooms").is_visible()
+    page.click("button[data-mode=compare]")  # what was changed is marked there, too
+    marked = (
+        "c => c.checkVisibility() && new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size > 1"
+    )
+    assert page.locator(".mm-canvas").evaluate(marked)
+    page.click("button[data-mode=tokens]")
     page.wait_for_function(
         "document.querySelector('[data-figure=ms_ssim] .mm-tile-value').textContent !== '–'", timeout=WAIT
     )

@@ -48,6 +48,11 @@ test("a token that is picked, pointed at or covered is marked in its place, at t
   assert.deepEqual(grid().getContext().of("fillRect"), []);
 });
 
+test("the grid's own lines can be left out", () => {
+  assert.equal(grid().getContext().of("lineTo").length, 3); // one across, two down
+  assert.equal(grid({}, { lines: false }).getContext().of("lineTo").length, 0);
+});
+
 test("the outline of places goes around them and not between them", () => {
   const lines = (changed) => grid({ changed }, { box: { width: 3, height: 2, across: 3, down: 2 } }) // too small for lines of the grid
     .getContext().of("lineTo").length;

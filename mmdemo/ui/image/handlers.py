@@ -271,12 +271,14 @@ class ImageHandlers(EditorHandlers):
             return None
         codec = self.codec
         item = load_picture(codec, source, lang_of(request), background)
-        yield view.waiting_value(item, name), None
+        waiting = view.waiting_value(item, name, taken=source not in self.examples)
+        yield waiting, None
         if self._stale(asked, request):
             return None
         picture = encode_picture(codec, item, name, source)
+        picture.before = waiting["original"]
         picture.count(self._start(picture))
-        yield view.waiting_value(item, name, picture), None  # its bytes are known before it is decoded
+        yield view.counted_value(waiting, picture), None  # its bytes are known before it is decoded
         if source not in self.examples:
             kept = store().keep(*view.source_bytes(item, source))
             picture.place = {"input": kept, "name": name[:40]} if kept else {}

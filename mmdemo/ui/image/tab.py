@@ -22,7 +22,8 @@ from mmdemo.ui.shared.i18n import t
 from mmdemo.ui.shared.state import CONCURRENCY_ID, EDITING_ID, KEPT_SECONDS, OPENING_ID, QUIET, Context
 from mmdemo.ui.shared.visit import Visit
 
-# An input field is free for the next file when the last of its runs has ended: the viewer shows what was given.
+# An input field is free for the next file as soon as the viewer shows what was given, or else, where that was refused,
+# when the last of its runs has ended.
 OWN_INPUT_JS = """() => {
   window.mmRuns = (window.mmRuns || 0) + 1;
   document.dispatchEvent(new CustomEvent('mm-own-input'));
@@ -99,6 +100,7 @@ def build(ctx: Context) -> None:
         handlers.opened, [upload, asked], shown, **OPENING
     )
     follow(opened)
+    viewer.taken(None, None, upload, js="() => null", **QUIET)
     opened.then(None, upload, upload, js=FREE_JS, **QUIET)
     follow(file.file(handlers.dropped, None, shown, **OPENING))
     changed = viewer.background(handlers.ask, None, asked, **AT_ONCE)

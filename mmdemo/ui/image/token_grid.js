@@ -2,8 +2,8 @@
 import { colourGrid } from "../shared/code_colours.js";
 
 // `box`: {width, height} on the screen, {across, down} in tokens, which may end within one. `marks`: {covered, changed:
-// places, picked, cursor: a place or null}. `colours`: of the level's codes, or null for none.
-export function drawGrid(canvas, { codes, grid: [rows, columns], level, colours, box, marks }) {
+// places, picked, cursor: a place or null}. `colours`: of the level's codes, or null for none. `lines`: of the grid.
+export function drawGrid(canvas, { codes, grid: [rows, columns], level, colours, box, marks, lines = true }) {
   const scale = window.devicePixelRatio || 1;
   canvas.width = Math.round(box.width * scale);
   canvas.height = Math.round(box.height * scale);
@@ -16,7 +16,7 @@ export function drawGrid(canvas, { codes, grid: [rows, columns], level, colours,
     context.drawImage(colourGrid(codes, level * rows * columns, rows, columns, colours), 0, 0, columns * w, rows * h);
     context.globalAlpha = 1;
   }
-  if (Math.min(w, h) >= 6 * scale) drawLines(context, rows, columns, w, h);
+  if (lines && Math.min(w, h) >= 6 * scale) drawLines(context, rows, columns, w, h);
   outline(context, marks.changed, columns, w, h, [["rgb(0 0 0 / .55)", 3], ["#ffe08a", 1.5]], scale, [4, 3]);
   context.fillStyle = "rgb(255 255 255 / .28)";
   for (const place of marks.covered) context.fillRect(...cell(place));

@@ -67,18 +67,26 @@ def edit_value(picture: ImageSession, levels: int, box: list[Span] | None) -> di
     }
 
 
-def waiting_value(item: Item, name: str, picture: ImageSession | None = None) -> dict[str, Any]:
-    """The viewer's value while the original stands alone: it is being encoded, or, with `picture`, decoded."""
-    figures = {str(n): values for n, values in picture.figures.items()} if picture else {}
+def waiting_value(item: Item, name: str, taken: bool = False) -> dict[str, Any]:
+    """The viewer's value while the original stands alone and is encoded.
+
+    With ``taken`` the field that it was given in is free for another.
+    """
     source = data_uri(as_image((item.tensor * 255).round().to(torch.uint8)))
     return {
         "id": f"waiting-{new_id()}",
         "waiting": True,
+        "taken": taken,
         "name": name,
         "original": source,
-        "figures": figures,
+        "figures": {},
         **item.meta,
     }
+
+
+def counted_value(waiting: dict[str, Any], picture: ImageSession) -> dict[str, Any]:
+    """The same while it is decoded: how many bytes it takes is known."""
+    return {**waiting, "taken": False, "figures": {str(n): values for n, values in picture.figures.items()}}
 
 
 def source_bytes(item: Item, source: Any) -> tuple[bytes, str]:

@@ -73,7 +73,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
   });
   document.addEventListener("mm-picture-known", (event) => { state.known = event.detail; draw(); finishSave(); });
   watch("value", update);
-  new ResizeObserver(() => { if (state.mode === "tokens") drawTokens(); }).observe(stage.node);
+  new ResizeObserver(drawTokens).observe(stage.node);
   document.addEventListener("keydown", (event) => { if (host.offsetParent) editor.historyKey(event); });
   for (const [name, on] of [["pointerdown", true], ["pointerup", false], ["pointerleave", false], ["blur", false]])
     peek.addEventListener(name, () => showBefore(on));
@@ -225,6 +225,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
 
   // While the encoder works, the original stands alone.
   function showWaiting(value) {
+    if (value.taken) trigger("taken", {});
     state.value = null;
     stage.shape(value.width, value.height);
     stage.swipe(false);
@@ -302,7 +303,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
     pairing.setAttribute("aria-pressed", state.pair);
     stage.swipe(comparing && !state.pair);
     stage.pair(comparing && state.pair);
-    stage.canvas.hidden = mode !== "tokens" && mode !== "difference";
+    stage.canvas.hidden = mode !== "tokens" && mode !== "difference" && !marksChange();
     stage.node.dataset.mode = mode;
     if (mode === "baseline") askForOthers(baselines);
     codecs.hidden = mode !== "baseline" || baselines.length < 2;
@@ -317,7 +318,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
     editor.open(mode === "tokens");
     if (mode === "difference")
       drawDifference(stage.canvas, value.original, reconstruction, value.width, value.height).catch(() => {});
-    if (mode === "tokens") drawTokens();
+    drawTokens();
     drawTiles(figuresNow(), shown);
     tell();
   }
@@ -341,13 +342,20 @@ export default function viewer({ element, props, server, trigger, watch }) {
       down: state.value.height / state.value.stride };
   }
 
+  // Where codes were changed by hand is marked where it is compared with the original, too.
+  function marksChange() {
+    return state.mode === "compare" && !state.pair && editor.changed.length > 0;
+  }
+
   function drawTokens() {
     const { value, codes, mode } = state;
-    if (!value || mode !== "tokens") return;
+    if (!value || (mode !== "tokens" && !marksChange())) return;
     const { level, covered, picked, tool } = editor.state;
     coloured.setAttribute("aria-pressed", state.coloured);
-    drawGrid(stage.canvas, { codes, grid: value.grid, level, colours: state.coloured ? colours.now(level) : null,
-      box: gridBox(), marks: { covered, changed: editor.changed, picked: tool === "pick" ? picked : null, cursor: state.cursor } });
+    const changed = { covered: new Set(), changed: editor.changed, picked: null, cursor: null };
+    drawGrid(stage.canvas, { codes, grid: value.grid, level, colours: mode === "tokens" && state.coloured ? colours.now(level) : null,
+      box: gridBox(), lines: mode === "tokens",
+      marks: mode === "tokens" ? { ...changed, covered, picked: tool === "pick" ? picked : null, cursor: state.cursor } : changed });
   }
 
   function whereIs(place) {

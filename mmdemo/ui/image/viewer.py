@@ -16,7 +16,7 @@ class PictureViewer(Component):
     the sheet of all codes, `code_colours(0)` a colour for each. `others`: pictures to paint with, {"src", "name"} each.
     Events: `edit` {do, runs, levels, paint, code, seed, other, shown} as `mmdemo.ui.shared.editing.step` reads it,
     `settle` (no other step followed), `warm` {shown, paint, other}, `png` {levels}, `want` {levels},
-    `background` {background, levels}, `others`.
+    `background` {background, levels}, `others`, `taken` (the server has what the visitor gave).
     """
 
     markup = '<div class="mm-viewer"></div>'

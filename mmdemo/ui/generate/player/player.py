@@ -24,17 +24,20 @@ class Player(Component):
     has been dropped ({"params"}).
     """
 
-    words = tuple(
-        f"generate.{word}"
-        for word in (
-            *("clean", "noisy", "all", "one", "keys", "copy_link", "copied", "reuse", "save", "save_webp"),
-            *("save_gif", "save_png", "save_wav", "save_wav_all", "save_json", "saving", "save_failed", "no_sound"),
-            *("no_picture", "sample", "given", "play", "pause", "loop", "live", "step", "play_sound", "settled"),
-            *("confidence", "change", "distance", "digit", "help_digit", "help_t", "help_change", "help_distance"),
-            *("image", "audio", "text", "waiting", "running", "done", "stopped", "queued", "too_long", "ready"),
-            *("drafting", "gallery", "save_film", "play_film", "restyle", "reopen_failed", "side", "side_info"),
-            *("clear", "seed"),
-        )
+    words = (
+        "common.card",
+        *(
+            f"generate.{word}"
+            for word in (
+                *("clean", "noisy", "all", "one", "keys", "copy_link", "copied", "reuse", "save", "save_webp"),
+                *("save_gif", "save_png", "save_wav", "save_wav_all", "save_json", "saving", "save_failed", "no_sound"),
+                *("no_picture", "sample", "given", "play", "pause", "loop", "live", "step", "play_sound", "settled"),
+                *("confidence", "change", "distance", "digit", "help_digit", "help_t", "help_change", "help_distance"),
+                *("image", "audio", "text", "waiting", "running", "done", "stopped", "queued", "too_long", "ready"),
+                *("drafting", "gallery", "save_film", "play_film", "restyle", "reopen_failed", "side", "side_info"),
+                *("clear", "seed"),
+            )
+        ),
     )
     holds = "JSON: {run, open?, frames: [{lane, i, t, …}], end?}; the last message carries the tokens of the result"
 

@@ -1,5 +1,6 @@
 // Saving a run: the frames go back to the server only to be written as a file; nothing is kept there.
 import { base64Of, bytesOf, saveBlob } from "../../shared/base.js";
+import { makeCard } from "../../shared/card.js";
 import { pcmOf } from "../../shared/sound.js";
 import { arrived, frameAt, record, samplesOf } from "./run.js";
 
@@ -27,13 +28,31 @@ export function parts(kind, run, view, shownOf) {
   return { sounds: chosen.map((frame) => alone(shownOf(frame, "audio")[one])) };
 }
 
-// Writes a file of one kind: "json", or one that the server writes.
+// What a card shows of a run: the picture at its first, its middle and its last step, and the sound as it is drawn.
+// `drawn`: the canvas of the sound, or null.
+export function faces(run, sample, say, drawn = null) {
+  const [lane] = run.lanes, last = lane.frames.length - 1, steps = [...new Set([0, Math.floor(last / 2), last])];
+  const pictures = run.want.includes("image") ? steps.map((at) => [lane.frames[at].image.x0[sample], `${say("step")} ${at + 1}`]) : [];
+  const { text, mix, seed } = lane.settings, made = run.want.includes("text") ? lane.frames[last].text.x0[sample] : "";
+  const said = [[text, mix].filter(Boolean).join(" + "), made, `${say("step")} ${last + 1} / ${lane.steps}`, `${say("seed")} ${seed}`];
+  return { pictures: drawn ? [...pictures, [drawn, say("audio")]] : pictures, line: said.filter(Boolean).join(" · ") };
+}
+
+// Writes a file of one kind: "json", "card", or one that the server writes.
 export async function save(kind, player, shownOf) {
   const { run, view, say, tell } = player;
   const { settings } = run.lanes[0], name = `mmdemo-seed${settings.seed}`;
   if (kind === "json") {
     const text = JSON.stringify(record(run, location.href), null, 1);
     return saveBlob(new Blob([text], { type: "application/json" }), `${name}.json`);
+  }
+  if (kind === "card") {
+    const sample = view.layout === "one" ? view.sample : 0;
+    const drawn = player.root.querySelector(`.mp-card[data-lane="${run.lanes[0].key}"][data-sample="${sample}"] .mp-sound canvas`);
+    const shown = faces(run, sample, say, drawn);
+    if (!shown.pictures.length) return tell(say("no_picture"));
+    const png = await makeCard({ ...shown, settings: { link: location.href, ...settings } });
+    return saveBlob(new Blob([png], { type: "image/png" }), `${name}-card.png`);
   }
   const needs = kind.startsWith("wav") ? "audio" : "image";
   if (!run.want.includes(needs)) return tell(say(needs === "audio" ? "no_sound" : "no_picture"));
