@@ -15,6 +15,7 @@ import { countsOf, makeUse } from "./use.js";
 
 // Milliseconds on one code before a place of it is shown: who runs along the codes with arrow keys asks for none.
 const PATIENCE = 150;
+const TELL = 300; // milliseconds from a change to the address
 // Pixels of a code in the sheet of codes, at least: a finger needs more than a mouse.
 const LEAST = matchMedia("(pointer: coarse), (max-width: 720px)").matches ? 26 : 16;
 
@@ -233,8 +234,19 @@ export default function browser({ element, props, server, trigger, watch }) {
     if (view.own) here.drawPlace();
     else showPlace();
     detail.wantExamples();
-    const query = addressOf(location.search, { ...view, ...whereOf() });
-    window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "codebook", query } }));
+    tellSoon();
+  }
+
+  // Who sweeps over the map passes many codes: browsers allow some hundred changes of the address in a minute.
+  let telling = 0;
+  function tellSoon() {
+    if (telling) return;
+    telling = setTimeout(() => {
+      telling = 0;
+      if (!view.data || view.code === null) return; // another level is on its way
+      const query = addressOf(location.search, { ...view, ...whereOf() });
+      window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "codebook", query } }));
+    }, TELL);
   }
 
   // What a link needs to come back to the same input and place.
