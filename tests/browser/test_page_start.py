@@ -217,6 +217,10 @@ def test_a_tap_on_a_token_says_its_code_where_it_is(opened: Any):
     said, tip = page.locator(".mm-tip").inner_text(), page.locator(".mm-tip").bounding_box()
     assert page.locator(".mm-code b").first.inner_text() == said.split()[-1]
     assert tip["x"] >= 0 and tip["x"] + tip["width"] <= 390 and tip["y"] + tip["height"] <= 844
+    large = page.locator(".mm-loupe canvas")  # where each token is large enough for a finger
+    assert large.bounding_box()["width"] / 7 >= 24
+    large.tap(position={"x": 17, "y": 17})
+    page.wait_for_function("first => document.querySelector('.mm-code b').innerText !== first", arg=said.split()[-1])
 
 
 def test_an_edit_of_an_upload_has_a_link_that_opens_it(opened: Any, tmp_path: Path):

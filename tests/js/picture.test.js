@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { drawDifference, HEAT, heatColour } from "../../mmdemo/ui/image/difference.js";
+import { isNeeded, makeLoupe, windowOf } from "../../mmdemo/ui/image/loupe.js";
 import { drawGrid } from "../../mmdemo/ui/image/token_grid.js";
 import { openPage } from "./page.js";
 
@@ -61,6 +62,27 @@ test("the outline of places goes around them and not between them", () => {
   assert.equal(lines([0, 1, 2, 3, 4, 5]), 10);
   assert.equal(lines([0, 5]), 8);
   assert.equal(lines([2, 3]), 8); // neighbours in number, not in place
+});
+
+test("tokens too small for a finger are enlarged around the one that was touched, as far as the grid goes", () => {
+  assert.deepEqual(windowOf([48, 64], { x: 30, y: 20 }), { x: 27, y: 17, columns: 7, rows: 7 });
+  assert.deepEqual(windowOf([48, 64], { x: 0, y: 47 }), { x: 0, y: 41, columns: 7, rows: 7 });
+  assert.deepEqual(windowOf([3, 64], { x: 63, y: 2 }), { x: 57, y: 0, columns: 7, rows: 3 });
+  assert.deepEqual([isNeeded(6.4, true), isNeeded(30, true), isNeeded(6.4, false)], [true, false, false]);
+});
+
+test("a touch on an enlarged token is a touch on that token", () => {
+  openPage();
+  const touched = [], loupe = makeLoupe((key) => key, (at) => touched.push(at)), [canvas] = loupe.node.children;
+  canvas.getBoundingClientRect = () => ({ left: 10, top: 20, width: 7 * 34, height: 7 * 34 });
+  const touch = (x, y) => canvas.dispatchEvent(Object.assign(new Event("pointerdown"), { clientX: x, clientY: y }));
+  touch(12, 22); // nothing is shown yet
+  loupe.show({ naturalWidth: 512 }, { grid: [48, 64], stride: 8, width: 512 }, { x: 30, y: 20 }, { changed: [], covered: new Set(), picked: null });
+  touch(12, 22);
+  touch(10 + 6.5 * 34, 20 + 3.5 * 34);
+  assert.deepEqual(touched, [{ x: 27, y: 17 }, { x: 33, y: 20 }]);
+  const [[, ...from]] = canvas.getContext().of("drawImage");
+  assert.deepEqual(from.slice(0, 4), [27 * 8, 17 * 8, 56, 56]);
 });
 
 test("colours are those of the level that is looked at", () => {

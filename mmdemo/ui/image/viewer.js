@@ -13,6 +13,7 @@ import { makeLevels } from "../shared/levels.js";
 import { linkTo, tellPlace, tellVisit } from "../shared/place.js";
 import { drawDifference, HEAT } from "./difference.js";
 import { listenForFiles } from "./intake.js";
+import { isNeeded, makeLoupe } from "./loupe.js";
 import { openPicture } from "./opening.js";
 import { makeStage } from "./stage.js";
 import { drawGrid } from "./token_grid.js";
@@ -32,11 +33,13 @@ export default function viewer({ element, props, server, trigger, watch }) {
     send: (what) => trigger("edit", what), warm: (what) => trigger("warm", what), draw: () => { drawTokens(); tell(); },
     raise: (levels) => { state.wanted = levels; draw(); announce(); }, link: addressOf, settle: () => trigger("settle", {}) });
   const changeView = makeChangeView(say);
+  const loupe = makeLoupe(say, (at) => { editor.begin(at); editor.end(); });
   const coloured = el("button", { type: "button", class: "mm-button", "aria-pressed": "false",
     onclick: () => { state.coloured = !state.coloured; draw(); } }, say("colours"));
   const peek = el("button", { type: "button", class: "mm-button mm-peek", disabled: true }, say("peek"));
   const remake = el("a", { class: "mm-button mm-remake", target: "_blank", hidden: true }, say("remake"));
   const panel = el("div", { class: "mm-token", hidden: true },
+    loupe.node,
     el("div", { class: "mm-row mm-looks" }, coloured, peek, remake), editor.node, changeView.node);
   const tiles = el("div", { class: "mm-tiles" });
   const notes = el("ul", { class: "mm-notes", hidden: true });
@@ -74,6 +77,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
   document.addEventListener("mm-picture-known", (event) => { state.known = event.detail; draw(); finishSave(); });
   watch("value", update);
   new ResizeObserver(drawTokens).observe(stage.node);
+  stage.right.addEventListener("load", () => { if (state.touched) drawTokens(); }); // enlarged, it is drawn from
   document.addEventListener("keydown", (event) => { if (host.offsetParent) editor.historyKey(event); });
   for (const [name, on] of [["pointerdown", true], ["pointerup", false], ["pointerleave", false], ["blur", false]])
     peek.addEventListener(name, () => showBefore(on));
@@ -105,7 +109,8 @@ export default function viewer({ element, props, server, trigger, watch }) {
       stage.shape(value.width, value.height);
       editor.fresh();
       tellExample("mm-image-examples", value.example);
-      Object.assign(state, { cursor: null, before: null, area: null });
+      Object.assign(state, { cursor: null, before: null, area: null, touched: null });
+      loupe.hide();
       peek.disabled = remake.hidden = true;
       changeView.hide();
       tellVisit("image", { place: value.place, title: value.name.replaceAll("_", " "), picture: value.original });
@@ -356,6 +361,8 @@ export default function viewer({ element, props, server, trigger, watch }) {
     drawGrid(stage.canvas, { codes, grid: value.grid, level, colours: mode === "tokens" && state.coloured ? colours.now(level) : null,
       box: gridBox(), lines: mode === "tokens",
       marks: mode === "tokens" ? { ...changed, covered, picked: tool === "pick" ? picked : null, cursor: state.cursor } : changed });
+    if (mode === "tokens" && state.touched && stage.right.complete)
+      loupe.show(stage.right, value, state.touched, { changed: editor.changed, covered, picked: tool === "pick" ? picked : null });
   }
 
   function whereIs(place) {
@@ -387,6 +394,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
     if (kind === "down") {
       event.preventDefault();
       stage.node.focus({ preventScroll: true });
+      if (isNeeded(gridBox().width / gridBox().across, event.pointerType === "touch")) state.touched = { x, y };
       editor.begin({ x, y });
       if (event.pointerType !== "touch") return;
     } else if (editor.stroking) return editor.move({ x, y });

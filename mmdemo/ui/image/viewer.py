@@ -32,7 +32,7 @@ class PictureViewer(Component):
                 *("on_white", "on_black", "on_checker", "baseline", "baseline_larger", "baseline_later"),
                 *("baseline_none", "save_png", "save_mmt"),
                 *("heat_max", "tip", "token_at", "bytes", "bpp", "psnr", "ms_ssim", "tokens", "perplexity_of"),
-                *("of_codes", "all_levels", "opening_lift", "opening_found"),
+                *("of_codes", "all_levels", "opening_lift", "opening_found", "enlarged"),
             )
         ),
     )
