@@ -219,8 +219,10 @@ def test_a_tap_on_a_token_says_its_code_where_it_is(opened: Any):
     assert tip["x"] >= 0 and tip["x"] + tip["width"] <= 390 and tip["y"] + tip["height"] <= 844
     large = page.locator(".mm-loupe canvas")  # where each token is large enough for a finger
     assert large.bounding_box()["width"] / 7 >= 24
+    where = page.locator(".mm-now .mm-hint")
+    before = where.inner_text()
     large.tap(position={"x": 17, "y": 17})
-    page.wait_for_function("first => document.querySelector('.mm-code b').innerText !== first", arg=said.split()[-1])
+    page.wait_for_function("before => document.querySelector('.mm-now .mm-hint').innerText !== before", arg=before)
 
 
 def test_an_edit_of_an_upload_has_a_link_that_opens_it(opened: Any, tmp_path: Path):
