@@ -86,6 +86,26 @@ test("a sheet is asked for once, and again after it failed", async () => {
   assert.equal(sheets.now("other"), null);
 });
 
+test("what is looked at comes before what may be looked at later, one at a time", async () => {
+  const asked = [], go = [];
+  const sheets = new Sheets((key) => { asked.push(key); return new Promise((come) => go.push(() => come({ texts: [key] }))); });
+  const answer = async () => { go.shift()(); await new Promise((soon) => setTimeout(soon)); };
+  for (const key of ["a", "b", "c", "d"]) sheets.get(key, true);
+  sheets.get("e");
+  assert.deepEqual(asked, ["a"]);
+  await answer();
+  assert.deepEqual(asked, ["a", "e"]);
+  sheets.get("d"); // now somebody looks at it
+  sheets.get("c", true);
+  await answer();
+  await answer();
+  await answer();
+  assert.deepEqual(asked, ["a", "e", "d", "b", "c"]);
+  await answer();
+  assert.deepEqual((await sheets.get("c")).texts, ["c"]);
+  assert.equal(asked.length, 5);
+});
+
 test("16-bit sounds come back, too loud ones are cut", () => {
   const samples = Float32Array.from([0, 0.5, -1, 1, 3]);
   const back = samplesOfPcm(base64Of(new Uint8Array(pcmOf(samples).buffer)));

@@ -129,8 +129,14 @@ export default function browser({ element, props, server, trigger, watch }) {
     lead.textContent = say(`lead_${data.modality}`, { count: number(data.count), stride: data.stride, more: data.levels - 1,
       ms: number((1000 * data.stride) / 16000) });
     host.dataset.ready = data.id;
-    const next = key(model, Math.min(level + 1, data.levels - 1)); // what is looked at next, most likely
-    setTimeout(() => Promise.all([sheets.get(next), levels.get(next)]).catch(() => {}), 600);
+    setTimeout(() => { if (model === view.model && level === view.level) others(); }, 600);
+  }
+
+  // What may be looked at next: the other levels, the next one first.
+  function others() {
+    const far = (other) => Math.abs(other - view.level - 0.25);
+    const all = Array.from({ length: view.data.levels }, (_, other) => other).sort((a, b) => far(a) - far(b));
+    for (const name of all.map((other) => key(view.model, other))) for (const kind of [sheets, levels]) kind.get(name, true).catch(() => {});
   }
 
   // A link may name a level that is not there; the server may have been busy.
@@ -152,7 +158,7 @@ export default function browser({ element, props, server, trigger, watch }) {
     if (view.place === null || !view.data) return;
     for (let level = 0; level < view.data.levels; level++) {
       const name = key(view.model, level);
-      if (!sheets.now(name)) sheets.get(name).then(() => view.place !== null && here.drawPlace()).catch(() => {});
+      if (!sheets.now(name)) sheets.get(name, true).then(() => view.place !== null && here.drawPlace()).catch(() => {});
     }
   }
 

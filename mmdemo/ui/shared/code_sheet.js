@@ -10,14 +10,15 @@ export async function openSheet(sheet) {
   return { image, columns, rows, count, width: image.width / columns, height: image.height / rows };
 }
 
-// Sheets by a key, each asked for once; one after the other, so that what is looked at first comes first.
+// Sheets by a key, each asked for once; one after the other, what is looked at before what may be looked at later.
 export class Sheets {
   // `ask`: key -> promise of what the server sends; `open`: that -> promise of what is kept.
   constructor(ask, open = openSheet) {
     this.ask = ask;
     this.open = open;
     this.kept = new Map();
-    this.queue = Promise.resolve();
+    this.waiting = []; // entries, the next one in front
+    this.busy = false;
   }
 
   // The sheet if it is here.
@@ -25,14 +26,33 @@ export class Sheets {
     return this.kept.get(key)?.done || null;
   }
 
-  get(key) {
-    if (!this.kept.has(key)) {
-      const entry = { done: null };
-      entry.promise = this.queue.then(() => this.ask(key)).then(this.open).then((sheet) => (entry.done = sheet));
-      this.queue = entry.promise.catch(() => this.kept.delete(key)); // asked for again the next time
+  // `later`: it may be looked at, but is not yet.
+  get(key, later = false) {
+    const known = this.kept.get(key), entry = known || { key, done: null };
+    if (!known) {
+      entry.promise = new Promise((come, fail) => Object.assign(entry, { come, fail }));
+      entry.promise.catch(() => {}); // nobody need wait for it
       this.kept.set(key, entry);
     }
-    return this.kept.get(key).promise;
+    const at = this.waiting.indexOf(entry);
+    if (!known && later) this.waiting.push(entry);
+    else if (!later && (!known || at > 0)) this.waiting.unshift(...(at > 0 ? this.waiting.splice(at, 1) : [entry]));
+    this.next();
+    return entry.promise;
+  }
+
+  async next() {
+    if (this.busy || !this.waiting.length) return;
+    this.busy = true;
+    const entry = this.waiting.shift();
+    try {
+      entry.come((entry.done = await this.open(await this.ask(entry.key))));
+    } catch (error) {
+      this.kept.delete(entry.key); // asked for again the next time
+      entry.fail(error);
+    }
+    this.busy = false;
+    this.next();
   }
 }
 
