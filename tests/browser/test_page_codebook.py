@@ -233,6 +233,28 @@ def test_sounds_are_one_picture_and_pointing_is_quick(page: Any, app_url: str):
     assert middle < 100  # ms; about one on an idle machine
 
 
+def test_memory_stays_flat_over_all_levels(page: Any, app_url: str):
+    opened(page, app_url, "&model=audio")
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable")
+
+    def walk() -> tuple[float, float]:
+        """Nodes and megabytes of the heap after a look at each level."""
+        for level in [*range(1, 8), 0]:
+            page.click(f".mm-codebook [data-level='{level}']")
+            page.wait_for_selector(f".mm-codebook[data-ready$='-{level}']")
+        page.wait_for_timeout(300)
+        devtools.send("HeapProfiler.collectGarbage")
+        found = {metric["name"]: metric["value"] for metric in devtools.send("Performance.getMetrics")["metrics"]}
+        return found["Nodes"], found["JSHeapUsedSize"] / 2**20
+
+    walk()  # all levels are fetched
+    nodes, heap = walk()
+    again_nodes, again_heap = walk()
+    assert again_nodes <= nodes + 200 and again_heap <= heap + 2  # what is shown was let go of before
+    assert heap < 120  # it was 2,400 MB once
+
+
 @pytest.mark.parametrize("page", [(390, 844)], indirect=True)
 def test_on_a_phone_codes_are_large_enough_and_the_chosen_one_is_in_view(page: Any, app_url: str):
     board = opened(page, app_url)
