@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from mmdemo.ui import app
 from mmdemo.ui.shared.modules import UI, bundle
+from mmdemo.ui.shell import theme
 
 ENTRIES = sorted(path for path in UI.rglob("*.js") if "export default" in path.read_text("utf-8"))
 
@@ -70,10 +72,21 @@ def test_every_component_of_the_page_is_a_script(entry: Path):
     assert done.returncode == 0, done.stdout
 
 
+def test_styles_lie_beside_what_they_style():
+    """A component's are its own, and nested, so that none of its short names reaches another tab."""
+    paths = {path.resolve() for path in theme.CSS_PATHS}
+    assert all(path.name in ("theme.css", "shared.css", "tab.css") for path in paths)
+    for path in UI.rglob("*.css"):
+        alone = path.resolve() in paths
+        assert alone or (path.with_suffix(".js").is_file() and path.with_suffix(".py").is_file()), path
+        assert alone or "@keyframes" not in path.read_text("utf-8"), path
+    for path in paths:  # Gradio puts its container before each selector in there: with it named twice none matches
+        for block in re.findall(r"@media[^{]*\{((?:[^{}]*\{[^{}]*\})*)", path.read_text("utf-8")):
+            assert ".gradio-container" not in block, (path.name, block)
+
+
 def test_the_rooms_know_each_other_in_one_direction_only():
     """Arrows between the folders of the page, in Python and in JavaScript alike: shared <- tabs <- shell, app."""
-    import re
-
     forbidden = []
     for path in [*UI.rglob("*.py"), *UI.rglob("*.js")]:
         room = path.relative_to(UI).parts[0]

@@ -334,6 +334,10 @@ def test_a_drawn_digit_is_what_is_given(opened: Any):
     page.mouse.move(*place(0.4, 0.8), steps=5)
     page.mouse.up()
     page.wait_for_function("document.querySelector('#mm-word input, #mm-word textarea').value === ''")
+    page.click(".mm-theme")  # no white paper in the dark, though it is ink on white that is sent
+    assert page.evaluate("getComputedStyle(document.querySelector('.pad canvas')).filter").startswith("invert")
+    page.click(".mm-theme")
+    assert page.evaluate("getComputedStyle(document.querySelector('.pad canvas')).filter") == "none"
     page.click("#mm-generate")
     until(page, "d.state === 'done'")
     assert "image=" in page.url and "text=" not in page.url

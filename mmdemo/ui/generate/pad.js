@@ -14,7 +14,7 @@ export default function drawingPad({ element, props, trigger, watch }) {
   function clear() {
     ink.fillStyle = "#fff";
     ink.fillRect(0, 0, canvas.width, canvas.height);
-    pad.dataset.filled = 0;
+    Object.assign(pad.dataset, { filled: 0, paper: "drawing" });
   }
 
   function give(value) {
@@ -42,7 +42,7 @@ export default function drawingPad({ element, props, trigger, watch }) {
     ink.imageSmoothingEnabled = scale < 3;
     ink.imageSmoothingQuality = "high";
     ink.drawImage(picture, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
-    pad.dataset.filled = 1;
+    Object.assign(pad.dataset, { filled: 1, paper: "picture" });
   }
 
   async function openFile(file) {
