@@ -118,8 +118,9 @@ WATCH = """(() => {
 def test_the_codes_used_most_light_up_first(page: Any, app_url: str):
     page.add_init_script(WATCH)
     opened(page, app_url)
-    page.wait_for_function("window.seen.length > 6 && window.seen.at(-1) === window.seen[0]")  # ends where it began
-    assert len(page.evaluate("[...new Set(window.seen)]")) == 6
+    page.wait_for_function("new Set(window.seen).size === 6")
+    chosen = "'Code ' + new URLSearchParams(location.search).get('code')"
+    page.wait_for_function(f"window.seen.at(-1) === {chosen}")  # it ends with the one that is chosen
     page.goto(f"{app_url}/?tab=codebook&code=3")
     page.wait_for_selector(".mm-codebook[data-ready][data-input]")
     page.wait_for_timeout(700)
