@@ -112,8 +112,8 @@ def train(
             warm_start(task.inference_module, start_from, [*recipe.reinit, *task.data_statistics])
         if compiled:
             task.compile()
-        summary = {k: v for k, v in getattr(task, "data_summary", {}).items() if v}
-        stage = new_stage(recipe, name, summary, start or None, minutes)
+        summary = {k: v for k, v in task.data_summary.items() if v}
+        stage = new_stage(recipe, name, summary, start or None, minutes, changes)
         trainer = Trainer(task, out, minutes, quiet, [*stages, stage])
         if resume:
             trainer.resume()

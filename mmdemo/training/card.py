@@ -55,11 +55,8 @@ def _command(stage: dict[str, Any], name: str, index: int) -> str:
         parts += ["--init", str(stage.get("init", "")).split(" ")[0] or f"runs/{name}-{index}"]
     budget, _, unit = str(stage.get("budget", "")).partition(" ")
     parts += ["--minutes", budget] if unit == "minutes" else []
-    changes = {} if recipe.endswith(".toml") else stage.get("changes", {})
-    for key, value in changes.items():
-        # What is gone, and the name, follow from the folder of data; the rest was asked for.
-        if value is not None and key != "name" and not (isinstance(value, list) and key.startswith("data.")):
-            parts += ["--set", f"{key}={_toml(value)}"]
+    for change in stage.get("set", []):
+        parts += ["--set", str(change)]
     return " ".join([*map(shlex.quote, parts), "--data-dir", "DIR"])
 
 
@@ -77,9 +74,3 @@ def _row(number: int, stage: dict[str, Any]) -> str:
         version,
     )
     return "| " + " | ".join(str(c).replace("|", "/") for c in cells) + " |"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -43,6 +43,10 @@ class DigitJudgeTask(Task):
         torch.manual_seed(recipe.seed)
         self.model: Judge = Judge(from_dict(JudgeConfig, recipe.model)).to(device)
 
+    @property
+    def data_summary(self) -> dict[str, object]:
+        return {"digits": len(self.x)}
+
     @classmethod
     def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> DigitJudgeTask:
         modality = from_dict(JudgeConfig, recipe.model).modality

@@ -42,6 +42,10 @@ class DurationTask(Task):
         if not self.sets["train"]:
             raise InputError("There is no aligned recording to learn from: first comes their alignment.")
 
+    @property
+    def data_summary(self) -> dict[str, object]:
+        return {"recordings": len(self.sets["train"])}
+
     @classmethod
     def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> DurationTask:
         return cls(recipe, device, read_list(data_dir / "spoken"))

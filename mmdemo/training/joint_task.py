@@ -126,6 +126,10 @@ class JointTask(Task):
             std, shared = self.settings.latent_std.get(s.name, 1.0), s.name in self.settings.shared_scale
             self.latents.measure(s.name, z.to(device), std, shared)
 
+    @property
+    def data_summary(self) -> dict[str, object]:
+        return {f"latents of {k}": len(z) for k in self.tokenizers if (z := self.train.latents(k)) is not None}
+
     @classmethod
     def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> JointTask:
         """With the recipe's tokenizers and data. Raises InputError for what is missing or not known."""

@@ -53,6 +53,10 @@ class MatchingTask(Task):
         self.known = torch.zeros(len(labels), dtype=torch.bool)  # concepts of the training split: the wrong answers
         self.known[self.y] = True
 
+    @property
+    def data_summary(self) -> dict[str, object]:
+        return {"pictures": len(self.x), "labels": int(self.known.sum())}
+
     @classmethod
     def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> MatchingTask:
         root = data_dir / "emoji"

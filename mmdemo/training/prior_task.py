@@ -89,9 +89,12 @@ class PriorTask(Task):
             raise InputError(f"There is no training data for {', '.join(empty)}.")
         self.names = list(shares)
         self.shares = torch.tensor(list(shares.values()))
-        self.data_summary = {f"codes of {k}": sum(g[0].numel() for g in v) for k, v in self.sources.items()}
         self._layouts: dict[tuple[int, ...], Layout] = {}
         self._shown = ""
+
+    @property
+    def data_summary(self) -> dict[str, object]:
+        return {f"codes of {k}": sum(g[0].numel() for g in v) for k, v in self.sources.items()}
 
     @classmethod
     def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> PriorTask:

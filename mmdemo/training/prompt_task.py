@@ -67,6 +67,10 @@ class PromptTask(Task):
         from_dict(PromptLoss, recipe.loss)
         from_dict(PromptEncoderConfig, recipe.model)
 
+    @property
+    def data_summary(self) -> dict[str, object]:
+        return {"texts": len(self.index), "meanings": len(self.vectors)}
+
     @classmethod
     def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> PromptTask:
         data = from_dict(PromptData, recipe.data)

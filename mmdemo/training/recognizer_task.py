@@ -60,6 +60,10 @@ class RecognizerTask(Task):
         torch.manual_seed(recipe.seed)
         self.model = Recognizer(from_dict(RecognizerConfig, recipe.model, "[model]")).to(device)
 
+    @property
+    def data_summary(self) -> dict[str, object]:
+        return {"recordings": len(self.sets["train"])}
+
     @classmethod
     def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> RecognizerTask:
         data = from_dict(RecognizerData, recipe.data, "[data]")

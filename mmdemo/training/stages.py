@@ -7,6 +7,7 @@ after all of that checkpoint's; one that is resumed goes on being the same stage
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,17 +29,24 @@ def earlier_stages(folder: Path) -> list[dict[str, Any]]:
 
 
 def new_stage(
-    recipe: Recipe, source: str, data: dict[str, object], init: str | None, minutes: float | None
+    recipe: Recipe,
+    source: str,
+    data: dict[str, object],
+    init: str | None,
+    minutes: float | None,
+    asked: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What is known of a stage when it begins; the loop adds how far it went.
 
     Args:
         source: the shipped recipe or the TOML file that was asked for. data: see `Task.data_summary`.
+        asked: changes of the recipe, as they were given.
     """
     shipped = source in shipped_recipes()
     base = read_recipe(source) if shipped else Recipe("", "")
     stage: dict[str, Any] = {
         "recipe": source if shipped else Path(source).name,
+        "set": list(asked),
         "changes": changes(to_dict(base), to_dict(recipe)),  # of a recipe that does not ship, to the usual settings
         "init": init,
         "budget": f"{minutes:g} minutes" if minutes else f"{recipe.steps} steps",
@@ -48,7 +56,7 @@ def new_stage(
         "commit": commit(),
         "threads": torch.get_num_threads(),
     }
-    return {k: v for k, v in stage.items() if v not in (None, {}, "")}
+    return {k: v for k, v in stage.items() if v not in (None, {}, "", [])}
 
 
 def changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> dict[str, Any]:

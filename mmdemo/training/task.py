@@ -26,7 +26,6 @@ class Task(ABC):
         kind: of the checkpoint, as config.json has it.
         data_statistics: parts of `inference_module` that are measured from the data at hand: a checkpoint that the
             training starts from may have measured them from other data, and does not replace them.
-        data_summary: what there is to train on, for the card: {"pictures": 300, …}.
         tables, special: of a recipe's `TABLES` and `SPECIAL` settings, those that it reads.
     """
 
@@ -35,7 +34,6 @@ class Task(ABC):
     recipe: Recipe
     device: torch.device
     data_statistics: tuple[str, ...] = ()
-    data_summary: dict[str, object]
     tables: ClassVar[tuple[str, ...]] = ("model",)
     special: ClassVar[tuple[str, ...]] = ()
 
@@ -60,6 +58,11 @@ class Task(ABC):
         for name in SPECIAL:
             if getattr(recipe, name) != usual[name] and name not in cls.special:
                 raise InputError(f"{where} has no {name!r}.")
+
+    @property
+    @abstractmethod
+    def data_summary(self) -> dict[str, object]:
+        """What there is to train on, for the card: {"pictures": 300, …}."""
 
     @property
     def inference_module(self) -> nn.Module:

@@ -100,7 +100,7 @@ class TextTask(TokenizerTask):
         self.fallback_shares = {k: v for k, v in (data.fallback_shares or shares).items() if k in there}
         self.held_out = {k: text[len(text) - _held_out(text) :] for k, text in texts.items() if k in shares}
         self.held_out = {k: text for k, text in self.held_out.items() if len(text) >= data.window}
-        self.data_summary |= {f"bytes of {k}": len(text) for k, text in self.corpora.items() if k in shares}
+        self._summary |= {f"bytes of {k}": len(text) for k, text in self.corpora.items() if k in shares}
         if self.model.fixed_bytes:
             counts = torch.bincount(self._spans(shares).flatten(), minlength=256)
             self.model.embed.weight.data.copy_(alphabet(counts, self.model.embed.embedding_dim))

@@ -66,7 +66,7 @@ class TokenizerTask(Task):
             summary, notes: of the data, for `data_summary` and `notes`.
         """
         self.recipe, self.device = recipe, device
-        self.data_summary, self.notes = dict(summary or {}), list(notes)
+        self._summary, self.notes = dict(summary or {}), list(notes)
         self.settings, config = self._settings(recipe)
         torch.manual_seed(recipe.seed)
         self.model = REGISTRY[self.network or self.modality](config).to(device)
@@ -76,6 +76,10 @@ class TokenizerTask(Task):
                 module.requires_grad_(False)
         # Also where the encoder has nothing to learn: its codebooks are k-means and stay so.
         self.frozen = not any(p.requires_grad for module in parts for p in module.parameters())
+
+    @property
+    def data_summary(self) -> dict[str, object]:
+        return self._summary
 
     @classmethod
     def check(cls, recipe: Recipe) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mmdemo import checkpoints
 from mmdemo.datasets import emoji
 from mmdemo.diffusion.frames import PictureFrame, TextFrame
 from mmdemo.errors import InputError
@@ -120,6 +121,8 @@ def test_a_joint_model_of_emoji_is_a_recipe_and_a_data_set(data_dir, tmp_path, m
     toml.write_text(text.replace("steps = 300", "steps = 3").replace("batch_size = 32", "batch_size = 4"), "utf-8")
     train(str(toml), data_dir, tmp_path / "toy", quiet=True)
     assert list((tmp_path / "cache" / "latents").glob("*.safetensors"))
+    (stage,) = checkpoints.read_config(tmp_path / "toy")["training"]["stages"]
+    assert stage["data"]["latents of image"] > stage["data"]["latents of text"] > 0
     model = load(tmp_path / "toy", "cpu")
     assert model.styles == STYLES and set(model.streams) == {"image", "text"} and model.interface.anchor == "text"
     drawn = list(model.sample({"text": "红心"}, n=2, steps=2, style="noto"))[-1]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +23,10 @@ from mmdemo.datasets.photographs import at_scales
 from mmdemo.errors import InputError
 from mmdemo.modalities import image
 from mmdemo.training import read_recipe, tokenizer_task, train
+from mmdemo.training.card import card
 from mmdemo.training.own_files import on_own_files
-from mmdemo.training.recipe import changed, shipped_recipes
+from mmdemo.training.recipe import FOLDER, changed, shipped_recipes
+from mmdemo.training.stages import new_stage
 
 SMALL = {
     "image": ["model.width4=8", "model.width8=16", "model.depth4=1", "model.depth8=1"],
@@ -113,16 +119,39 @@ def test_any_folder_becomes_a_model(modality, left_out, tmp_path, request, monke
     codec = mmdemo.load(out, "cpu")
     source = next(p for p in list_files([folder]) if p.name not in left_out)
     assert codec.encode(source).levels == 2
-    card = (out / "README.md").read_text("utf-8")
-    assert f"mmdemo train {modality} " in card and "--set steps=6" in card
+    made = (out / "README.md").read_text("utf-8")
+    assert f"mmdemo train {modality} " in made and "--set steps=6" in made
     # The command of the card, on the same folder, makes the very same weights.
-    line = next(row for row in card.splitlines() if row.startswith("mmdemo train"))
-    again = [part.strip("'") for part in line.split(" --set ")[1:]]
-    again[-1] = again[-1].removesuffix(" --data-dir DIR").strip("'")
-    if modality != "text":  # whose level shares are a list
-        twin = train(modality, folder, tmp_path / "twin", changes=again, device="cpu", quiet=True)
-        a, b = checkpoints.load_state(out), checkpoints.load_state(twin)
-        assert all(torch.equal(a[k], b[k]) for k in a)
+    name, again = asked_by(made)
+    twin = train(name, folder, tmp_path / "twin", changes=again, device="cpu", quiet=True)
+    a, b = checkpoints.load_state(out), checkpoints.load_state(twin)
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def asked_by(text: str) -> tuple[str, list[str]]:
+    """The recipe and the changes of it in a card's command."""
+    words = shlex.split(next(row for row in text.splitlines() if row.startswith("mmdemo train")))
+    return words[2], [change for option, change in pairwise(words) if option == "--set"]
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize(
+    "change",
+    [
+        'data.photographs=["bsds500/train", "a folder"]',
+        "data.shares={photographs = 0.5, emoji = 0.5}",
+        "data.crop=96",
+        "data.emoji=false",
+        "name=it's mine",
+        "model.bottleneck={dim = 8, levels = 2}",
+    ],
+)
+def test_the_command_of_a_card_asks_for_what_was_trained(own, change, tmp_path):
+    source = str(shutil.copy(FOLDER / "image.toml", tmp_path)) if own else "image"
+    trained = changed(read_recipe(source), [change])
+    stage = new_stage(trained, source, {}, None, None, [change])
+    name, again = asked_by(card({"name": "x", "kind": "tokenizer", "training": {"stages": [stage]}}))
+    assert again and changed(read_recipe(source), again) == trained and name == Path(source).name
 
 
 def test_training_sees_what_encode_sees(tmp_path):
