@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 import operator
+import types
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
@@ -47,14 +48,13 @@ class Registry(Mapping[str, P]):
         known = inspect.signature(part).parameters.values()
         named = [p.name for p in known if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)][len(arguments) :]
         others = next((p.name for p in known if p.kind is p.VAR_KEYWORD), "")
-        hints = typing.get_type_hints(part.__init__ if isinstance(part, type) else part)  # type: ignore[misc]
         made = {}
         for option, value in options.items():
             if option not in named and not others:
                 near = difflib.get_close_matches(option, named, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(named) or 'none'}."
                 raise InputError(f"The {self.what} {name!r} has no option {option!r}; {hint}")
-            made[option] = self._typed(name, option, value, hints.get(option if option in named else others, Any))
+            made[option] = self._typed(name, option, value, _hint(part, option if option in named else others))
         return part(*arguments, **made)
 
     def _typed(self, name: str, option: str, value: Any, hint: Any) -> Any:
@@ -77,3 +77,11 @@ class Registry(Mapping[str, P]):
     def register(self, name: str, part: P | str) -> None:
         """Add a part, or its address, from outside this package."""
         self._parts[name] = part
+
+
+def _hint(part: Any, parameter: str) -> Any:
+    """The annotation of one parameter; those beside it may be of types that are imported for checking alone."""
+    called = inspect.unwrap(part.__init__ if isinstance(part, type) else part)  # type: ignore[misc]
+    written = getattr(called, "__annotations__", {}).get(parameter, Any)
+    holder = types.SimpleNamespace(__annotations__={parameter: written})
+    return typing.get_type_hints(holder, getattr(called, "__globals__", {}))[parameter]

@@ -15,9 +15,12 @@ from ..errors import InputError
 from ..modalities import MODALITIES
 from .conditions import CONDITION_ENCODERS, ConditionEncoder
 from .frames import FRAMES, Frame
-from .settings import SamplingSettings
+from .reports import REPORTS
+from .settings import PAGE_GUIDANCE, PAGE_N, PAGE_STEPS, SamplingSettings
 from .streams import DiTConfig, Stream
 from .suggestions import SUGGESTIONS
+
+FORMS = ("digits", "speech")  # of a page, besides the general one
 
 
 @settings
@@ -49,6 +52,10 @@ class Usual:
 
     def __post_init__(self) -> None:
         SamplingSettings(self.n, self.steps, self.guidance, self.sampler)  # which says what cannot be
+        limits = {"steps": PAGE_STEPS, "guidance": PAGE_GUIDANCE, "n": PAGE_N}
+        for name, (low, high) in limits.items():
+            if not low <= getattr(self, name) <= high:
+                raise InputError(f"A page offers {name} from {low:g} to {high:g}, not {getattr(self, name):g}.")
 
 
 @settings
@@ -73,8 +80,11 @@ class JointInterface:
         streams = [s.name for s in config.streams]
         check_names("stream", [*self.streams, *filter(None, [self.anchor])], streams)
         check_names("condition", self.conditions, [c.name for c in config.conditions])
-        if self.suggestions and self.suggestions not in SUGGESTIONS:
-            SUGGESTIONS[self.suggestions]  # which says what there is
+        listed = {"form": FORMS, "list of suggestions": SUGGESTIONS, "report": REPORTS}
+        asked = {"form": self.form, "list of suggestions": self.suggestions, "report": self.figures}
+        for what, name in asked.items():
+            if name and name not in listed[what]:
+                raise InputError(f"There is no {what} {name!r}; {_nearest(name, listed[what], 'choose one of')}")
 
     def frame(self, stream: Stream, modality: str, stride: int) -> Frame:
         """The frame of a stream. Raises InputError for a name that is not registered."""
@@ -99,6 +109,10 @@ def check_names(what: str, named: Iterable[str], known: Iterable[str]) -> None:
     known = list(known)
     for name in named:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}."
-            raise InputError(f"The model has no {what} {name!r}; {hint}")
+            raise InputError(f"The model has no {what} {name!r}; {_nearest(name, known)}")
+
+
+def _nearest(name: str, known: Iterable[str], otherwise: str = "it has") -> str:
+    known = list(known)
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"{otherwise} {', '.join(known) or 'none'}."

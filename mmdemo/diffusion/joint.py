@@ -274,7 +274,7 @@ class JointDiffusion:
         given, edit, keep = (_named(d or {}) for d in (given, edit, keep))
         compose = [(_named(part), share) for part, share in compose]
         want = tuple(want) if want else tuple(k for k in self.streams if k not in given)
-        settings = settings or SamplingSettings.of(self.interface.style, **changes)
+        settings = SamplingSettings.of(self.interface.style, settings, **changes)
         self.check(given, want, settings)
         for other, _ in compose:
             self.check(other, want, settings)

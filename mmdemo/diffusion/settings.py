@@ -11,6 +11,8 @@ from ..errors import InputError
 
 MAX_SAMPLES, MAX_STEPS, MAX_REPAINT_STEPS, MAX_GUIDANCE = 64, 250, 10, 30.0
 MAX_SEED = 2**31 - 1
+# What a page offers, and a model may begin it with: a shared machine has others to serve.
+PAGE_N, PAGE_STEPS, PAGE_GUIDANCE, PAGE_STRENGTH = (1, 8), (2, 100), (0.0, 10.0), (0.05, 1.0)
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,21 @@ class SamplingSettings:
         return self.style if isinstance(self.style, tuple) else (self.style,)
 
     @classmethod
-    def of(cls, style_name: str = "style", **values: Any) -> SamplingSettings:
+    def of(cls, style_name: str = "style", settings: SamplingSettings | None = None, **values: Any) -> SamplingSettings:
         """From keyword arguments; the style may stand under the model's own name for it ("speaker").
 
+        Args:
+            settings: these, instead of keyword arguments.
+
         Raises:
-            InputError: as the class, and for a name that is no setting.
+            InputError: as the class, for a name that is no setting, and for settings in both ways at once.
         """
+        if settings is not None:
+            if values:
+                raise InputError(
+                    f"Settings are given whole or by name, not both: {next(iter(values))!r} is beside them."
+                )
+            return settings
         if style_name in values:
             values["style"] = values.pop(style_name)
         known = [f.name for f in fields(cls)]

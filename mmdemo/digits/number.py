@@ -144,7 +144,7 @@ def sample_number(
         InputError: it is no such number, or a setting cannot be used.
     """
     digits, want = read_number(number), tuple(want)
-    settings = settings or SamplingSettings.of(model.interface.style, **changes)
+    settings = SamplingSettings.of(model.interface.style, settings, **changes)
     model.check({"text": number}, want, settings)
     if not 0 <= noise_correlation <= 1:
         raise InputError(f"The correlation of one block's noise with the next is 0 to 1, not {noise_correlation:g}.")

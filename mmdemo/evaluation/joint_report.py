@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from .. import checkpoints
+from ..diffusion.reports import REPORTS
 from ..errors import InputError
 from ..loading import load
 from ..metrics import Figure
-from ..registry import Registry
 from .sections import Measured, Request
-
-# What measures a joint model (`JointInterface.figures`): f(model, data_dir, limit, group, missing) -> figures
-# (`sections.collect` says what missing is).
-REPORTS: Registry[Callable[..., list[Figure]]] = Registry(
-    "report",
-    {
-        "digits": "mmdemo.evaluation.digits_report:evaluate_group",
-        "emoji": "mmdemo.evaluation.emoji_report:evaluate_group",
-    },
-)
 
 
 def measure(folder: Path, request: Request) -> Measured:

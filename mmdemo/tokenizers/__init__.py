@@ -8,13 +8,13 @@ from ..config import from_dict
 from ..registry import Registry
 from .audio import AudioTokenizer, AudioTokenizerConfig
 from .autoencoder import Autoencoder, AutoencoderOutput
-from .base import Confident, Contextual, ReceptiveField, Tokenizer
+from .base import Confident, Contextual, ReceptiveField, StoredTokenizer, Tokenizer
 from .image import ImageTokenizer, ImageTokenizerConfig
 from .symbols import SymbolsTokenizer, SymbolsTokenizerConfig
 from .text import TextTokenizer, TextTokenizerConfig
 
 # Name of a network -> its class; the class of its settings is its `Config`.
-REGISTRY: Registry[Any] = Registry(
+REGISTRY: Registry[type[StoredTokenizer]] = Registry(
     "tokenizer",
     {
         "image": ImageTokenizer,
@@ -35,6 +35,7 @@ __all__ = [
     "ImageTokenizer",
     "ImageTokenizerConfig",
     "ReceptiveField",
+    "StoredTokenizer",
     "SymbolsTokenizer",
     "SymbolsTokenizerConfig",
     "TextTokenizer",
@@ -44,8 +45,8 @@ __all__ = [
 ]
 
 
-def build_tokenizer(network: str, config: dict[str, Any]) -> Any:
-    """A `Tokenizer` that is a module, as drawn, from a plain (JSON or TOML) dictionary.
+def build_tokenizer(network: str, config: dict[str, Any]) -> StoredTokenizer:
+    """A tokenizer, as drawn, from a plain (JSON or TOML) dictionary.
 
     Args:
         network: of `REGISTRY`: a modality for its own, or another.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -13,10 +13,8 @@ from torch import Tensor, nn
 from .. import checkpoints
 from ..quantizers import Quantized, Quantizer, QuantizerConfig, build_quantizer
 from ..quantizers.residual import ResidualVQ
-from .base import ReceptiveField
+from .base import ReceptiveField, StoredTokenizer
 from .stages import Stage
-
-Net = TypeVar("Net", bound="Autoencoder")
 
 
 @dataclass
@@ -27,18 +25,16 @@ class AutoencoderOutput:
     quantized: Quantized
 
 
-class Autoencoder(nn.Module, ABC):
+class Autoencoder(StoredTokenizer, ABC):
     """The tokenizers of this package (`base.Tokenizer`). Subclasses say how to get to a latent and back.
 
     Attributes:
-        Config: class of its settings.
         modality, stride, axes: as of every tokenizer.
         encoder, decoder: the networks.
         encoder_parts: top-level modules and weights that decide which codes an input gets and what they mean.
         decoder_parts: those that only decode. What a subclass has besides, it adds to one of the two.
     """
 
-    Config: ClassVar[type[Any]]
     encoder_parts: ClassVar[tuple[str, ...]] = ("encoder", "bottleneck")
     decoder_parts: ClassVar[tuple[str, ...]] = ("level_embedding", "project_out", "decoder")
     modality: str
@@ -47,7 +43,6 @@ class Autoencoder(nn.Module, ABC):
     encoder: nn.Module
     decoder: nn.Module
     config: Any
-    _frozen = False
 
     def __init__(self, bottleneck: QuantizerConfig) -> None:
         super().__init__()
@@ -183,15 +178,6 @@ class Autoencoder(nn.Module, ABC):
     def describe(self, level: int, codes: Tensor) -> list[str | None]:
         """As every tokenizer: nothing in words."""
         return [None] * len(codes)
-
-    def freeze(self: Net) -> Net:
-        """Never change any more: no gradients, and always in eval, also as a part of a model in training."""
-        self._frozen = True
-        return self.eval().requires_grad_(False)
-
-    def train(self: Net, mode: bool = True) -> Net:
-        """As every module, unless it is frozen."""
-        return super().train(mode and not self._frozen)
 
     def codebook(self, level: int) -> Tensor | None:
         """(K, D) codewords of a level, 0 the coarsest; None where the latent is continuous."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from .stages import Stage
 
-T = TypeVar("T")
+T = TypeVar("T", bound="StoredTokenizer")
 
 
 class ReceptiveField(NamedTuple):
@@ -92,19 +92,24 @@ class Tokenizer(Protocol):
         ...
 
 
-@runtime_checkable
-class Stored(Protocol):
-    """What a tokenizer has besides that is read from a checkpoint: it is a module, made of its settings.
+class StoredTokenizer(nn.Module, Tokenizer):
+    """A tokenizer that is read from a checkpoint: a module made of its settings, which `REGISTRY` lists.
 
     Attributes:
         Config: class of its settings, the only argument of its constructor.
     """
 
     Config: ClassVar[type[Any]]
+    _frozen = False
 
     def freeze(self: T) -> T:
         """Never change any more: no gradients, and always in eval, also as a part of a model in training."""
-        ...
+        self._frozen = True
+        return self.eval().requires_grad_(False)
+
+    def train(self: T, mode: bool = True) -> T:
+        """As every module, unless it is frozen."""
+        return super().train(mode and not self._frozen)
 
 
 @runtime_checkable

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from .. import checkpoints
 from ..config import Width, settings
-from .base import ReceptiveField
+from .base import ReceptiveField, StoredTokenizer
 
 
 @settings
@@ -27,7 +27,7 @@ class SymbolsTokenizerConfig:
             raise ValueError("An alphabet is ASCII symbols, each of them once.")
 
 
-class SymbolsTokenizer(nn.Module):
+class SymbolsTokenizer(StoredTokenizer):
     """Bytes (B, T) <-> codes (B, 1, T), one a byte."""
 
     Config = SymbolsTokenizerConfig
@@ -63,10 +63,6 @@ class SymbolsTokenizer(nn.Module):
 
     def fingerprint(self) -> str:
         return checkpoints.fingerprint(self, ("codewords",))
-
-    def freeze(self) -> SymbolsTokenizer:
-        """Nothing here ever changes."""
-        return self.eval()
 
     def pad(self, x: Tensor) -> Tensor:
         return x

@@ -89,6 +89,10 @@ def train(
         raise InputError("A comparison trains every model from the start: leave --resume and --init out.")
     if recipe.task == "compare" and compiled:
         raise InputError("A comparison times its models as they are: leave --compile out.")
+    if recipe.reinit and not (init or resume):
+        raise InputError(
+            "All parts begin anew where there is no checkpoint to start from: leave reinit out, or give --init."
+        )
     if recipe.patience and not recipe.validate_every:
         raise InputError("Without validation there is none to wait for: leave --patience out, or validate.")
     start_from = checkpoints.find(init) if init else None
@@ -109,7 +113,7 @@ def train(
         stages, start = [], ""
         if start_from:
             stages, start = earlier_stages(start_from), f"{init} {checkpoints.digest(start_from)}".strip()
-            warm_start(task.inference_module, start_from, [*recipe.reinit, *task.data_statistics])
+            warm_start(task.inference_module, start_from, recipe.reinit, task.data_statistics)
         if compiled:
             task.compile()
         summary = {k: v for k, v in task.data_summary.items() if v}

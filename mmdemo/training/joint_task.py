@@ -144,10 +144,15 @@ class JointTask(Task):
             lack = f"a tokenizer for the stream {missing[0]!r}" if missing else "any data set"
             raise InputError(f"The recipe {recipe.name!r} does not name {lack}.")
         conditions = interface.condition_encoders(config)
-        for name, folder in wanted.conditions.items():
-            encoder = conditions[name]
-            if isinstance(encoder, nn.Module):
-                checkpoints.load_into(encoder, checkpoints.find(folder, hub=False)).eval()
+        trained = {k: e for k, e in conditions.items() if isinstance(e, nn.Module)}
+        check_names("condition with an encoder that is trained", wanted.conditions, trained)
+        for name, encoder in trained.items():
+            if name not in wanted.conditions:
+                raise InputError(
+                    f"The recipe {recipe.name!r} does not name a checkpoint for the encoder of the condition {name!r}: "
+                    "it stands in the table [data.conditions]."
+                )
+            checkpoints.load_into(encoder, checkpoints.find(wanted.conditions[name], hub=False)).eval()
         frames = {}
         for s in config.streams:
             codec = codecs[s.name]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -69,7 +69,7 @@ class TokenizerTask(Task):
         self._summary, self.notes = dict(summary or {}), list(notes)
         self.settings, config = self._settings(recipe)
         torch.manual_seed(recipe.seed)
-        self.model = REGISTRY[self.network or self.modality](config).to(device)
+        self.model = cast(Autoencoder, REGISTRY[self.network or self.modality](config)).to(device)
         parts = [module for name, module in self.model.named_children() if name in self.model.encoder_parts]
         if recipe.freeze == "encoder":
             for module in parts:

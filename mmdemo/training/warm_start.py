@@ -6,6 +6,7 @@ keep their weights, new inputs weigh nothing yet, new outputs start as drawn.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,18 +16,26 @@ from ..checkpoints import load_state
 from ..errors import InputError
 
 
-def warm_start(model: nn.Module, folder: Path, reinit: Sequence[str] = ()) -> list[str]:
-    """Take over the weights of the checkpoint in ``folder``, in place, but for the parts named in ``reinit``.
+def warm_start(model: nn.Module, folder: Path, reinit: Sequence[str] = (), measured: Sequence[str] = ()) -> list[str]:
+    """Take over the weights of the checkpoint in ``folder``, in place, but for the parts named in ``reinit``
+    and those ``measured`` from the data at hand (`Task.data_statistics`).
 
     Returns:
         The names of the tensors that have grown or are new; empty where the checkpoint has the model's own shapes.
 
     Raises:
-        InputError: the checkpoint is of another architecture, or wider than the model.
+        InputError: the checkpoint is of another architecture, or wider than the model; neither has such a part.
     """
-    skipped = tuple(f"{part}." for part in reinit)
-    old = {k: v for k, v in load_state(folder).items() if k not in reinit and not k.startswith(skipped)}
-    new = model.state_dict()
+    stored, new = load_state(folder), model.state_dict()
+    for part in reinit:
+        if not any(k == part or k.startswith(f"{part}.") for k in (*stored, *new)):
+            parts = list(dict.fromkeys(k.partition(".")[0] for k in new))
+            near = difflib.get_close_matches(part, parts, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(parts)}."
+            raise InputError(f"The model has no part {part!r} to begin anew; {hint}")
+    begun = [*reinit, *measured]
+    skipped = tuple(f"{part}." for part in begun)
+    old = {k: v for k, v in stored.items() if k not in begun and not k.startswith(skipped)}
     if not old.keys() <= new.keys():
         raise InputError(f"The checkpoint {folder.name!r} is of another architecture than the recipe's.")
     grown = [name for name in old if old[name].shape != new[name].shape]

@@ -240,3 +240,10 @@ def test_a_model_whose_streams_have_other_names_is_left_out_and_says_why(tmp_pat
     folder = random_joint(tmp_path / "joint", streams={"drawing": "image", "word": "text"})
     with pytest.raises(InputError, match="has a stream 'drawing'; this page shows streams by the names image, audio"):
         choices_of(JointDiffusion.from_folder(folder, "cpu"))
+
+
+def test_a_model_of_another_form_is_left_out_and_says_why(tmp_path: Path):
+    model = JointDiffusion.from_folder(random_joint(tmp_path / "joint"), "cpu")
+    model.interface.form = "speech"
+    with pytest.raises(InputError, match="asks for a form 'speech', which this page does not have"):
+        choices_of(model)

@@ -12,7 +12,7 @@ from mmdemo.diffusion.streams import DiTConfig, Stream
 from mmdemo.errors import InputError
 from mmdemo.training.joint_task import JointTask
 from mmdemo.training.loop import Trainer
-from mmdemo.training.recipe import Recipe
+from mmdemo.training.recipe import Recipe, read_recipe
 from mmdemo.training.warm_start import warm_start
 
 STREAMS = [
@@ -73,7 +73,7 @@ def test_scales_are_those_of_the_tokenizers_at_hand_not_of_the_start(task, tmp_p
     start.latents.measure("image", 5 + 3 * start.train.latents("image"))  # as an earlier tokenizer's latents were
     scale = begun.latents.image.mean.clone()
     start.export(tmp_path / "start", {})
-    warm_start(begun.inference_module, tmp_path / "start", begun.data_statistics)
+    warm_start(begun.inference_module, tmp_path / "start", measured=begun.data_statistics)
     assert torch.equal(begun.latents.image.mean, scale)
     assert torch.allclose(begun.network.modality_embedding.weight, start.network.modality_embedding.weight, atol=1e-3)
 
@@ -248,3 +248,17 @@ def test_a_vector_of_a_text_is_never_known_where_the_text_is_made():
     # Data that know no vector train the same model.
     trained.train = points()
     assert not trained.batch(torch.Generator().manual_seed(0))["known.prompt"].any()
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ({"promt": "prompt"}, "no condition with an encoder that is trained 'promt'; did you mean 'prompt'"),
+        ({}, "does not name a checkpoint for the encoder of the condition 'prompt'"),
+    ],
+)
+def test_an_encoder_that_is_trained_is_named_by_the_recipe(named, says, tmp_path):
+    asked = read_recipe("emoji")
+    asked.data = {**asked.data, "conditions": named, "tokenizers": {"image": "image", "text": "text"}}
+    with pytest.raises(InputError, match=says):
+        JointTask.from_recipe(asked, torch.device("cpu"), tmp_path)

@@ -275,6 +275,7 @@ def test_too_short_a_budget_starts_the_codebooks_in_time(pictures, tmp_path, mon
         ("compare", ["--init", "image"], "leave --resume and --init out"),
         ("compare", ["--compile"], "leave --compile out"),
         ("image", ["--patience", 3, "--validate-every", 0], "leave --patience out"),
+        ("image", ["--set", 'reinit=["decoder"]'], "leave reinit out"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(recipe, options, says, tmp_path):
@@ -302,8 +303,8 @@ def test_every_shipped_recipe_fits_its_settings():
 
 def test_what_joint_recipes_name_is_there():
     from mmdemo.diffusion.interface import JointInterface
+    from mmdemo.diffusion.reports import REPORTS
     from mmdemo.diffusion.streams import DiTConfig
-    from mmdemo.evaluation.joint_report import REPORTS
 
     recipes = [r for r in map(read_recipe, shipped_recipes()) if r.task == "joint"]
     assert len(recipes) >= 3
@@ -311,5 +312,28 @@ def test_what_joint_recipes_name_is_there():
         interface = recipe.section(JointInterface, "interface")
         interface.check(recipe.section(DiTConfig, "model"))
         assert interface.figures in ("", *REPORTS)
-    with pytest.raises(InputError, match="no list of suggestions 'emojy'; did you mean 'emoji'"):
-        replace(interface, suggestions="emojy").check(recipe.section(DiTConfig, "model"))
+    for field, wrong, says in (
+        ("suggestions", "emojy", "no list of suggestions 'emojy'; did you mean 'emoji'"),
+        ("form", "digitss", "no form 'digitss'; did you mean 'digits'"),
+        ("figures", "x", "no report 'x'; choose one of digits, emoji"),
+    ):
+        with pytest.raises(InputError, match=says):
+            replace(interface, **{field: wrong}).check(recipe.section(DiTConfig, "model"))
+
+
+@pytest.mark.parametrize(
+    ("usual", "says"),
+    [
+        ({"steps": 150}, "offers steps from 2 to 100, not 150"),
+        ({"steps": 1}, "offers steps from 2"),
+        ({"n": 16}, "offers n from 1 to 8"),
+        ({"guidance": 12.0}, "offers guidance from 0 to 10, not 12"),
+        ({"sampler": "magic"}, "no sampler 'magic'"),
+    ],
+)
+def test_a_page_can_begin_with_what_a_model_says_is_usual(usual, says):
+    from mmdemo.config import from_dict
+    from mmdemo.diffusion.interface import JointInterface
+
+    with pytest.raises(InputError, match=says):
+        from_dict(JointInterface, {"usual": usual}, "[interface]")

@@ -82,3 +82,22 @@ def test_parts_are_found_by_name_imported_when_asked_for_and_may_be_added():
         parts["pth"]
     with pytest.raises(InputError, match="choose one of path, own, other"):
         parts["zzz"]
+
+
+def test_settings_are_given_in_one_way():
+    given = SamplingSettings(steps=3)
+    assert SamplingSettings.of("style", given) is given
+    with pytest.raises(InputError, match="whole or by name, not both: 'steps' is beside them"):
+        SamplingSettings.of("style", given, steps=4)
+
+
+def test_a_part_may_be_annotated_with_what_is_imported_for_checking_alone():
+    parts = Registry("part", {"own": "test_sampling_settings:Own"})
+    assert parts.make("own", 1, size=2).size == 2
+    with pytest.raises(InputError, match="option 'size' of the part 'own' is wrong"):
+        parts.make("own", 1, size="2")
+
+
+class Own:
+    def __init__(self, other: "NotHere", size: int = 1) -> None:  # noqa: F821 - what the test is about
+        self.size = size

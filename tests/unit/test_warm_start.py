@@ -58,13 +58,19 @@ def test_another_architecture_is_refused(tmp_path):
 def test_fresh_parts_begin_anew_whatever_their_shape(tmp_path):
     saved(tmp_path, "image")
     begun, drawn = wider(), wider()
-    assert warm_start(begun, tmp_path, reinit=["decoder", "gone"]) == [
+    assert warm_start(begun, tmp_path, ["decoder"], ["gone"]) == [
         k for k in sorted(drawn.state_dict()) if k.startswith("decoder.")
     ]
     old, new = wider(), drawn.state_dict()
     warm_start(old, tmp_path)
     for name, value in begun.state_dict().items():
         assert torch.equal(value, new[name] if name.startswith("decoder.") else old.state_dict()[name]), name
+
+
+def test_a_part_that_no_model_has_cannot_begin_anew(tmp_path):
+    saved(tmp_path, "image")
+    with pytest.raises(InputError, match="no part 'decodr' to begin anew; did you mean 'decoder'"):
+        warm_start(wider(), tmp_path, ["decodr"])
 
 
 def test_a_single_tensor_can_begin_anew(tmp_path):

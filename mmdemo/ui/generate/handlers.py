@@ -40,7 +40,6 @@ from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.state import Context, Latest, friendly
 
 log = logging.getLogger("mmdemo.ui")
-FORMS = ("", "digits")  # of models that this tab shows: the general form, and that of digits and numbers
 
 
 class GenerateHandlers:
@@ -63,8 +62,7 @@ class GenerateHandlers:
         for name in ctx.joints():
             try:
                 model = ctx.joint(name)
-                if model.interface.form in FORMS:
-                    found[name] = choices_of(model, name)
+                found[name] = choices_of(model, name)
             except InputError as error:  # the others are of use without it
                 log.warning("The model %s is left out: %s", name, error)
                 self.left_out[name] = reason = error

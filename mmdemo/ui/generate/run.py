@@ -19,6 +19,8 @@ from mmdemo.ui.generate.messages import Step, messages, shown
 from mmdemo.ui.generate.settings import MODALITIES, Choices, Settings
 from mmdemo.ui.shared.store import shortened
 
+FORMS = ("", "digits")  # the general form, and that of digits and numbers
+
 
 def choices_of(model: JointDiffusion, name: str = "") -> Choices:
     """What a model offers to the controls of this tab, by the interface in its checkpoint.
@@ -27,8 +29,14 @@ def choices_of(model: JointDiffusion, name: str = "") -> Choices:
         name: that a link has of it (its own if empty).
 
     Raises:
-        InputError: its streams are not one of a kind by the name of that kind, which is what the controls are for.
+        InputError: its streams are not one of a kind by the name of that kind, which is what the controls are for, or
+            it asks for another form than there is.
     """
+    if model.interface.form not in FORMS:
+        raise InputError(
+            f"The model {model.name!r} asks for a form {model.interface.form!r}, which this page does not have. "
+            "`mmdemo generate` takes any."
+        )
     for stream, codec in model.codecs.items():
         if codec.modality != stream:
             raise InputError(

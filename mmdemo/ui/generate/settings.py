@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from mmdemo.checks import whole
-from mmdemo.diffusion.settings import MAX_SEED, SamplingSettings
+from mmdemo.diffusion.settings import MAX_SEED, PAGE_GUIDANCE, PAGE_N, PAGE_STEPS, PAGE_STRENGTH, SamplingSettings
 from mmdemo.digits.number import read_number
 from mmdemo.digits.words import CHINESE, read_digit
 from mmdemo.errors import InputError
@@ -20,7 +20,7 @@ from mmdemo.ui.generate.mask import Masks
 
 MODALITIES = ("image", "audio", "text")
 DEFAULT_MODEL = "digits"  # of a link that names none
-COUNT, STEPS, GUIDANCE, SEED, STRENGTH = (1, 8), (2, 100), (0.0, 10.0), (0, MAX_SEED), (0.05, 1.0)
+COUNT, STEPS, GUIDANCE, SEED, STRENGTH = PAGE_N, PAGE_STEPS, PAGE_GUIDANCE, (0, MAX_SEED), PAGE_STRENGTH
 WEIGHT = (0.0, 1.0)  # share of the second text
 COMPARED = ("guidance", "sampler", "steps", "seed", "strength", "weight")
 VARIED = 0.6  # strength of a variation that nobody chose one for

@@ -27,7 +27,7 @@ NUMBERS = {
 }
 """Variables that are read as whole numbers, with the lowest and the highest."""
 
-_CONNECTING = ("SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_CONNECTING: tuple[str, ...] = ("SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _CONNECTING += tuple(name.lower() for name in _CONNECTING[2:])
 
 

@@ -92,7 +92,8 @@ def _shown(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return str(value)[:30]
-    return {str: "a text", list: "a list", dict: "an object"}.get(type(value), "this")
+    kinds: dict[type, str] = {str: "a text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "this")
 
 
 def _parameters(function: Callable[..., Any] | None) -> list[tuple[str, str]]:
