@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from torch import Tensor
 from torchaudio.transforms import MelSpectrogram
 
 from ..modalities.audio import SAMPLE_RATE
+from ..registry import Registry
 from . import codebook
 
 if TYPE_CHECKING:
@@ -49,21 +51,39 @@ class Sheet:
 
 
 def draw(codec: Codec, level: int) -> Sheet:
-    """The sheet of a level, 0 the coarsest. Takes seconds: every code is decoded."""
-    codes = torch.arange(len(codec.codebook(level)))
-    if codec.modality == "text":
-        texts = tuple(codec.show_codes(level, codes))
-        return Sheet(b"", texts, 0, 1.0, tuple(codebook.by_tone(codec.modality, texts)))
-    outputs = decoded(codec, level, codes)
-    if codec.modality == "image":
-        factor = codebook.gain(outputs) if level else 1.0
-        patches, exact = _patches(outputs, level, factor), True
-    else:
-        factor = 1.0
-        patches, exact = spectra(outputs.numpy()), False
-    tone = tuple(codebook.by_tone(codec.modality, outputs))
+    """The sheet of a level, 0 the coarsest, as `SHEETS` has it for the modality. Takes seconds: every code is decoded.
+
+    Raises:
+        InputError: codes of that modality have no sheet.
+    """
+    return SHEETS[codec.modality](codec, level, torch.arange(len(codec.codebook(level))))
+
+
+def _of_pictures(codec: Codec, level: int, codes: Tensor) -> Sheet:
+    outputs = decoded(codec, level, codes)  # (K, 3, H, W)
+    factor = codebook.gain(outputs) if level else 1.0
+    return _drawn(_patches(outputs, level, factor), codebook.by_tone(codec.modality, outputs), factor, exact=True)
+
+
+def _of_sounds(codec: Codec, level: int, codes: Tensor) -> Sheet:
+    outputs = decoded(codec, level, codes)  # (K, samples)
+    return _drawn(spectra(outputs.numpy()), codebook.by_tone(codec.modality, outputs), 1.0, exact=False)
+
+
+def _of_texts(codec: Codec, level: int, codes: Tensor) -> Sheet:
+    texts = tuple(codec.show_codes(level, codes))
+    return Sheet(b"", texts, 0, 1.0, tuple(codebook.by_tone(codec.modality, texts)))
+
+
+SHEETS: Registry[Callable[[Codec, int, Tensor], Sheet]] = Registry(
+    "sheet of codes of the modality", {"image": _of_pictures, "audio": _of_sounds, "text": _of_texts}
+)
+
+
+def _drawn(patches: np.ndarray, tone: Sequence[int], factor: float, exact: bool) -> Sheet:
+    """Patches (K, H, W, 3) uint8 on a page that is about square."""
     columns = math.ceil(math.sqrt(len(patches)))
-    return Sheet(_page(patches, columns, exact), (), columns, factor, tone)
+    return Sheet(_page(patches, columns, exact), (), columns, factor, tuple(tone))
 
 
 def decoded(codec: Codec, level: int, codes: Tensor) -> Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..registry import Registry
 from ..tokenizers.base import Counted
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ def added(codec: Codec, level: int, codes: Tensor) -> Tensor:
     Raises:
         InputError: no such codes. ValueError: bytes cannot be subtracted.
     """
-    if codec.modality == "text":
-        raise ValueError("What a code of a text tokenizer adds is not a difference of numbers.")
     codewords = codec.codewords(level, codes)  # (N, D)
-    return codec.decode_alone(codewords, level) - codec.decode_alone(torch.zeros_like(codewords[:1]), level)
+    outputs = codec.decode_alone(codewords, level)
+    if not outputs.is_floating_point():
+        raise ValueError(f"What a code of {codec.name!r} adds is not a difference of numbers.")
+    return outputs - codec.decode_alone(torch.zeros_like(codewords[:1]), level)
 
 
 def gain(difference: Tensor, reach: float = 0.5) -> float:
@@ -82,15 +84,29 @@ def _by(keys: Tensor) -> list[int]:
 
 
 def by_tone(modality: str, outputs: Any) -> list[int]:
-    """Codes in the order of what they look or sound like.
+    """Codes in the order of what they look, sound or read like, as `TONES` has it for the modality.
 
     Args:
-        outputs: of each code: pictures or what they add (N, 3, H, W): by hue, greys last by lightness; sounds
-            (N, samples): by the centre of their spectrum; texts: by the alphabet.
+        outputs: of each code: pictures or what they add (N, 3, H, W); sounds (N, samples); texts.
+
+    Raises:
+        InputError: codes of that modality have no such order.
     """
-    if modality == "text":
-        return sorted(range(len(outputs)), key=lambda code: (outputs[code].casefold(), outputs[code]))
-    return _by(hue_key(_colours(outputs)) if modality == "image" else centroid(outputs))
+    return TONES[modality](outputs)
+
+
+def _by_hue(outputs: Tensor) -> list[int]:
+    """Pictures (N, 3, H, W) by hue, greys last by lightness."""
+    return _by(hue_key(_colours(outputs)))
+
+
+def _by_pitch(outputs: Tensor) -> list[int]:
+    """Sounds (N, samples) by the centre of their spectrum."""
+    return _by(centroid(outputs))
+
+
+def _by_alphabet(outputs: Sequence[str]) -> list[int]:
+    return sorted(range(len(outputs)), key=lambda code: (outputs[code].casefold(), outputs[code]))
 
 
 def _colours(outputs: Tensor) -> Tensor:
@@ -111,6 +127,14 @@ def centroid(waves: Tensor) -> Tensor:
     """Waves (N, samples) -> (N,) the centre of each one's power spectrum, as a share of half the sample rate."""
     power = torch.fft.rfft(waves * torch.hann_window(waves.shape[1])).abs().square()  # (N, bins)
     return (power * torch.linspace(0, 1, power.shape[1])).sum(1) / power.sum(1).clamp(min=1e-12)
+
+
+Tone: TypeAlias = Callable[[Any], list[int]]
+"""What the codes of a level look, sound or read like -> the codes in that order."""
+
+TONES: Registry[Tone] = Registry(
+    "order of codes of the modality", {"image": _by_hue, "audio": _by_pitch, "text": _by_alphabet}
+)
 
 
 def neighbours(book: Tensor, count: int = 8) -> tuple[Tensor, Tensor]:

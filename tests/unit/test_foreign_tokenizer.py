@@ -12,8 +12,12 @@ from torch import Tensor
 
 from mmdemo import api
 from mmdemo.codec import Codec, streaming, tiling
+from mmdemo.codec.code_sheet import SHEETS, Sheet, decoded, draw
+from mmdemo.codec.codebook import TONES, by_tone
 from mmdemo.entropy.prior import CodePrior, PriorConfig
 from mmdemo.errors import InputError
+from mmdemo.modalities import MODALITIES
+from mmdemo.modalities.registry import AudioModality
 from mmdemo.tokenizers import ReceptiveField, Tokenizer
 from mmdemo.tokens import Tokens
 
@@ -118,6 +122,25 @@ def test_it_is_never_cut_as_nobody_knows_how_far_it_sees(codec, monkeypatch):
     monkeypatch.setattr(tiling, "MAX_WHOLE", 99)
     with pytest.raises(InputError, match="cannot take its input in parts"):
         codec.encode(sound(9950))
+
+
+def test_codes_of_a_modality_without_a_sheet_or_an_order_are_refused(monkeypatch):
+    class Series(Steps):
+        modality = "series"
+
+    monkeypatch.setitem(MODALITIES._parts, "series", type("SeriesModality", (AudioModality,), {"name": "series"})())
+    codec = Codec(Series(), "series")
+    with pytest.raises(InputError, match="There is no sheet of codes of the modality 'series'; choose one of image"):
+        draw(codec, 0)
+    with pytest.raises(InputError, match="There is no order of codes of the modality 'series'; choose one of image"):
+        by_tone("series", torch.zeros(3, 100))
+    monkeypatch.setitem(TONES._parts, "series", lambda outputs: outputs.mean(1).argsort().tolist())
+    monkeypatch.setitem(
+        SHEETS._parts,
+        "series",
+        lambda codec, level, codes: Sheet(b"", (), 1, 1.0, tuple(by_tone("series", decoded(codec, level, codes)))),
+    )
+    assert draw(codec, 1).tone == (0, 1, 2, 3, 4)
 
 
 def test_a_fingerprint_that_no_file_could_hold_is_refused():
