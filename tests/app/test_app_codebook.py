@@ -12,9 +12,12 @@ import pytest
 import torch
 
 from mmdemo.codec import places
+from mmdemo.errors import InputError
+from mmdemo.modalities import MODALITIES
 from mmdemo.ui.audio.handlers import AudioHandlers
 from mmdemo.ui.codebook import view
-from mmdemo.ui.codebook.handlers import MOST_SOUNDS, PATCH, CodebookHandlers
+from mmdemo.ui.codebook.handlers import MOST_SOUNDS, CodebookHandlers
+from mmdemo.ui.codebook.kinds import KINDS, PATCH, Kind, spans
 from mmdemo.ui.shared import gallery
 from mmdemo.ui.shared.i18n import LANGUAGES
 from mmdemo.ui.shared.state import KEPT_OF_ONE, Context, Opened
@@ -145,13 +148,15 @@ def test_examples_of_a_code_hold_it(handlers, context):
 
 
 def test_sounds_of_codes_are_heard(handlers):
-    found = handlers.sounds({"level": 3, "codes": [0, 700]})
+    found = handlers.sounds({"model": "audio", "level": 3, "codes": [0, 700]})
     assert set(found) == {"0", "700"}
     samples = np.frombuffer(base64.b64decode(found["700"]), "<i2")
     assert len(samples) == 1600 and abs(samples).max() > 0.29 * 32767
     for codes in ([], [1024], ["1"], list(range(MOST_SOUNDS + 1)), None):
         with pytest.raises(gr.Error, match=r"list of 1 to 64 codes|whole number from 0 to 1023"):
-            handlers.sounds({"level": 0, "codes": codes})
+            handlers.sounds({"model": "audio", "level": 0, "codes": codes})
+    with pytest.raises(gr.Error, match="Codes of 'text' are no sounds"):
+        handlers.sounds({**TEXT, "codes": [0]})
 
 
 def test_a_patch_finds_its_own_code(handlers, context):
@@ -169,9 +174,33 @@ def test_a_patch_finds_its_own_code(handlers, context):
             handlers.near({"model": "image", "level": 0, "data": odd})
 
 
+def test_every_modality_is_shown_and_another_needs_an_entry():
+    assert set(KINDS) == set(MODALITIES) and all(isinstance(KINDS[name], Kind) for name in KINDS)
+    with pytest.raises(InputError, match="There is no codebook 'series'; choose one of image, audio, text"):
+        KINDS["series"]
+
+
+def test_a_clip_is_taken_as_it_is_and_other_bytes_are_refused():
+    wave = np.arange(-200, 200, dtype="<i2")
+    assert torch.equal(KINDS["audio"].sample(wave.tobytes()), torch.from_numpy(wave.astype(np.float32)) / 32_768)
+    for odd in (b"", bytes(639), bytes(641), bytes(19_202)):
+        with pytest.raises(InputError, match="A clip of 320 to 9,600 samples is needed"):
+            KINDS["audio"].sample(odd)
+    with pytest.raises(InputError, match="for pictures and sounds"):
+        KINDS["text"].sample(b"abcd")
+
+
+def test_an_example_has_its_place_in_its_middle():
+    x = torch.arange(100, dtype=torch.uint8)
+    assert [len(part) for part in KINDS["text"].piece(x, [10], 4)["text"]] == [20, 4, 20]
+    assert [len(part) for part in KINDS["text"].piece(x, [1], 4)["text"]] == [4, 4, 20]  # nothing before the text
+    heard = KINDS["audio"].piece(torch.zeros(320 * 40), [20], 320)
+    assert heard["time"] == 0.4 and len(base64.b64decode(heard["pcm"])) == 2 * 25 * 320
+
+
 def test_spans_begin_where_their_characters_do():
-    assert view.spans("aé漢\n!".encode(), 4) == ["aé漢", "\n!"]
-    assert view.spans(b"ok\xff\xfe", 4) == ["ok\ufffd\ufffd"]
+    assert spans("aé漢\n!".encode(), 4) == ["aé漢", "\n!"]
+    assert spans(b"ok\xff\xfe", 4) == ["ok\ufffd\ufffd"]
 
 
 def test_endpoint(app_url: str):

@@ -167,3 +167,17 @@ def test_tasks_are_made_of_what_was_read():
     for name in TASKS:
         made_of = inspect.signature(TASKS[name].__init__).parameters.values()
         assert not [p.name for p in made_of if "Path" in str(p.annotation) or "dir" in p.name], name
+
+
+def test_the_codebook_tab_asks_for_modalities_in_one_file():
+    names = {"image", "audio", "text"}
+    asked = [
+        f"{module}:{node.lineno}"
+        for module in MODULES
+        if module.startswith(("mmdemo.ui.codebook.", "mmdemo.codec."))
+        for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8")))
+        if isinstance(node, ast.Compare)
+        if names
+        & {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+    ]
+    assert not asked, "a comparison with a modality's name; its place is KINDS, TONES or SHEETS"

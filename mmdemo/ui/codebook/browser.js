@@ -8,9 +8,10 @@ import { makeMap } from "./code_map.js";
 import { makeDetail } from "./detail.js";
 import { Grains } from "./grains.js";
 import { makeHere } from "./here.js";
+import { kindOf, RATE } from "./kinds.js";
 import { placeOf } from "./lives.js";
 import { openCodes } from "./opening.js";
-import { clipOf, found, patchOf } from "./search.js";
+import { found } from "./search.js";
 import { countsOf, makeUse } from "./use.js";
 
 // Milliseconds on one code before a place of it is shown: who runs along the codes with arrow keys asks for none.
@@ -29,8 +30,8 @@ export default function browser({ element, props, server, trigger, watch }) {
   const key = (model, level) => JSON.stringify({ model, level });
   const levels = new Sheets((name) => server.level(JSON.parse(name)), async (data) => data);
   const sheets = new Sheets((name) => server.sheet(JSON.parse(name)), openSheet);
-  const grains = new Grains((codes) => server.sounds({ level: view.level, codes }), (code) => view.data?.nearest[code] || []);
-  const player = new OneSound();
+  const grains = new Grains((codes) => server.sounds({ model: view.model, level: view.level, codes }), (code) => view.data?.nearest[code] || []);
+  const player = new OneSound(), kind = () => kindOf(view.model);
   const spoken = (code) => {
     const text = view.sheet?.texts ? ` ${visible(view.sheet.texts[code] ?? "")}` : "", uses = view.counts[code];
     return say("code_n", { n: code }) + text + (uses ? `, ${say(uses === 1 ? "once" : "times", { n: number(uses) })}` : "");
@@ -69,7 +70,7 @@ export default function browser({ element, props, server, trigger, watch }) {
 
   for (const type of ["dragover", "drop"])
     codesCard.addEventListener(type, (event) => {
-      if (view.model === "text" || ![...event.dataTransfer.types].includes("Files")) return;
+      if (!kind().search || ![...event.dataTransfer.types].includes("Files")) return;
       event.preventDefault();
       codesCard.classList.toggle("mm-over", type === "dragover");
       if (type === "drop") like(event.dataTransfer.files[0]);
@@ -127,7 +128,7 @@ export default function browser({ element, props, server, trigger, watch }) {
     }
     sheetOfRest();
     lead.textContent = say(`lead_${data.modality}`, { count: number(data.count), stride: data.stride, more: data.levels - 1,
-      ms: number((1000 * data.stride) / 16000) });
+      ms: number((1000 * data.stride) / RATE) });
     host.dataset.ready = data.id;
     setTimeout(() => { if (model === view.model && level === view.level) others(); }, 600);
   }
@@ -136,7 +137,7 @@ export default function browser({ element, props, server, trigger, watch }) {
   function others() {
     const far = (other) => Math.abs(other - view.level - 0.25);
     const all = Array.from({ length: view.data.levels }, (_, other) => other).sort((a, b) => far(a) - far(b));
-    for (const name of all.map((other) => key(view.model, other))) for (const kind of [sheets, levels]) kind.get(name, true).catch(() => {});
+    for (const name of all.map((other) => key(view.model, other))) for (const part of [sheets, levels]) part.get(name, true).catch(() => {});
   }
 
   // A link may name a level that is not there; the server may have been busy.
@@ -266,7 +267,7 @@ export default function browser({ element, props, server, trigger, watch }) {
   function pick(code) {
     if (code === null || code === undefined) return;
     select(code);
-    if (view.model === "audio") grains.once(code);
+    if (kind().heard) grains.once(code);
   }
 
   function sweep(code) {
@@ -280,7 +281,7 @@ export default function browser({ element, props, server, trigger, watch }) {
     const known = explainPlace(position);
     if (view.level >= view.input.levels) return;
     select(codeOf(view.level, position));
-    if (view.model === "audio") hear(lives.sound(position));
+    hear(lives.sound(position));
     return known;
   }
 
@@ -313,8 +314,9 @@ export default function browser({ element, props, server, trigger, watch }) {
   }
 
   function hear(samples) {
+    if (!samples) return;
     player.stop();
-    player.toggle(samples, 16000, here.place);
+    player.toggle(samples, RATE, here.place);
   }
 
   const codeOf = (level, position) => view.codes[level * view.input.grid.reduce((a, b) => a * b, 1) + position];
@@ -327,9 +329,9 @@ export default function browser({ element, props, server, trigger, watch }) {
     if (!names.includes(view.order)) view.order = "tone";
     orders.replaceChildren(...names.map((name) => el("option", { value: name, selected: name === view.order && !view.like }, say(word(name)))),
       ...(view.like ? [el("option", { value: "like", selected: true }, say("order_like"))] : []));
-    drop.hidden = view.model === "text";
-    drop.textContent = say(view.model === "audio" ? "drop_clip" : "drop_patch");
-    file.accept = view.model === "audio" ? "audio/*" : "image/*";
+    const { search: byFile } = kind();
+    drop.hidden = !byFile;
+    if (byFile) [drop.textContent, file.accept] = [say(byFile.word), byFile.accept];
   }
 
   function order() {
@@ -361,7 +363,7 @@ export default function browser({ element, props, server, trigger, watch }) {
     const { model, level } = view;
     none.textContent = say("loading");
     try {
-      const data = await (model === "audio" ? clipOf(given) : patchOf(given));
+      const data = await kindOf(model).search.read(given);
       const order = await server.near({ model, level, data });
       if (model !== view.model || level !== view.level) return;
       if (!Array.isArray(order)) throw new Error("refused");
@@ -406,6 +408,6 @@ export default function browser({ element, props, server, trigger, watch }) {
   function drawUse() {
     const { data } = view, share = number(100 * (data.variance[0] + data.variance[1]));
     use.draw(view);
-    mapHint.textContent = say(data.umap ? "map_hint" : "map_hint_pca", { share }) + (data.modality === "audio" ? ` ${say("map_hint_play")}` : "");
+    mapHint.textContent = say(data.umap ? "map_hint" : "map_hint_pca", { share }) + (kindOf(data.modality).heard ? ` ${say("map_hint_play")}` : "");
   }
 }

@@ -2,6 +2,7 @@
 // for sounds play by dragging.
 import { css, el, fitted, visible } from "../shared/base.js";
 import { cut } from "../shared/code_sheet.js";
+import { kindOf } from "./kinds.js";
 import { nearestPlace, onMap, panned, seen, towards, WHOLE, zoomed } from "./viewport.js";
 
 const MARGIN = 16; // pixels around the map
@@ -116,7 +117,7 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
     return [(event.clientX - box.left - box.width / 2) / (box.width / 2 - MARGIN), (box.top + box.height / 2 - event.clientY) / (box.height / 2 - MARGIN)];
   }
   const codeAt = (event) => nearestPlace(places(), onMap(view, spot(event)));
-  const plays = () => level?.modality === "audio" && tool === "play";
+  const plays = () => level && kindOf(level.modality).heard && tool === "play";
 
   board.addEventListener("pointerdown", (event) => {
     if (!level || event.button) return;
@@ -175,7 +176,7 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
 
   function drawTools() {
     choices(kinds, level.umap ? ["umap", "pca"] : ["pca"], level.umap ? kind : "pca", (next) => { kind = next; drawTools(); look(WHOLE); });
-    tools.hidden = level.modality !== "audio";
+    tools.hidden = !kindOf(level.modality).heard;
     choices(tools, ["play", "move"], tool, (next) => { tool = next; drawTools(); });
     touch();
   }

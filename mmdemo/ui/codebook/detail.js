@@ -1,7 +1,7 @@
 // One code: what it stands for, how often it is used, its nearest codes, and where it fits best in the examples.
-import { el, number, visible } from "../shared/base.js";
+import { el, number } from "../shared/base.js";
 import { patch } from "../shared/code_sheet.js";
-import { samplesOfPcm } from "../shared/sound.js";
+import { kindOf, RATE } from "./kinds.js";
 
 const PATIENCE = 120; // milliseconds on one code before its examples are asked for
 
@@ -21,7 +21,7 @@ export function makeDetail({ say, view, player, examplesOf, onPick, onListen, on
 
   function draw(code) {
     const { data, sheet } = view, said = facts(code), kind = data.modality;
-    const listen = kind === "audio"
+    const listen = kindOf(kind).heard
       ? el("button", { type: "button", class: "mm-button", onclick: () => onListen(code) }, `▶ ${say("listen")}`) : null;
     mini.replaceChildren(el("span", { class: "mm-near-face" }, patch(sheet, code)), el("b", {}, say("code_n", { n: code })), el("span", {}, said[0]));
     about.replaceChildren(
@@ -52,13 +52,9 @@ export function makeDetail({ say, view, player, examplesOf, onPick, onListen, on
   function piece(example) {
     const open = () => onExample(example);
     const attributes = { type: "button", title: example.name, "aria-label": say("example_of", { name: example.name }) };
-    if (example.picture) return el("button", { ...attributes, class: "mm-top", onclick: open }, el("img", { src: example.picture, alt: "" }), el("i"));
-    if (example.text) {
-      const [before, middle, after] = example.text;
-      return el("button", { ...attributes, class: "mm-top mm-top-text", onclick: open }, visible(before), el("mark", {}, visible(middle)), visible(after));
-    }
-    const play = (event) => player.toggle(samplesOfPcm(example.pcm), 16000, event.currentTarget);
-    return el("button", { ...attributes, class: "mm-button mm-top-sound", onclick: play }, `▶ ${example.name} · ${example.time.toFixed(1)} s`);
+    const { class: look, parts, samples } = kindOf(view.data.modality).piece(example);
+    const play = (event) => player.toggle(samples(), RATE, event.currentTarget);
+    return el("button", { ...attributes, class: look, onclick: samples ? play : open }, parts);
   }
 
   return { node: el("section", { class: "mm-card mm-detail" }, about, tops), mini, draw, wantExamples };

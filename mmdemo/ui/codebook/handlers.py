@@ -8,24 +8,20 @@ from contextlib import suppress
 from typing import Any
 
 import gradio as gr
-import numpy as np
-import torch
-from torch import Tensor
 
 from mmdemo.codec import Codec
 from mmdemo.codec.places import is_residual
 from mmdemo.errors import InputError
-from mmdemo.modalities import MODALITIES
 from mmdemo.ui.codebook import view
+from mmdemo.ui.codebook.kinds import KINDS, NOT_SEARCHED
 from mmdemo.ui.codebook.maths import explain
 from mmdemo.ui.codebook.session import Inputs
 from mmdemo.ui.shared import code_sheet
 from mmdemo.ui.shared.i18n import DEFAULT, LANGUAGES, lang_of
 from mmdemo.ui.shared.state import Context, friendly, parse_int
 
-MODELS = tuple(MODALITIES)
+MODELS = tuple(KINDS)
 MOST_SOUNDS = 64  # of one request
-PATCH, CLIP = 40, 9_600  # pixels a side, and most samples, of what is searched for
 
 
 class CodebookHandlers:
@@ -49,8 +45,10 @@ class CodebookHandlers:
 
     @friendly
     def sounds(self, asked: Any) -> dict[str, str]:
-        """The sounds of codes {"level", "codes"} of the audio tokenizer."""
-        codec, level = self.codec({**_table(asked), "model": "audio"})
+        """The sounds of codes {"model", "level", "codes"} of a tokenizer whose codes are heard."""
+        codec, level = self.codec(asked)
+        if not KINDS[codec.modality].heard:
+            raise InputError(f"Codes of {codec.name!r} are no sounds.")
         codes = _table(asked).get("codes")
         if not isinstance(codes, list) or not 0 < len(codes) <= MOST_SOUNDS:
             raise InputError(f"A list of 1 to {MOST_SOUNDS} codes is needed.")
@@ -81,9 +79,9 @@ class CodebookHandlers:
         """Codes by their distance to a patch of pixels or a clip of samples, {"model", "level", "data"}."""
         asked = _table(asked)
         codec, level = self.codec(asked)
-        if not is_residual(codec) or codec.modality not in ("image", "audio"):
-            raise InputError("Search by example is for pictures and sounds.")
-        return view.nearest_codes(codec, level, _sample(codec.modality, asked.get("data")))
+        if not is_residual(codec):
+            raise InputError(NOT_SEARCHED)
+        return view.nearest_codes(codec, level, KINDS[codec.modality].sample(_decoded(asked.get("data"))))
 
     # ------------------------------------------------------------------ events
 
@@ -128,18 +126,12 @@ def _table(asked: Any) -> dict[str, Any]:
     return asked if isinstance(asked, dict) else {}
 
 
-def _sample(modality: str, data: Any) -> Tensor:
-    """A patch or a clip from the page, canonical. Raises InputError for anything else."""
+def _decoded(data: Any) -> bytes:
+    """Base64 from the page; nothing where it is none."""
     try:
-        raw = base64.b64decode(data, validate=True)
+        return base64.b64decode(data, validate=True)
     except (TypeError, ValueError, binascii.Error):
-        raw = b""
-    if modality == "image" and len(raw) == 3 * PATCH**2:
-        pixels = np.frombuffer(raw, np.uint8).reshape(PATCH, PATCH, 3)
-        return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
-    if modality == "audio" and 640 <= len(raw) <= 2 * CLIP and not len(raw) % 2:
-        return torch.from_numpy(np.frombuffer(raw, "<i2").astype(np.float32) / 32_768)
-    raise InputError(f"A patch of {PATCH} x {PATCH} pixels or up to {CLIP:,} samples are needed.")
+        return b""
 
 
 def warm(ctx: Context) -> None:

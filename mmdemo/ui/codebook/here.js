@@ -1,6 +1,7 @@
 // “Where does it live?”: the input, what else could be chosen, and the place that is chosen in it.
-import { el, number, visible } from "../shared/base.js";
-import { CONTINUED, makeLives, placeOf } from "./lives.js";
+import { el, number } from "../shared/base.js";
+import { kindOf } from "./kinds.js";
+import { makeLives, placeOf } from "./lives.js";
 import { distances, levelStrip } from "./place.js";
 
 // `view`: what the browser shows; `codeOf(level, position)`; `sheetOf(level)`: the sheet where it is here.
@@ -18,11 +19,7 @@ export function makeHere({ say, view, codeOf, sheetOf, onPlace, onPick, onLevel,
     return `${placeTitle(placeOf(view.input.grid, position))}: ${say("code_n", { n: code })}`;
   }
 
-  function placeTitle(at) {
-    if (at.length === 2) return say("place_image", { row: at[0] + 1, column: at[1] + 1 });
-    if (view.model === "audio") return say("place_audio", { time: ((at[0] * view.input.stride) / 16000).toFixed(2) });
-    return say("place_text", { n: at[0] + 1, says: visible(view.input.spans[at[0]]) || CONTINUED });
-  }
+  const placeTitle = (at) => kindOf(view.input.modality).place(say, at, view.input);
 
   function drawInput() {
     const { input } = view;

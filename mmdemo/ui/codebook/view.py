@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from mmdemo.codec import Codec, codebook
@@ -17,18 +16,11 @@ from mmdemo.codec.atlas import atlas, key
 from mmdemo.codec.places import choices, index_of, is_residual, latent_at, latents
 from mmdemo.metrics.codes import perplexity, usage
 from mmdemo.modalities import MODALITIES
-from mmdemo.modalities.audio import SAMPLE_RATE
-from mmdemo.tokens import Tokens
+from mmdemo.ui.codebook.kinds import KINDS
 from mmdemo.ui.codebook.session import EXAMPLE, Input
-from mmdemo.ui.shared import gallery, thumbnail
-from mmdemo.ui.shared.i18n import tr
-from mmdemo.ui.shared.payload import data_uri, pack_codes, pcm
+from mmdemo.ui.shared import gallery
+from mmdemo.ui.shared.payload import pack_codes
 from mmdemo.ui.shared.state import Opened
-
-SHOWN_SIDE = 640  # pixels of a picture shown
-AROUND = {"image": 3, "audio": 12, "text": 5}  # positions to each side that an example of a code is shown with
-THUMB = 56
-
 
 # ------------------------------------------------------------------------------ a level
 
@@ -100,12 +92,12 @@ def _rounded(values: Tensor, digits: int) -> list[Any]:
 
 def input_view(codec: Codec, chosen: Input, own: Sequence[Opened], lang: str) -> dict[str, Any]:
     """An input and its codes on all levels, and what else could be chosen."""
-    tokens = chosen.tokens
+    tokens, kind = chosen.tokens, KINDS[codec.modality]
     return {
         "id": chosen.ident,
         "model": codec.name,
         "modality": codec.modality,
-        "name": label(chosen.tokens, chosen.source, lang) if chosen.file is None else example_name(chosen.file, lang),
+        "name": kind.example_name(chosen.file, lang) if chosen.file else kind.label(tokens, chosen.source, lang),
         "mine": chosen.file is None,
         "levels": tokens.levels,
         "grid": list(tokens.positions),
@@ -114,9 +106,12 @@ def input_view(codec: Codec, chosen: Input, own: Sequence[Opened], lang: str) ->
         "exact": chosen.source is not None and is_residual(codec),
         **shown(codec, chosen),
         "choices": [
-            *({"id": o.ident, "name": label(o.tokens, o.source, lang), "mine": True, "thumb": _thumb(o)} for o in own),
             *(
-                {"id": EXAMPLE + f.name, "name": example_name(f, lang), "thumb": _thumb(f)}
+                {"id": o.ident, "name": kind.label(o.tokens, o.source, lang), "mine": True, "thumb": kind.thumb(o)}
+                for o in own
+            ),
+            *(
+                {"id": EXAMPLE + f.name, "name": kind.example_name(f, lang), "thumb": kind.thumb(f)}
                 for f in gallery.of(codec.modality)
             ),
         ],
@@ -126,53 +121,7 @@ def input_view(codec: Codec, chosen: Input, own: Sequence[Opened], lang: str) ->
 def shown(codec: Codec, chosen: Input) -> dict[str, Any]:
     """The input as the page shows it; of an .mmt file, what it decodes to."""
     x = chosen.source if chosen.source is not None else codec.decode_tensor(chosen.tokens)
-    if codec.modality == "image":
-        pixels = (x.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-        image = Image.fromarray(pixels)
-        image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-        return {"picture": data_uri(image), "size": list(x.shape[:0:-1])}
-    if codec.modality == "audio":
-        return {"pcm": pcm(x)}
-    return {"spans": spans(bytes(x.tolist()), int(codec.tokenizer.stride))}
-
-
-def spans(data: bytes, stride: int) -> list[str]:
-    """For each position, the characters that begin in it."""
-    labels, at = [""] * -(-len(data) // stride), 0
-    for character in data.decode("utf-8", "surrogateescape"):
-        size = len(character.encode("utf-8", "surrogateescape"))
-        labels[at // stride] += character if size > 1 or character.isascii() else "\ufffd"
-        at += size
-    return labels
-
-
-def label(tokens: Tokens, source: Tensor | bytes | None, lang: str) -> str:
-    """What a visitor's own input is called."""
-    meta = tokens.meta
-    if tokens.modality == "image":
-        return tr("codebook.own_image", lang, **meta)
-    if tokens.modality == "audio":
-        return tr("codebook.own_audio", lang, seconds=meta["samples"] / SAMPLE_RATE)
-    data = source if isinstance(source, bytes) else bytes(source.tolist()) if source is not None else b""
-    beginning = " ".join(data[:200].decode("utf-8", "ignore").split())[:24]
-    return tr("codebook.own_text", lang, beginning=beginning or f"{meta['bytes']:,} B")
-
-
-def example_name(file: Path, lang: str) -> str:
-    """An example's name in the visitor's language, where it has one."""
-    try:
-        return tr(f"audio.example_{file.stem}", lang)
-    except KeyError:
-        return str(file.stem).replace("_", " ")
-
-
-def _thumb(source: Path | Opened) -> str | None:
-    """A small square of a picture, an example's or a visitor's own; None of anything else."""
-    if isinstance(source, Path):
-        return thumbnail.of_file(source, THUMB) if source.suffix in MODALITIES["image"].suffixes else None
-    if source.tokens.modality != "image" or not isinstance(source.source, Tensor):
-        return None
-    return thumbnail.of_picture(Image.fromarray(source.source.permute(1, 2, 0).contiguous().numpy()), THUMB)
+    return KINDS[codec.modality].shown(x, int(codec.tokenizer.stride))
 
 
 # ------------------------------------------------------------------------------ a place
@@ -217,35 +166,14 @@ def example_views(codec: Codec, level: int, code: int, lang: str) -> list[dict[s
     kept = atlas(codec, level)
     if kept.places is None:
         return []
-    by_name = {file.name: file for file in gallery.of(codec.modality)}
+    kind, by_name = KINDS[codec.modality], {file.name: file for file in gallery.of(codec.modality)}
     found = []
     for number, *place in kept.places[code].tolist():
         file = by_name.get(kept.examples[number]) if number >= 0 else None
         if file is not None:
-            piece = _piece(codec, file, place)
-            found.append({"name": example_name(file, lang), "input": EXAMPLE + file.name, "place": place, **piece})
+            piece = kind.piece(_example(codec.modality, file), place, int(codec.tokenizer.stride))
+            found.append({"name": kind.example_name(file, lang), "input": EXAMPLE + file.name, "place": place, **piece})
     return found
-
-
-def _piece(codec: Codec, file: Path, place: Sequence[int]) -> dict[str, Any]:
-    stride, reach = int(codec.tokenizer.stride), AROUND[codec.modality]
-    x = _example(codec.modality, file)
-    if codec.modality == "image":
-        height, width = x.shape[1:]
-        top, left = ((p - reach) * stride for p in place)
-        side = (2 * reach + 1) * stride
-        rows = torch.arange(top, top + side).clamp(0, height - 1)
-        columns = torch.arange(left, left + side).clamp(0, width - 1)
-        pixels = (x[:, rows][:, :, columns] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-        return {"picture": data_uri(Image.fromarray(pixels), exact_up_to=0, quality=90)}
-    first = max(0, (place[0] - reach) * stride)
-    part = x[first : (place[0] + reach + 1) * stride]
-    if codec.modality == "audio":
-        return {"pcm": pcm(part), "time": place[0] * stride / SAMPLE_RATE}
-    data = bytes(part.tolist())
-    at = place[0] * stride - first
-    pieces = data[:at], data[at : at + stride], data[at + stride :]
-    return {"text": [piece.decode("utf-8", "ignore" if i != 1 else "replace") for i, piece in enumerate(pieces)]}
 
 
 @lru_cache(maxsize=32)
