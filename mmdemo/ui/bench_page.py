@@ -148,8 +148,7 @@ def _upload(page: Any, path: Path) -> Iterator[Figure]:
 
 def _within(most: float | None, name: str, measured: float | Sequence[float]) -> Figure:
     """A figure with what it should be at most: one time in seconds, or the median of several in milliseconds."""
-    one = isinstance(measured, float)
-    value, unit, n = (measured, "s", 1) if one else (median(measured), "ms", len(measured))
+    value, unit, n = (measured, "s", 1) if isinstance(measured, float) else (median(measured), "ms", len(measured))
     return Figure(name, value, unit, n) if most is None else Figure.against(name, value, most, unit, n, at_most=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -181,3 +182,23 @@ def test_the_codebook_tab_asks_for_modalities_in_one_file():
         & {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
     ]
     assert not asked, "a comparison with a modality's name; its place is KINDS, TONES or SHEETS"
+
+
+# Where a registry of a general part lists, by name, what is above it: (the registry's room, the room of the part).
+DOWN = {
+    ("checkpoints", "tokenizers"),
+    *(("checkpoints", room) for room in ("diffusion", "entropy", "digits", "emoji", "prompts", "speech")),
+    *(("diffusion", room) for room in ("digits", "speech", "evaluation")),
+}
+
+
+def test_only_registries_name_what_is_above_them():
+    height = {name: i for i, layer in enumerate(LAYERS) for name in layer}
+    address = re.compile(r"mmdemo(\.[a-z_]+)+:[A-Za-z_]+")
+    found = {
+        (room(module), node.value.split(".")[1].split(":")[0])
+        for module, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and address.fullmatch(node.value)
+    }
+    assert {(low, high) for low, high in found if height[high] > height[low]} == DOWN
