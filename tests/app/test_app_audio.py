@@ -23,7 +23,7 @@ from mmdemo.tokens import Tokens
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.baselines import baseline_settings
 from mmdemo.ui.audio.handlers import OUTPUTS, AudioHandlers
-from mmdemo.ui.audio.session import KEPT_BASELINES, KEPT_WAVES, RATE, AudioSession
+from mmdemo.ui.audio.session import KEPT_BASELINES, KEPT_WAVES, RATE, AudioSession, start
 from mmdemo.ui.audio.view import mel_bytes, track
 from mmdemo.ui.shared import gallery, state
 from mmdemo.ui.shared.common import said
@@ -100,7 +100,7 @@ def test_silence_is_not_blown_up():
 
 
 def test_lab_holds_original_reconstruction_and_what_a_level_adds(tab: AudioHandlers, speech: Path):
-    clip = tab.start(speech)
+    clip = start(tab.codec, speech)
     value = view.lab_value(tab.codec, clip, 2, "en", True)
     two, one = (tab.codec.decode_tensor(clip.tokens, levels).numpy() for levels in (2, 1))
     reconstruction, layer = value["tracks"]
@@ -119,7 +119,7 @@ def painted(tab: AudioHandlers, clip: AudioSession, session: str = "me", **data:
 
 
 def test_an_edit_sends_the_samples_and_the_spectrogram_where_they_changed(tab: AudioHandlers, speech: Path):
-    clip = tab.start(speech)
+    clip = start(tab.codec, speech)
     tab.warm(clip, SimpleNamespace(_data={"shown": 2}), request())
     before = view.lab_value(tab.codec, clip, 2, "en", False)
     _, changed, value = painted(tab, clip)
@@ -141,7 +141,7 @@ def test_an_edit_sends_the_samples_and_the_spectrogram_where_they_changed(tab: A
 
 def test_steps_of_other_numbers_of_levels_are_followed(tab: AudioHandlers, speech: Path):
     """A decoder that has not seen the last step must not think that nothing changes when it is taken back."""
-    clip = tab.start(speech)
+    clip = start(tab.codec, speech)
     for levels in (2, 3):
         tab.warm(clip, SimpleNamespace(_data={"shown": levels}), request())
     changed = painted(tab, clip, shown=2)[1]
@@ -150,15 +150,15 @@ def test_steps_of_other_numbers_of_levels_are_followed(tab: AudioHandlers, speec
 
 
 def test_a_newer_step_leaves_the_older_one_alone(tab: AudioHandlers, speech: Path):
-    changed = painted(tab, tab.start(speech))[1]
+    changed = painted(tab, start(tab.codec, speech))[1]
     painted(tab, changed, runs=[[80, 1]])
     assert all(value == gr.skip() for value in tab.settle(changed, request()))
 
 
 def test_one_voice_in_the_codes_of_another(tab: AudioHandlers, speech: Path):
-    clip, levels = tab.start(speech), list(range(tab.codec.levels))
+    clip, levels = start(tab.codec, speech), list(range(tab.codec.levels))
     changed = painted(tab, clip, paint="other", other={"example": 0}, levels=levels, runs=[[0, 10]])[1]
-    assert torch.equal(changed.tokens.codes[:, :10], tab.start(gallery.sounds()[0]).tokens.codes[:, :10])
+    assert torch.equal(changed.tokens.codes[:, :10], start(tab.codec, gallery.sounds()[0]).tokens.codes[:, :10])
     assert torch.equal(changed.tokens.codes[:, 10:], clip.tokens.codes[:, 10:])
 
 
@@ -187,25 +187,25 @@ def test_an_edit_of_ones_own_sound_opens_from_a_link_for_a_day(tab: AudioHandler
     opened = request("guest")
     opened.query_params = {"tab": "audio", **place, "edit": value["edit"]["link"]}
     assert tab.ready(None, 3, opened)[1].tokens == changed.tokens
-    unkept = painted(tab, tab.start(speech))[2]["edit"]
+    unkept = painted(tab, start(tab.codec, speech))[2]["edit"]
     assert unkept["link"] is None and unkept["unlinked"] == "link_gone"
 
 
 @pytest.mark.parametrize("wrong", [{"runs": []}, {"runs": [[10**6, 1]]}, {"levels": [99]}, {"shown": 0}, {"do": "x"}])
 def test_an_impossible_edit_is_one_sentence(tab: AudioHandlers, speech: Path, wrong: dict[str, Any]):
     with pytest.raises(gr.Error) as caught:
-        painted(tab, tab.start(speech), **wrong)
+        painted(tab, start(tab.codec, speech), **wrong)
     assert str(caught.value).strip("'\"").endswith(".")
 
 
 def test_moving_the_slider_does_not_send_the_original_again(tab: AudioHandlers, speech: Path):
-    clip = tab.start(speech)
+    clip = start(tab.codec, speech)
     value = tab.relevelled(clip, 3, request())[1]
     assert "original" not in value and value["id"] == clip.ident
 
 
 def test_the_first_level_adds_nothing_to_compare(tab: AudioHandlers, speech: Path):
-    value = view.lab_value(tab.codec, tab.start(speech), 1, "en", True)
+    value = view.lab_value(tab.codec, start(tab.codec, speech), 1, "en", True)
     assert [sound["key"] for sound in value["tracks"]] == ["reconstruction"]
 
 
@@ -251,7 +251,7 @@ def test_long_sounds_are_cut_and_said(tab: AudioHandlers, tmp_path: Path):
 
 def test_a_recording_of_two_hours_is_cut_without_reading_it(tab: AudioHandlers, tmp_path: Path):
     soundfile.write(tmp_path / "a.flac", np.zeros(2 * 3600 * 4_000, np.int16), 4_000)
-    clip = tab.start(tmp_path / "a.flac")
+    clip = start(tab.codec, tmp_path / "a.flac")
     assert clip.seconds == state.MAX_AUDIO_SECONDS
     assert said(clip.notes[0], "audio.note_", "en").startswith("This page works on the first 60 of 7200 seconds")
 
@@ -298,7 +298,7 @@ def test_every_remark_about_a_sound_is_said_in_both_languages(tab: AudioHandlers
     keys = set()
     for name, wave in files.items():
         soundfile.write(tmp_path / f"{name}.wav", wave, 22_050, "FLOAT")
-        for note in tab.start(tmp_path / f"{name}.wav").notes:
+        for note in start(tab.codec, tmp_path / f"{name}.wav").notes:
             keys.add(note.key)
             english, chinese = (said(note, "audio.note_", lang) for lang in ("en", "zh"))
             assert english == str(note) and chinese.endswith("。") and chinese != english
@@ -306,7 +306,7 @@ def test_every_remark_about_a_sound_is_said_in_both_languages(tab: AudioHandlers
 
 
 def test_memory_of_a_visitor_is_bounded(tab: AudioHandlers, speech: Path):
-    clip = tab.start(speech)
+    clip = start(tab.codec, speech)
     for levels in range(1, tab.codec.levels + 1):
         view.lab_value(tab.codec, clip, levels, "en", False)
         for codec, setting in baseline_settings(levels):
@@ -329,7 +329,7 @@ def test_an_emptied_input_keeps_the_page(tab: AudioHandlers):
 
 
 def test_levels_from_outside_are_checked(tab: AudioHandlers, speech: Path):
-    clip = tab.start(speech)
+    clip = start(tab.codec, speech)
     assert tab.relevelled(clip, 60, request())[1]["num_levels"] == tab.codec.levels
     for wrong in (0, 2.5, "3", None, float("nan")):
         with pytest.raises(gr.Error, match="whole number from 1 to 64"):

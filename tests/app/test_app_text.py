@@ -25,7 +25,7 @@ from mmdemo.ui.shared.state import Context
 from mmdemo.ui.shared.store import Store
 from mmdemo.ui.text import compare, view
 from mmdemo.ui.text.handlers import OUTPUTS, TextHandlers
-from mmdemo.ui.text.session import MAX_EXACT_BYTES, decoded_bytes, keep_bytes
+from mmdemo.ui.text.session import MAX_EXACT_BYTES, decoded_bytes, keep_bytes, open_tokens, start
 from mmdemo.ui.text.spans import characters, direction, spans, visible
 
 
@@ -104,14 +104,14 @@ def test_controls_reach_the_page_as_pictures():
 
 
 def test_wrong_characters_are_never_more_than_there_are(tab: TextHandlers):
-    session = tab.start("abcd", "en")
+    session = start(tab.codec, "abcd", "en")
     assert ">exact<" in view.reconstruction_html(session, b"abcd", "en")
     assert "4 wrong of 4" in view.reconstruction_html(session, b"\xff\xfe\xff\xfe!!!!!!", "en")
     assert "1 wrong of 4" in view.reconstruction_html(session, b"abXd", "en")
 
 
 def test_bars_hold_every_compressor_and_our_codes(tab: TextHandlers):
-    session = tab.start("to be or not to be, that is the question", "en")
+    session = start(tab.codec, "to be or not to be, that is the question", "en")
     chart = text_of(view.bars_html(session, session.original or b"", session.tokens.truncate(2), "en"))
     for name in ("UTF-8", "gzip", "zstd", "brotli", "Codes, 2 levels"):
         assert name in chart
@@ -362,7 +362,7 @@ def test_unusable_files_are_one_sentence(tab: TextHandlers, name: str, data: byt
 
 
 def test_tokens_of_another_modality_or_model_are_refused(tab: TextHandlers):
-    session = tab.start("one", "en")
+    session = start(tab.codec, "one", "en")
     codes = session.tokens.codes
     audio = Tokens(codes, "audio", "audio", 512, "00000000", {"samples": 960, "sample_rate": 16000, "channels": 1})
     other = Tokens(codes, "text", "text", 512, "00000000", {"bytes": 3})
@@ -407,8 +407,8 @@ def test_the_switch_changes_the_file_and_back(tab: TextHandlers):
 def test_why_there_is_no_lossless_file(tab: TextHandlers):
     long = tab.typed("a" * (MAX_EXACT_BYTES + 1), None, 1, True, request())
     assert long[0].lossless is None and f"{MAX_EXACT_BYTES:,} bytes" in long[2]
-    session = tab.start("one", "en")
-    lossy = tab.open_tokens(session.tokens.to_bytes(), "en")
+    session = start(tab.codec, "one", "en")
+    lossy = open_tokens(tab.codec, session.tokens.to_bytes(), "en")
     assert "nothing to keep" in tab.relevelled(lossy, 3, True, request())[2]
 
 
@@ -417,7 +417,7 @@ def test_a_file_that_announces_too_much_is_not_decoded(tab: TextHandlers, monkey
     monkeypatch.setattr(state, "MAX_TEXT_BYTES", 60)
     monkeypatch.setattr(Tokens, "from_bytes", None)  # must not be reached
     with pytest.raises(InputError, match="300 symbols"):
-        tab.open_tokens(data, "en")
+        open_tokens(tab.codec, data, "en")
 
 
 # ---------------------------------------------------------------- endpoint
@@ -443,8 +443,8 @@ def test_endpoint(app_url: str, tab: TextHandlers):
 
 def test_the_bytes_of_an_uploaded_file_are_kept_without_loss(tab: TextHandlers):
     for raw in ("这是一封信。今天天气很好。".encode("gbk"), b"\xef\xbb\xbfDear reader\r\n"):
-        session = keep_bytes(tab.start(io.BytesIO(raw), "en"), True)
+        session = keep_bytes(start(tab.codec, io.BytesIO(raw), "en"), True)
         assert session.lossless.raw == raw
-        back = tab.open_tokens(session.lossless.to_bytes(), "en")
+        back = open_tokens(tab.codec, session.lossless.to_bytes(), "en")
         assert back.raw == raw and back.original == session.original and back.original.decode()
         assert raw in [data for _, name, data in tab._files(session, session.tokens, b"", "en") if name == "text.txt"]

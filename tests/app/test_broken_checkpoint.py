@@ -15,6 +15,7 @@ from mmdemo.ui import app
 from mmdemo.ui.audio.handlers import AudioHandlers
 from mmdemo.ui.shared.state import Context
 from mmdemo.ui.text.handlers import TextHandlers
+from mmdemo.ui.text.session import start
 
 
 @pytest.fixture
@@ -46,5 +47,5 @@ def test_with_one_broken_checkpoint_the_other_tabs_live_on(altered: str):
         AudioHandlers(context).ready(None, 1, request)
     assert reason in str(caught.value.message)
     text = TextHandlers(context)
-    assert text.codec.decode(text.start("Good morning.", "en").tokens)
+    assert text.codec.decode(start(text.codec, "Good morning.", "en").tokens)
     assert len(context.codec("image").codebooks) > 1

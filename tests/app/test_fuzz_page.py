@@ -23,6 +23,7 @@ from PIL import Image
 
 from mmdemo.errors import InputError
 from mmdemo.ui.audio.handlers import AudioHandlers
+from mmdemo.ui.audio.session import start as start_sound
 from mmdemo.ui.codebook.handlers import CodebookHandlers
 from mmdemo.ui.generate import inputs, mask
 from mmdemo.ui.generate.handlers import GenerateHandlers
@@ -32,6 +33,7 @@ from mmdemo.ui.image.session import encode_picture, load_picture
 from mmdemo.ui.shared.i18n import tr
 from mmdemo.ui.shared.state import Context
 from mmdemo.ui.text.handlers import TextHandlers
+from mmdemo.ui.text.session import start as start_text
 
 EXAMPLES = int(os.environ.get("MMDEMO_FUZZ", "15"))
 FEW = settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
@@ -122,7 +124,7 @@ def test_image_functions(context: Context, tmp_path_factory: pytest.TempPathFact
 
 def test_text_functions(context: Context):
     handlers = TextHandlers(context)
-    session = handlers.start("Good morning.", "en")
+    session = start_text(handlers.codec, "Good morning.", "en")
 
     @FEW
     @given(VALUES, st.one_of(st.integers(1, 3), VALUES), TABLES, EDITS)
@@ -139,7 +141,7 @@ def test_text_functions(context: Context):
 
 def test_audio_functions(context: Context):
     handlers = AudioHandlers(context)
-    clip = handlers.start((16_000, np.random.default_rng(0).uniform(-0.1, 0.1, 4_000).astype(np.float32)))
+    clip = start_sound(handlers.codec, (16_000, np.random.default_rng(0).uniform(-0.1, 0.1, 4_000).astype(np.float32)))
 
     @FEW
     @given(st.one_of(st.integers(1, 8), VALUES), TABLES, EDITS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -15,21 +14,19 @@ import gradio as gr
 
 from mmdemo.errors import InputError
 from mmdemo.modalities import audio
-from mmdemo.modalities.note import Note
 from mmdemo.tokens import Tokens
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.maths import explain
-from mmdemo.ui.audio.session import RATE, AudioSession
-from mmdemo.ui.shared import place, state
+from mmdemo.ui.audio.session import AudioSession, open_tokens, start
+from mmdemo.ui.shared import place
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
-from mmdemo.ui.shared.i18n import lang_of, tr
+from mmdemo.ui.shared.i18n import lang_of
 from mmdemo.ui.shared.ids import new_id
 from mmdemo.ui.shared.level_control import levels_value
 from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.state import Context, ends_quietly, friendly, parse_int
 from mmdemo.ui.shared.store import store
-from mmdemo.ui.shared.tokens_file import read_tokens
 from mmdemo.ui.shared.visit import visit_value
 
 OUTPUTS = 6  # how many values `show` gives
@@ -46,16 +43,11 @@ class AudioHandlers(EditorHandlers):
         self.newest: OrderedDict[str, tuple[Any, ...]] = OrderedDict()  # visitor -> what they look at now
         self._examples: dict[int, AudioSession] = {}  # encoded once for all visitors
 
-    def start(self, source: Any) -> AudioSession:
-        """Encode a sound on all levels; of a longer one only as much as the page takes, with a note."""
-        item = audio.load(source, first=state.MAX_AUDIO_SECONDS)
-        return AudioSession(item.tensor, self.codec.encode(item), item.notes)
-
     def start_example(self, index: int) -> AudioSession:
         """The clip of an example."""
         if index not in self._examples:
             file = self.examples[index]
-            clip = self.start(file)
+            clip = start(self.codec, file)
             clip.place, clip.title = {"example": file.stem}, file.stem.replace("_", " ")
             self._examples[index] = clip
         # What is encoded and decoded is shared, what is edited is not.
@@ -68,7 +60,7 @@ class AudioHandlers(EditorHandlers):
 
     def start_own(self, path: Path) -> AudioSession:
         """The clip of a visitor's own sound, which is kept for its link."""
-        clip = self.start(path)
+        clip = start(self.codec, path)
         kept = store().keep(*view.source_bytes(clip, path))
         clip.place, clip.title = ({"input": kept} if kept else {}), path.stem[:40]
         return clip
@@ -79,21 +71,13 @@ class AudioHandlers(EditorHandlers):
         if path is None:
             index = place.index(link, [file.stem for file in self.examples], request)
             return None if index is None else replace(self.start_example(index), look=place.looks(link))
-        clip = self.open_tokens(path.read_bytes(), lang_of(request)) if path.suffix == ".mmt" else self.start(path)
+        clip = (
+            open_tokens(self.codec, path.read_bytes(), lang_of(request))
+            if path.suffix == ".mmt"
+            else start(self.codec, path)
+        )
         clip.place, clip.title, clip.look = {"input": link["input"]}, link["input"], place.looks(link)
         return clip
-
-    def open_tokens(self, data: bytes, lang: str) -> AudioSession:
-        """A clip from an .mmt file. Raises InputError if other weights made it or it is too long."""
-        too_long = InputError(tr("audio.mmt_long", lang, limit=state.MAX_AUDIO_SECONDS))
-        codec = self.codec
-        frames = math.ceil(state.MAX_AUDIO_SECONDS * RATE / codec.tokenizer.stride)
-        tokens = read_tokens(codec, data, frames, too_long)
-        seconds = tokens.meta["samples"] / RATE
-        if seconds > state.MAX_AUDIO_SECONDS:
-            raise too_long
-        note = Note("mmt", tr("audio.note_mmt"), seconds=seconds, levels=tokens.levels)
-        return AudioSession(None, tokens, (note,))
 
     def show(
         self, clip: AudioSession | None, levels: int, request: gr.Request, with_original: bool, opening: bool = False
@@ -154,7 +138,7 @@ class AudioHandlers(EditorHandlers):
         """An .mmt file was dropped or chosen. The first output empties the sound input."""
         file = dropped_file(event)
         data = file.read()
-        clip = self.open_tokens(data, lang_of(request))
+        clip = open_tokens(self.codec, data, lang_of(request))
         kept = store().keep(data, ".mmt")
         clip.place, clip.title = ({"input": kept} if kept else {}), file.name.removesuffix(".mmt")
         self.visits.note(request, Path(file.name).stem, clip.tokens)

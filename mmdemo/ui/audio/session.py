@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -10,10 +11,16 @@ from torch import Tensor
 
 from mmdemo.codec import Codec
 from mmdemo.codec.edit import History
+from mmdemo.errors import InputError
 from mmdemo.evaluation import classical
+from mmdemo.modalities import audio
 from mmdemo.modalities.audio import SAMPLE_RATE as RATE
+from mmdemo.modalities.note import Note
 from mmdemo.tokens import Tokens
+from mmdemo.ui.shared import state
+from mmdemo.ui.shared.i18n import tr
 from mmdemo.ui.shared.ids import new_id, new_number
+from mmdemo.ui.shared.tokens_file import read_tokens
 
 KEPT_WAVES, KEPT_BASELINES = 2, 2  # of each visitor, in memory: what a move of the level control shows
 Scores = tuple["float | None", "float | None"]  # STOI, PESQ; None where not defined
@@ -100,3 +107,21 @@ class AudioSession:
 def _drop_oldest(kept: dict[Any, Any], most: int) -> None:
     for key in list(kept)[:-most]:
         kept.pop(key, None)
+
+
+def start(codec: Codec, source: Any) -> AudioSession:
+    """Encode a sound on all levels; of a longer one only as much as the page takes, with a note."""
+    item = audio.load(source, first=state.MAX_AUDIO_SECONDS)
+    return AudioSession(item.tensor, codec.encode(item), item.notes)
+
+
+def open_tokens(codec: Codec, data: bytes, lang: str) -> AudioSession:
+    """A clip from an .mmt file. Raises InputError if other weights made it or it is too long."""
+    too_long = InputError(tr("audio.mmt_long", lang, limit=state.MAX_AUDIO_SECONDS))
+    frames = math.ceil(state.MAX_AUDIO_SECONDS * RATE / codec.tokenizer.stride)
+    tokens = read_tokens(codec, data, frames, too_long)
+    seconds = tokens.meta["samples"] / RATE
+    if seconds > state.MAX_AUDIO_SECONDS:
+        raise too_long
+    note = Note("mmt", tr("audio.note_mmt"), seconds=seconds, levels=tokens.levels)
+    return AudioSession(None, tokens, (note,))

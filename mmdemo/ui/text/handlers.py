@@ -6,14 +6,13 @@ import io
 from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import gradio as gr
 
-from mmdemo.codec.edit import History
 from mmdemo.errors import InputError
-from mmdemo.tokens import Tokens, mmt
-from mmdemo.ui.shared import place, state
+from mmdemo.tokens import Tokens
+from mmdemo.ui.shared import place
 from mmdemo.ui.shared.common import notes_html
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
@@ -23,11 +22,10 @@ from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.save import save_value
 from mmdemo.ui.shared.state import Context, friendly, parse_int
 from mmdemo.ui.shared.store import store
-from mmdemo.ui.shared.tokens_file import read_tokens
 from mmdemo.ui.shared.visit import visit_value
 from mmdemo.ui.text import compare, view
 from mmdemo.ui.text.maths import explain
-from mmdemo.ui.text.session import MAX_EXACT_BYTES, TextSession, keep_bytes
+from mmdemo.ui.text.session import MAX_EXACT_BYTES, TextSession, keep_bytes, open_tokens, start
 
 OUTPUTS, CHIPS, PICKER = 9, 3, 4  # how many values `show` gives, and which are the chips and the code picker
 MOST_IN_LINK = 400  # characters of a text that stand in its address
@@ -42,34 +40,6 @@ class TextHandlers(EditorHandlers):
         self.newest: OrderedDict[str, int] = OrderedDict()  # visitor -> version of the codes that they look at
         self.texts = [file.read_text(encoding="utf-8") for file in self.examples]
         self._examples: dict[int, Tokens] = {}  # tokens of the page's own texts, to paint with
-
-    def start(self, source: str | BinaryIO, lang: str) -> TextSession:
-        """Encode a text on all levels; longer ones are cut to the page's limit, with a note."""
-        item = self.codec.load(source)
-        notes = item.notes
-        total = int(item.meta["bytes"])
-        if total > state.MAX_TEXT_BYTES:
-            head = bytes(item.tensor[: state.MAX_TEXT_BYTES].tolist()).decode("utf-8", errors="ignore")
-            item = self.codec.load(head)
-            notes = (*notes, tr("text.cut", lang, limit=state.MAX_TEXT_BYTES))
-        tokens = self.codec.encode(item)
-        return TextSession(bytes(item.tensor.tolist()), History.of(tokens), notes, raw=item.raw)
-
-    def open_tokens(self, data: bytes, lang: str) -> TextSession:
-        """Tokens from an .mmt file. Raises InputError if other weights made them or there are too many."""
-        positions = -(-state.MAX_TEXT_BYTES // self.codec.tokenizer.stride)
-        count, limit = mmt.symbols(data), self.codec.levels * positions
-        too_many = InputError(tr("text.mmt_large", lang, count=count, limit=limit))
-        tokens = read_tokens(self.codec, data, positions, too_many)
-        if tokens.lossless:
-            codes = replace(tokens, lossless=b"", raw=b"")
-            note = tr("text.from_lossless_file", lang, size=len(data))
-            return TextSession(tokens.lossless, History.of(codes), (note,), tokens, tokens.raw)
-        size = tokens.meta["bytes"]
-        if size > state.MAX_TEXT_BYTES:
-            raise InputError(tr("text.mmt_long", lang, size=size, limit=state.MAX_TEXT_BYTES))
-        note = tr("text.from_file", lang, count=tokens.positions[0], levels=tokens.levels)
-        return TextSession(None, History.of(tokens), (note,))
 
     def show(self, session: TextSession | None, levels: int, request: gr.Request, lossless: Any = False) -> list[Any]:
         """Values of the tab's outputs for one session; None empties the page."""
@@ -140,14 +110,18 @@ class TextHandlers(EditorHandlers):
         lang, path = lang_of(request), place.kept(link, request)
         if path is not None:
             data = path.read_bytes()
-            session = self.open_tokens(data, lang) if path.suffix == ".mmt" else self.start(io.BytesIO(data), lang)
+            session = (
+                open_tokens(self.codec, data, lang)
+                if path.suffix == ".mmt"
+                else start(self.codec, io.BytesIO(data), lang)
+            )
             session = replace(session, place={"input": link["input"]})
         else:
             index = place.index(link, [file.stem for file in self.examples], request)
             text = link.get("typed", "") if index is None else self.texts[index]
             if not text:
                 return None
-            session = self.start(text, lang)
+            session = start(self.codec, text, lang)
         return replace(self._with_edit(session, link.get("edit", "")), look=place.looks(link))
 
     def _files(self, session: TextSession, kept: Tokens, data: bytes, lang: str) -> list[tuple[str, str, bytes]]:
@@ -167,13 +141,13 @@ class TextHandlers(EditorHandlers):
         lang = lang_of(request)
         if session is not None and _box_text(session) == text:
             return [gr.skip()] * OUTPUTS
-        return self.show(self.start(text, lang) if text else None, levels, request, lossless)
+        return self.show(start(self.codec, text, lang) if text else None, levels, request, lossless)
 
     @friendly
     def example(self, levels: int, lossless: bool, event: gr.EventData, request: gr.Request) -> list[Any]:
         """An example was clicked. First the new content of the text box."""
         text = self.texts[parse_int(getattr(event, "index", None), 0, len(self.texts) - 1)]
-        return [text, *self.show(self.start(text, lang_of(request)), levels, request, lossless)]
+        return [text, *self.show(start(self.codec, text, lang_of(request)), levels, request, lossless)]
 
     @friendly
     def ready(
@@ -187,7 +161,7 @@ class TextHandlers(EditorHandlers):
         if link.keys() & {"example", "input", "typed"}:
             return self._restored(link, request)
         opening = session is None and bool(text)
-        session = session or (self.start(text, lang_of(request)) if text else None)
+        session = session or (start(self.codec, text, lang_of(request)) if text else None)
         values = self.show(session, levels, request, lossless)
         if opening and values[CHIPS]:
             values[CHIPS] = {**values[CHIPS], "opening": self._opening(session, request)}
@@ -232,7 +206,7 @@ class TextHandlers(EditorHandlers):
         """A file was dropped or chosen: tokens, or a text. First the text box and the lossless switch."""
         lang, file = lang_of(request), dropped_file(event)
         tokens = file.name.lower().endswith(".mmt")
-        session = self.open_tokens(file.read(), lang) if tokens else self.start(file, lang)
+        session = open_tokens(self.codec, file.read(), lang) if tokens else start(self.codec, file, lang)
         self.visits.note(request, Path(file.name).stem, session.tokens)
         if tokens:
             lossless = session.lossless is not None  # as the file is

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import BinaryIO
 
 from mmdemo.codec import Codec
 from mmdemo.codec.edit import History
-from mmdemo.tokens import Tokens
+from mmdemo.errors import InputError
+from mmdemo.tokens import Tokens, mmt
+from mmdemo.ui.shared import state
+from mmdemo.ui.shared.i18n import tr
 from mmdemo.ui.shared.ids import new_id, new_number
+from mmdemo.ui.shared.tokens_file import read_tokens
 
 MAX_EXACT_BYTES = 10_000  # longest lossless text on the page: reading its file back takes about 0.8 ms a byte
 
@@ -83,3 +88,33 @@ def keep_bytes(session: TextSession, wanted: bool) -> TextSession:
 def decoded_bytes(codec: Codec, tokens: Tokens, levels: int | None = None) -> bytes:
     """What the tokens decode to, before it is read as UTF-8: with wrong codes it may not be valid."""
     return bytes(codec.decode_tensor(tokens, levels).tolist())
+
+
+def start(codec: Codec, source: str | BinaryIO, lang: str) -> TextSession:
+    """Encode a text on all levels; longer ones are cut to the page's limit, with a note."""
+    item = codec.load(source)
+    notes = item.notes
+    total = int(item.meta["bytes"])
+    if total > state.MAX_TEXT_BYTES:
+        head = bytes(item.tensor[: state.MAX_TEXT_BYTES].tolist()).decode("utf-8", errors="ignore")
+        item = codec.load(head)
+        notes = (*notes, tr("text.cut", lang, limit=state.MAX_TEXT_BYTES))
+    tokens = codec.encode(item)
+    return TextSession(bytes(item.tensor.tolist()), History.of(tokens), notes, raw=item.raw)
+
+
+def open_tokens(codec: Codec, data: bytes, lang: str) -> TextSession:
+    """Tokens from an .mmt file. Raises InputError if other weights made them or there are too many."""
+    positions = -(-state.MAX_TEXT_BYTES // codec.tokenizer.stride)
+    count, limit = mmt.symbols(data), codec.levels * positions
+    too_many = InputError(tr("text.mmt_large", lang, count=count, limit=limit))
+    tokens = read_tokens(codec, data, positions, too_many)
+    if tokens.lossless:
+        codes = replace(tokens, lossless=b"", raw=b"")
+        note = tr("text.from_lossless_file", lang, size=len(data))
+        return TextSession(tokens.lossless, History.of(codes), (note,), tokens, tokens.raw)
+    size = tokens.meta["bytes"]
+    if size > state.MAX_TEXT_BYTES:
+        raise InputError(tr("text.mmt_long", lang, size=size, limit=state.MAX_TEXT_BYTES))
+    note = tr("text.from_file", lang, count=tokens.positions[0], levels=tokens.levels)
+    return TextSession(None, History.of(tokens), (note,))
