@@ -142,6 +142,7 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
   }
 
   function showOthers() {
+    if (otherRow.hidden) return;
     otherRow.replaceChildren(...others().map(({ name, src }, i) => el("button", { type: "button", role: "radio", title: name,
       class: "mm-other" + (i === ed.other ? " mm-on" : ""), "aria-checked": String(i === ed.other), "aria-label": name,
       tabindex: i === ed.other ? 0 : -1, onclick: () => set({ other: i }) },
