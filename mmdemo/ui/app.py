@@ -50,16 +50,28 @@ def build(ctx: Context | None = None, folder: Path | None = None) -> gr.Blocks:
     ctx = ctx or Context()
     with CheckedInputs(title="mmdemo", analytics_enabled=False, delete_cache=state.CACHE_AGE) as demo:
         gr.HTML(_header(ctx), elem_classes=["mm-header"], apply_default_css=False)
-        address.Address(list(TABS), elem_classes=["mm-address"])
+        addressed = address.Address(list(TABS), elem_classes=["mm-address"])
         Tour(elem_classes=["mm-touring"])
         with gr.Tabs(elem_id="mm-tabs"):
             for name, build_tab in TABS.items():
                 with gr.Tab(t(f"{name}.tab"), id=name, elem_id=f"mm-tab-{name}") as tab:
                     build_tab(ctx)
                 tab.select(None, js=address.opened(name), queue=False, api_visibility="private")
+    _tell_one(demo, addressed)
     demo.queue(api_open=False)  # what waits in the queue on the page waits for everybody
     demo._queue = FairQueue(demo, folder=folder, forget=ctx.forget)
     return demo
+
+
+def _tell_one(demo: gr.Blocks, part: gr.HTML) -> None:
+    """Let one part be told how far the page's requests are that show no progress.
+
+    At each state of each request Gradio's page looks through all parts for every output that any request ever had: most
+    of what it does until the answer to a stroke of the brush is there.
+    """
+    for fn in demo.fns.values():
+        if fn.show_progress == "hidden":
+            fn.show_progress_on = [part]
 
 
 def launch_kwargs() -> dict[str, Any]:

@@ -108,6 +108,13 @@ def test_what_our_components_tell_the_page_leads_to_no_object_of_the_server():
     json.dumps(ours)  # Gradio copies all of it, and all that it leads to, for each visitor
 
 
+def test_states_of_quiet_requests_are_told_to_one_part_alone():
+    """Gradio's page looks for each output that any request ever had, at each state of each request: 100 ms a stroke."""
+    quiet = [d for d in app.build().config["dependencies"] if d["show_progress"] == "hidden"]
+    assert len(quiet) > 60
+    assert len({tuple(d["show_progress_on"]) for d in quiet}) == 1 == len(quiet[0]["show_progress_on"])
+
+
 def test_no_wish_is_lost_while_an_older_one_is_on_its_way():
     told = [d for d in app.build().config["dependencies"] if d["backend_fn"] and d["api_visibility"] == "private"]
     asked = [d for d in told if any(event not in ("load", "then", "success", "failure") for _, event in d["targets"])]

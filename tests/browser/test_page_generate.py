@@ -309,7 +309,7 @@ def test_saving_and_the_record_of_a_run(opened: Any, tmp_path: Any):
     for kind in ("webp", "gif", "wav_all", "json", "card"):
         page.click(".mp-save summary")
         with page.expect_download() as saved:
-            page.click(f"[data-save={kind}]")
+            page.click(f".mp [data-save={kind}]")
         path = tmp_path / saved.value.suggested_filename
         saved.value.save_as(path)
         if kind in ("webp", "gif"):
