@@ -7,6 +7,7 @@ import base64
 import inspect
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +26,7 @@ from mmdemo.ui.image import handlers as handlers_module
 from mmdemo.ui.image.baselines import rate_stages, size_stages
 from mmdemo.ui.image.handlers import ImageHandlers
 from mmdemo.ui.image.opening import opening_of
-from mmdemo.ui.image.session import MAX_RATIO, ImageSession, encode_picture, load_picture
+from mmdemo.ui.image.session import MAX_RATIO, START_LEVELS, ImageSession, encode_picture, load_picture
 from mmdemo.ui.image.view import viewer_value
 from mmdemo.ui.shared import gallery, i18n, state
 from mmdemo.ui.shared import place as places_module
@@ -53,6 +54,13 @@ def picture_file(tmp_path: Path) -> Path:
 
 def open_picture(codec: Any, source: Any, name: str, lang: str) -> ImageSession:
     return encode_picture(codec, load_picture(codec, source, lang), name)
+
+
+def seen(handlers: ImageHandlers, run: Iterator[Any], visitor: gr.Request) -> tuple[dict[str, Any], ImageSession]:
+    """What the page shows of a picture in the end, and the picture."""
+    *_, (view, picture) = stages(run)
+    *_, view = [view, *stages(handlers.settle(picture, visitor))]
+    return view, picture
 
 
 def request(session: str = "me", **headers: str) -> gr.Request:
@@ -236,16 +244,17 @@ def test_transparent_parts_on_white_or_checker(context: Context, tmp_path: Path)
     array[:, :32] = 200, 30, 40, 255
     Image.fromarray(array).save(path)
     handlers = ImageHandlers(context, [])
-    *_, (view, picture) = stages(handlers.opened(str(path), None, request()))
+    view, picture = seen(handlers, handlers.opened(str(path), None, request()), request())
     assert view["background"] == "white" and picture.original[:, :, 32:].min() == 255
-    *_, (view, other) = stages(handlers.background(picture, {"background": "checker", "levels": 2}, request()))
+    run = handlers.background(picture, {"background": "checker", "levels": 2}, request())
+    view, other = seen(handlers, run, request())
     assert view["background"] == "checker" and view["start"] == 2
     assert sorted(other.original[:, :, 32:].unique().tolist()) == [204, 255]
     assert "checkerboard" in view["notes"][0]["en"] and "棋盘格" in view["notes"][0]["zh"]
     assert stages(handlers.background(picture, {"background": "pink"}, request())) == []
     array[:, :32] = 255
     Image.fromarray(array).save(path)
-    *_, (view, logo) = stages(handlers.opened(str(path), None, request()))
+    view, logo = seen(handlers, handlers.opened(str(path), None, request()), request())
     assert view["background"] == "black" and logo.original[:, :, 32:].max() == 0  # seen, unlike on white
 
 
@@ -298,7 +307,7 @@ def paint(handlers: ImageHandlers, picture: ImageSession, session: str = "me", *
 
 def test_an_edit_is_shown_at_once_and_its_figures_follow(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [])
-    *_, (view, picture) = stages(handlers.opened(str(picture_file), None, request()))
+    view, picture = seen(handlers, handlers.opened(str(picture_file), None, request()), request())
     edited, changed = paint(handlers, picture)
     assert list(edited["recon"]) == ["2"] and edited["recon"]["2"] != picture.shown[2]
     assert edited["edit"]["count"] == 3 and edited["edit"]["runs"] == [[0, 3]]
@@ -313,7 +322,7 @@ def test_an_edit_is_shown_at_once_and_its_figures_follow(context: Context, pictu
 
 def test_steps_back_forward_and_all_back(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [])
-    *_, (_, picture) = stages(handlers.opened(str(picture_file), None, request()))
+    _, picture = seen(handlers, handlers.opened(str(picture_file), None, request()), request())
     _, one = paint(handlers, picture, paint="random", seed=4)
     _, two = paint(handlers, one, runs=[[30, 2]], levels=[0, 1])
     view, back = handlers.edit(two, asked_for(do="undo", shown=2), request())
@@ -327,8 +336,8 @@ def test_steps_back_forward_and_all_back(context: Context, picture_file: Path):
 
 def test_two_visitors_edit_one_example_each_for_themselves(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [picture_file])
-    *_, (_, mine) = stages(handlers.example({"index": 0}, request("a")))
-    *_, (_, yours) = stages(handlers.example({"index": 0}, request("b")))
+    _, mine = seen(handlers, handlers.example({"index": 0}, request("a")), request("a"))
+    _, yours = seen(handlers, handlers.example({"index": 0}, request("b")), request("b"))
     _, changed = paint(handlers, mine, "a")
     view, other = paint(handlers, yours, "b", runs=[[20, 1]])
     assert view["edit"]["runs"] == [[20, 1]] and mine.tokens == yours.tokens != changed.tokens != other.tokens
@@ -336,14 +345,14 @@ def test_two_visitors_edit_one_example_each_for_themselves(context: Context, pic
 
 def test_an_edit_travels_in_a_link_to_its_example(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [picture_file, picture_file])
-    *_, (_, picture) = stages(handlers.example({"index": 1}, request()))
+    _, picture = seen(handlers, handlers.example({"index": 1}, request()), request())
     view, changed = paint(handlers, picture, paint="random", levels=[0, 1], seed=9)
     opened = request("other")
     opened.query_params = {"tab": "image", "example": "1", "levels": "2", "edit": view["edit"]["link"]}
-    *_, (shown, again) = stages(handlers.example(None, opened))
+    shown, again = seen(handlers, handlers.example(None, opened), opened)
     assert again.tokens == changed.tokens and shown["start"] == 2 and shown["example"] == 1
     opened.query_params["edit"] = "AAAA"
-    *_, (shown, again) = stages(handlers.example(None, opened))
+    shown, again = seen(handlers, handlers.example(None, opened), opened)
     assert again.tokens == picture.tokens  # and a word about it
 
 
@@ -356,7 +365,7 @@ def test_only_what_the_transformer_makes_can_be_remade_by_it(context: Context):
 
 def test_an_edit_too_large_for_a_link_says_so(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [picture_file])
-    *_, (_, picture) = stages(handlers.example({"index": 0}, request()))
+    _, picture = seen(handlers, handlers.example({"index": 0}, request()), request())
     count = picture.tokens.codes[0].numel()
     view, _ = paint(handlers, picture, runs=[[0, count]], levels=list(range(12)), paint="random", seed=1)
     assert view["edit"]["count"] == count and view["edit"]["link"] is None
@@ -365,11 +374,11 @@ def test_an_edit_too_large_for_a_link_says_so(context: Context, picture_file: Pa
 
 def test_an_edit_of_ones_own_picture_opens_from_a_link_for_a_day(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [])
-    *_, (_, picture) = stages(handlers.opened(str(picture_file), None, request()))
+    _, picture = seen(handlers, handlers.opened(str(picture_file), None, request()), request())
     view, changed = paint(handlers, picture, paint="random", seed=5)
     look = {"levels": "2", "mode": "tokens", "at": "2,1"}
     link = {**picture.place, **look, "edit": view["edit"]["link"]}
-    *_, (shown, again) = stages(handlers.restored({"place": link}, request("guest")))
+    shown, again = seen(handlers, handlers.restored({"place": link}, request("guest")), request("guest"))
     assert again.tokens == changed.tokens and shown["place"] == picture.place
     assert {name: shown["look"][name] for name in ("mode", "at")} == {"mode": "tokens", "at": "2,1"}
 
@@ -377,12 +386,13 @@ def test_an_edit_of_ones_own_picture_opens_from_a_link_for_a_day(context: Contex
 def test_painting_with_an_example_and_with_an_earlier_picture(context: Context, picture_file: Path, tmp_path: Path):
     handlers = ImageHandlers(context, [picture_file])
     Image.new("RGB", (96, 64), "navy").save(tmp_path / "navy.png")
-    *_, (view, first) = stages(handlers.opened(str(tmp_path / "navy.png"), None, request()))
+    view, first = seen(handlers, handlers.opened(str(tmp_path / "navy.png"), None, request()), request())
     assert [entry["name"] for entry in view["earlier"]] == ["navy"]
     ramp = handlers._example(0, "en").tokens
     _, changed = paint(handlers, first, paint="other", levels=list(range(12)), other={"example": 0})
     assert (changed.tokens.codes[:, 0, :3] == ramp.codes[:, 0, :3]).all()
-    *_, (_, second) = stages(handlers.example({"index": 0, "request_id": handlers.latest.now(request())}, request()))
+    asked = {"index": 0, "request_id": handlers.latest.now(request())}
+    _, second = seen(handlers, handlers.example(asked, request()), request())
     _, changed = paint(handlers, second, paint="other", levels=list(range(12)), other={"earlier": 0})
     assert (changed.tokens.codes[:, 0, :3] == first.tokens.codes[:, 0, :3]).all()
 
@@ -409,6 +419,18 @@ def test_an_impossible_edit_is_one_sentence(context: Context, picture_file: Path
         paint(handlers, picture, **wrong)
 
 
+def test_nobody_waits_for_the_other_levels_of_somebodys_picture(context: Context, picture_file: Path):
+    """The run that opens a picture ends with the levels looked at; the others come by a request of their own."""
+    handlers = ImageHandlers(context, [])
+    *_, (view, picture) = stages(handlers.opened(str(picture_file), None, request()))
+    assert set(view["recon"]) == {str(START_LEVELS)} and view["figures"][str(START_LEVELS)]["psnr"]
+    *_, settled = stages(handlers.settle(picture, request()))
+    assert set(settled["recon"]) == {str(n + 1) for n in range(picture.tokens.levels)}
+    *_, (_, older) = stages(handlers.opened(str(picture_file), None, request()))
+    handlers.latest.bump(request())
+    assert stages(handlers.settle(older, request())) == []  # something newer was asked for
+
+
 def test_a_newer_request_stops_an_older_run(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [])
     run = handlers.opened(str(picture_file), None, request())
@@ -432,7 +454,7 @@ def test_every_run_of_the_page_ends_quietly():
 
 def test_an_example_is_encoded_once(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [picture_file])
-    first = stages(handlers.example(None, request("a")))
+    first = stages(handlers.example({"index": 0}, request("a")))
     again = stages(handlers.example({"index": 0}, request("b")))
     assert first[0][0]["waiting"] and len(again) == 1
     assert again[0][0]["recon"] == first[-1][0]["recon"]
@@ -449,7 +471,7 @@ def test_an_upload_has_a_short_place_that_leads_back(context: Context, picture_f
     for module in (handlers_module, places_module):
         monkeypatch.setattr(module, "store", lambda: kept)
     handlers = ImageHandlers(context, [])
-    *_, (view, picture) = stages(handlers.opened(str(picture_file), None, request()))
+    view, picture = seen(handlers, handlers.opened(str(picture_file), None, request()), request())
     assert len(view["place"]["input"]) == 12 and view["place"]["name"] == "ramp"
     view, again = places(handlers, {**view["place"], "levels": "3", "mode": "tokens", "at": "2,1"})
     assert torch.equal(again.tokens.codes, picture.tokens.codes) and view["look"]["levels"] == 3
@@ -477,7 +499,7 @@ def test_tokens_file_goes_round(context: Context, picture_file: Path, tmp_path: 
     tokens = codec.encode(picture_file)
     path = tokens.save(tmp_path / "ramp.mmt")
     handlers = ImageHandlers(context, [])
-    *_, (view, picture) = stages(handlers.dropped(dropped(path), request()))
+    view, picture = seen(handlers, handlers.dropped(dropped(path), request()), request())
     assert not view["has_original"] and view["figures"]["1"]["psnr"] is None
     assert list(rate_stages(picture)) == []
     path.write_bytes(path.read_bytes()[:-3])
@@ -505,7 +527,7 @@ def test_rates_compare_with_classical_codecs(context: Context, picture_file: Pat
 
 def test_formulas_hold_the_numbers_of_the_picture(context: Context, picture_file: Path):
     handlers = ImageHandlers(context, [])
-    *_, (_, picture) = stages(handlers.opened(str(picture_file), None, request()))
+    _, picture = seen(handlers, handlers.opened(str(picture_file), None, request()), request())
     stages(handlers.sizes(picture, request()))
     for lang in i18n.LANGUAGES:
         text = handlers.formulas(picture, request(**{"accept-language": lang}))

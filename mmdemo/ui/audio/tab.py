@@ -83,11 +83,15 @@ def build(ctx: Context) -> None:
         levels.move(handlers.relevelled, [session, levels], outputs, **live),
     ]
     for event in events:
-        event.success(handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": "measure"})
+        event.success(
+            handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": state.MEASURING_ID}
+        )
     editing = {**model, "concurrency_id": state.EDITING_ID}
     lab.edit(handlers.edit, session, [levels, session, lab], **editing)
     settled = lab.settle(handlers.settle, session, outputs[1:], **live)
-    settled.success(handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": "measure"})
+    settled.success(
+        handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": state.MEASURING_ID}
+    )
     lab.warm(handlers.warm, session, None, **editing)
     lab.restore(handlers.native, [session, levels], [restored], **model).success(None, js=FETCH)
 

@@ -180,13 +180,13 @@ class ImageHandlers(EditorHandlers):
     @friendly
     @ends_quietly
     def settle(self, picture: ImageSession | None, request: gr.Request) -> Iterator[dict[str, Any]]:
-        """After an edit: its figures, and the other numbers of levels."""
+        """After a picture is shown, or edited: its figures, and the other numbers of levels."""
         if picture is None:
             return
         for _ in picture.stages(picture.wanted):
             if self.latest.now(request) != picture.run:
                 return
-            yield view.viewer_value(picture, picture.wanted)
+            yield self._value(picture, picture.wanted, request)
 
     def example_tokens(self, index: int, request: gr.Request) -> Tokens:
         return self._example(index, lang_of(request)).tokens
@@ -291,14 +291,20 @@ class ImageHandlers(EditorHandlers):
     def _run(
         self, picture: ImageSession, start: int, asked: dict[str, Any] | None, request: gr.Request
     ) -> Iterator[Shown]:
+        """Show a picture on `start` levels. `settle` follows: nobody else's picture waits for the other levels."""
         self.ctx.remember(request, picture.tokens, picture.original)
-        earlier = [{"name": name, "src": src} for name, src, tokens in self.visits.of(request)]
+        picture.run = (asked or {}).get("request_id", self.latest.now(request))
         for _ in picture.stages(start):
             if self._stale(asked, request):
                 return  # nor may an older picture take the place of one that was edited meanwhile
-            yield {**view.viewer_value(picture, start), "earlier": earlier}, picture
-            if self._stale(asked, request):
+            yield self._value(picture, start, request), picture
+            if start in picture.quality or self._stale(asked, request):
                 return
+
+    def _value(self, picture: ImageSession, start: int, request: gr.Request) -> dict[str, Any]:
+        """The viewer's value, with the inputs of this visit that can be painted with."""
+        earlier = [{"name": name, "src": src} for name, src, _ in self.visits.of(request)]
+        return {**view.viewer_value(picture, start), "earlier": earlier}
 
     def _while_newest(self, values: Iterator[dict[str, Any]], request: gr.Request) -> Iterator[dict[str, Any]]:
         """Pass values on until this visitor asks for something else."""

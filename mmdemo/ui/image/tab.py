@@ -19,7 +19,7 @@ from mmdemo.ui.shared.common import how_it_works, intro
 from mmdemo.ui.shared.filedrop import FileDrop
 from mmdemo.ui.shared.gallery import credits
 from mmdemo.ui.shared.i18n import t
-from mmdemo.ui.shared.state import CONCURRENCY_ID, EDITING_ID, KEPT_SECONDS, OPENING_ID, QUIET, Context
+from mmdemo.ui.shared.state import CONCURRENCY_ID, EDITING_ID, KEPT_SECONDS, MEASURING_ID, OPENING_ID, QUIET, Context
 from mmdemo.ui.shared.visit import Visit
 
 # An input field is free for the next file as soon as the viewer shows what was given, or else, where that was refused,
@@ -33,6 +33,7 @@ AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
 MODEL: dict[str, Any] = {**QUIET, "concurrency_id": CONCURRENCY_ID, "concurrency_limit": 1}
 OPENING: dict[str, Any] = {**MODEL, "concurrency_id": OPENING_ID}
 EDITING: dict[str, Any] = {**MODEL, "concurrency_id": EDITING_ID}
+MEASURING: dict[str, Any] = {**MODEL, "concurrency_id": MEASURING_ID}
 CLASSICAL: dict[str, Any] = {**QUIET, "concurrency_id": "classical", "concurrency_limit": 1}
 
 
@@ -87,7 +88,11 @@ def build(ctx: Context) -> None:
     ctx.at_start(handlers.prepare)
 
     def follow(run: Any) -> None:
-        """After a picture is decoded: its files, then other codecs, and the formulas with its numbers."""
+        """After a picture is shown: its other levels, and what follows them."""
+        settled(run.success(handlers.settle, current, viewer, **MEASURING))
+
+    def settled(run: Any) -> None:
+        """After all levels are decoded: their files, then other codecs, and the formulas with its numbers."""
         sizes = run.success(handlers.sizes, current, plot, **CLASSICAL)
         sizes.success(handlers.rates, current, plot, **CLASSICAL)
         sizes.success(handlers.formulas, current, formulas, **AT_ONCE)
@@ -106,7 +111,7 @@ def build(ctx: Context) -> None:
     changed = viewer.background(handlers.ask, None, asked, **AT_ONCE)
     follow(changed.then(handlers.background, [current, asked], shown, **MODEL))
     viewer.edit(handlers.edit, current, shown, **EDITING)
-    follow(viewer.settle(handlers.settle, current, viewer, **MODEL))
+    settled(viewer.settle(handlers.settle, current, viewer, **MEASURING))
     viewer.warm(handlers.warm, current, None, **EDITING)
     viewer.others(handlers.others, current, plot, **CLASSICAL)
     viewer.want(handlers.want, current, None, **AT_ONCE)

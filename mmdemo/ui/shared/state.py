@@ -39,6 +39,7 @@ _END = object()
 QUIET: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", "api_visibility": "private"}
 CONCURRENCY_ID = "model"  # what the page asks of a model for an input that it has
 OPENING_ID = "opening"  # files, which may be large
+MEASURING_ID = "measure"  # what comes after something is shown: other levels and figures
 EDITING_ID = "editing"  # a step of the token editor, which is to be seen at once
 PROGRAMS_ID = "programs"  # endpoints for programs, which encode, decode and measure in one go
 TEXTS_ID = "texts"  # all of that for texts, which take a moment: they never wait for pictures and sounds
