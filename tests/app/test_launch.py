@@ -142,7 +142,6 @@ def test_told_to_end(when, monkeypatch, tmp_path):
     closed = []
     page = SimpleNamespace(launch=killed, close=lambda: closed.append(True))
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    monkeypatch.setattr(app, "warm", lambda context: None)
     monkeypatch.setattr(app, "build", killed if when == "built" else lambda *args: page)
     try:
         if when == "built":
