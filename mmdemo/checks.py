@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -33,3 +35,14 @@ def number(value: Any) -> int | float | None:
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         return None
     return int(value) if isinstance(value, Integral) else float(value)
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """What to write instead of a name that there is not, as the end of a sentence: the nearest of those known, or all.
+
+    Args:
+        otherwise: what leads to all of them, such as "choose one of".
+    """
+    known = list(known)
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"{otherwise} {', '.join(known) or 'none'}."

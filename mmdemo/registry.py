@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import json
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from .checks import nearest
 from .errors import InputError
 
 P = TypeVar("P")
@@ -33,9 +33,7 @@ class Registry(Mapping[str, P]):
     def __getitem__(self, name: str) -> P:
         """The part of that name. Raises InputError, with the nearest name, where there is none."""
         if not isinstance(name, str) or name not in self._parts:
-            near = difflib.get_close_matches(str(name), self._parts, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(self._parts)}."
-            raise InputError(f"There is no {self.what} {name!r}; {hint}")
+            raise InputError(f"There is no {self.what} {name!r}; {nearest(str(name), self._parts, 'choose one of')}")
         part = self._parts[name]
         if isinstance(part, str):
             module, _, attribute = part.partition(":")
@@ -51,8 +49,7 @@ class Registry(Mapping[str, P]):
         made = {}
         for option, value in options.items():
             if option not in named and not others:
-                near = difflib.get_close_matches(option, named, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(named) or 'none'}."
+                hint = nearest(option, named, "it has")
                 raise InputError(f"The {self.what} {name!r} has no option {option!r}; {hint}")
             made[option] = self._typed(name, option, value, _hint(part, option if option in named else others))
         return part(*arguments, **made)

@@ -5,11 +5,11 @@ It stands in config.json under "interface", and in a recipe as the table of that
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import field
 from typing import Any
 
+from ..checks import nearest
 from ..config import Name, Share, settings
 from ..errors import InputError
 from ..modalities import MODALITIES
@@ -84,7 +84,7 @@ class JointInterface:
         asked = {"form": self.form, "list of suggestions": self.suggestions, "report": self.figures}
         for what, name in asked.items():
             if name and name not in listed[what]:
-                raise InputError(f"There is no {what} {name!r}; {_nearest(name, listed[what], 'choose one of')}")
+                raise InputError(f"There is no {what} {name!r}; {nearest(name, listed[what], 'choose one of')}")
 
     def frame(self, stream: Stream, modality: str, stride: int) -> Frame:
         """The frame of a stream. Raises InputError for a name that is not registered."""
@@ -109,10 +109,4 @@ def check_names(what: str, named: Iterable[str], known: Iterable[str]) -> None:
     known = list(known)
     for name in named:
         if name not in known:
-            raise InputError(f"The model has no {what} {name!r}; {_nearest(name, known)}")
-
-
-def _nearest(name: str, known: Iterable[str], otherwise: str = "it has") -> str:
-    known = list(known)
-    near = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"{otherwise} {', '.join(known) or 'none'}."
+            raise InputError(f"The model has no {what} {name!r}; {nearest(name, known, 'it has')}")

@@ -17,6 +17,7 @@ _CHECKER_SQUARE = 8  # pixels
 _CHECKER_GREYS = (255, 204)
 _FAINT = 0.08  # mean difference in luma from white below which a picture is not seen on white
 _DARKEST = 1 / 64  # of white: a picture without anything lighter is not seen
+_OUTSIDE = Note("outside", "Values slightly outside the range of black to white were clipped.")
 _ROWS = 256  # worked on at once, for the memory
 _ARRAYS = "an array needs the shape (H, W) or (H, W, 1 to 4) and uint8, uint16, or floats in [0, 1]"
 
@@ -160,7 +161,7 @@ def value_range(low: float, high: float, usual: float | None, notes: list[str]) 
     # A ringing filter or a model overshoots by a few per cent; more than that is another range.
     if usual and low >= -0.1 * usual and usual * _DARKEST < high <= 1.1 * usual:
         if low < 0 or high > usual:
-            notes.append(Note("outside", "Values slightly outside the range of black to white were clipped."))
+            notes.append(_OUTSIDE)
         return 0.0, usual
     if low >= 0 and 64 <= high <= 255:
         low, high = 0.0, 255.0
@@ -229,5 +230,5 @@ def _unit_floats(values: np.ndarray, notes: list[str]) -> np.ndarray:
         notes.append(_scaled(0.0, 255.0))
         values = values / 255
     elif low < 0 or high > 1:
-        notes.append(Note("outside", "Values slightly outside the range of black to white were clipped."))
+        notes.append(_OUTSIDE)
     return np.clip(values, 0, 1).astype(np.float32)

@@ -119,16 +119,18 @@ class JointTask(Task):
         self.streams = config.streams
         self.logit_mean = torch.tensor([self.settings.logit_mean.get(s.name, 0.0) for s in self.streams])
         self.weights = torch.tensor([self.settings.condition_weights.get(s.name, 1.0) for s in self.streams])
+        self.sizes: dict[str, int] = {}  # latents of each stream that there are to train on
         for s in self.streams:
             z = train.latents(s.name)
             if z is None:
                 raise InputError(f"The data of the recipe {recipe.name!r} has no column for the stream {s.name!r}.")
+            self.sizes[s.name] = len(z)
             std, shared = self.settings.latent_std.get(s.name, 1.0), s.name in self.settings.shared_scale
             self.latents.measure(s.name, z.to(device), std, shared)
 
     @property
     def data_summary(self) -> dict[str, object]:
-        return {f"latents of {k}": len(z) for k in self.tokenizers if (z := self.train.latents(k)) is not None}
+        return {f"latents of {name}": count for name, count in self.sizes.items()}
 
     @classmethod
     def from_recipe(cls, recipe: Recipe, device: torch.device, data_dir: Path) -> JointTask:

@@ -6,13 +6,13 @@ keep their weights, new inputs weigh nothing yet, new outputs start as drawn.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from ..checkpoints import load_state
+from ..checks import nearest
 from ..errors import InputError
 
 
@@ -29,10 +29,8 @@ def warm_start(model: nn.Module, folder: Path, reinit: Sequence[str] = (), measu
     stored, new = load_state(folder), model.state_dict()
     for part in reinit:
         if not any(k == part or k.startswith(f"{part}.") for k in (*stored, *new)):
-            parts = list(dict.fromkeys(k.partition(".")[0] for k in new))
-            near = difflib.get_close_matches(part, parts, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(parts)}."
-            raise InputError(f"The model has no part {part!r} to begin anew; {hint}")
+            parts = dict.fromkeys(k.partition(".")[0] for k in new)
+            raise InputError(f"The model has no part {part!r} to begin anew; {nearest(part, parts, 'it has')}")
     begun = [*reinit, *measured]
     skipped = tuple(f"{part}." for part in begun)
     old = {k: v for k, v in stored.items() if k not in begun and not k.startswith(skipped)}

@@ -82,16 +82,13 @@ def build(ctx: Context) -> None:
         lab.ready(handlers.ready, [session, levels], [levels, *outputs], **live),
         levels.move(handlers.relevelled, [session, levels], outputs, **live),
     ]
+    measuring = {**live, "concurrency_id": state.MEASURING_ID}
     for event in events:
-        event.success(
-            handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": state.MEASURING_ID}
-        )
+        event.success(handlers.measured, [session, levels], [tiles, table], **measuring)
     editing = {**model, "concurrency_id": state.EDITING_ID}
     lab.edit(handlers.edit, session, [levels, session, lab], **editing)
     settled = lab.settle(handlers.settle, session, outputs[1:], **live)
-    settled.success(
-        handlers.measured, [session, levels], [tiles, table], **{**live, "concurrency_id": state.MEASURING_ID}
-    )
+    settled.success(handlers.measured, [session, levels], [tiles, table], **measuring)
     lab.warm(handlers.warm, session, None, **editing)
     lab.restore(handlers.native, [session, levels], [restored], **model).success(None, js=FETCH)
 

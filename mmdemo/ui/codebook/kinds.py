@@ -12,16 +12,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from mmdemo.errors import InputError
 from mmdemo.modalities.audio import SAMPLE_RATE
+from mmdemo.modalities.registry import IMAGE
 from mmdemo.registry import Registry
 from mmdemo.tokens import Tokens
 from mmdemo.ui.shared import thumbnail
 from mmdemo.ui.shared.i18n import tr
-from mmdemo.ui.shared.payload import data_uri, pcm
+from mmdemo.ui.shared.payload import as_image, data_uri, pcm
 from mmdemo.ui.shared.state import Opened
 
 SHOWN_SIDE = 640  # pixels of a picture shown
@@ -67,7 +67,7 @@ class Pictures(Kind):
     around = 3
 
     def shown(self, x: Tensor, stride: int) -> dict[str, Any]:
-        image = _picture(x.clamp(0, 1))
+        image = IMAGE.restore(x)
         image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
         return {"picture": data_uri(image), "size": list(x.shape[:0:-1])}
 
@@ -80,14 +80,14 @@ class Pictures(Kind):
         side = (2 * self.around + 1) * stride
         rows = torch.arange(top, top + side).clamp(0, height - 1)
         columns = torch.arange(left, left + side).clamp(0, width - 1)
-        return {"picture": data_uri(_picture(x[:, rows][:, :, columns]), exact_up_to=0, quality=90)}
+        return {"picture": data_uri(IMAGE.restore(x[:, rows][:, :, columns]), exact_up_to=0, quality=90)}
 
     def thumb(self, source: Path | Opened) -> str | None:
         if isinstance(source, Path):
             return thumbnail.of_file(source, THUMB)
         if not isinstance(source.source, Tensor):
             return None
-        return thumbnail.of_picture(Image.fromarray(source.source.permute(1, 2, 0).contiguous().numpy()), THUMB)
+        return thumbnail.of_picture(as_image(source.source), THUMB)
 
     def sample(self, raw: bytes) -> Tensor:
         if len(raw) != 3 * PATCH**2:
@@ -155,11 +155,6 @@ def spans(data: bytes, stride: int) -> list[str]:
         labels[at // stride] += character if size > 1 or character.isascii() else "\ufffd"
         at += size
     return labels
-
-
-def _picture(x: Tensor) -> Image.Image:
-    """(3, H, W) in [0, 1], in 8 bits."""
-    return Image.fromarray((x * 255).round().byte().permute(1, 2, 0).contiguous().numpy())
 
 
 def _stretch(x: Tensor, position: int, around: int, stride: int) -> tuple[int, Tensor]:

@@ -9,8 +9,8 @@ from typing import Any
 from PIL import Image
 
 from mmdemo.evaluation import classical
-from mmdemo.ui.image.session import ImageSession, as_image
-from mmdemo.ui.shared.payload import data_uri, finite
+from mmdemo.ui.image.session import ImageSession
+from mmdemo.ui.shared.payload import as_image, data_uri, finite
 
 
 def size_stages(picture: ImageSession) -> Iterator[dict[str, Any]]:

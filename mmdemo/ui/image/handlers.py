@@ -18,7 +18,6 @@ from mmdemo.ui.image.session import (
     BACKGROUNDS,
     START_LEVELS,
     ImageSession,
-    as_image,
     encode_picture,
     load_picture,
     open_tokens,
@@ -28,7 +27,7 @@ from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.ids import new_id
-from mmdemo.ui.shared.payload import png_uri
+from mmdemo.ui.shared.payload import as_image, png_uri
 from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.state import Context, Latest, ends_quietly, friendly, parse_int
 from mmdemo.ui.shared.store import store

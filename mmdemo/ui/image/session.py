@@ -21,7 +21,7 @@ from mmdemo.modalities.note import Note
 from mmdemo.tokens import Tokens
 from mmdemo.ui.shared.i18n import tr
 from mmdemo.ui.shared.ids import new_id
-from mmdemo.ui.shared.payload import data_uri, finite
+from mmdemo.ui.shared.payload import as_image, data_uri, finite
 from mmdemo.ui.shared.place import looks, number
 from mmdemo.ui.shared.state import MAX_PICTURE_SIDE
 from mmdemo.ui.shared.tokens_file import read_tokens
@@ -221,8 +221,3 @@ def open_tokens(codec: Codec, data: bytes, name: str, lang: str) -> ImageSession
     if max(height, width) > MAX_RATIO * min(height, width):
         raise InputError(tr("image.strip", lang, size=f"{width:,} × {height:,}", limit=MAX_RATIO))
     return ImageSession(name, codec, tokens, None, (Note("mmt", tr("image.note_mmt")),))
-
-
-def as_image(pixels: torch.Tensor) -> Image.Image:
-    """(3, H, W) uint8 -> PIL image."""
-    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())

@@ -6,11 +6,10 @@ import io
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from mmdemo.codec.local import Span
 from mmdemo.modalities.base import Item
-from mmdemo.ui.image.session import START_LEVELS, ImageSession, as_image
+from mmdemo.modalities.registry import IMAGE
+from mmdemo.ui.image.session import START_LEVELS, ImageSession
 from mmdemo.ui.shared.common import said
 from mmdemo.ui.shared.editing import editor_value, remade_by
 from mmdemo.ui.shared.i18n import LANGUAGES
@@ -72,7 +71,7 @@ def waiting_value(item: Item, name: str, taken: bool = False) -> dict[str, Any]:
 
     With ``taken`` the field that it was given in is free for another.
     """
-    source = data_uri(as_image((item.tensor * 255).round().to(torch.uint8)))
+    source = data_uri(IMAGE.restore(item.tensor))
     return {
         "id": f"waiting-{new_id()}",
         "waiting": True,
@@ -95,5 +94,5 @@ def source_bytes(item: Item, source: Any) -> tuple[bytes, str]:
     if path and path.stat().st_size <= KEPT_AS_IT_IS:
         return path.read_bytes(), path.suffix
     buffer = io.BytesIO()
-    as_image((item.tensor * 255).round().to(torch.uint8)).save(buffer, "PNG", compress_level=1)
+    IMAGE.restore(item.tensor).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue(), ".png"

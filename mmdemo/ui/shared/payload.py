@@ -31,6 +31,11 @@ def pcm(samples: Any) -> str:
     return to_base64(np.round(clean * 32767).astype("<i2"))
 
 
+def as_image(pixels: Tensor) -> Image.Image:
+    """(3, H, W) uint8 -> PIL image."""
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+
+
 def data_uri(image: Image.Image, exact_up_to: int = PIXEL_ART, quality: int = 92, method: int = 1) -> str:
     """A picture for the page: exact PNG when small, WebP when large."""
     buffer = io.BytesIO()

@@ -33,10 +33,10 @@ from mmdemo.ui.shared.i18n import lang_of, tr
 log = logging.getLogger("mmdemo.ui")
 _END = object()
 
-# Queues by cost, each serving one request at a time: a short one never waits for another visitor's long one.
 # Of events of the page: nothing moves while they run, and no wish is dropped while an older one is on its way, which is
 # Gradio's usual way ("once").
 QUIET: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", "api_visibility": "private"}
+# Queues by cost, each serving one request at a time: a short one never waits for another visitor's long one.
 CONCURRENCY_ID = "model"  # what the page asks of a model for an input that it has
 OPENING_ID = "opening"  # files, which may be large
 MEASURING_ID = "measure"  # what comes after something is shown: other levels and figures
