@@ -18,47 +18,54 @@ EARLIER = 0.5  # what the error after a level still weighs when the next one is 
 
 
 @torch.no_grad()
-def beam_search(vectors: Tensor, codebooks: Tensor, width: int) -> Tensor:
+def beam_search(vectors: Tensor, codebooks: Tensor, width: int, prices: Tensor | None = None) -> Tensor:
     """Codes of each vector, one a level.
 
     Args:
         vectors: (N, D). codebooks: (L, K, D). width: hypotheses kept at each level, >= 1; 1 is the greedy choice.
+        prices: (L,) what each code but 0 costs a reader who stops after that level, in squared distance; above 0 where
+            code 0 is the zero vector.
 
     Returns:
         (N, L) int64.
     """
     codebooks = codebooks.float()
+    each = [0.0] * len(codebooks) if prices is None else prices.tolist()
     if width == 1:  # a plain argmin is faster
-        return _greedy(vectors.float(), codebooks)
+        return _greedy(vectors.float(), codebooks, each)
     rows = max(1, PART // (width * codebooks.shape[1]))
-    parts = [_search(v.float(), codebooks, width) for v in vectors.split(rows)]
+    parts = [_search(v.float(), codebooks, width, each) for v in vectors.split(rows)]
     return torch.cat(parts) if parts else vectors.new_zeros((0, len(codebooks)), dtype=torch.long)
 
 
-def _greedy(residual: Tensor, codebooks: Tensor) -> Tensor:
+def _greedy(residual: Tensor, codebooks: Tensor, prices: list[float]) -> Tensor:
     codes = []
-    for book in codebooks:
-        codes.append(nearest(residual, book))
+    for book, price in zip(codebooks, prices, strict=True):
+        codes.append(nearest(residual, book, price))
         residual = residual - book[codes[-1]]
     return torch.stack(codes, dim=1)
 
 
-def _search(vectors: Tensor, codebooks: Tensor, width: int) -> Tensor:
+def _search(vectors: Tensor, codebooks: Tensor, width: int, prices: list[float]) -> Tensor:
     n, dim = vectors.shape
     size = codebooks.shape[1]
     room = vectors.new_empty(n * width, size)  # taken once: fresh memory for every level costs more than the product
     residual = vectors[:, None]  # (n, w, D), w hypotheses so far
-    score = vectors.new_zeros(n, 1)  # (n, w) squared errors after each level so far, the last one in full
+    score = vectors.new_zeros(n, 1)  # (n, w) errors and costs after each level so far, the last ones in full
+    spent = vectors.new_zeros(n, 1)  # (n, w) codes so far that were not free
     parents, codes = [], []  # (n, w') each
-    for book in codebooks:
+    for book, price in zip(codebooks, prices, strict=True):
         w = residual.shape[1]
-        # |r - c|^2 of every hypothesis and codeword, and half of what the score was: (n, w, K)
-        offset = residual.square().sum(2) + EARLIER * score
+        # |r - c|^2 of every hypothesis and codeword, what its codes cost, and half of what the score was: (n, w, K)
+        offset = residual.square().sum(2) + price * spent + EARLIER * score
         flat = residual.reshape(-1, dim)
-        error = torch.addmm(book.square().sum(1), flat, book.T, alpha=-2, out=room[: n * w]).view(n, w, size)
+        own = book.square().sum(1)  # (K,)
+        own[1:] += price
+        error = torch.addmm(own, flat, book.T, alpha=-2, out=room[: n * w]).view(n, w, size)
         score, best = _smallest(error.add_(offset[:, :, None]).flatten(1), min(width, w * size))  # (n, w')
         parent, code = best // size, best % size
         residual = residual.gather(1, parent[:, :, None].expand(-1, -1, dim)) - book[code]
+        spent = spent.gather(1, parent) + ((code > 0) if price else 1)
         parents.append(parent)
         codes.append(code)
     return _trace(parents, codes)

@@ -9,19 +9,20 @@ CHUNK = 1 << 24  # most distances held at once (64 MiB in fp32), for any N and K
 
 
 @torch.no_grad()
-def nearest(vectors: Tensor, codebook: Tensor) -> Tensor:
+def nearest(vectors: Tensor, codebook: Tensor, price: Tensor | float = 0) -> Tensor:
     """Index of the nearest codeword (Euclidean) for each vector.
 
     One matmul and an argmin: |v - c|^2 = |v|^2 - 2 v.c + |c|^2, and |v|^2 does not change the winner.
 
     Args:
-        vectors: (N, D). codebook: (K, D).
+        vectors: (N, D). codebook: (K, D). price: what any code but 0 costs, in squared distance.
 
     Returns:
         (N,) int64.
     """
     codebook = codebook.float()
     offset = codebook.square().sum(1)  # (K,)
+    offset[1:] += price
     rows = max(1, CHUNK // len(codebook))
     parts = [torch.addmm(offset, v.float(), codebook.T, alpha=-2).argmin(1) for v in vectors.split(rows)]
     return torch.cat(parts) if parts else vectors.new_zeros(0, dtype=torch.long)

@@ -1,12 +1,14 @@
 """Residual vector quantization with EMA codebooks; with one level, plain VQ.
 
 Sources: van den Oord et al. 2017 (VQ-VAE, EMA codebooks in appendix A.1), Zeghidour et al. 2021
-(SoundStream: residual VQ, k-means start, dead-code restart, quantizer dropout).
+(SoundStream: residual VQ, k-means start, dead-code restart, quantizer dropout); Chou, Lookabaugh & Gray 1989
+(entropy-constrained VQ: a code is chosen by its error and by what it costs).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import field
 
 import torch
 from torch import Tensor
@@ -28,12 +30,19 @@ class ResidualVQConfig(QuantizerConfig):
     restart_first: Share = 0.0  # the same for level 1 where it is higher: codes of level 1 that are used more evenly
     commitment: Weight = 0.25  # weight of the commitment loss
     beam: Beam = 1  # hypotheses kept when codes are searched level by level; 1: the nearest codeword each (greedy)
+    # By level, how much of the level's mean squared residual a codeword has to take away to be worth its bits. Where
+    # this is above 0, code 0 is the zero vector, which is taken otherwise and next to free in a file. Empty: 0 for all.
+    skip: list[Weight] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.kind == "vq":
             self.levels = 1
         if self.levels < 1:
             raise ValueError("Vector quantization has one level at least.")
+        if self.skip and len(self.skip) != self.levels:
+            raise ValueError(f"skip has {len(self.skip)} numbers for {self.levels} levels.")
+        if any(self.skip) and self.codebook_size < 2:
+            raise ValueError("A level that skips needs two codes at least: nothing, and something.")
         check_weights(self.levels * self.codebook_size * self.dim)
 
 
@@ -44,6 +53,9 @@ class ResidualVQ(Quantizer):
     codewords. Codebooks are not trained by gradient: they follow an exponential moving average (EMA) of the
     vectors assigned to them. Everything here runs in fp32, whatever autocast is on: half precision rounds
     small residuals to the same code.
+
+    With ``skip``, bits go where something is left to say: a smooth place takes the zero vector at the middle levels,
+    and every level has its codewords for the rest alone. A reader may still stop after any level.
     """
 
     Config = ResidualVQConfig
@@ -52,6 +64,7 @@ class ResidualVQ(Quantizer):
     ema_sum: Tensor
     ema_count: Tensor
     ready: Tensor
+    mean_residual: Tensor
 
     def __init__(self, config: ResidualVQConfig) -> None:
         super().__init__(config)
@@ -60,6 +73,17 @@ class ResidualVQ(Quantizer):
         self.register_buffer("ema_sum", torch.zeros(levels, size, dim))  # (L, K, D)
         self.register_buffer("ema_count", torch.zeros(levels, size))  # (L, K)
         self.register_buffer("ready", torch.tensor(False))  # False until the k-means start: z passes through
+        if any(config.skip):
+            self.register_buffer("mean_residual", torch.zeros(levels))  # (L,) mean |r|^2 before each level
+
+    @property
+    def prices(self) -> Tensor | None:
+        """(L,) by how much a codeword must be nearer than the zero vector to be chosen; None where none is skipped."""
+        return self.mean_residual * self.mean_residual.new_tensor(self.config.skip) if any(self.config.skip) else None
+
+    def _skips(self, level: int) -> bool:
+        """Whether code 0 of a level is the zero vector."""
+        return bool(self.config.skip) and self.config.skip[level] > 0
 
     @property
     def initialized(self) -> bool:
@@ -82,7 +106,8 @@ class ResidualVQ(Quantizer):
         """Latents (N, D) less the codewords of the levels before ``level``: what that one has to quantise, (N, D)."""
         if not level:
             return vectors.float()
-        codes = beam_search(vectors, self.codebooks[:level], self.config.beam)  # (N, level)
+        prices = None if self.prices is None else self.prices[:level]
+        codes = beam_search(vectors, self.codebooks[:level], self.config.beam, prices)  # (N, level)
         return vectors.float() - self._codewords(codes).sum(0)
 
     @torch.no_grad()
@@ -92,12 +117,19 @@ class ResidualVQ(Quantizer):
         Args:
             codewords: (K, D) to refine; None begins at random vectors.
         """
+        first = int(self._skips(level))  # the first code that is free to move
+        if first:
+            energy = vectors.float().square().sum(1)  # (N,)
+            self.mean_residual[level] = energy.mean()
+            some = energy > self.prices[level]  # where less is left, no codeword can be worth its price
+            self.set_codes(level, torch.zeros(1).long(), torch.zeros_like(vectors[:1]).float(), (~some).float().sum()[None])
+            vectors = vectors[some] if some.any() else vectors
         if codewords is None:
-            centres, assigned = kmeans(vectors, self.config.codebook_size)
+            centres, assigned = kmeans(vectors, self.config.codebook_size - first)
         else:
-            centres, assigned = kmeans_with_prior(vectors, codewords)
-        count = torch.bincount(assigned, minlength=self.config.codebook_size).float()
-        self.set_codes(level, torch.arange(len(centres)), centres, count.clamp(min=1))
+            centres, assigned = kmeans_with_prior(vectors, codewords[first:])
+        count = torch.bincount(assigned, minlength=len(centres)).float()
+        self.set_codes(level, torch.arange(len(centres)) + first, centres, count.clamp(min=1))
         if level == self.levels - 1:
             self.ready.fill_(True)
 
@@ -120,6 +152,11 @@ class ResidualVQ(Quantizer):
         if len(code) == 0:
             return
         count = torch.bincount(code, minlength=size).to(residual.dtype)  # (K,)
+        skips = self._skips(level)
+        if any(self.config.skip):
+            self.mean_residual[level].lerp_(residual.square().sum(1).mean(), 1 - decay)
+        if skips:
+            residual, code = residual[code > 0], code[code > 0]  # the zero vector follows nothing
         total = torch.zeros_like(self.codebooks[level]).index_add_(0, code, residual)  # (K, D)
         self.ema_count[level].lerp_(count, 1 - decay)
         self.ema_sum[level].lerp_(total, 1 - decay)
@@ -127,7 +164,8 @@ class ResidualVQ(Quantizer):
         uniform = len(code) / size  # uses of a code if all were equally likely
         below = max(self.config.restart_below, 0.0 if level else self.config.restart_first)
         dead = (self.ema_count[level] < below * uniform).nonzero()[:, 0]
-        if len(dead):
+        dead = dead[dead > 0] if skips else dead
+        if len(dead) and len(residual):
             picks = torch.randint(len(residual), (len(dead),), device=residual.device)
             # It counts as uniformly used: with less, it would be dead again before the average has seen its vectors.
             self.set_codes(level, dead, residual[picks], residual.new_full((len(dead),), uniform))
@@ -150,8 +188,9 @@ class ResidualVQ(Quantizer):
             total = torch.zeros_like(flat)  # sum of codewords over the levels in force
             residual = flat.detach()
             loss, codes = flat.new_zeros(()), []
+            prices = self.prices
             for level in range(self.levels):
-                code = nearest(residual, self.codebooks[level])  # (N,)
+                code = nearest(residual, self.codebooks[level], 0 if prices is None else prices[level])  # (N,)
                 codeword = self.codebooks[level][code]  # (N, D)
                 on = ((use > level) & real).to(flat.dtype)[:, None]  # (N, 1)
                 # The residual keeps its gradient to the encoder only through `flat`; the codewords before it are
@@ -181,9 +220,10 @@ class ResidualVQ(Quantizer):
         batch, dim = z.shape[:2]
         greedy = self.config.beam == 1  # then no level depends on those after it
         books = self.codebooks[:levels] if greedy else self.codebooks
+        prices = None if self.prices is None else self.prices[: len(books)]
         if barred is not None:
             books = torch.cat([books[:1].masked_fill(barred[:, None], FAR), books[1:]])
-        codes = beam_search(z.float().movedim(1, -1).reshape(-1, dim), books, self.config.beam)  # (N, L)
+        codes = beam_search(z.float().movedim(1, -1).reshape(-1, dim), books, self.config.beam, prices)
         return codes.reshape(batch, *z.shape[2:], len(books)).movedim(-1, 1)[:, :levels]
 
     def decode(self, codes: Tensor, num_levels: Tensor | None = None) -> Tensor:

@@ -20,7 +20,7 @@ from ..tokenizers import REGISTRY, Autoencoder, AutoencoderOutput
 from .recipe import Recipe
 from .task import Task
 
-KMEANS_VECTORS = 24_000
+KMEANS_VECTORS = 40_000
 LATEST_START = 1 / 3  # of a training: by then codebooks begin, however many unquantised steps were asked for
 HELD_OUT = 0.05  # share of the data kept for validation
 VALIDATION_BATCHES = 4
