@@ -85,13 +85,21 @@ class CodePrior(nn.Module):
     def use_codebooks(self, codebooks: Sequence[Tensor]) -> None:
         """Take the tokenizer's codebooks, of each level (<= K, >= D), scaled so that the first level has unit size.
 
-        Of wider ones their D first principal directions: what tells most of a neighbour is not in the small rest.
+        Of wider ones their first principal directions: what tells most of a neighbour is not in the small rest. Where
+        some codeword is the zero vector, the last of D channels says so: where nothing was added at one level, and
+        around it, nothing will be at the next, and a sum of codewords does not show that.
         """
         size = codebooks[0].square().mean().sqrt()
         codewords = pad_sequence(list(codebooks), batch_first=True) / size  # (L, K, >= D)
-        if codewords.shape[-1] > self.config.dim:
+        zero = pad_sequence([(~book.any(1)).to(book.dtype) for book in codebooks], batch_first=True)  # (L, K)
+        marked = int(bool(zero.any()))
+        if codewords.shape[-1] > self.config.dim - marked:
             directions = torch.linalg.svd(codewords.flatten(0, 1).double(), full_matrices=False).Vh  # (>= D, >= D)
-            codewords = codewords @ directions[: self.config.dim].T.to(codewords)
+            codewords = codewords @ directions[: self.config.dim - marked].T.to(codewords)
+        if marked:
+            codewords = torch.cat(
+                [F.pad(codewords, (0, self.config.dim - 1 - codewords.shape[-1])), zero[..., None]], -1
+            )
         self.words.copy_(codewords)
 
     def forward(self, codes: Tensor, where: Layout) -> Tensor:

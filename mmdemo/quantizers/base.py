@@ -117,8 +117,12 @@ class Quantizer(nn.Module, ABC):
 
     def usage(self, least: float = 0.1) -> tuple[list[float], list[float]]:
         """From `code_counts`, per level: share of codes used more than ``least`` of the mean use, and perplexity."""
-        shares = [counts / counts.sum().clamp(min=1e-9) for counts in self.code_counts()]
+        shares = [counts / counts.sum().clamp(min=1e-9) for counts in self._counts_compared()]
         return [(s * len(s) > least).float().mean().item() for s in shares], [perplexity(s) for s in shares]
+
+    def _counts_compared(self) -> list[Tensor]:
+        """What `usage` looks at: `code_counts` of the codes that should be used alike."""
+        return self.code_counts()
 
 
 def all_levels(quantizer: Quantizer, z: Tensor, num_levels: Tensor | None) -> Tensor:

@@ -121,8 +121,9 @@ class ResidualVQ(Quantizer):
         if first:
             energy = vectors.float().square().sum(1)  # (N,)
             self.mean_residual[level] = energy.mean()
-            some = energy > self.prices[level]  # where less is left, no codeword can be worth its price
-            self.set_codes(level, torch.zeros(1).long(), torch.zeros_like(vectors[:1]).float(), (~some).float().sum()[None])
+            some = energy > self.config.skip[level] * energy.mean()  # else no codeword can be worth its price
+            nothing = torch.zeros(1, vectors.shape[1], device=vectors.device)
+            self.set_codes(level, torch.zeros(1).long(), nothing, (~some).float().sum()[None])
             vectors = vectors[some] if some.any() else vectors
         if codewords is None:
             centres, assigned = kmeans(vectors, self.config.codebook_size - first)
@@ -247,8 +248,12 @@ class ResidualVQ(Quantizer):
         return list(self.ema_count)
 
     def usage(self, least: float | None = None) -> tuple[list[float], list[float]]:
-        """As every quantizer; a code in use is one that is not about to be restarted."""
+        """As every quantizer, of the codes that say something; one in use is one that is not about to be restarted."""
         return super().usage(self.config.restart_below if least is None else least)
+
+    def _counts_compared(self) -> list[Tensor]:
+        """As every quantizer: without the zero vector where a level has one."""
+        return [counts[int(self._skips(level)) :] for level, counts in enumerate(self.code_counts())]
 
 
 def dropout_levels(
