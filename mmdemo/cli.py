@@ -197,15 +197,38 @@ def generate(
         str | None,
         typer.Option("--speaker", "--style", help="One of the model's speakers or drawing styles; all: one in each."),
     ] = None,
+    voice: Annotated[
+        str | None, typer.Option(help="Models that speak: one of the voices, or a recording to speak in the voice of.")
+    ] = None,
+    says: Annotated[
+        str | None, typer.Option(help="What that recording says, or the one in --audio (default: what is heard).")
+    ] = None,
+    pace: Annotated[float | None, typer.Option(help="Models that speak: how fast, 0.5 to 2.", show_default="1")] = None,
+    may_use: Annotated[
+        bool, typer.Option("--may-use-voice", help="You may use the voice of the recording; without it, none is.")
+    ] = False,
     device: Device = "auto",
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Sample from a diffusion model, from any mixture of text, picture and recording, or from nothing."""
+    """Sample from a diffusion model, from any mixture of text, picture and recording, or from nothing.
+
+    Models that speak say --text; with --audio too they change that recording so that it says the text.
+    """
     from .generation import generate_files, generate_number_files
 
     given = {"text": mix[0] if mix else text, "image": image, "audio": audio}
     wanted = [w.strip() for w in want.split(",") if w.strip()] if want else None
+    spoken = None
+    if voice is not None or says is not None or pace is not None or may_use:
+        from .speech.request import SpeechRequest
+
+        file = Path(voice) if voice and Path(voice).is_file() else None
+        if voice is not None and file is None:
+            if speaker is not None:
+                raise typer.BadParameter("--voice and --speaker name the same thing: give one.")
+            speaker = voice
+        spoken = SpeechRequest(voice=file, says=says or "", pace=1.0 if pace is None else pace, allowed=may_use)
     settings = SamplingSettings(n=n, steps=steps, guidance=guidance, sampler=sampler, seed=seed, style=speaker)
     if weight is not None and not mix:
         raise typer.BadParameter("--weight is the share of the second of two texts: it goes with --mix.")
@@ -217,7 +240,7 @@ def generate(
         if mix and text is not None:
             raise typer.BadParameter("--mix has its own two texts: leave --text out.")
         second = (mix[1], 0.5 if weight is None else weight) if mix else None
-        result = generate_files(model, given, wanted, output, settings, device, force, second)
+        result = generate_files(model, given, wanted, output, settings, device, force, second, spoken)
     if as_json:
         console.say_json(result)
     else:

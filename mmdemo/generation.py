@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +19,11 @@ from .loading import load
 from .modalities import MODALITIES, Item
 
 if TYPE_CHECKING:
+    from .diffusion.blocks import BlockStep
     from .diffusion.joint import JointDiffusion
     from .diffusion.settings import SamplingSettings
     from .diffusion.step import SamplingStep
-    from .digits.number import NumberStep
+    from .speech.request import SpeechRequest
 
 RECORD = "settings.json"
 _SAMPLE = re.compile(r"sample-\d+(-[\w-]+)?\.(png|wav|txt)")
@@ -37,6 +38,7 @@ def generate_files(
     device: str,
     force: bool = False,
     mix: tuple[str, float] | None = None,
+    spoken: SpeechRequest | None = None,
 ) -> dict[str, Any]:
     """Sample, and write each result to ``folder`` as sample-<i>.<suffix>, with settings.json beside them.
 
@@ -48,6 +50,7 @@ def generate_files(
         settings: the style "all" means a sample in each of the model's styles.
         force: also replace files of these names that no such run has made.
         mix: a second text to make things from at once, and its share of the guidance, 0 to 1.
+        spoken: what only a model that speaks can be asked: whose voice, how fast.
 
     Returns:
         {"version", "model", "checkpoint", "settings", "given", "mix"?, "want", "files",
@@ -60,6 +63,12 @@ def generate_files(
     with _results(folder, force):
         model = _joint(name, device)
         settings = _in_all_styles(model, settings)
+        if model.interface.form == "speech":
+            if mix:
+                raise InputError(f"The model {model.name!r} says one text at a time: two cannot be mixed.")
+            return _spoken(model, given, want, folder, settings, spoken)
+        if spoken is not None:
+            raise InputError(f"The model {model.name!r} does not speak: it takes no voice and no pace.")
         others = [(_by_stream(model, {**given, "text": mix[0]}), mix[1])] if mix else []
         given = _by_stream(model, given)
         known = model.codecs  # of what is in none of them, `sample` says so
@@ -72,7 +81,7 @@ def generate_files(
             "want": list(step.x0),
         }
         notes = [str(note) for item in items.values() if isinstance(item, Item) for note in item.notes]
-        return {**_write(model, step, folder, asked), "notes": notes}
+        return {**_write(model, _previews(step), folder, asked), "notes": notes}
 
 
 def generate_number_files(
@@ -101,7 +110,53 @@ def generate_number_files(
         step = deque(sample_number(model, number, wanted, settings), maxlen=1)[0]
         style = model.interface.style
         asked = {"number": step.text, "settings": settings.as_dict(style), "want": list(wanted)}
-        return _write(model, step, folder, asked)
+        return _write(model, _previews(step), folder, asked)
+
+
+def _spoken(
+    model: JointDiffusion,
+    given: dict[str, Any],
+    want: Sequence[str] | None,
+    folder: Path,
+    settings: SamplingSettings,
+    spoken: SpeechRequest | None,
+) -> dict[str, Any]:
+    """`generate_files` of a model that speaks: a sample for each seed, and voice, one after the other."""
+    from .speech.request import SpeechRequest
+    from .speech.speech import Speech
+
+    speech = Speech.of(model)
+    text, recording = given.get("text") or "", given.get("audio")
+    if given.get("image") is not None:
+        raise InputError(f"The model {model.name!r} takes no picture.")
+    wanted = (
+        tuple(want) if want else (("audio",) if text else ("text",) if recording is not None else ("audio", "text"))
+    )
+    request = replace(spoken or SpeechRequest(), want=wanted, text=text, recording=recording)
+    made: dict[str, list[Any]] = {name: [] for name in wanted}
+    for i in range(settings.n):
+        turn, style = divmod(i, len(settings.styles))
+        own = replace(settings, n=1, seed=settings.seed + turn, style=settings.styles[style])
+        step = deque(request.plan(speech, own).steps(), maxlen=1)[0]
+        for name, natives in _previews(step).items():
+            made[name] += natives
+    recordings = {"audio": recording, "voice": request.voice}
+    asked = {
+        "settings": settings.as_dict(model.interface.style),
+        "given": {
+            **({"text": text} if text else {}),
+            **{k: _described(v) for k, v in recordings.items() if v is not None},
+            **({"says": request.says} if request.says else {}),
+            **({"pace": request.pace} if request.pace != 1 else {}),
+        },
+        "want": list(wanted),
+        "generated": "Made by a model: nobody said this.",
+    }
+    return {**_write(model, made, folder, asked), "notes": []}
+
+
+def _previews(step: SamplingStep | BlockStep) -> dict[str, list[Any]]:
+    return {name: step.preview(name) for name in step.x0}
 
 
 def _joint(name: str, device: str) -> JointDiffusion:
@@ -168,22 +223,22 @@ def _earlier(folder: Path) -> set[str]:
 
 
 def _write(
-    model: JointDiffusion, step: SamplingStep | NumberStep, folder: Path, asked: dict[str, Any]
+    model: JointDiffusion, made: Mapping[str, Sequence[Any]], folder: Path, asked: dict[str, Any]
 ) -> dict[str, Any]:
-    """The last step's samples as files, with what was asked for beside them in settings.json and within them."""
+    """Samples of each stream as files, with what was asked for beside them in settings.json and within them."""
     weights = checkpoints.fingerprint(model.network)
     record = {"version": __version__, "model": model.name, "checkpoint": weights, **asked}
     before, items = _earlier(folder), []
     first: dict[str, str] = {}  # suffix -> the stream whose files are named by it alone
     with all_or_none(folder) as parts:  # else a full disk would leave samples of two runs beside one record
-        for modality in step.x0:
-            for i, native in enumerate(step.preview(modality)):
+        for modality, natives in made.items():
+            for i, native in enumerate(natives):
                 comment = json.dumps({**record, "sample": i}, ensure_ascii=False)
                 processor = model.codecs[modality].processor
                 suffix = processor.save_suffixes[0]
                 kind = "" if first.setdefault(suffix, modality) == modality else f"-{modality}"
-                made = processor.save(native, parts / f"sample-{i}{kind}{suffix}", comment)
-                item: dict[str, Any] = {"sample": i, "modality": modality, "output": str(folder / made.name)}
+                file = processor.save(native, parts / f"sample-{i}{kind}{suffix}", comment)
+                item: dict[str, Any] = {"sample": i, "modality": modality, "output": str(folder / file.name)}
                 items.append({**item, "text": native} if isinstance(native, str) else item)
         record["files"] = sorted(Path(item["output"]).name for item in items)
         write_bytes(parts / RECORD, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())

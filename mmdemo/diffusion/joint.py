@@ -292,7 +292,7 @@ class JointDiffusion:
                     for part, share in zip([given, *(part for part, _ in compose)], [left, *others], strict=True)
                 ]
             sources = {k: self.edit_source(k, v, keep.get(k)) for k, v in edit.items()}
-            lengths = lengths_of(self.frames, conditions, sources, lengths or {})
+            lengths = lengths_of(self.streams, self.frames, conditions, sources, lengths or {})
             noise = self.start_noise(n, seed, lengths=lengths)
             way = [sample_generator(seed, i, purpose="way") for i in range(n)]
             if settings.to_seed is not None:

@@ -13,6 +13,7 @@ from ..errors import InputError
 from .denoiser import Conditions
 from .editing import EditSource
 from .frames import Frame
+from .streams import Stream
 
 
 def check_edit(
@@ -44,12 +45,15 @@ def shares_of(share: float | Sequence[float], n: int, device: torch.device) -> T
 
 
 def lengths_of(
+    streams: Mapping[str, Stream],
     frames: Mapping[str, Frame],
     conditions: Sequence[Conditions],
     sources: Mapping[str, EditSource],
     asked: Mapping[str, int],
 ) -> dict[str, int]:
     """Positions of the streams of variable length: of what is given or edited, else as asked.
+
+    Streams on one axis of time have one length: that of any of them is that of the others.
 
     Raises:
         InputError: a length that cannot be, or that is not the input's.
@@ -65,4 +69,11 @@ def lengths_of(
         check_int(f"length of {name!r}", length, 1, frames[name].shape[0])
         if found.setdefault(name, int(length)) != length:
             raise InputError(f"What is given of {name!r} has {found[name]} positions, not {length}.")
+    for name, stream in streams.items():
+        leader = stream.aligned or name
+        together = [k for k, s in streams.items() if (s.aligned or k) == leader and k in found]
+        if len({found[k] for k in together}) > 1:
+            raise InputError(f"What is given of {' and '.join(map(repr, together))} has to be of one length.")
+        if together and frames[name].variable:
+            found[name] = found[together[0]]
     return found

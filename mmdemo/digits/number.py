@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..diffusion.blocks import BlockStep
 from ..diffusion.seeds import sample_generator
 from ..diffusion.settings import SamplingSettings
 from ..diffusion.step import SamplingStep
@@ -57,20 +58,16 @@ def read_number(number: str) -> list[int]:
 Blocks = dict[str, list[list[Tensor]]]  # modality -> per sample, codes (L, *positions) of its blocks in turn
 
 
-class NumberStep:
-    """One step of one block, and the whole number so far; it answers what `SamplingStep` answers.
+class NumberStep(BlockStep):
+    """One step of one digit, and the whole number so far.
 
     Attributes:
-        block: index of the block this step belongs to, of ``blocks``. digits: the number.
-        index, steps: over all blocks. t, x, x0, change, code_distance: of the block at work.
+        digits: the number.
     """
 
     def __init__(self, step: SamplingStep, block: int, digits: Sequence[int], before: Blocks, nfe: int) -> None:
-        self.step, self.block, self.digits = step, block, tuple(digits)
-        self.blocks = len(self.digits)
-        self.index, self.steps = block * step.steps + step.index, self.blocks * step.steps
-        self.t, self.x, self.x0, self.nfe = step.t, step.x, step.x0, nfe
-        self._before = before
+        super().__init__(step, block, len(digits), nfe)
+        self.digits, self._before = tuple(digits), before
 
     @cached_property
     def parts(self) -> Blocks:
@@ -83,26 +80,13 @@ class NumberStep:
         return out
 
     @property
-    def last(self) -> bool:
-        """Whether the number is complete."""
-        return self.index == self.steps
-
-    @property
     def text(self) -> str:
         """The digits so far, this block's included."""
         return "".join(map(str, self.digits[: self.block + 1]))
 
-    @property
-    def change(self) -> float:
-        return self.step.change
-
-    @property
-    def code_distance(self) -> dict[str, float]:
-        return self.step.code_distance
-
-    def tokens(self, modality: str) -> list[Tokens]:
-        """Per sample the whole strip or recording so far, as tokens."""
-        return [self.step.decoder.tokens(modality, torch.cat(row, dim=-1)) for row in self.parts[modality]]
+    def tokens(self, stream: str) -> list[Tokens]:
+        """Per sample the whole strip (32 pixels a digit) or recording so far."""
+        return [self.step.decoder.tokens(stream, torch.cat(row, dim=-1)) for row in self.parts[stream]]
 
     def pieces(self, modality: str) -> list[list[Tensor]]:
         """Per sample, the decoded whole cut where its blocks meet and brought back to one block's frame.
@@ -116,11 +100,6 @@ class NumberStep:
             cut = codec.decode_tensor(tokens).split([frame.stride * part.shape[-1] for part in blocks], dim=-1)
             rows.append([_framed(c, frame.size[0]) if modality == "audio" else c for c in cut])
         return rows
-
-    def preview(self, modality: str) -> list[Any]:
-        """Per sample a strip picture (32 pixels a digit), or one recording (16000, float32 array)."""
-        codec = self.step.decoder.codecs[modality]
-        return [codec.decode(tokens) for tokens in self.tokens(modality)]
 
 
 def sample_number(

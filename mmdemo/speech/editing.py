@@ -9,14 +9,19 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ..diffusion.blocks import BlockStep
+from ..diffusion.step import SamplingStep
 from ..errors import InputError
+from ..tokens import Tokens
 from .alphabet import PAUSES, spoken, spread, units, word_spans
 from .duration import PACES, DurationModel
 
 MARGIN = 3  # frames beside a changed word that are made anew too: sounds lean on their neighbours
+FADE = 80  # samples, 5 ms, over which what is new gives way to what stays
 GAP = 4  # frames between new words and what follows, where the recording has no pause to take
 
 
@@ -36,6 +41,53 @@ class TextEdit:
     def codes(self, old: Tensor) -> Tensor:
         """Codes (L, frames) of the old recording -> (L, T), 0 where nothing was."""
         return torch.where(self.source >= 0, old[:, self.source.clamp(min=0)], 0)
+
+
+class EditedStep(BlockStep):
+    """One step of an edit, and the recording as it is then: what stays of it is not decoded but taken as it was.
+
+    Attributes:
+        edit: what is made anew, and where. before: (samples,) of the old recording.
+    """
+
+    def __init__(self, step: SamplingStep, sound: str, edit: TextEdit, before: Tensor) -> None:
+        super().__init__(step, 0, 1, step.nfe)
+        self.sound, self.edit, self.before = sound, edit, before
+
+    @property
+    def frames(self) -> str:
+        """What is said, a symbol a frame."""
+        return self.edit.frames
+
+    def tokens(self, stream: str) -> list[Tokens]:
+        return self.step.tokens(stream)
+
+    def preview(self, stream: str) -> list[tuple[int, np.ndarray]]:
+        """The recording with its new words, (rate, samples): elsewhere the old one's samples, exactly."""
+        return [(rate, self._spliced(wave)) for rate, wave in self.step.preview(stream)]
+
+    part = preview
+
+    def _spliced(self, wave: np.ndarray) -> np.ndarray:
+        return splice(self.before, torch.from_numpy(wave), self.edit).numpy()
+
+
+def splice(before: Tensor, made: Tensor, edit: TextEdit) -> Tensor:
+    """The old recording where it stays, and the new one elsewhere, (samples,) each.
+
+    What is made leans on the frames beside it (`MARGIN`), which the old recording has too: there the one gives way to
+    the other within `FADE` samples, and what stays is not touched.
+    """
+    hop = len(made) // len(edit.source)
+    there = edit.source.repeat_interleave(hop) >= 0  # whether the old recording has this sample
+    at = (edit.source.clamp(min=0)[:, None] * hop + torch.arange(hop)).flatten()
+    old = before[at.clamp(max=len(before) - 1)]
+    kept = edit.keep.repeat_interleave(hop)
+    place = torch.arange(len(kept))
+    last = torch.where(kept, place, -FADE).cummax(0).values  # nearest kept sample on the left, and on the right
+    after = torch.where(kept, place, len(kept) + FADE).flip(0).cummin(0).values.flip(0)
+    share = (1 - torch.minimum(place - last, after - place) / FADE).clamp(0, 1) * there  # of the old recording
+    return torch.where(kept, old, share * old + (1 - share) * made)
 
 
 def change_text(frames: str, text: str, durations: DurationModel, voice: str | None = None, seed: int = 0) -> TextEdit:

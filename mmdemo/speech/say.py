@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..diffusion.blocks import BlockStep
 from ..diffusion.settings import SamplingSettings
 from ..diffusion.step import SamplingStep
 from ..errors import InputError
@@ -128,33 +129,51 @@ def say(
         before = Voice("".join(blocks[: index + 1]), torch.cat(done, 1)).last(PREFIX)
 
 
-@dataclass
-class SpokenStep:
+class SpokenStep(BlockStep):
     """One step of one block, and the recording so far.
 
     Attributes:
-        step: of the block. block: its index in ``blocks``, frames each. done: codes (L, T) of the blocks before.
-        start: frames of this block's ``step`` that were there before it. nfe: network evaluations so far.
+        said: symbols of each frame, of every block. done: codes (L, T) of the blocks before. start: frames of this
+            block's ``step`` that were there before it, and are no part of it.
     """
 
-    step: SamplingStep
-    sound: str
-    block: int
-    blocks: tuple[str, ...]
-    done: Sequence[Tensor]
-    start: int
-    nfe: int
+    def __init__(
+        self,
+        step: SamplingStep,
+        sound: str,
+        block: int,
+        said: Sequence[str],
+        done: Sequence[Tensor],
+        start: int,
+        nfe: int,
+    ) -> None:
+        super().__init__(step, block, len(said), nfe)
+        self.sound, self.said, self.done, self.start = sound, tuple(said), tuple(done), start
+
+    @property
+    def x(self) -> dict[str, Tensor]:
+        return {k: z[:, :, self.start :] for k, z in self.step.x.items()}
+
+    @property
+    def x0(self) -> dict[str, Tensor]:
+        return {k: z[:, :, self.start :] for k, z in self.step.x0.items()}
 
     @property
     def frames(self) -> str:
         """What is said so far, a symbol a frame."""
-        return "".join(self.blocks[: self.block + 1])
+        return "".join(self.said[: self.block + 1])
+
+    def tokens(self, stream: str) -> list[Tokens]:
+        """The recording so far."""
+        return [self._tokens([*self.done, self._now])]
+
+    def part(self, stream: str) -> list[Any]:
+        """The block at work alone."""
+        return [self.step.decoder.codecs[stream].decode(self._tokens([self._now]))]
 
     @property
-    def last(self) -> bool:
-        return self.step.last and self.block == len(self.blocks) - 1
+    def _now(self) -> Tensor:
+        return self.step.codes(self.sound)[0][:, self.start :].cpu()
 
-    def tokens(self) -> Tokens:
-        """The recording so far."""
-        now = self.step.codes(self.sound)[0][:, self.start :].cpu()
-        return self.step.decoder.tokens(self.sound, torch.cat([*self.done, now], 1))
+    def _tokens(self, codes: Sequence[Tensor]) -> Tokens:
+        return self.step.decoder.tokens(self.sound, torch.cat(list(codes), 1))

@@ -4,12 +4,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from speaking import heard
 
 from mmdemo.errors import InputError
 from mmdemo.speech.alignment import agrees, align
 from mmdemo.speech.alphabet import SYMBOLS, collapse, letters, spoken, spread, units, word_spans
 from mmdemo.speech.duration import DurationConfig, DurationModel, duration_loss
-from mmdemo.speech.recognizer import OUTPUTS, Recognizer, RecognizerConfig, read, targets
+from mmdemo.speech.recognizer import OUTPUTS, Recognizer, RecognizerConfig, read
 from mmdemo.tokenizers.base import Tokenizer
 from mmdemo.tokenizers.symbols import SymbolsTokenizer, SymbolsTokenizerConfig
 
@@ -91,16 +92,6 @@ def test_an_alphabet_is_ascii_without_repeats(symbols):
 
 
 # ------------------------------------------------------------------------------------------- alignment
-
-
-def heard(text: str, first: int, apart: int, frames: int) -> torch.Tensor:
-    """Posteriors of a recogniser that hears a letter every ``apart`` frames, and is sure of it."""
-    posteriors = torch.full((frames, len(OUTPUTS)), 0.001)
-    posteriors[:, 0] = 1
-    for i, letter in enumerate(targets(letters(text)).tolist()):
-        posteriors[first + apart * i] = 0.001
-        posteriors[first + apart * i, letter] = 1
-    return (posteriors / posteriors.sum(1, keepdim=True)).log()
 
 
 @pytest.mark.parametrize("text", ["Hello, you! All right.", "no", "Aa, aardvark"])

@@ -7,21 +7,16 @@ import pytest
 import soundfile
 import torch
 from small import run
-from test_speech import heard
+from speaking import FRAMES, Durations, heard, speaking_model
 
 from mmdemo import checkpoints
 from mmdemo.datasets.encoders import Encoders
 from mmdemo.datasets.spoken import align_clips, paired_speech, read_list
-from mmdemo.diffusion.dit import DiT
-from mmdemo.diffusion.interface import JointInterface, StreamInterface
 from mmdemo.diffusion.joint import JointDiffusion
-from mmdemo.diffusion.latents import LatentNormalizer
 from mmdemo.diffusion.settings import SamplingSettings
-from mmdemo.diffusion.streams import DiTConfig, Stream
 from mmdemo.errors import InputError
 from mmdemo.loading import load
 from mmdemo.speech.alphabet import collapse, letters, spread, units, word_spans
-from mmdemo.speech.duration import DurationConfig, DurationModel
 from mmdemo.speech.editing import MARGIN, change_text
 from mmdemo.speech.frames import SpeechFrame
 from mmdemo.speech.say import PREFIX, Voice, say, sentences
@@ -31,34 +26,16 @@ from mmdemo.training.loop import Trainer
 from mmdemo.training.recipe import changed
 
 CPU = torch.device("cpu")
-FRAMES = 200  # of the small model's axis
-
-
-class Durations(DurationModel):
-    """Every sound lasts 4 frames."""
-
-    def durations(self, text, voice=None, seed=0, pace=1.0):
-        return [round(4 / pace)] * len(units(text))
 
 
 @pytest.fixture(scope="module")
 def durations():
-    return Durations(DurationConfig(width=8, depth=1))
+    return Durations()
 
 
 @pytest.fixture(scope="module")
 def model():
-    codecs = {"audio": load("audio", "cpu"), "text": load("symbols", "cpu")}
-    torch.manual_seed(0)
-    audio = Stream("audio", codecs["audio"].tokenizer.dim, [FRAMES], 2)
-    streams = [audio, Stream("text", codecs["text"].tokenizer.dim, [FRAMES], 2, "audio")]
-    network = DiT(DiTConfig(streams, ["ann"], width=32, depth=1, heads=2)).eval().requires_grad_(False)
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    interface = JointInterface(
-        streams={"audio": StreamInterface("speech"), "text": StreamInterface("spoken_frames")}, style="voice"
-    )
-    return JointDiffusion("speech", network, LatentNormalizer(streams), codecs, interface)
+    return speaking_model()
 
 
 SETTINGS = SamplingSettings(n=1, steps=2, guidance=2, sampler="euler", seed=3)
@@ -81,10 +58,10 @@ def test_a_text_is_said_by_blocks_that_go_on_from_one_another(model, durations):
     steps = list(say(model, blocks, SETTINGS))
     assert [s.block for s in steps] == [0, 0, 1, 1, 2, 2] and [s.last for s in steps] == [False] * 5 + [True]
     assert steps[-1].nfe == 6 and steps[-1].frames == "".join(blocks)
-    whole = steps[-1].tokens()
+    whole = steps[-1].tokens("audio")[0]
     assert whole.codes.shape[1] == len("".join(blocks))
     for step in steps[1::2]:  # what was there stays, token by token
-        so_far = step.tokens().codes
+        so_far = step.tokens("audio")[0].codes
         assert torch.equal(so_far, whole.codes[:, : so_far.shape[1]])
     rate, wave = model.codecs["audio"].decode(whole)
     assert rate == 16_000 and len(wave) == 320 * whole.codes.shape[1]
@@ -101,9 +78,9 @@ def test_a_voice_is_gone_on_in_and_not_said_again(model, durations):
     (block,) = sentences("you", durations, None, 0, 1, FRAMES)
     *_, with_voice = say(model, [block], SETTINGS, voice)
     *_, without = say(model, [block], SETTINGS)
-    assert with_voice.tokens().codes.shape[1] == len(block) == without.tokens().codes.shape[1]
+    assert with_voice.tokens("audio")[0].codes.shape[1] == len(block) == without.tokens("audio")[0].codes.shape[1]
     assert torch.equal(with_voice.step.codes("audio")[0][:, :60], codes)
-    assert not torch.equal(with_voice.tokens().codes, without.tokens().codes)
+    assert not torch.equal(with_voice.tokens("audio")[0].codes, without.tokens("audio")[0].codes)
 
 
 def test_one_voice_at_a_time_and_words_that_fit(model, durations):
@@ -223,7 +200,7 @@ def test_from_recordings_to_a_trained_model(spoken_folder, tmp_path, model):
     made = JointDiffusion.from_folder(tmp_path / "speech", CPU)
     assert isinstance(made.frames["audio"], SpeechFrame)
     *_, last = say(made, ["  hheelLoo  "], SETTINGS)
-    assert last.tokens().codes.shape[1] == 12
+    assert last.tokens("audio")[0].codes.shape[1] == 12
 
 
 def test_sound_and_text_of_a_row_are_on_one_axis(spoken_folder, model):

@@ -21,17 +21,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from mmdemo.diffusion.blocks import BlockStep
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.previews import PreviewBudget
 from mmdemo.diffusion.step import SamplingStep
-from mmdemo.digits.number import NumberStep
 from mmdemo.errors import InputError
 from mmdemo.ui.shared.payload import data_uri, finite, pcm, to_base64
 
 MESSAGE_INTERVAL = 0.04  # seconds between two messages at least
 LIMIT = 180.0  # seconds after which a run is ended; what there is stays
 DIGITS = 5  # of the numbers that the player shows
-Step = SamplingStep | NumberStep
+Step = SamplingStep | BlockStep
 T = TypeVar("T")
 MAX_LATENTS, MAX_SAMPLES = 16, 8  # steps and samples of one call of decode_noisy or decode_clean
 
@@ -63,7 +63,7 @@ def messages(
     pace = PreviewBudget(clock=time.monotonic)
     for lane, step in pace.watch(in_turn({lane: iter(start()) for lane, start in lanes.items()})):
         over = time.monotonic() - began > limit
-        if over or lane not in newest or step.index == step.steps or pace.fits or isinstance(step, NumberStep):
+        if over or lane not in newest or step.index == step.steps or pace.fits or isinstance(step, BlockStep):
             waiting.append(pace.show(lambda lane=lane, step=step: frame(lane, step, want)))  # type: ignore[misc]
         else:
             waiting.append(pending_frame(lane, step, want, measured=step.index in listed_steps(step.steps)))
@@ -106,7 +106,7 @@ def frame(lane: str, step: Step, want: tuple[str, ...]) -> dict[str, Any]:
 
 def noise_seen(step: Step, name: str) -> dict[str, Any]:
     """What x_t looks like at once: pictures only, since to decode a sound takes as long as a step."""
-    if name != "image" or isinstance(step, NumberStep):
+    if name != "image" or isinstance(step, BlockStep):
         return {}
     return {"x": shown(name, step.preview(name, "x"))}
 
@@ -136,7 +136,7 @@ def pending_frame(lane: str, step: SamplingStep, want: tuple[str, ...], measured
 def where(lane: str, step: Step) -> dict[str, Any]:
     """Which step this is, how far it is, and how much has changed."""
     return {
-        **({"block": step.block} if isinstance(step, NumberStep) else {}),
+        **({"block": step.block} if isinstance(step, BlockStep) else {}),
         "lane": lane,
         "i": int(step.index),
         "t": finite(step.t, DIGITS),
@@ -169,7 +169,7 @@ def modality(step: Step, name: str) -> dict[str, Any]:
         {"model": tokens.model, "shape": list(tokens.codes.shape), "packed": packed(tokens.codes)}
         for tokens in step.tokens(name)
     ]
-    if name == "text" and not isinstance(step, NumberStep) and (rows := step.text_confidence(name)):
+    if name == "text" and not isinstance(step, BlockStep) and (rows := step.text_confidence(name)):
         views["confidence"] = [confidence(text, row) for text, row in zip(views["x0"], rows, strict=True)]
     return views
 
@@ -181,7 +181,7 @@ def clean(step: Step, name: str) -> list[Any]:
     at work are marked "part": the browser puts them after the digits before, and the whole recording, decoded in
     one, comes with the last step of each digit.
     """
-    if not isinstance(step, NumberStep):
+    if not isinstance(step, BlockStep):
         return shown(name, step.preview(name))
     if name == "image":
         return [data_uri(widened(strip, step.blocks / (step.block + 1))) for strip in step.preview(name)]
