@@ -14,6 +14,7 @@ from mmdemo.speech.alphabet import letters, units
 from mmdemo.speech.duration import DurationConfig, DurationModel
 from mmdemo.speech.recognizer import OUTPUTS, Recognizer, RecognizerConfig, targets
 from mmdemo.speech.speech import Speech
+from mmdemo.ui.shared.state import Context
 
 FRAMES = 200  # of its axis
 VOICES = ["ann", "ben"]
@@ -68,3 +69,17 @@ def speaking_model(form: str = "") -> JointDiffusion:
 def speaking(text: str = "hello you all") -> Speech:
     """With an ear that always hears ``text``."""
     return Speech(speaking_model("speech"), Durations().eval(), Ear(text).eval())
+
+
+class SpeakingContext(Context):
+    """The page's own context with this model alone."""
+
+    def __init__(self, speech: Speech) -> None:
+        super().__init__("cpu")
+        self.speech = speech
+
+    def joints(self) -> list[str]:
+        return ["speech"]
+
+    def joint(self, name: str = "speech") -> JointDiffusion:
+        return self.speech.model

@@ -82,6 +82,10 @@ class Frame(ABC):
         """A canonical tensor of this frame's size -> what a person uses."""
         return codec.restore(row, {})
 
+    def timeline(self, row: Tensor) -> str | None:
+        """Of a text that says what is heard when: the symbol of every position; None of anything else."""
+        return None
+
     @property
     @abstractmethod
     def token(self) -> str:

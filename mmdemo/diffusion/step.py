@@ -124,6 +124,11 @@ class SamplingStep:
         """
         return [self.decoder.native(stream, row) for row in self.decoded(stream, what)]
 
+    def timeline(self, stream: str) -> list[str] | None:
+        """Per sample, the symbol of every frame of a text that is aligned to sound; None where it is not."""
+        rows = [self.decoder.frames[stream].timeline(row) for row in self.decoded(stream)]
+        return None if None in rows else [str(row) for row in rows]
+
     def text_confidence(self, stream: str) -> list[list[float]] | None:
         """Per sample, the probability of each byte of a text's x0 under the decoder; None where it has none."""
         return self.decoder.confidence(stream, self._output(stream))

@@ -48,6 +48,10 @@ class SpokenFrames(TextFrame):
         """The text that the frames say."""
         return collapse(frames_of(row))
 
+    def timeline(self, row: Tensor) -> str:
+        """As every frame's."""
+        return frames_of(row)
+
 
 def frames_of(row: Tensor) -> str:
     """Bytes (T,) -> the symbol of each frame."""

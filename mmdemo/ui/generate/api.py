@@ -19,7 +19,7 @@ DRAFTS_ID = "drafts"  # a few steps each: what is typed must not wait for anothe
 # fmt: off
 ORDER = (
     "text", "want", "image", "steps", "sampler", "guidance", "speaker", "seed", "n", "vs", "edit", "strength", "to",
-    "audio", "model", "mix", "weight", "film",
+    "audio", "model", "mix", "weight", "film", "says", "use", "pace", "may_use",
 )
 # fmt: on
 
@@ -47,6 +47,10 @@ def add_api(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.Ma
         mix: str | None = None,
         weight: float = Settings.weight,
         film: bool = False,
+        says: str | None = None,
+        use: str = Settings.use,
+        pace: float = Settings.pace,
+        may_use: bool = False,
         recording: Any = None,
     ) -> Iterator[tuple[Any, Any]]:
         """Generate pictures, sounds and words from any of them, and watch every step.
@@ -71,10 +75,15 @@ def add_api(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.Ma
             mix: a second text to make things from at once; none if left out.
             weight: its share, from 0 to 1.
             film: whether the results lead from the first text to the second, all of one noise.
+            says: of models that speak: what the recording says; what is heard in it if left out.
+            use: of models that speak: "voice", the voice of the recording says the text; "edit", the recording is
+                changed so that it says the text.
+            pace: of models that speak: how fast, from 0.5 to 2.
+            may_use: that you may use the voice of the recording.
             recording: a sound file, used before `audio`; none if left out.
         """
         values = (text, want, image, steps, sampler, guidance, speaker, seed, n, vs, edit, strength, to, audio)
-        fields = dict(zip(ORDER, (*values, model, mix, weight, film), strict=True))
+        fields = dict(zip(ORDER, (*values, model, mix, weight, film, says, use, pace, may_use), strict=True))
         yield from handlers.run(request, fields, recording)
 
     return gr.Button("run", visible="hidden", elem_id="mm-run").click(

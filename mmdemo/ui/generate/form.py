@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from mmdemo.speech.duration import PACES
 from mmdemo.ui.generate.inputs import example_picture, pack_picture, picture_uri
 from mmdemo.ui.generate.mask_editor import MaskEditor
 from mmdemo.ui.generate.pad import Pad
@@ -23,6 +24,7 @@ from mmdemo.ui.generate.settings import (
     SEED,
     STEPS,
     STRENGTH,
+    USES,
     WEIGHT,
     Choices,
     Settings,
@@ -42,6 +44,13 @@ PRESETS: tuple[Preset, ...] = (
     ("preset_guidance", {"text": "four", "want": ["image"], "guidance": 4.0, "vs": "guidance:0"}),
     ("preset_sampler", {"text": "two", "want": ["image"], "steps": 8, "vs": "sampler:euler"}),
 )
+# Of a model that speaks: (text on the chip, or its key, and what differs); the voices are taken in turn.
+SAYINGS: tuple[Preset, ...] = (
+    ("Hello! How are you today?", {"text": "Hello! How are you today?", "voice": 0}),
+    ("The train leaves at ten fifteen.", {"text": "The train to Paris leaves at ten fifteen.", "voice": 1}),
+    ("Slowly: one, two, three.", {"text": "One, two, three, and then we wait.", "voice": 2, "pace": 0.7}),
+    ("preset_nothing", {"text": "", "seed": 4}),
+)
 SAMPLER_NAMES = {
     "euler": "Euler",
     "heun": "Heun",
@@ -58,7 +67,7 @@ class Form:
 
     Attributes:
         chips: buttons with the settings behind them, and the model that they are of. rows: of chips, by model.
-        voice, mixing: what only models of sounds, and of prompts, have.
+        drawing, voice, mixing, pacing: what only models of pictures, of sounds, of prompts, or that speak have.
     """
 
     fields: dict[str, gr.components.Component] = field(default_factory=dict)
@@ -67,8 +76,11 @@ class Form:
     chips: list[tuple[gr.Button, dict[str, Any], Choices]] = field(default_factory=list)
     rows: dict[str, Any] = field(default_factory=dict)
     suggestions: Any = None
+    drawing: Any = None
     voice: Any = None
     mixing: Any = None
+    pacing: Any = None
+    lending: Any = None  # what is asked of a recording whose voice is used
     generate: Any = None
     stop: Any = None
     forget: Any = None
@@ -81,7 +93,8 @@ class Form:
 
     def parts(self) -> list[Any]:
         """What is shown of some models only, in the order of `parts`."""
-        return [self.suggestions, self.voice, self.mixing, *self.rows.values()]
+        shown = [self.drawing, self.voice, self.mixing, self.pacing, self.lending, self.editing]
+        return [self.suggestions, *shown, *self.rows.values()]
 
 
 def general_presets(choices: Choices) -> list[Preset]:
@@ -104,6 +117,7 @@ def first_settings(choices: Choices) -> Settings:
     """What the controls say when a model is chosen."""
     example = choices.suggestions[0][1][0] if choices.suggestions else ""
     first: dict[str, Any] = {"text": "seven", "want": ("image", "audio")}
+    example = SAYINGS[0][1]["text"] if choices.speaks else example
     first = first if choices.form == "digits" else {**choices.usual, "text": example}
     want = tuple(m for m in first.get("want", ()) if m in choices.modalities) or choices.modalities[:1]
     return Settings(**{**first, "want": want}, choices=choices)
@@ -127,11 +141,18 @@ def ask(form: Form, models: Mapping[str, Choices]) -> None:
         form.fields["text"] = gr.Textbox(
             usual.text, **_words_for(choices), max_lines=1, elem_id="mm-word", interactive=True
         )
-        form.fields["image"] = Pad("", elem_id="mm-pad", min_width=140, elem_classes=["mm-pad"])
+        with gr.Column(
+            visible="image" in choices.modalities, min_width=140, elem_classes=["mm-drawing"]
+        ) as form.drawing:
+            form.fields["image"] = Pad("", elem_id="mm-pad", min_width=140, elem_classes=["mm-pad"])
     lists = {name: [[sign, *names] for sign, names in own.suggestions] for name, own in models.items()}
     form.suggestions = Suggestions(_live(choices), lists=lists, elem_id="mm-suggestions")
     form.fields["want"] = gr.CheckboxGroup(
-        wanted(choices), value=list(usual.want), label=t("generate.want"), elem_id="mm-want"
+        wanted(choices),
+        value=list(usual.want),
+        label=t("generate.want"),
+        elem_id="mm-want",
+        visible=not choices.speaks,
     )
     with gr.Row(elem_classes=["mm-go"]):
         form.generate = gr.Button(t("generate.generate"), variant="primary", scale=3, elem_id="mm-generate")
@@ -154,6 +175,8 @@ def manner(form: Form, choices: Choices) -> None:
         visible=bool(choices.speakers),
         elem_id="mm-speaker",
     )
+    with gr.Column(visible=choices.speaks) as form.pacing:
+        form.fields["pace"] = gr.Slider(*PACES, Settings.pace, step=0.05, label=t("generate.pace"), elem_id="mm-pace")
 
 
 def _chips(form: Form, choices: Choices) -> None:
@@ -163,10 +186,19 @@ def _chips(form: Form, choices: Choices) -> None:
             chip = gr.Button(t(f"generate.{key}"), size="sm", min_width=0, elem_id=name)
             form.chips.append((chip, changed, choices))
         return
-    for i, (words, changed) in enumerate(general_presets(choices)):
+    for i, (words, changed) in enumerate(_sayings(choices) if choices.speaks else general_presets(choices)):
         label = t(f"generate.{words}") if words.startswith("preset_") else words
         chip = gr.Button(label, size="sm", min_width=0, elem_id=f"mm-preset-{choices.model}-{i}")
         form.chips.append((chip, changed, choices))
+
+
+def _sayings(choices: Choices) -> list[Preset]:
+    voices = choices.speakers or ("",)
+    told = [(words, dict(changed)) for words, changed in SAYINGS]
+    for _, changed in told:
+        changed["speaker"] = voices[changed.pop("voice") % len(voices)] if "voice" in changed else ""
+        changed["want"] = list(choices.modalities)
+    return told
 
 
 def wanted(choices: Choices) -> list[tuple[Any, str]]:
@@ -181,12 +213,12 @@ def styles_of(choices: Choices) -> list[tuple[Any, str]]:
 
 
 def _style_key(choices: Choices) -> str:
-    return "speaker" if choices.style == "speaker" else "style"
+    return choices.style if choices.style in ("speaker", "voice") else "style"
 
 
 def _words_for(choices: Choices) -> dict[str, Any]:
     """Label, explanation and placeholder of the text."""
-    kind = "word" if choices.form == "digits" else "prompt"
+    kind = {"digits": "word", "speech": "saying"}.get(choices.form, "prompt")
     words = {"label": t(f"generate.{kind}"), "info": t(f"generate.{kind}_info")}
     return {**words, "placeholder": t(f"generate.{kind}_hint")}
 
@@ -200,7 +232,10 @@ def parts(form: Form, choices: Choices, skip: bool = False) -> list[Any]:
     if skip:
         return [_live(choices), *[gr.skip()] * (len(form.parts()) - 1)]
     rows = [gr.update(visible=name == choices.model) for name in form.rows]
-    return [_live(choices), gr.update(visible="audio" in choices.modalities), gr.update(visible=choices.mixes), *rows]
+    has = choices.modalities
+    speaks = choices.speaks
+    shown = ["image" in has, "audio" in has, choices.mixes, speaks, speaks, not speaks]
+    return [_live(choices), *(gr.update(visible=visible) for visible in shown), *rows]
 
 
 def more(form: Form, choices: Choices) -> None:
@@ -217,7 +252,19 @@ def more(form: Form, choices: Choices) -> None:
             type="numpy",
             elem_id="mm-recording",
         )
-    with gr.Accordion(t("generate.edit"), open=False, elem_id="mm-edit") as form.editing:
+        with gr.Column(visible=choices.speaks, elem_classes=["mm-speaking"]) as form.lending:
+            uses = [(t(f"generate.use_{use}"), use) for use in USES]
+            form.fields["use"] = gr.Radio(uses, value=USES[0], label=t("generate.use"), elem_id="mm-use")
+            form.fields["says"] = gr.Textbox(
+                "",
+                label=t("generate.says"),
+                info=t("generate.says_info"),
+                max_lines=1,
+                elem_id="mm-says",
+                interactive=True,
+            )
+            form.fields["may_use"] = gr.Checkbox(False, label=t("generate.may_use"), elem_id="mm-may-use")
+    with gr.Accordion(t("generate.edit"), open=False, visible=not choices.speaks, elem_id="mm-edit") as form.editing:
         form.fields["edit"] = MaskEditor(choices.shapes, choices.text_bytes, elem_id="mm-mask")
         form.fields["strength"] = gr.Slider(
             *STRENGTH,
@@ -287,7 +334,7 @@ def filled(form: Form, values: dict[str, Any], kept: str, choices: Choices | Non
     if choices is not None:
         offered: dict[str, dict[str, Any]] = {
             "text": _words_for(choices),
-            "want": {"choices": wanted(choices)},
+            "want": {"choices": wanted(choices), "visible": not choices.speaks},
             "sampler": {"choices": [(SAMPLER_NAMES.get(name, name), name) for name in choices.samplers]},
             "speaker": {
                 "choices": styles_of(choices),

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import gradio as gr
+import numpy as np
 
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.errors import InputError
@@ -19,6 +20,7 @@ from mmdemo.ui.generate import messages
 from mmdemo.ui.generate.form import Form, filled, first_settings, parts
 from mmdemo.ui.generate.inputs import pack_sound, pack_uri, picture_uri, unpack_sound
 from mmdemo.ui.generate.inside.look import Looks
+from mmdemo.ui.generate.mask import written
 from mmdemo.ui.generate.maths import explain
 from mmdemo.ui.generate.noise_panel import text_table
 from mmdemo.ui.generate.reopen import params_of
@@ -27,6 +29,7 @@ from mmdemo.ui.generate.settings import (
     ALL,
     DEFAULT_MODEL,
     NAMES,
+    USES,
     Choices,
     Settings,
     default,
@@ -109,10 +112,11 @@ class GenerateHandlers:
         Args:
             notes: takes sentences about what was done to what is given.
         """
-        spoken = pack_sound(recording, notes) if recording is not None else ""
+        choices = self.choices_for(fields.get("model"))
+        spoken = pack_sound(recording, notes, choices.seconds) if recording is not None else ""
         given = {"image": pack_uri(fields["image"], notes), "audio": spoken or fields["audio"] or ""}
         asked = {name: value for name, value in fields.items() if name != "model"}
-        return Settings(**{**asked, **given}, choices=self.choices_for(fields.get("model")))
+        return Settings(**{**asked, **given}, choices=choices)
 
     def _trajectory(self, settings: Settings, draft: bool, note: str) -> Iterator[dict[str, Any]]:
         yield from run(self.ctx.joint(settings.choices.model), settings, self.ctx.device_name, draft, note)
@@ -169,7 +173,7 @@ class GenerateHandlers:
         choices = self.choices_for(model)
         code_of: dict[str, Callable[[], str]] = {
             "image": lambda: pack_uri(image),
-            "audio": lambda: pack_sound(recording) if recording is not None else audio or "",
+            "audio": lambda: pack_sound(recording, seconds=choices.seconds) if recording is not None else audio or "",
             "text": lambda: "" if choices.form == "digits" and is_number(text or "") else (text or "").strip(),
         }
         codes = {}
@@ -188,9 +192,14 @@ class GenerateHandlers:
     @friendly
     def reuse(self, form: Form, event: gr.EventData, request: gr.Request) -> list[Any]:
         """Values of all controls when a sample of the player becomes what is given."""
-        sample = reused(event._data)
-        changed = {**sample, "image": picture_uri(sample["image"]), "want": []}
+        asked = event._data if isinstance(event._data, dict) else {}
+        choices = self.choices_for(asked.get("model"))
+        sample = reused(asked, choices.seconds)
+        changed: dict[str, Any] = {**sample, "image": picture_uri(sample["image"]), "want": []}
         changed |= {name: default(name) for name in ("edit", "strength")}
+        if choices.speaks:
+            changed |= {**sample, "says": sample["text"], "use": USES[1], "may_use": True, **_marked(asked, choices)}
+            changed.pop("want", None)
         kept = kept_html(sample["audio"], lang_of(request))
         values = [changed.get(name, gr.skip()) for name in form.fields]
         return [*values, None, gr.update(visible=bool(kept)), kept]
@@ -251,6 +260,20 @@ def answered(name: str, function: Callable[[Any], Any], request: Any) -> dict[st
         return {"error": str(error)}
 
 
+def _marked(asked: dict[str, Any], choices: Choices) -> dict[str, Any]:
+    """Marks on the frames of a word that is to be made anew, {"again": [first, after the last]}; else nothing."""
+    again = asked.get("again")
+    if again is None:
+        return {}
+    length = choices.shapes["audio"][0]
+    whole_numbers = isinstance(again, list) and len(again) == 2 and all(type(at) is int for at in again)
+    if not whole_numbers or not 0 <= again[0] < again[1] <= length:
+        raise InputError("There is no such part of the recording.")
+    mask = np.zeros(length, bool)
+    mask[again[0] : again[1]] = True
+    return {"edit": written({"audio": mask})}
+
+
 def kept_html(audio: str, lang: str) -> str:
     """A voice that came with a link, to be heard beside the controls; "" for none."""
     if not audio:
@@ -258,5 +281,6 @@ def kept_html(audio: str, lang: str) -> str:
     unpack_sound(audio)
     code = audio + "=" * (-len(audio) % 4)
     data = base64.b64encode(base64.urlsafe_b64decode(code)).decode("ascii")
-    player = f'<audio controls src="data:audio/ogg;base64,{data}"></audio>'
+    kind = "flac" if base64.b64decode(data[:8])[:4] == b"fLaC" else "ogg"
+    player = f'<audio controls src="data:audio/{kind};base64,{data}"></audio>'
     return f'<div class="mm-kept-box">{player}<span>{html.escape(tr("generate.kept", lang))}</span></div>'

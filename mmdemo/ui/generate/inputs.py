@@ -23,6 +23,7 @@ SIDE = 64  # pixels; more than a digit model sees, few enough for an address
 MAX_CODE = 24_000  # characters of one input in an address
 MAX_URI = 4_000_000  # characters of a picture from the page
 MAX_SECONDS = 3.0
+MAX_SPEECH = 1_200_000  # characters of a recording that is kept as it is
 BLANK = 2  # grey levels that a canvas may vary and still count as empty
 
 
@@ -86,15 +87,27 @@ def unpack_picture(code: str) -> Image.Image:
         raise InputError("The picture in this link is damaged; draw or upload it again.") from None
 
 
-def pack_sound(native: Any, notes: list[str] | None = None) -> str:
-    """A recording (sampling rate, array) -> base64url of Ogg Opus; "" for silence. Raises InputError."""
+def pack_sound(native: Any, notes: list[str] | None = None, seconds: float = 0.0) -> str:
+    """A recording (sampling rate, array) -> base64url of Ogg Opus; "" for silence. Raises InputError.
+
+    Args:
+        seconds: if not 0, it is kept as it is, in FLAC, and one that lasts longer is refused.
+    """
     item = audio.load(native)
     wave = item.tensor.numpy()
     _say(notes, item)
     if not len(wave) or np.abs(wave).max() < 1e-4:
         return ""
-    wave = loudest(wave, int(MAX_SECONDS * RATE))
     buffer = io.BytesIO()
+    if seconds:
+        if len(wave) > seconds * RATE:
+            lasts = f"{len(wave) / RATE:.1f} s"
+            raise InputError(
+                f"The recording lasts {lasts}; this model takes up to {seconds:g} s: cut it, then give it."
+            )
+        soundfile.write(buffer, wave, RATE, format="FLAC", subtype="PCM_16")
+        return _code(buffer.getvalue())
+    wave = loudest(wave, int(MAX_SECONDS * RATE))
     soundfile.write(buffer, wave, RATE, format="OGG", subtype="OPUS")
     return _code(buffer.getvalue())
 
@@ -102,8 +115,10 @@ def pack_sound(native: Any, notes: list[str] | None = None) -> str:
 def unpack_sound(code: str) -> tuple[int, np.ndarray]:
     """The reverse of `pack_sound`. Raises InputError for a damaged code."""
     try:
-        with soundfile.SoundFile(io.BytesIO(_raw(code))) as file:
-            if file.frames > 2 * MAX_SECONDS * file.samplerate:
+        raw = _raw(code, MAX_SPEECH)
+        with soundfile.SoundFile(io.BytesIO(raw)) as file:
+            most = 30.0 if raw[:4] == b"fLaC" else 2 * MAX_SECONDS
+            if file.frames > most * file.samplerate:
                 raise InputError("The recording in this link is too long.")
             return file.samplerate, file.read(dtype="float32", always_2d=True).mean(axis=1)
     except soundfile.LibsndfileError:

@@ -98,7 +98,7 @@ def in_turn(runs: dict[str, Iterator[T]]) -> Iterator[tuple[str, T]]:
 def frame(lane: str, step: Step, want: tuple[str, ...]) -> dict[str, Any]:
     """One step for the player: its numbers, and each modality as `modality` gives it.
 
-    A step of a number of several digits has "block" besides, the digit at work.
+    A step of what is made block by block, such as a number of several digits, has "block" besides, the one at work.
     """
     views = decoded(step, want)
     return {**where(lane, step), **views, **{m: {**noisy(step, m), **noise_seen(step, m), **views[m]} for m in want}}
@@ -136,7 +136,7 @@ def pending_frame(lane: str, step: SamplingStep, want: tuple[str, ...], measured
 def where(lane: str, step: Step) -> dict[str, Any]:
     """Which step this is, how far it is, and how much has changed."""
     return {
-        **({"block": step.block} if isinstance(step, BlockStep) else {}),
+        **({"block": step.block} if isinstance(step, BlockStep) and step.blocks > 1 else {}),
         "lane": lane,
         "i": int(step.index),
         "t": finite(step.t, DIGITS),
@@ -171,23 +171,25 @@ def modality(step: Step, name: str) -> dict[str, Any]:
     ]
     if name == "text" and not isinstance(step, BlockStep) and (rows := step.text_confidence(name)):
         views["confidence"] = [confidence(text, row) for text, row in zip(views["x0"], rows, strict=True)]
+    if name == "text" and not isinstance(step, BlockStep) and (said := step.timeline(name)):
+        views["frames"] = said
     return views
 
 
 def clean(step: Step, name: str) -> list[Any]:
     """The predicted clean samples of a step.
 
-    Of a number, strips have room for all its digits from the start, so that their size stays; sounds of a digit
-    at work are marked "part": the browser puts them after the digits before, and the whole recording, decoded in
-    one, comes with the last step of each digit.
+    Of a number, strips have room for all its digits from the start, so that their size stays; sounds of a block
+    at work are marked "part": the browser puts them after the blocks before, and the whole recording, decoded in
+    one, comes with the last step of each block.
     """
-    if not isinstance(step, BlockStep):
+    if not isinstance(step, BlockStep) or step.blocks == 1:
         return shown(name, step.preview(name))
     if name == "image":
         return [data_uri(widened(strip, step.blocks / (step.block + 1))) for strip in step.preview(name)]
     if step.step.last:
         return shown(name, step.preview(name))
-    return [{**sound, "part": True} for sound in shown(name, step.step.preview(name))]
+    return [{**sound, "part": True} for sound in shown(name, step.part(name))]
 
 
 def widened(strip: Image.Image, times: float) -> Image.Image:
@@ -239,13 +241,17 @@ def _latents(model: JointDiffusion, name: str, latents: Any) -> tuple[list[int],
     if name not in tuple(model.streams) or not isinstance(latents, list) or not 1 <= len(latents) <= MAX_LATENTS:
         raise InputError(f"Give a modality of the model and 1 to {MAX_LATENTS} latents.")
     stream = model.streams[name]
-    shape = (-1, stream.dim, *stream.shape)
+    # Of variable length: one sample, whose length is what is left.
+    shape = (1, stream.dim, -1) if model.frames[name].variable else (-1, stream.dim, *stream.shape)
     try:
         raw = [base64.b64decode(latent, validate=True) for latent in latents]
         steps = [np.frombuffer(part, np.float16).reshape(shape) for part in raw]
     except (TypeError, ValueError):
         raise InputError("A latent of this run is damaged.") from None
     sizes = [len(step) for step in steps]
+    lengths = {step.shape[2:] for step in steps}
+    if len(lengths) > 1 or not model.frames[name].takes(next(iter(lengths))):
+        raise InputError("A latent of this run is damaged.")
     if sum(sizes) > MAX_LATENTS * MAX_SAMPLES or not all(sizes):
         raise InputError(f"A step can have 1 to {MAX_SAMPLES} samples.")
     return sizes, torch.from_numpy(np.nan_to_num(np.concatenate(steps)).astype(np.float32)).to(model.device)

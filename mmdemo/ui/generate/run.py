@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from mmdemo.diffusion.joint import JointDiffusion
@@ -13,13 +14,15 @@ from mmdemo.diffusion.settings import SamplingSettings
 from mmdemo.diffusion.suggestions import SUGGESTIONS
 from mmdemo.digits.number import sample_number
 from mmdemo.errors import InputError
+from mmdemo.speech.request import Plan, SpeechRequest
+from mmdemo.speech.speech import Speech
 from mmdemo.ui.generate.export import sound_from
 from mmdemo.ui.generate.inputs import pack_sound, pack_uri, unpack_picture, unpack_sound
 from mmdemo.ui.generate.messages import Step, messages, shown
-from mmdemo.ui.generate.settings import MODALITIES, Choices, Settings
+from mmdemo.ui.generate.settings import MODALITIES, USES, Choices, Settings
 from mmdemo.ui.shared.store import shortened
 
-FORMS = ("", "digits")  # the general form, and that of digits and numbers
+FORMS = ("", "digits", "speech")  # the general form, that of digits and numbers, and that of texts that are said
 
 
 def choices_of(model: JointDiffusion, name: str = "") -> Choices:
@@ -48,7 +51,11 @@ def choices_of(model: JointDiffusion, name: str = "") -> Choices:
     text_bytes = stride * shapes["text"][0] if "text" in shapes else 0
     form, style = model.interface.form, model.interface.style
     usual = {k: v for k, v in asdict(model.interface.usual).items() if v != getattr(SamplingSettings, k)}
-    if form != "digits":  # a picture of a text is what most want
+    seconds = 0.0
+    if form == "speech":
+        seconds = _speech(model).seconds
+        usual["want"] = tuple(shapes)
+    elif form != "digits":  # a picture of a text is what most want
         usual["want"] = ("image",) if "image" in shapes else tuple(shapes)
     asked = model.interface.suggestions
     return Choices(
@@ -62,6 +69,7 @@ def choices_of(model: JointDiffusion, name: str = "") -> Choices:
         usual=usual,
         model=name or model.name,
         suggestions=tuple(SUGGESTIONS[asked]()) if asked else (),
+        seconds=seconds,
     )
 
 
@@ -77,18 +85,22 @@ def run(
     other = settings.second()
     runs = {"a": settings, "b": other} if other else {"a": settings}
     titles = settings.titles() if settings.vs else ("",)
-    digits = len(settings.text) if settings.number else 0
+    plans = {key: plan(model, one, given) for key, one in runs.items()} if settings.choices.speaks else {}
+    parts = plans["a"].blocks if plans else len(settings.text) if settings.number else 0
+    blocks = parts if parts > 1 else 0
     opening = {
         "model": settings.choices.model,
         "draft": draft,
         "note": note,
-        "blocks": digits,
+        "blocks": blocks,
+        "speaks": bool(plans),
+        "said": plans["a"].frames if plans else "",
         "lanes": [
             {
                 "key": key,
                 "title": title,
                 "n": one.n,
-                "steps": one.steps * max(1, digits),
+                "steps": one.steps * max(1, blocks),
                 "settings": one.plain(),
             }
             for (key, one), title in zip(runs.items(), titles, strict=True)
@@ -102,8 +114,33 @@ def run(
         "film": settings.film,
         "address": settings.query(shortened),
     }
-    lanes = {key: sampler(model, one, given) for key, one in runs.items()}
+    lanes: dict[str, Callable[[], Iterator[Step]]] = {key: made.steps for key, made in plans.items()}
+    lanes = lanes or {key: sampler(model, one, given) for key, one in runs.items()}
     return messages(lanes, opening, settings.want, device)
+
+
+@lru_cache(maxsize=2)
+def _speech(model: JointDiffusion) -> Speech:
+    return Speech.of(model)
+
+
+def plan(model: JointDiffusion, settings: Settings, given: Mapping[str, Any]) -> Plan:
+    """What a model that speaks makes of the settings. Raises InputError for what it cannot."""
+    recording, masks = given.get("audio"), settings.masks()
+    changed = bool(masks) or not settings.text or settings.use == USES[1]
+    marked = masks["audio"].nonzero()[0].tolist() if masks else []
+    request = SpeechRequest(
+        want=settings.want,
+        text=settings.text,
+        recording=recording if changed else None,
+        voice=None if changed else recording,
+        says=settings.says,
+        pace=settings.pace,
+        again=(marked[0], marked[-1] + 1) if marked else None,
+        allowed=settings.may_use,
+    )
+    usual = {name: getattr(settings, name) for name in ("n", "steps", "guidance", "sampler", "seed")}
+    return request.plan(_speech(model), SamplingSettings(**usual, style=settings.speaker or None))
 
 
 def sampler(model: JointDiffusion, settings: Settings, given: dict[str, Any]) -> Callable[[], Iterator[Step]]:
@@ -164,11 +201,12 @@ def as_the_model_sees(model: JointDiffusion, codes: Mapping[str, str]) -> dict[s
     return seen
 
 
-def reused(sample: Any) -> dict[str, str]:
+def reused(sample: Any, seconds: float = 0.0) -> dict[str, str]:
     """A sample that the player hands back, to be worked on, in the form of the settings.
 
     Args:
         sample: {"image": data URI, "audio": sound, "text": string}, as the player was sent them; any may be missing.
+        seconds: see `pack_sound`.
 
     Raises:
         InputError: it is no such thing; anybody can post it.
@@ -179,7 +217,7 @@ def reused(sample: Any) -> dict[str, str]:
     return {
         "text": text if isinstance(text, str) else "",
         "image": pack_uri(sample.get("image")),
-        "audio": pack_sound(sound_from(sound)) if sound else "",
+        "audio": pack_sound(sound_from(sound), seconds=seconds) if sound else "",
     }
 
 

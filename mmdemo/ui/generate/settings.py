@@ -15,6 +15,8 @@ from mmdemo.diffusion.settings import MAX_SEED, PAGE_GUIDANCE, PAGE_N, PAGE_STEP
 from mmdemo.digits.number import read_number
 from mmdemo.digits.words import CHINESE, read_digit
 from mmdemo.errors import InputError
+from mmdemo.speech.duration import PACES
+from mmdemo.speech.say import LONGEST_TEXT
 from mmdemo.ui.generate import mask as mask_text
 from mmdemo.ui.generate.mask import Masks
 
@@ -26,6 +28,7 @@ COMPARED = ("guidance", "sampler", "steps", "seed", "strength", "weight")
 VARIED = 0.6  # strength of a variation that nobody chose one for
 MAX_WORD, MAX_TEXT = 64, 200  # bytes, of a digit's name and of a prompt; how many a model takes is its own business
 ALL = "all"  # instead of a style: a result in each
+USES = ("voice", "edit")  # what a recording is for: its voice says the text, or it is changed so that it says it
 DRAFT_STEPS = 6  # of what is drawn while one types
 
 
@@ -35,7 +38,9 @@ class Choices:
 
     Attributes:
         modalities, samplers, speakers: names; what speakers are called is `style`. shapes: positions of its latents.
-        form: "digits", where a number is a run of several digits; "" for the general form.
+        form: "digits", where a number is a run of several digits; "speech", where texts are said; "" for the general
+            form.
+        seconds: that a recording may last, 0 where only its loudest part counts.
         usual: settings that are other than those of `Settings` where nobody chose them.
         model: its name, which a link has. suggestions: (sign, names in English and Chinese) of what it knows.
     """
@@ -50,11 +55,22 @@ class Choices:
     usual: Mapping[str, Any] = field(default_factory=dict)
     model: str = DEFAULT_MODEL
     suggestions: Sequence[tuple[str, tuple[str, ...]]] = ()
+    seconds: float = 0.0
+
+    @property
+    def speaks(self) -> bool:
+        """Whether texts are said."""
+        return self.form == "speech"
 
     @property
     def mixes(self) -> bool:
-        """Whether prompts can be mixed: any text but a digit can."""
-        return self.form != "digits" and "text" in self.modalities
+        """Whether prompts can be mixed: those of the general form can."""
+        return not self.form and "text" in self.modalities
+
+    @property
+    def longest_text(self) -> int:
+        """Bytes."""
+        return {"digits": MAX_WORD, "speech": LONGEST_TEXT}.get(self.form, MAX_TEXT)
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,10 @@ class Settings:
     `mix` is a second text, with its share `weight`; in a `film` the results lead from the first text to it, all of one
     noise. A text like "sun + moon" is two. `speaker` may be "all": a result in each style. `vs` names a second run
     beside this one. Where a picture or sound is given and nothing is to be made, it is varied as a whole.
+
+    Of a model that speaks: `use` (`USES`) says what a recording is for, `says` what it says, as far as one knows,
+    `pace` how fast new speech is, and `may_use` that one may use its voice, which no link says for anybody else. What
+    is made follows from what is given; marks in a recording are made anew, saying the same.
     """
 
     text: str = ""
@@ -85,16 +105,24 @@ class Settings:
     mix: str = ""
     weight: float = 0.5
     film: bool = False
+    says: str = ""
+    use: str = "voice"
+    pace: float = 1.0
+    may_use: bool = False
     choices: Choices = field(default_factory=Choices, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         set_ = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  (frozen)
-        most = MAX_WORD if self.choices.form == "digits" else MAX_TEXT
+        most = self.choices.longest_text
         set_("text", _text(self.text, most))
+        set_("says", _text(self.says, most) if self.choices.speaks else "")
+        set_("use", _one_of("use of a recording", self.use or USES[0], USES) if self.choices.speaks else USES[0])
+        set_("pace", _number("The pace", self.pace, *PACES) if self.choices.speaks else 1.0)
+        set_("may_use", _switch("The use of a voice", "may_use", self.may_use) and self.choices.speaks)
         set_("mix", _text(self.mix, most) if self.choices.mixes else "")
         self._split_mix(set_)
         set_("weight", _number("The share of the second text", self.weight, *WEIGHT))
-        set_("film", _switch(self.film) and bool(self.mix))
+        set_("film", _switch("A film", "film", self.film) and bool(self.mix))
         set_("n", _whole("The number of results", self.n, *COUNT))
         set_("steps", _whole("The number of steps", self.steps, *STEPS))
         set_("seed", _whole("The seed", self.seed, *SEED))
@@ -111,6 +139,9 @@ class Settings:
         for name in ("image", "audio", "edit", "vs"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"The setting {name} has to be a text.")
+        if self.choices.speaks:
+            self._speak(set_)
+            return
         # Marks on something that is no longer given mean nothing.
         if self.number:
             self._check_number()
@@ -124,6 +155,18 @@ class Settings:
                 set_("strength", VARIED)
         set_("edit", mask_text.written(masks))
         set_("want", self._wanted(tuple(masks)))
+        if self.vs:
+            self.second()
+
+    def _speak(self, set_: Callable[[str, Any], None]) -> None:
+        """What is given says what is made: a text is said, a recording alone written down, nothing becomes both."""
+        masks = self.masks() if self.audio else {}
+        set_("edit", mask_text.written(masks))
+        set_("text", "" if masks else self.text)
+        heard = ("text",) if self.audio else self.choices.modalities
+        set_("want", ("audio",) if self.text or masks else heard)
+        for name, value in (("image", ""), ("n", 1), ("to", ""), ("strength", STRENGTH[1])):
+            set_(name, value)
         if self.vs:
             self.second()
 
@@ -212,6 +255,13 @@ class Settings:
         values |= {"strength": f"{self.strength:g}"} if self.edit else {}
         values |= {"weight": f"{self.weight:g}"} if self.mix else {}
         values |= {"film": 1} if self.film else {}
+        speaks = {
+            "use": self.use if self.audio and self.text else "",
+            "pace": f"{self.pace:g}" if self.pace != 1 else "",
+        }
+        for name, value in {**speaks, "may_use": ""}.items():
+            values.pop(name, None)
+            values |= {name: value} if value else {}
         values |= {"model": self.choices.model} if self.choices.model != DEFAULT_MODEL else {}
         return "?" + urlencode(values, safe=",:")
 
@@ -265,9 +315,9 @@ def _parsed(value: Any) -> float:
         return math.nan
 
 
-def _switch(value: Any) -> bool:
+def _switch(what: str, name: str, value: Any) -> bool:
     if value not in (True, False, "1", "0", "", None):
-        raise InputError("A film is switched on by film=1.")
+        raise InputError(f"{what} is switched on by {name}=1.")
     return value in (True, "1")
 
 

@@ -130,6 +130,11 @@ def _connect(handlers: GenerateHandlers, form: Form, player: Player, maths: gr.M
     everything = [*form.outputs(), *form.parts()]
     player.restore(restore, None, everything, **refusable)
     player.reopen(restore, None, everything, cancels=mine, **refusable).then(None, js=RUN)
+
+    def remake(event: gr.EventData, request: gr.Request) -> list[Any]:
+        return handlers.reuse(form, event, request)
+
+    player.remake(remake, None, form.outputs(), cancels=mine, **refusable).then(None, js=RUN)
     player.restyle(restyle, model, form.outputs(), cancels=mine, **refusable).then(None, js=RUN)
 
     page = GradioContext.root_block

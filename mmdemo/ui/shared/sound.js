@@ -81,6 +81,11 @@ export class OneSound {
     this.playing = null;
   }
 
+  // Seconds that are heard so far.
+  at() {
+    return this.playing ? audioContext().currentTime - this.playing.began : 0;
+  }
+
   // A second click on the same button only stops it. `total`: samples that the width of the button stands for.
   toggle(samples, rate, button, total = 0) {
     const again = this.playing && this.playing.button === button;
@@ -96,6 +101,6 @@ export class OneSound {
     button.style.setProperty("--far", `${total ? (100 * samples.length) / total : 100}%`);
     void button.offsetWidth; // restarts the playhead's animation
     button.classList.add("mm-sounding");
-    this.playing = { node, button };
+    this.playing = { node, button, began: context.currentTime };
   }
 }

@@ -4,9 +4,10 @@ import { OneSound } from "../../shared/sound.js";
 import { makeDecoder } from "./decode.js";
 import { makeGallery } from "./gallery.js";
 import { startIdle } from "./idle.js";
-import { addFrames, arrived, countPending, frameAt, hasNoisy, openRun, samplesOf } from "./run.js";
+import { addFrames, arrived, countPending, FRAME, frameAt, hasNoisy, openRun, samplesOf } from "./run.js";
 import { copyLink, save } from "./save.js";
 import { makeView } from "./view.js";
+import { followWords } from "./words.js";
 
 const STEP_MS = 110, REST_MS = 1200; // the end of a run stays for a moment before the loop starts again
 const LOOP = '<svg viewBox="0 0 16 16" width="14" height="14" fill="none" stroke="currentColor" stroke-width="1.6">'
@@ -17,8 +18,8 @@ export default function player({ element, props, server, trigger, watch }) {
   const root = element.querySelector(".mp");
   const find = (selector) => root.querySelector(selector);
   const slider = find(".mp-slider"), chart = find(".mp-chart");
-  const view = { step: 0, follow: true, what: "x", layout: "all", sample: 0, playing: false, loop: true };
-  const app = { root, say, server, view, run: null, sound: new OneSound(), repaint, tell, busy };
+  const view = { step: 0, follow: true, what: "x", layout: "all", sample: 0, playing: false, loop: true, word: -1 };
+  const app = { root, say, server, view, run: null, sound: new OneSound(), repaint, tell, busy, playWord };
   const { buildStage, drawChart, layOut, showCard, shownOf, showNumbers } = makeView(app);
   const decoder = makeDecoder(app);
   const gallery = makeGallery(app, restore);
@@ -99,6 +100,7 @@ export default function player({ element, props, server, trigger, watch }) {
     find('[data-act="link"]').disabled = have === 0;
     const fixed = !have || app.run.blocks > 0 || root.dataset.large !== "1" || root.dataset.state === "running";
     find('[data-act="reuse"]').hidden = fixed;
+    find('[data-act="remake"]').hidden = fixed || !app.run.said || view.word < 0 || have < app.run.max;
     find('[data-act="restyle"]').hidden = fixed || !app.run.restyles || !(app.run.want.includes("image") || app.run.given?.image);
     for (const node of [find('[data-act="film"]'), find('[data-save="film"]')]) node.hidden = !app.run?.film || have < app.run.max;
     find('[data-act="film"]').setAttribute("aria-pressed", Boolean(view.film));
@@ -128,7 +130,7 @@ export default function player({ element, props, server, trigger, watch }) {
   function open(message) {
     app.sound.stop();
     app.run = openRun(message);
-    Object.assign(view, { step: 0, follow: true, playing: false, film: false, sample: Math.min(view.sample, app.run.lanes[0].n - 1) });
+    Object.assign(view, { step: 0, follow: true, playing: false, film: false, word: -1, sample: Math.min(view.sample, app.run.lanes[0].n - 1) });
     stopIdle?.();
     buildStage();
     setState("running", say(app.run.draft ? "drafting" : "running"));
@@ -150,7 +152,7 @@ export default function player({ element, props, server, trigger, watch }) {
   function restore(run) {
     app.sound.stop();
     app.run = run;
-    Object.assign(view, { step: 0, follow: true, playing: false, film: false, sample: Math.min(view.sample, run.lanes[0].n - 1) });
+    Object.assign(view, { step: 0, follow: true, playing: false, film: false, word: -1, sample: Math.min(view.sample, run.lanes[0].n - 1) });
     stopIdle?.();
     buildStage();
     setState(...(run.ended || ["stopped", ""]));
@@ -241,8 +243,17 @@ export default function player({ element, props, server, trigger, watch }) {
     const { run } = app, lane = run.lanes.find((l) => l.frames.length), frame = lane.frames[now(lane)];
     const part = (m) => (run.want.includes(m) ? frame[m].x0[view.sample] : run.given?.[m]);
     const { rate, pcm } = part("audio") || {};
-    trigger("reuse", { image: part("image") || "", text: part("text") || "", audio: rate ? { rate, pcm } : null });
+    const text = run.said ? saidOf(run) : part("text") || "";
+    trigger("reuse", { model: run.model, image: part("image") || "", text, audio: rate ? { rate, pcm } : null });
   }
+
+  // The word that was clicked, made anew in the recording.
+  function remake() {
+    const { run } = app, lane = run.lanes.find((l) => l.frames.length), { rate, pcm } = lane.frames.at(-1).audio.x0[0];
+    trigger("remake", { model: run.model, text: saidOf(run), audio: { rate, pcm }, again: view.span });
+  }
+
+  const saidOf = (run) => run.lanes[0].settings.text || run.lanes[0].settings.says;
 
   // The same thing in every style: by its text, or, where there is none, by what the model calls it.
   function restyle() {
@@ -256,6 +267,16 @@ export default function player({ element, props, server, trigger, watch }) {
     if (!lane.frames.length) return;
     const sound = shownOf(lane.frames[now(lane)], "audio")[Number(card.dataset.sample)];
     app.sound.toggle(samplesOf(sound), sound.rate, button, lane.longest);
+    const words = card.querySelector(".mp-words");
+    if (words) followWords(app.sound, button, words, sound.rate);
+  }
+
+  // One word alone, as this step has it.
+  function playWord(frame, sample, at, { start, end }, button) {
+    Object.assign(view, { word: at, span: [start, end] });
+    const sound = shownOf(frame, "audio")[sample];
+    app.sound.toggle(samplesOf(sound).slice(start * FRAME, end * FRAME), sound.rate, button);
+    repaint();
   }
 
   async function saveAs(kind) {
@@ -268,6 +289,7 @@ export default function player({ element, props, server, trigger, watch }) {
     play,
     reuse,
     film: playFilm,
+    remake,
     restyle,
     link: () => copyLink(app),
     loop: () => { view.loop = !view.loop; },
@@ -303,7 +325,7 @@ export default function player({ element, props, server, trigger, watch }) {
       view.layout = layout;
       layOut();
     } else if (kind && app.run) saveAs(kind);
-    else if (button && card) playSound(card, button);
+    else if (button?.classList.contains("mp-sound") && card) playSound(card, button);
     else if (card) {
       view.sample = Number(card.dataset.sample);
       view.film = false;

@@ -20,8 +20,8 @@ class Player(Component):
     """Shows a run step by step. Value: None or the newest message of a run, a JSON-able dictionary.
 
     Events: `reuse`, a sample {"image", "audio", "text"} is to be worked on; `restyle`, one is to be made in every
-    style; `restore`, a result of this visit is shown again ({"query"}: of its link); `reopen`, a file that was exported
-    has been dropped ({"params"}).
+    style; `remake`, a word of one is to be made anew ({"audio", "text", "again"}: its frames); `restore`, a result of
+    this visit is shown again ({"query"}: of its link); `reopen`, an exported file has been dropped ({"params"}).
     """
 
     words = (
@@ -35,7 +35,7 @@ class Player(Component):
                 *("confidence", "change", "distance", "digit", "help_digit", "help_t", "help_change", "help_distance"),
                 *("image", "audio", "text", "waiting", "running", "done", "stopped", "queued", "too_long", "ready"),
                 *("drafting", "gallery", "save_film", "play_film", "restyle", "reopen_failed", "side", "side_info"),
-                *("clear", "seed"),
+                *("clear", "seed", "block", "remake"),
             )
         ),
     )

@@ -3,12 +3,15 @@
 import { bytesOf } from "../../shared/base.js";
 import { samplesOfPcm } from "../../shared/sound.js";
 
+export const FRAME = 320; // samples of what one symbol of spoken text lasts, 20 ms
 export const MODALITIES = ["image", "audio", "text"];
 
 export function openRun({ run, open }) {
   const lanes = open.lanes.map((lane) => ({ ...lane, want: open.want, frames: [] }));
-  const { given, want, device, blocks, model, draft, note, film, styles = [], restyles, address } = open;
-  return { id: run, given, want, device, blocks, model, draft: Boolean(draft), note, film, styles, restyles, address,
+  const { given, want, device, blocks, said, speaks, model, draft, note, film, styles = [], restyles, address } = open;
+  // What is said is known before it is heard, and how long it will be: the axis of time stays the same all along.
+  for (const lane of lanes) if (said) lane.longest = said.length * FRAME;
+  return { id: run, given, want, device, blocks, said, speaks, model, draft: Boolean(draft), note, film, styles, restyles, address,
     max: Math.max(...lanes.map((lane) => lane.steps)), lanes };
 }
 

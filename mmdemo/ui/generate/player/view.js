@@ -1,7 +1,10 @@
 // What the player shows: lanes, one card a sample, the chart of changes, the numbers of the step.
 import { el, fitted } from "../../shared/base.js";
 import { drawSound } from "../../shared/sound_draw.js";
-import { frameAt, MODALITIES, samplesOf, settled, viewOf } from "./run.js";
+import { FRAME, frameAt, MODALITIES, samplesOf, settled, viewOf } from "./run.js";
+import { showWords } from "./words.js";
+
+const SECOND = 110; // pixels of a second of speech at least, so that its letters can be read
 
 // A character that has no shape of its own, by a sign.
 export const signOf = (character) =>
@@ -18,10 +21,15 @@ export function makeView(player) {
     el("button", { type: "button", class: "mp-sound", title: say("play_sound"), "aria-label": say("play_sound"), onclick },
       el("canvas"), el("i", { class: "mp-head" }), el("i", { class: "mp-tri" }));
 
+  // A sound, with its words under it where it says some; a long one is wider than the card, and scrolls.
+  const track = () => (player.run.speaks
+    ? el("div", { class: "mp-track" }, el("div", { class: "mp-axis" }, soundButton(), el("div", { class: "mp-words" })))
+    : soundButton());
+
   // One card: what of one sample this run makes. Its parts are filled by showCard.
   function makeCard(lane, sample) {
     const made = { image: () => el("img", { class: "mp-picture", alt: `${say("sample")} ${sample + 1}` }),
-      audio: () => soundButton(), text: () => el("div", { class: "mp-text" }) };
+      audio: track, text: () => el("div", { class: "mp-text" }) };
     const style = player.run.styles[sample];
     return el("div", { class: "mp-card", "data-lane": lane.key, "data-sample": sample },
       style ? el("small", { class: "mp-style" }, style) : null,
@@ -34,6 +42,7 @@ export function makeView(player) {
       run.lanes.length > 1 ? el("header", { class: "mp-lane-head" }, el("b", {}, lane.key.toUpperCase()), el("span", {}, lane.title)) : null,
       el("div", { class: "mp-cards" }, Array.from({ length: lane.n }, (_, i) => makeCard(lane, i))))));
     stage.style.setProperty("--lanes", run.lanes.length);
+    root.dataset.said = run.speaks ? 1 : 0;
     showGiven();
     layOut();
   }
@@ -83,6 +92,15 @@ export function makeView(player) {
     if (picture) picture.src = shownOf(frame, "image")[sample];
     if (sound) drawSound(sound.querySelector("canvas"), samplesOf(shownOf(frame, "audio")[sample]), lane.longest);
     if (text) showText(text, lane, at, sample);
+    const words = card.querySelector(".mp-words");
+    if (words) showSaid(card, words, lane, frame, sample);
+  }
+
+  function showSaid(card, box, lane, frame, sample) {
+    const total = lane.longest || samplesOf(shownOf(frame, "audio")[sample]).length;
+    const frames = frame.text?.frames?.[sample] ?? player.run.said ?? "";
+    card.querySelector(".mp-axis").style.minWidth = `${Math.round((total / FRAME / 50) * SECOND)}px`;
+    showWords(box, frames, total, view.word, (at, word, button) => player.playWord(frame, sample, at, word, button));
   }
 
   // The change of x0 from step to step, one bar a step; the bars of a second run stand beside those of the first.
@@ -115,7 +133,7 @@ export function makeView(player) {
     const row = (name, help, ...values) =>
       el("div", { title: help }, el("dt", {}, name), values.flatMap(([label, value]) =>
         [el("dd", {}, value), label ? el("dt", { class: "mp-of" }, label) : null]));
-    const digit = () => row(say("digit"), say("help_digit"), ["", frames.length ? `${frames[0].block + 1} / ${run.blocks}` : "–"]);
+    const digit = () => row(say(run.said ? "block" : "digit"), run.said ? "" : say("help_digit"), ["", frames.length ? `${frames[0].block + 1} / ${run.blocks}` : "–"]);
     find(".mp-numbers").replaceChildren(
       ...(run?.blocks ? [digit()] : []),
       row("t", say("help_t"), ["", shown((frame) => frame.t)]),
