@@ -69,6 +69,11 @@ class Quantizer(nn.Module, ABC):
         return self.config.levels
 
     @property
+    def reach(self) -> int:
+        """How many positions beside one, along each axis, decide its codes too."""
+        return 0
+
+    @property
     def codebook_sizes(self) -> tuple[int, ...]:
         """Codes of each level, coarsest first; they may differ."""
         return (self.config.codebook_size,) * self.levels

@@ -18,54 +18,71 @@ EARLIER = 0.5  # what the error after a level still weighs when the next one is 
 
 
 @torch.no_grad()
-def beam_search(vectors: Tensor, codebooks: Tensor, width: int, prices: Tensor | None = None) -> Tensor:
+def beam_search(
+    vectors: Tensor, codebooks: Tensor, width: int, prices: Tensor | None = None, apart: Tensor | None = None
+) -> Tensor:
     """Codes of each vector, one a level.
 
     Args:
         vectors: (N, D). codebooks: (L, K, D). width: hypotheses kept at each level, >= 1; 1 is the greedy choice.
         prices: (L,) what each code but 0 costs a reader who stops after that level, in squared distance; above 0 where
             code 0 is the zero vector.
+        apart: (N,) squared distance of each vector to the nearest of its neighbours, see `weight`.
 
     Returns:
         (N, L) int64.
     """
     codebooks = codebooks.float()
     each = [0.0] * len(codebooks) if prices is None else prices.tolist()
+    apart = torch.full_like(vectors[:, 0], torch.inf, dtype=torch.float32) if apart is None else apart.float()
     if width == 1:  # a plain argmin is faster
-        return _greedy(vectors.float(), codebooks, each)
+        return _greedy(vectors.float(), codebooks, each, apart)
     rows = max(1, PART // (width * codebooks.shape[1]))
-    parts = [_search(v.float(), codebooks, width, each) for v in vectors.split(rows)]
+    parts = [_search(v.float(), codebooks, width, each, a) for v, a in zip(vectors.split(rows), apart.split(rows))]
     return torch.cat(parts) if parts else vectors.new_zeros((0, len(codebooks)), dtype=torch.long)
 
 
-def _greedy(residual: Tensor, codebooks: Tensor, prices: list[float]) -> Tensor:
+def weight(error: Tensor, apart: Tensor) -> Tensor:
+    """How much of its price a code has to pay, 0 to 1: little where a neighbour will have the same one.
+
+    What is left to say of a vector, of squared length ``error``, is the same at a neighbour much less far ``apart``.
+    So is the code, and a prior that sees one foretells the other: a flat area costs next to nothing at any level.
+    """
+    return (apart / error.clamp(min=1e-12)).clamp(max=1)
+
+
+def _greedy(residual: Tensor, codebooks: Tensor, prices: list[float], apart: Tensor) -> Tensor:
     codes = []
     for book, price in zip(codebooks, prices, strict=True):
-        codes.append(nearest(residual, book, price))
+        own = price * weight(residual.square().sum(1), apart) if price else None
+        codes.append(nearest(residual, book, own))
         residual = residual - book[codes[-1]]
     return torch.stack(codes, dim=1)
 
 
-def _search(vectors: Tensor, codebooks: Tensor, width: int, prices: list[float]) -> Tensor:
+def _search(vectors: Tensor, codebooks: Tensor, width: int, prices: list[float], apart: Tensor) -> Tensor:
     n, dim = vectors.shape
     size = codebooks.shape[1]
     room = vectors.new_empty(n * width, size)  # taken once: fresh memory for every level costs more than the product
     residual = vectors[:, None]  # (n, w, D), w hypotheses so far
     score = vectors.new_zeros(n, 1)  # (n, w) errors and costs after each level so far, the last ones in full
-    spent = vectors.new_zeros(n, 1)  # (n, w) codes so far that were not free
+    spent = vectors.new_zeros(n, 1)  # (n, w) codes so far that were not free, each with its weight
     parents, codes = [], []  # (n, w') each
     for book, price in zip(codebooks, prices, strict=True):
         w = residual.shape[1]
         # |r - c|^2 of every hypothesis and codeword, what its codes cost, and half of what the score was: (n, w, K)
-        offset = residual.square().sum(2) + price * spent + EARLIER * score
+        left = residual.square().sum(2)  # (n, w)
+        own = weight(left, apart[:, None]) if price else torch.ones_like(left)
+        offset = left + price * (spent + own) + EARLIER * score
         flat = residual.reshape(-1, dim)
-        own = book.square().sum(1)  # (K,)
-        own[1:] += price
-        error = torch.addmm(own, flat, book.T, alpha=-2, out=room[: n * w]).view(n, w, size)
-        score, best = _smallest(error.add_(offset[:, :, None]).flatten(1), min(width, w * size))  # (n, w')
+        error = torch.addmm(book.square().sum(1), flat, book.T, alpha=-2, out=room[: n * w]).view(n, w, size)
+        error.add_(offset[:, :, None])
+        if price:
+            error[:, :, 0] -= price * own
+        score, best = _smallest(error.flatten(1), min(width, w * size))  # (n, w')
         parent, code = best // size, best % size
         residual = residual.gather(1, parent[:, :, None].expand(-1, -1, dim)) - book[code]
-        spent = spent.gather(1, parent) + ((code > 0) if price else 1)
+        spent = spent.gather(1, parent) + own.gather(1, parent) * ((code > 0) if price else 1)
         parents.append(parent)
         codes.append(code)
     return _trace(parents, codes)

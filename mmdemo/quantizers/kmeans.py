@@ -9,22 +9,26 @@ CHUNK = 1 << 24  # most distances held at once (64 MiB in fp32), for any N and K
 
 
 @torch.no_grad()
-def nearest(vectors: Tensor, codebook: Tensor, price: Tensor | float = 0) -> Tensor:
+def nearest(vectors: Tensor, codebook: Tensor, price: Tensor | None = None) -> Tensor:
     """Index of the nearest codeword (Euclidean) for each vector.
 
     One matmul and an argmin: |v - c|^2 = |v|^2 - 2 v.c + |c|^2, and |v|^2 does not change the winner.
 
     Args:
-        vectors: (N, D). codebook: (K, D). price: what any code but 0 costs, in squared distance.
+        vectors: (N, D). codebook: (K, D). price: (N,) what any code but 0 costs, in squared distance.
 
     Returns:
         (N,) int64.
     """
     codebook = codebook.float()
     offset = codebook.square().sum(1)  # (K,)
-    offset[1:] += price
     rows = max(1, CHUNK // len(codebook))
-    parts = [torch.addmm(offset, v.float(), codebook.T, alpha=-2).argmin(1) for v in vectors.split(rows)]
+    parts = []
+    for i, part in enumerate(vectors.split(rows)):
+        error = torch.addmm(offset, part.float(), codebook.T, alpha=-2)  # (n, K)
+        if price is not None:
+            error[:, 0] -= price[i * rows : i * rows + len(part)]
+        parts.append(error.argmin(1))
     return torch.cat(parts) if parts else vectors.new_zeros(0, dtype=torch.long)
 
 

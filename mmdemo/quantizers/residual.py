@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..config import Beam, Share, Weight, check_weights, settings
 from .base import Quantized, Quantizer, QuantizerConfig, all_levels
-from .beam import beam_search
+from .beam import beam_search, weight
 from .kmeans import kmeans, kmeans_with_prior, nearest
 
 FAR = 1e4  # where a code that may not be chosen is put
@@ -80,6 +80,11 @@ class ResidualVQ(Quantizer):
     def prices(self) -> Tensor | None:
         """(L,) by how much a codeword must be nearer than the zero vector to be chosen; None where none is skipped."""
         return self.mean_residual * self.mean_residual.new_tensor(self.config.skip) if any(self.config.skip) else None
+
+    @property
+    def reach(self) -> int:
+        """As every quantizer: what a code costs depends on the positions beside it."""
+        return int(any(self.config.skip))
 
     def _skips(self, level: int) -> bool:
         """Whether code 0 of a level is the zero vector."""
@@ -190,8 +195,15 @@ class ResidualVQ(Quantizer):
             residual = flat.detach()
             loss, codes = flat.new_zeros(()), []
             prices = self.prices
+            apart = flat.new_zeros(()) if prices is None else apart_from_neighbours(z.detach())  # (N,)
             for level in range(self.levels):
-                code = nearest(residual, self.codebooks[level], 0 if prices is None else prices[level])  # (N,)
+                # What the codeword has to be nearer than the zero vector, (N,)
+                price = (
+                    None
+                    if prices is None or not self._skips(level)
+                    else prices[level] * weight(residual.square().sum(1), apart)
+                )
+                code = nearest(residual, self.codebooks[level], price)  # (N,)
                 codeword = self.codebooks[level][code]  # (N, D)
                 on = ((use > level) & real).to(flat.dtype)[:, None]  # (N, 1)
                 # The residual keeps its gradient to the encoder only through `flat`; the codewords before it are
@@ -222,9 +234,10 @@ class ResidualVQ(Quantizer):
         greedy = self.config.beam == 1  # then no level depends on those after it
         books = self.codebooks[:levels] if greedy else self.codebooks
         prices = None if self.prices is None else self.prices[: len(books)]
+        apart = None if prices is None else apart_from_neighbours(z)
         if barred is not None:
             books = torch.cat([books[:1].masked_fill(barred[:, None], FAR), books[1:]])
-        codes = beam_search(z.float().movedim(1, -1).reshape(-1, dim), books, self.config.beam, prices)
+        codes = beam_search(z.float().movedim(1, -1).reshape(-1, dim), books, self.config.beam, prices, apart)
         return codes.reshape(batch, *z.shape[2:], len(books)).movedim(-1, 1)[:, :levels]
 
     def decode(self, codes: Tensor, num_levels: Tensor | None = None) -> Tensor:
@@ -254,6 +267,20 @@ class ResidualVQ(Quantizer):
     def _counts_compared(self) -> list[Tensor]:
         """As every quantizer: without the zero vector where a level has one."""
         return [counts[int(self._skips(level)) :] for level, counts in enumerate(self.code_counts())]
+
+
+@torch.no_grad()
+def apart_from_neighbours(z: Tensor) -> Tensor:
+    """Latents (B, D, *pos) -> (B * positions,) squared distance of each to the nearest of those beside it."""
+    z = z.float()
+    nearest = torch.full_like(z[:, 0], torch.inf)  # (B, *pos)
+    for axis in range(1, nearest.ndim):
+        length = nearest.shape[axis] - 1
+        step = z.diff(dim=axis + 1).square().sum(1)  # (B, *pos) less one along the axis
+        for start in (0, 1):
+            part = nearest.narrow(axis, start, length)
+            torch.minimum(part, step, out=part)
+    return nearest.flatten()
 
 
 def dropout_levels(

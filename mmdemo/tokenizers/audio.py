@@ -136,7 +136,7 @@ class AudioTokenizer(Autoencoder):
     def receptive_field(self) -> ReceptiveField:
         """As every tokenizer; both STFTs have windows that reach over the neighbours of their frame."""
         fields = receptive_field(self.encoder), receptive_field(self.project_out, self.decoder)
-        return ReceptiveField(*(None if n is None else n + self._window_reach for n in fields))
+        return self._fields(*(None if n is None else n + self._window_reach for n in fields))
 
     def to_canonical(self, y: Tensor) -> Tensor:
         """Clipped to [-1, 1]."""

@@ -85,6 +85,10 @@ class Autoencoder(StoredTokenizer, ABC):
         """How far the networks see; unknown unless a subclass says."""
         return ReceptiveField(None, None)
 
+    def _fields(self, encoder: int | None, decoder: int | None) -> ReceptiveField:
+        """Of networks that see so far: what decides a code is looked for that far from what the encoder sees."""
+        return ReceptiveField(None if encoder is None else encoder + self.bottleneck.reach, decoder)
+
     def fingerprint(self) -> str:
         """8 hex digits of the encoder and the codebooks: a better decoder still opens old files.
 

@@ -95,7 +95,7 @@ class ImageTokenizer(Autoencoder):
     @property
     def receptive_field(self) -> ReceptiveField:
         """As every tokenizer."""
-        return ReceptiveField(receptive_field(self.encoder), receptive_field(self.project_out, self.decoder))
+        return self._fields(receptive_field(self.encoder), receptive_field(self.project_out, self.decoder))
 
     def to_canonical(self, y: Tensor) -> Tensor:
         """Clipped to [0, 1]."""

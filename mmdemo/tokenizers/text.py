@@ -186,7 +186,7 @@ class TextTokenizer(Autoencoder):
     @property
     def receptive_field(self) -> ReceptiveField:
         """As every tokenizer; a GRU carries anything to anywhere."""
-        return ReceptiveField(receptive_field(self.encoder), receptive_field(self.decoder))
+        return self._fields(receptive_field(self.encoder), receptive_field(self.decoder))
 
     def to_canonical(self, y: Tensor) -> Tensor:
         """Logits (B, 256, T) -> bytes (B, T) uint8."""

@@ -5,9 +5,13 @@ import itertools
 import pytest
 import torch
 
+from mmdemo.codec import tiling
 from mmdemo.entropy.prior import CodePrior, PriorConfig
+from mmdemo.modalities import MODALITIES
 from mmdemo.quantizers.beam import EARLIER, beam_search
-from mmdemo.quantizers.residual import ResidualVQ, ResidualVQConfig
+from mmdemo.quantizers.residual import ResidualVQ, ResidualVQConfig, apart_from_neighbours
+from mmdemo.tokenizers.audio import AudioTokenizer, AudioTokenizerConfig
+from mmdemo.tokenizers.image import ImageTokenizer, ImageTokenizerConfig
 
 SKIP = [0, 0.6, 0.4, 0.2, 0]
 
@@ -99,6 +103,37 @@ def test_a_beam_that_keeps_everything_finds_the_best_of_error_and_cost():
     ours = torch.cat([total(v, c[None]) for v, c in zip(vectors, found, strict=True)])
     torch.testing.assert_close(ours, best, rtol=1e-3, atol=1e-3)
     assert 0.1 < (found[:, 1] == 0).float().mean() < 0.9  # both happen
+
+
+def test_a_flat_area_is_no_place_to_skip():
+    """Its codes are those beside it, so they cost next to nothing; the same vectors among others are skipped."""
+    vq = quantizer([0, 3.0, 3.0, 0.5, 0])
+    some = vq.codebooks[0, 2] + vq.codebooks[1, 3]
+    flat = vq.encode(some[None, :, None].expand(1, 4, 8))[0]  # (L, 8)
+    assert (flat == flat[:, :1]).all() and flat[1, 0] > 0
+    mixed = torch.stack([some, some + 5], 1)[None].repeat(1, 1, 4)
+    assert not vq.encode(mixed)[0][1, ::2].any()
+    torch.testing.assert_close(apart_from_neighbours(mixed), torch.full((8,), 100.0))
+    grid = torch.arange(12.0).view(1, 1, 3, 4)
+    assert torch.equal(apart_from_neighbours(grid), torch.ones(12))
+    assert apart_from_neighbours(torch.zeros(2, 4, 1)).isinf().all()  # nothing beside it
+
+
+@pytest.mark.parametrize("kind", ["image", "audio"])
+def test_tiles_choose_the_codes_of_the_whole(kind, monkeypatch):
+    torch.manual_seed(0)
+    bottleneck = ResidualVQConfig(dim=4, levels=5, codebook_size=16, skip=[0, 3.0, 2.0, 1.0, 0], beam=2)
+    if kind == "image":
+        sizes = {"width4": 8, "width8": 8, "depth4": 0, "depth8": 1}
+        model, x = ImageTokenizer(ImageTokenizerConfig(**sizes, bottleneck=bottleneck)), torch.rand(1, 3, 200, 168)
+    else:
+        config = AudioTokenizerConfig(width=8, encoder_depth=1, decoder_depth=1, bottleneck=bottleneck)
+        model, x = AudioTokenizer(config), torch.randn(1, 320 * 80)
+    model.rvq.init_codebooks(model.to_latent(x).flatten(2)[0].T.detach())
+    monkeypatch.setattr(MODALITIES[kind], "tile", (6, 6)[: model.axes])
+    whole, tiles = model.eval().encode(x), tiling.encode(model, x)
+    assert torch.equal(whole, tiles)
+    assert 0.05 < (whole[:, 1:4] == 0).float().mean() < 0.95
 
 
 def test_settings_that_do_not_fit_are_refused():
