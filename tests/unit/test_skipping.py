@@ -107,7 +107,7 @@ def test_a_beam_that_keeps_everything_finds_the_best_of_error_and_cost():
 
 def test_a_flat_area_is_no_place_to_skip():
     """Its codes are those beside it, so they cost next to nothing; the same vectors among others are skipped."""
-    vq = quantizer([0, 3.0, 3.0, 0.5, 0])
+    vq = quantizer([0, 100.0, 100.0, 0.5, 0])
     some = vq.codebooks[0, 2] + vq.codebooks[1, 3]
     flat = vq.encode(some[None, :, None].expand(1, 4, 8))[0]  # (L, 8)
     assert (flat == flat[:, :1]).all() and flat[1, 0] > 0
