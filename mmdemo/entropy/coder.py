@@ -36,7 +36,7 @@ def _encode(codes: Tensor, prior: IntegerPrior) -> list[bytes]:
     order, total = neighbours.order, prior.start(flat.shape[1])
     coder = constriction.stream.queue.RangeEncoder()
     for level, symbols in enumerate(flat):
-        lower = total.clone()
+        lower = total.copy()
         prior.add(total, level, torch.arange(len(symbols)), symbols)
         # All symbols are known, so waves need not wait for each other: every context uses earlier waves only.
         for where in order.split(max(1, CHUNK // prior.config.codebook_size)):
@@ -60,7 +60,7 @@ def decode(data: bytes, levels: int, positions: tuple[int, ...], prior: IntegerP
     total = prior.start(count)
     codes = torch.zeros(levels, count, dtype=torch.int64)
     for level in range(levels):
-        lower = total.clone()
+        lower = total.copy()
         for where in neighbours.waves:
             table = prior.frequencies(level, lower, total, neighbours, where)
             try:

@@ -9,6 +9,7 @@ computed with Python's decimal module, which rounds correctly everywhere.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
@@ -38,6 +39,22 @@ def exp_table() -> np.ndarray:
     return np.array(values, np.float32)  # whole numbers up to 2^22 are exact in float32
 
 
+@dataclass
+class Coded:
+    """What is coded of N positions so far; row N stays "no neighbour".
+
+    Attributes:
+        sums: (N + 1, D) codewords added up over the levels so far; (0, D) for a prior with a table.
+        codes: (N + 1,) of the level at work, K where there is none.
+    """
+
+    sums: Tensor
+    codes: Tensor
+
+    def copy(self) -> Coded:
+        return Coded(self.sums.clone(), self.codes.clone())
+
+
 class IntegerPrior:
     """Exact evaluation of a trained `CodePrior`, always on the CPU."""
 
@@ -54,6 +71,10 @@ class IntegerPrior:
         back, last = 2.0**-WEIGHT_BITS, 2.0 ** (LOGIT_BITS - VALUE_BITS - WEIGHT_BITS)
         self.near, self.far, self.hidden, self.out = near * back, far * back, hidden * back, out * last
         self.bias1, self.bias2, self.bias3 = bias1 * back, bias2 * back, bias3 * last
+        self.copy = self.copy_bias = None
+        if prior.config.copies:
+            self.copy = _fixed(weights["copy"], WEIGHT_BITS) * last
+            self.copy_bias = _fixed(weights["copy_bias"], VALUE_BITS + WEIGHT_BITS, LIMIT * WEIGHT_LIMIT) * last
         self.table = self._table() if self._one_level(MOST_IN_TABLE) else None
 
     def _one_level(self, most: int) -> bool:
@@ -72,43 +93,42 @@ class IntegerPrior:
         codewords = torch.cat([self.codewords[0], torch.zeros_like(self.codewords[0][:1])])  # (K + 1, D)
         return (codewords @ places).flatten(0, 1)
 
-    def start(self, count: int) -> Tensor:
-        """What stands for N positions before any level is decoded; its last row stays "no neighbour".
+    def start(self, count: int) -> Coded:
+        """What stands for N positions before any level is decoded."""
+        sums = torch.zeros(0 if self.table is not None else count + 1, self.config.dim, dtype=torch.float64)
+        return Coded(sums, torch.full((count + 1,), self.config.codebook_size))
 
-        (N + 1, D) zeros, sums of codewords; or, with a table, (N + 1,) symbols, K for none.
-        """
-        if self.table is not None:
-            return torch.full((count + 1,), self.config.codebook_size)
-        return torch.zeros(count + 1, self.config.dim, dtype=torch.float64)
-
-    def add(self, total: Tensor, level: int, where: Tensor, codes: Tensor) -> None:
+    def add(self, total: Coded, level: int, where: Tensor, codes: Tensor) -> None:
         """Add ``codes`` (n,) of a level at positions ``where`` (n,) to what `start` gave."""
-        if self.table is not None:
-            total[where] = codes
-        else:
-            total[where] += self.codewords[level][codes]
+        total.codes[where] = codes
+        if self.table is None:
+            total.sums[where] += self.codewords[level][codes]
 
-    def frequencies(self, level: int, lower: Tensor, current: Tensor, neighbours: Layout, where: Tensor) -> np.ndarray:
+    def frequencies(self, level: int, lower: Coded, current: Coded, neighbours: Layout, where: Tensor) -> np.ndarray:
         """Relative frequencies of every symbol at some positions.
 
         Args:
-            lower: as `start`, with the levels below, complete.
-            current: as `start`, with this level too, right at least for all waves before.
+            lower: with the levels below, complete.
+            current: with this level too, right at least for all waves before.
             where: (n,) positions of one wave.
 
         Returns:
             (n, K) float32, whole numbers from 1 to ``ONE``.
         """
-        before = current[neighbours.before[where]]  # (n, B, D), or (n, B) symbols
+        seen = neighbours.before[where]  # (n, B)
+        symbols = current.codes[seen]
         if self.table is not None:
-            first = torch.arange(before.shape[1]) * (self.config.codebook_size + 1)
-            acc = F.embedding_bag(before + first, self.table, mode="sum") + self.bias1[level]  # (n, width)
+            first = torch.arange(seen.shape[1]) * (self.config.codebook_size + 1)
+            acc = F.embedding_bag(symbols + first, self.table, mode="sum") + self.bias1[level]  # (n, width)
         else:
-            acc = torch.addmm(self.bias1[level], before.flatten(1), self.near[level])
+            acc = torch.addmm(self.bias1[level], current.sums[seen].flatten(1), self.near[level])
         if len(self.config.around):
-            acc += lower[neighbours.around[where]].flatten(1) @ self.far[level]
-        hidden = torch.addmm(self.bias2[level], _activation(acc), self.hidden[level])
-        logits = torch.addmm(self.bias3[level], _activation(hidden), self.out[level]).floor_()  # (n, K)
+            acc += lower.sums[neighbours.around[where]].flatten(1) @ self.far[level]
+        hidden = _activation(torch.addmm(self.bias2[level], _activation(acc), self.hidden[level]))
+        logits = torch.addmm(self.bias3[level], hidden, self.out[level]).floor_()  # (n, K)
+        if self.copy is not None and self.copy_bias is not None:
+            again = torch.addmm(self.copy_bias[level], hidden, self.copy[level]).floor_()  # (n, B)
+            logits = F.pad(logits, (0, 1)).scatter_add_(1, symbols, again)[:, :-1]  # the last column: no neighbour
         below = (logits.amax(1, keepdim=True) - logits).clamp_(max=REACH << LOGIT_BITS)
         return exp_table()[below.to(torch.int64).numpy()]
 

@@ -4,6 +4,9 @@ One small multilayer perceptron per level. It sees codewords, not code numbers: 
 lower levels at the place and all around it, and the sum through level k at the neighbours coded before it. A prior
 over the bytes of a text is the same thing with one level, learned codewords and no lower level.
 
+Where codes repeat, as on flat ground, a prior that ``copies`` adds to the logits of its neighbours' own codes, so that
+"the same again" need not be learned for each of them (after the pointers of Vinyals et al. 2015).
+
 Sources: context modelling of quantised latents as in Mentzer et al. 2018 ("Conditional probability models for deep
 image compression") and Minnen et al. 2018; a byte model of this shape is Bengio et al. 2003.
 """
@@ -38,15 +41,14 @@ class PriorConfig:
     around: list[list[int]] = field(default_factory=list)  # offsets looked at in lower levels
     segment: Natural = 0  # symbols per independently coded segment of a sequence
     dropout: Share = 0.0  # of hidden units, in training
+    copies: bool = False  # whether it can point at neighbours coded earlier: "the same code as that one"
 
     def __post_init__(self) -> None:
         offsets = [*self.before, *self.around]
         if len(offsets) > 256 or any(len(o) != self.axes or max(map(abs, o)) > 4096 for o in offsets):
             raise ValueError(f"A prior looks at up to 256 offsets along {self.axes} axes, up to 4096 positions away.")
-        inputs = len(offsets) * self.dim
-        check_weights(
-            self.levels * ((inputs + self.width + self.codebook_size) * self.width + self.codebook_size * self.dim)
-        )
+        inputs, outputs = len(offsets) * self.dim, self.codebook_size + self.copies * len(self.before)
+        check_weights(self.levels * ((inputs + self.width + outputs) * self.width + self.codebook_size * self.dim))
 
 
 class CodePrior(nn.Module):
@@ -75,6 +77,9 @@ class CodePrior(nn.Module):
         self.bias2 = nn.Parameter(torch.zeros(levels, 1, width))
         self.out = nn.Parameter(0.3 * _init(levels, width, size, width))
         self.bias3 = nn.Parameter(torch.zeros(levels, 1, size))
+        if config.copies:
+            self.copy = nn.Parameter(torch.zeros(levels, width, len(config.before)))
+            self.copy_bias = nn.Parameter(torch.zeros(levels, 1, len(config.before)))
 
     def layout(self, positions: tuple[int, ...]) -> Layout:
         """Coding order and neighbours for a grid of codes."""
@@ -116,6 +121,11 @@ class CodePrior(nn.Module):
         h = torch.baddbmm(self.bias2, self._drop(h.relu()), self.hidden)
         h = self._drop(h.relu())
         logits = torch.baddbmm(self.bias3, h, self.out)  # (L, B*N, K)
+        if c.copies:
+            again = torch.baddbmm(self.copy_bias, h, self.copy)  # (L, B*N, before)
+            seen = F.pad(codes, (0, 1), value=c.codebook_size)[:, :, where.before]  # (B, L, N, before), K for none
+            seen = seen.movedim(1, 0).flatten(1, 2)  # (L, B*N, before)
+            logits = F.pad(logits, (0, 1)).scatter_add(2, seen, again)[..., :-1]
         return logits.unflatten(1, (len(codes), -1))
 
     def _drop(self, h: Tensor) -> Tensor:

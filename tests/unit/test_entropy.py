@@ -21,21 +21,25 @@ BEFORE = [[0, -1], [-1, -1], [-1, 0], [-1, 1]]
 AROUND = [[y, x] for y in (-1, 0, 1) for x in (-1, 0, 1)]
 
 
-def prior(axes=2, levels=3, size=32, segment=0, seed=0) -> CodePrior:
+def prior(axes=2, levels=3, size=32, segment=0, seed=0, copies=False) -> CodePrior:
     torch.manual_seed(seed)
     before, around = (BEFORE, AROUND) if axes == 2 else ([[-1], [-2]], [[-1], [0], [1]])
     name = "image" if axes == 2 else "audio"
-    config = PriorConfig(name, "0123abcd", axes, levels, size, 4, 24, before, around, segment)
-    return CodePrior(config).requires_grad_(False)
+    config = PriorConfig(name, "0123abcd", axes, levels, size, 4, 24, before, around, segment, copies=copies)
+    network = CodePrior(config).requires_grad_(False)
+    if copies:
+        network.copy.normal_(std=0.3), network.copy_bias.normal_()
+    return network
 
 
 def codes(shape, size=32, seed=0):
     return torch.randint(0, size, shape, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize("copies", [False, True])
 @pytest.mark.parametrize("positions", [(1, 1), (1, 7), (5, 1), (9, 13)])
-def test_pictures_of_any_shape_come_back(positions):
-    network, x = IntegerPrior(prior()), codes((3, *positions))
+def test_pictures_of_any_shape_come_back(positions, copies):
+    network, x = IntegerPrior(prior(copies=copies)), codes((3, *positions))
     assert torch.equal(coder.decode(coder.encode(x, network)[-1], 3, positions, network), x)
 
 
@@ -97,12 +101,34 @@ def test_the_integer_network_adds_up_in_any_order():
     assert coder.encode(x, IntegerPrior(shuffled)) == coder.encode(x, IntegerPrior(network))
 
 
-def test_integer_and_float_networks_agree():
-    network, x = prior(), codes((3, 12, 10))
+@pytest.mark.parametrize("copies", [False, True])
+def test_integer_and_float_networks_agree(copies):
+    network, x = prior(copies=copies), codes((3, 12, 10), 4)  # of few codes, so that neighbours are often alike
     where, exact = network.layout((12, 10)), IntegerPrior(network)
     ideal = float(network.bits(x.flatten(1)[None], where).sum()) * 120
     # Fixed point and whole bytes cost little: one byte of the coder's state and 1 % of rounding.
     assert 8 * len(coder.encode(x, exact)[-1]) == pytest.approx(ideal, rel=0.01, abs=40)
+
+
+def test_a_prior_that_copies_learns_soon_that_codes_repeat():
+    """On rows of one code each: "the same again" once, and not code by code."""
+    losses = {}
+    for copies in (False, True):
+        torch.manual_seed(0)
+        known = PriorConfig("image", "", 2, 1, 64, 4, 24, [[0, -1], [-1, 0]], [], copies=copies)
+        network = CodePrior(known)
+        where = network.layout((6, 6))
+        optimizer = torch.optim.AdamW(network.parameters(), 1e-2)
+        for _ in range(40):
+            rows = torch.randint(0, 64, (16, 1, 6, 1)).expand(-1, -1, -1, 6).flatten(2)
+            optimizer.zero_grad()
+            network.bits(rows, where).mean().backward()
+            optimizer.step()
+        new = torch.randint(0, 64, (16, 1, 6, 1)).expand(-1, -1, -1, 6).flatten(2)
+        with torch.no_grad():
+            each = torch.nn.functional.cross_entropy(network(new, where)[0].movedim(-1, 1), new[:, 0], reduction="none")
+        losses[copies] = each.view(-1, 6, 6)[:, :, 1:].mean().item()  # but for the first of each row
+    assert losses[True] < 0.05 < 1 < losses[False]
 
 
 def test_a_prior_may_see_fewer_channels_than_the_codebooks_have():
