@@ -13,5 +13,6 @@ REPORTS: Registry[Callable[..., list[Figure]]] = Registry(
     {
         "digits": "mmdemo.evaluation.digits_report:evaluate_group",
         "emoji": "mmdemo.evaluation.emoji_report:evaluate_group",
+        "speech": "mmdemo.evaluation.speech_report:evaluate_group",
     },
 )

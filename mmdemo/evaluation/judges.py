@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import torch
 
 
 @cache
@@ -51,6 +52,22 @@ def listener() -> Callable[[np.ndarray], str] | None:
     return listen
 
 
+@cache
+def naturalness() -> Callable[[np.ndarray], float] | None:
+    """How natural a recording at 16 kHz sounds, 1 to 5, by DistillMOS (MIT): f(wave) -> score."""
+    try:
+        import distillmos
+    except ImportError:
+        return None
+    model = distillmos.ConvTransformerSQAModel().eval()
+
+    @torch.inference_mode()
+    def judge(wave: np.ndarray) -> float:
+        return float(model(torch.from_numpy(wave.astype(np.float32))[None]))
+
+    return judge
+
+
 def characters_kept(reference: str, output: str) -> tuple[int, int]:
     """How many characters of a text, blanks left out, are read in the same order in another; and how many there are."""
     a, b = ("".join(text.split()) for text in (reference, output))
@@ -61,12 +78,17 @@ def characters_kept(reference: str, output: str) -> tuple[int, int]:
 def word_errors(reference: str, output: str) -> tuple[int, int]:
     """Fewest words changed, left out and put in (Levenshtein), and how many words the reference has."""
     a, b = _words(reference), _words(output)
+    return edits(a, b), len(a)
+
+
+def edits(a: Sequence[str], b: Sequence[str]) -> int:
+    """Fewest changes, omissions and insertions that make one list the other (Levenshtein)."""
     row = list(range(len(b) + 1))
-    for i, word in enumerate(a, 1):
+    for i, one in enumerate(a, 1):
         before, row[0] = row[0], i
         for j, other in enumerate(b, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
-    return row[-1], len(a)
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (one != other))
+    return row[-1]
 
 
 def _words(text: str) -> Sequence[str]:
