@@ -244,6 +244,6 @@ def test_a_model_whose_streams_have_other_names_is_left_out_and_says_why(tmp_pat
 
 def test_a_model_of_another_form_is_left_out_and_says_why(tmp_path: Path):
     model = JointDiffusion.from_folder(random_joint(tmp_path / "joint"), "cpu")
-    model.interface.form = "speech"
-    with pytest.raises(InputError, match="asks for a form 'speech', which this page does not have"):
+    model.interface.form = "maps"
+    with pytest.raises(InputError, match="asks for a form 'maps', which this page does not have"):
         choices_of(model)
