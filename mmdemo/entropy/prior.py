@@ -91,8 +91,8 @@ class CodePrior(nn.Module):
         """Take the tokenizer's codebooks, of each level (<= K, >= D), scaled so that the first level has unit size.
 
         Of wider ones their first principal directions: what tells most of a neighbour is not in the small rest. Where
-        some codeword is the zero vector, and D is not theirs, the last of D channels says so: where nothing was added at one level, and
-        around it, nothing will be at the next, and a sum of codewords does not show that.
+        some codeword is the zero vector, and D is not theirs, the last of D channels says so: where nothing was added
+        at one level, and around it, nothing will be at the next, and a sum of codewords does not show that.
         """
         size = codebooks[0].square().mean().sqrt()
         codewords = pad_sequence(list(codebooks), batch_first=True) / size  # (L, K, >= D)

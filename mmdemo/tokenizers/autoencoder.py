@@ -81,6 +81,11 @@ class Autoencoder(StoredTokenizer, ABC):
         return int(getattr(self.bottleneck.config, "beam", 1))
 
     @property
+    def skips(self) -> bool:
+        """Whether code 0 of some levels says nothing, and is taken where no codeword is worth its bits."""
+        return any(getattr(self.bottleneck.config, "skip", ()))
+
+    @property
     def receptive_field(self) -> ReceptiveField:
         """How far the networks see; unknown unless a subclass says."""
         return ReceptiveField(None, None)

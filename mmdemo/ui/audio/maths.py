@@ -6,8 +6,8 @@ from mmdemo.codec import Codec
 from mmdemo.tokens import Tokens
 from mmdemo.ui.audio.session import RATE, AudioSession
 from mmdemo.ui.audio.view import kbps
-from mmdemo.ui.shared.beam_note import beam_note
 from mmdemo.ui.shared.i18n import tr
+from mmdemo.ui.shared.search_note import search_note
 
 
 def explain(codec: Codec, clip: AudioSession, levels: int, lang: str) -> str:
@@ -27,7 +27,7 @@ def explain(codec: Codec, clip: AudioSession, levels: int, lang: str) -> str:
         frames=frames,
         dim=codec.tokenizer.dim,
         K=size,
-        beam=beam_note(codec, lang),
+        beam=search_note(codec, lang),
         code_bits=tokens.code_bits,
         levels=levels,
         total_levels=tokens.levels,

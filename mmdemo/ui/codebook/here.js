@@ -53,7 +53,7 @@ export function makeHere({ say, view, codeOf, sheetOf, onPlace, onPick, onLevel,
     if (choice) parts.push(
       text(say(level ? "distance_later" : "distance_first", { level: level + 1, before: choice.before.toFixed(2) })),
       distances(say, choice, level, view.sheet, onPick),
-      text(say(choice.rank ? "argmin_not" : "argmin", { code: choice.code, after: choice.after.toFixed(2),
+      text(say(choice.rank ? (choice.after === choice.before ? "argmin_skip" : "argmin_not") : "argmin", { code: choice.code, after: choice.after.toFixed(2),
         share: number((100 * choice.after) / Math.max(1e-9, choices[0].before)) })));
     else if (!input.exact) parts.push(text(say("no_distances")));
     else parts.push(text(say(choices ? "no_distances_text" : "loading")));

@@ -6,8 +6,8 @@ import math
 
 from mmdemo.codec import Codec
 from mmdemo.ui.image.session import ImageSession
-from mmdemo.ui.shared.beam_note import beam_note
 from mmdemo.ui.shared.i18n import tr
+from mmdemo.ui.shared.search_note import search_note
 
 
 def explain(codec: Codec, picture: ImageSession, levels: int, lang: str) -> str:
@@ -19,7 +19,7 @@ def explain(codec: Codec, picture: ImageSession, levels: int, lang: str) -> str:
     text = tr(
         "image.explain",
         lang,
-        beam=beam_note(codec, lang),
+        beam=search_note(codec, lang),
         width=width,
         height=height,
         rows=rows,

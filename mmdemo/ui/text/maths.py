@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mmdemo.codec import Codec
 from mmdemo.tokenizers import TextTokenizer
-from mmdemo.ui.shared.beam_note import beam_note
 from mmdemo.ui.shared.i18n import tr
+from mmdemo.ui.shared.search_note import search_note
 from mmdemo.ui.text.session import TextSession
 from mmdemo.ui.text.spans import spans
 
@@ -29,7 +29,7 @@ def explain(codec: Codec, session: TextSession, levels: int, lang: str) -> str:
         levels=levels,
         total_levels=tokens.levels,
         K=K,
-        beam=beam_note(codec, lang),
+        beam=search_note(codec, lang),
         encoder=_encoder(own, lang),
         own=tr("text.maths_own", lang) if own and own.config.code_embeddings else "",
         bits_per_code=tokens.code_bits,
