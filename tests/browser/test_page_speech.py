@@ -131,6 +131,8 @@ def test_a_recording_is_changed_by_its_text_once_one_may_use_it(page: Any, tmp_p
     page.fill(BOX, "")  # a recording alone is written down
     page.press(BOX, "Enter")
     until(page, "d.frames === d.steps && document.querySelector('.mp-text')")
+    page.locator("[data-act=reuse]").click()  # whose voice it is does not change by that: one is asked again
+    page.wait_for_function("!document.querySelector('#mm-may-use input').checked")
 
 
 def test_a_long_text_is_said_part_by_part(page: Any):

@@ -198,7 +198,8 @@ class GenerateHandlers:
         changed: dict[str, Any] = {**sample, "image": picture_uri(sample["image"]), "want": []}
         changed |= {name: default(name) for name in ("edit", "strength")}
         if choices.speaks:
-            changed |= {**sample, "says": sample["text"], "use": USES[1], "may_use": True, **_marked(asked, choices)}
+            changed |= {**sample, "says": sample["text"], "use": USES[1], **_marked(asked, choices)}
+            changed["may_use"] = bool(asked.get("made"))  # of another recording, only its owner says so
             changed.pop("want", None)
         kept = kept_html(sample["audio"], lang_of(request))
         values = [changed.get(name, gr.skip()) for name in form.fields]

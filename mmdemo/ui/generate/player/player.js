@@ -244,13 +244,14 @@ export default function player({ element, props, server, trigger, watch }) {
     const part = (m) => (run.want.includes(m) ? frame[m].x0[view.sample] : run.given?.[m]);
     const { rate, pcm } = part("audio") || {};
     const text = run.said ? saidOf(run) : part("text") || "";
-    trigger("reuse", { model: run.model, image: part("image") || "", text, audio: rate ? { rate, pcm } : null });
+    const made = run.want.includes("audio");
+    trigger("reuse", { model: run.model, made, image: part("image") || "", text, audio: rate ? { rate, pcm } : null });
   }
 
   // The word that was clicked, made anew in the recording.
   function remake() {
     const { run } = app, lane = run.lanes.find((l) => l.frames.length), { rate, pcm } = lane.frames.at(-1).audio.x0[0];
-    trigger("remake", { model: run.model, text: saidOf(run), audio: { rate, pcm }, again: view.span });
+    trigger("remake", { model: run.model, made: true, text: saidOf(run), audio: { rate, pcm }, again: view.span });
   }
 
   const saidOf = (run) => run.lanes[0].settings.text || run.lanes[0].settings.says;
