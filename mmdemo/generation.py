@@ -122,16 +122,14 @@ def _spoken(
     spoken: SpeechRequest | None,
 ) -> dict[str, Any]:
     """`generate_files` of a model that speaks: a sample for each seed, and voice, one after the other."""
-    from .speech.request import SpeechRequest
+    from .speech.request import SpeechRequest, made_of
     from .speech.speech import Speech
 
     speech = Speech.of(model)
     text, recording = given.get("text") or "", given.get("audio")
     if given.get("image") is not None:
         raise InputError(f"The model {model.name!r} takes no picture.")
-    wanted = (
-        tuple(want) if want else (("audio",) if text else ("text",) if recording is not None else ("audio", "text"))
-    )
+    wanted = tuple(want) if want else made_of(bool(text), recording is not None)
     request = replace(spoken or SpeechRequest(), want=wanted, text=text, recording=recording)
     made: dict[str, list[Any]] = {name: [] for name in wanted}
     for i in range(settings.n):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 from torch import Tensor
@@ -19,6 +20,12 @@ def read_clips(files: list[Path]) -> list[Tensor]:
 def speech_files(root: Path, split: str) -> list[Path]:
     """speechocean762: read English speech, split "train" or "test", sorted."""
     return sorted(need(root / "speechocean762" / split, "speechocean762").glob("*.flac"))
+
+
+def speech_rows(folder: Path, split: str) -> list[dict[str, str]]:
+    """What is said in each recording of speechocean762 in ``folder``, and by whom: {"path", "speaker", "text", …}."""
+    table = need(folder / f"{split}.tsv", "speechocean762").read_text("utf-8")
+    return list(csv.DictReader(table.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def fsdd_files(root: Path, train: bool) -> list[Path]:

@@ -116,10 +116,9 @@ class IntegerPrior:
             (n, K) float32, whole numbers from 1 to ``ONE``.
         """
         seen = neighbours.before[where]  # (n, B)
-        symbols = current.codes[seen]
         if self.table is not None:
             first = torch.arange(seen.shape[1]) * (self.config.codebook_size + 1)
-            acc = F.embedding_bag(symbols + first, self.table, mode="sum") + self.bias1[level]  # (n, width)
+            acc = F.embedding_bag(current.codes[seen] + first, self.table, mode="sum") + self.bias1[level]  # (n, width)
         else:
             acc = torch.addmm(self.bias1[level], current.sums[seen].flatten(1), self.near[level])
         if len(self.config.around):
@@ -128,7 +127,7 @@ class IntegerPrior:
         logits = torch.addmm(self.bias3[level], hidden, self.out[level]).floor_()  # (n, K)
         if self.copy is not None and self.copy_bias is not None:
             again = torch.addmm(self.copy_bias[level], hidden, self.copy[level]).floor_()  # (n, B)
-            logits = F.pad(logits, (0, 1)).scatter_add_(1, symbols, again)[:, :-1]  # the last column: no neighbour
+            logits = F.pad(logits, (0, 1)).scatter_add_(1, current.codes[seen], again)[:, :-1]  # the last one: none
         below = (logits.amax(1, keepdim=True) - logits).clamp_(max=REACH << LOGIT_BITS)
         return exp_table()[below.to(torch.int64).numpy()]
 

@@ -7,11 +7,11 @@ is by a probe that is fitted to training recordings of the named voices.
 
 from __future__ import annotations
 
-import csv
 import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from .. import checkpoints
 from ..datasets.place import need
-from ..datasets.speech import read_clips, speech_files
+from ..datasets.speech import read_clips, speech_files, speech_rows
 from ..datasets.spoken import SpokenClip, read_list, waves
 from ..diffusion.joint import JointDiffusion
 from ..diffusion.settings import SamplingSettings
@@ -34,7 +34,7 @@ from ..modalities.audio import SAMPLE_RATE
 from ..speech.alphabet import letters, runs, word_spans
 from ..speech.duration import duration_loss, encoded, load_duration_model
 from ..speech.recognizer import HOP, load_recognizer
-from ..speech.speech import Heard, Speech
+from ..speech.speech import Speech
 from .judges import edits, listener, naturalness, word_errors
 from .sections import Measured, Request, collect
 from .speaker_probe import VoiceProbe, voice_features
@@ -76,8 +76,12 @@ class Spoken:
         """The same sentences in the same voices, by the model."""
         rows = []
         for i, clip in enumerate(tqdm(self.clips, desc="sentences", leave=False)):
-            settings = SamplingSettings(**{**SETTINGS.as_dict(), "seed": i, "style": clip.voice})
-            rows.append(_last(self.speech.say(clip.text, settings)).preview(self.speech.sound)[0][1])
+            settings = replace(SETTINGS, seed=i, style=clip.voice)
+            rows.append(
+                _last(self.speech.say(self.speech.blocks(clip.text, settings), settings)).preview(self.speech.sound)[0][
+                    1
+                ]
+            )
         return rows
 
     @cached_property
@@ -178,9 +182,9 @@ def _likeness(speech: Speech, data_dir: Path, limit: int | None) -> list[Figure]
             heard = speech.hear((SAMPLE_RATE, clips[0]))
         except InputError:  # nothing is heard in it
             continue
-        settings = SamplingSettings(**{**SETTINGS.as_dict(), "seed": i})
+        settings = replace(SETTINGS, seed=i)
         sentence = "The weather was fine, and everybody went to the park."
-        made.append(_last(speech.say(sentence, settings, like=heard)).preview(speech.sound)[0][1])
+        made.append(_last(speech.say(speech.blocks(sentence, settings), settings, heard)).preview(speech.sound)[0][1])
         pairs.append(clips)
     if len(pairs) < 2:
         return []
@@ -202,11 +206,11 @@ def _likeness(speech: Speech, data_dir: Path, limit: int | None) -> list[Figure]
 def _speed(spoken: Spoken) -> list[Figure]:
     """Of one sentence, the second time."""
     clip = max(spoken.clips, key=lambda c: len(c.text))
-    settings = SamplingSettings(**{**SETTINGS.as_dict(), "style": clip.voice})
+    settings = replace(SETTINGS, style=clip.voice)
     first = lasts = 0.0
     for _ in range(2):
         began, first = time.perf_counter(), 0.0
-        for step in spoken.speech.say(clip.text, settings):
+        for step in spoken.speech.say(spoken.speech.blocks(clip.text, settings), settings):
             heard = step.preview(spoken.speech.sound)[0][1]
             first = first or time.perf_counter() - began
             lasts = (time.perf_counter() - began) / (len(heard) / SAMPLE_RATE)
@@ -220,7 +224,7 @@ def _speed(spoken: Spoken) -> list[Figure]:
 def _minute(spoken: Spoken) -> list[Figure]:
     """A minute of text: whether every part of it is in the voice, and no seam clicks."""
     voice, parts, text = spoken.clips[0].voice, [], ""
-    settings = SamplingSettings(**{**SETTINGS.as_dict(), "style": voice})
+    settings = replace(SETTINGS, style=voice)
     seconds = 0.0
     for clip in spoken.clips:
         seconds += len(spoken.speech.blocks(clip.text, settings)[0]) / 50
@@ -228,7 +232,7 @@ def _minute(spoken: Spoken) -> list[Figure]:
         if seconds > MINUTE or len(text) > 1_700:
             break
     seams: list[float] = []
-    for step in spoken.speech.say(text, settings):
+    for step in spoken.speech.say(spoken.speech.blocks(text, settings), settings):
         if step.step.last:
             parts.append(step.part(spoken.speech.sound)[0][1])
     whole, at = step.preview(spoken.speech.sound)[0][1], 0
@@ -268,7 +272,7 @@ def _written_down_of_people(speech: Speech, data_dir: Path, limit: int | None) -
 
 
 def _transcript_errors(speech: Speech, text: str, wave: np.ndarray, seed: int) -> tuple[int, int]:
-    step = _last(speech.write_down((SAMPLE_RATE, wave), SamplingSettings(**{**SETTINGS.as_dict(), "seed": seed})))
+    step = _last(speech.write_down((SAMPLE_RATE, wave), replace(SETTINGS, seed=seed)))
     return character_errors(text, str(step.preview(speech.text)[0]))
 
 
@@ -294,11 +298,12 @@ def _edited(spoken: Spoken) -> list[Figure]:
             at = len(spans) // 2
             new = [w for w, _, _ in spans]
             new[at] = max(other, key=len) if max(other, key=len) != new[at] else "yesterday"
-            edit, steps = speech.edit(heard, " ".join(new), _with_seed(i))
+            edit, steps = speech.edit(heard, " ".join(new), replace(SETTINGS, seed=i))
         except InputError:  # too short, or not heard
             continue
         made = torch.from_numpy(_last(steps).preview(speech.sound)[0][1])
-        changed += _outside(made, heard, edit.keep, edit.source)
+        kept, source = edit.samples(HOP)
+        changed += int((made[kept] != heard.wave[source[kept]]).sum())
         count += 1
         if listen is not None:  # one word is changed, so there is one that is heard or not
             wrong, there = wrong + (new[at] not in listen(made.numpy()).lower()), there + 1
@@ -312,12 +317,6 @@ def _edited(spoken: Spoken) -> list[Figure]:
         inside or Figure(f"{name}: word error rate inside", None, "", None, 0.2),
         Figure.against(f"{name}: samples outside that changed", float(changed), 0, "", count, True),
     ]
-
-
-def _outside(made: Tensor, heard: Heard, keep: Tensor, source: Tensor) -> int:
-    kept = keep.repeat_interleave(HOP)
-    at = (source.clamp(min=0)[:, None] * HOP + torch.arange(HOP)).flatten()
-    return int((made[kept] != heard.wave[at[kept]]).sum())
 
 
 # ------------------------------------------------------------------------------------------- the models that serve it
@@ -376,10 +375,6 @@ def measure_durations(folder: Path, request: Request) -> Measured:
 # ------------------------------------------------------------------------------------------- parts
 
 
-def _with_seed(seed: int) -> SamplingSettings:
-    return SamplingSettings(**{**SETTINGS.as_dict(), "seed": seed})
-
-
 def _last(steps: Any) -> Any:
     return deque(steps, maxlen=1)[0]
 
@@ -407,6 +402,5 @@ def _voiceprints(recordings: Sequence[Tensor]) -> Tensor:
 def _people(data_dir: Path) -> list[dict[str, Any]]:
     """The test recordings of speechocean762 with their texts."""
     files = {f.name: f for f in speech_files(data_dir, "test")}
-    table = need(data_dir / "speechocean762" / "test.tsv", "speechocean762")
-    rows = csv.DictReader(table.open(encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE)
-    return [{**row, "file": files[Path(row["path"]).name]} for row in rows if Path(row["path"]).name in files]
+    named = [(Path(row["path"]).name, row) for row in speech_rows(data_dir / "speechocean762", "test")]
+    return [{**row, "file": files[name]} for name, row in named if name in files]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,8 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..codec import Codec
-from ..datasets.place import need
-from ..datasets.speech import speech_files
+from ..datasets.speech import speech_files, speech_rows
 from ..metrics import Figure
 from ..metrics.hearing import level_error, log_mel_distance, loudness, pitch_kept, pitch_track, voiced_lost
 from ..modalities.base import Item
@@ -159,9 +157,7 @@ def _words(codec: Codec, data_dir: Path, speech: Sequence[tuple[Path, np.ndarray
     listen = listener()
     if listen is None:
         return [Figure(f"words understood by Whisper tiny.en, {names[1]}: word error rate", None, "", None, 0.0)]
-    table = need(data_dir / "speechocean762" / "test.tsv", "speechocean762")
-    rows = csv.DictReader(table.open(encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE)
-    texts = {Path(row["path"]).name: row["text"] for row in rows}
+    texts = {Path(row["path"]).name: row["text"] for row in speech_rows(data_dir / "speechocean762", "test")}
     wrong, there = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     for file, wave, tokens in tqdm(speech, desc="words", leave=False):
         outputs = {names[0]: wave, names[1]: _decoded(codec, tokens, FEW)}

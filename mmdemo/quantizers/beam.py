@@ -25,15 +25,15 @@ def beam_search(
 
     Args:
         vectors: (N, D). codebooks: (L, K, D). width: hypotheses kept at each level, >= 1; 1 is the greedy choice.
-        prices: (L,) what each code but 0 costs a reader who stops after that level, in squared distance; above 0 where
-            code 0 is the zero vector.
+        prices: (L or more,) what each code but 0 costs a reader who stops after that level, in squared distance; over 0
+            where code 0 is the zero vector.
         apart: (N,) squared distance of each vector to the nearest of its neighbours, see `weight`.
 
     Returns:
         (N, L) int64.
     """
     codebooks = codebooks.float()
-    each = [0.0] * len(codebooks) if prices is None else prices.tolist()
+    each = [0.0] * len(codebooks) if prices is None else prices[: len(codebooks)].tolist()
     apart = torch.full_like(vectors[:, 0], torch.inf, dtype=torch.float32) if apart is None else apart.float()
     if width == 1:  # a plain argmin is faster
         return _greedy(vectors.float(), codebooks, each, apart)

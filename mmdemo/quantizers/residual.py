@@ -111,8 +111,7 @@ class ResidualVQ(Quantizer):
         """Latents (N, D) less the codewords of the levels before ``level``: what that one has to quantise, (N, D)."""
         if not level:
             return vectors.float()
-        prices = None if self.prices is None else self.prices[:level]
-        codes = beam_search(vectors, self.codebooks[:level], self.config.beam, prices)  # (N, level)
+        codes = beam_search(vectors, self.codebooks[:level], self.config.beam, self.prices)  # (N, level)
         return vectors.float() - self._codewords(codes).sum(0)
 
     @torch.no_grad()
@@ -198,11 +197,9 @@ class ResidualVQ(Quantizer):
             apart = flat.new_zeros(()) if prices is None else apart_from_neighbours(z.detach())  # (N,)
             for level in range(self.levels):
                 # What the codeword has to be nearer than the zero vector, (N,)
-                price = (
-                    None
-                    if prices is None or not self._skips(level)
-                    else prices[level] * weight(residual.square().sum(1), apart)
-                )
+                price = None
+                if prices is not None and self._skips(level):
+                    price = prices[level] * weight(residual.square().sum(1), apart)
                 code = nearest(residual, self.codebooks[level], price)  # (N,)
                 codeword = self.codebooks[level][code]  # (N, D)
                 on = ((use > level) & real).to(flat.dtype)[:, None]  # (N, 1)
@@ -233,7 +230,7 @@ class ResidualVQ(Quantizer):
         batch, dim = z.shape[:2]
         greedy = self.config.beam == 1  # then no level depends on those after it
         books = self.codebooks[:levels] if greedy else self.codebooks
-        prices = None if self.prices is None else self.prices[: len(books)]
+        prices = self.prices
         apart = None if prices is None else apart_from_neighbours(z)
         if barred is not None:
             books = torch.cat([books[:1].masked_fill(barred[:, None], FAR), books[1:]])

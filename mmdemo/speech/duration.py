@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import checkpoints
+from ..checks import number
 from ..config import Depth, Kernel, Name, Width, check_weights, settings
 from ..errors import InputError
 from .alphabet import SYMBOLS, units
@@ -73,8 +75,7 @@ class DurationModel(nn.Module):
         """
         if voice is not None and voice not in self.config.voices:
             raise InputError(f"There is no voice {voice!r}; choose one of {', '.join(self.config.voices)}.")
-        if not PACES[0] <= pace <= PACES[1]:
-            raise InputError(f"The pace has to be {PACES[0]:g} to {PACES[1]:g}, not {pace:g}.")
+        pace = check_pace(pace)
         index = self.config.voices.index(voice) if voice else len(self.config.voices)
         mean, spread = self(encoded(units(text))[None], torch.tensor([index]))
         noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(seed))
@@ -82,6 +83,14 @@ class DurationModel(nn.Module):
         ends = exact[0].cumsum(0).round().long()  # rounded at the ends, so that errors do not add up
         frames = torch.diff(ends, prepend=ends.new_zeros(1)).clamp(1, LONGEST)
         return [int(n) for n in frames]
+
+
+def check_pace(pace: Any) -> float:
+    """A pace as a number. Raises InputError for one that is none, or out of bounds."""
+    found = number(pace)
+    if found is None or not PACES[0] <= found <= PACES[1]:
+        raise InputError(f"The pace has to be {PACES[0]:g} to {PACES[1]:g}, not {pace}.")
+    return found
 
 
 def encoded(symbols: str) -> Tensor:

@@ -38,6 +38,11 @@ class TextEdit:
     source: Tensor
     keep: Tensor
 
+    def samples(self, hop: int) -> tuple[Tensor, Tensor]:
+        """Of every sample, ``hop`` a frame: whether the old one stays, and which one that is, if there is one."""
+        at = (self.source.clamp(min=0)[:, None] * hop + torch.arange(hop)).flatten()
+        return self.keep.repeat_interleave(hop), at
+
     def codes(self, old: Tensor) -> Tensor:
         """Codes (L, frames) of the old recording -> (L, T), 0 where nothing was."""
         return torch.where(self.source >= 0, old[:, self.source.clamp(min=0)], 0)
@@ -80,9 +85,8 @@ def splice(before: Tensor, made: Tensor, edit: TextEdit) -> Tensor:
     """
     hop = len(made) // len(edit.source)
     there = edit.source.repeat_interleave(hop) >= 0  # whether the old recording has this sample
-    at = (edit.source.clamp(min=0)[:, None] * hop + torch.arange(hop)).flatten()
+    kept, at = edit.samples(hop)
     old = before[at.clamp(max=len(before) - 1)]
-    kept = edit.keep.repeat_interleave(hop)
     place = torch.arange(len(kept))
     last = torch.where(kept, place, -FADE).cummax(0).values  # nearest kept sample on the left, and on the right
     after = torch.where(kept, place, len(kept) + FADE).flip(0).cummin(0).values.flip(0)

@@ -6,13 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..checks import number
 from ..diffusion.blocks import BlockStep
 from ..diffusion.settings import SamplingSettings
 from ..diffusion.step import SamplingStep
 from ..errors import InputError
-from .duration import PACES
+from .duration import check_pace
 from .speech import Speech
+
+
+def made_of(text: bool, recording: bool) -> tuple[str, ...]:
+    """What is made where nobody says: of a text its sound, of a recording alone its text, of nothing both."""
+    if text:
+        return ("audio",)
+    return ("text",) if recording else ("audio", "text")
 
 
 @dataclass(frozen=True)
@@ -57,9 +63,7 @@ class SpeechRequest:
             raise InputError("A text is said in one voice at a time: choose one, or any.")
         if not want or want - {speech.sound, speech.text}:
             raise InputError(f"This model makes {speech.sound}, {speech.text} or both.")
-        pace = number(self.pace)
-        if pace is None or not PACES[0] <= pace <= PACES[1]:
-            raise InputError(f"The pace has to be {PACES[0]:g} to {PACES[1]:g}, not {self.pace}.")
+        pace = check_pace(self.pace)
         if self.text and speech.text in want:
             raise InputError("A text is given, so there is none to make: ask for sound alone.")
         if self.recording is not None and self.voice is not None:
@@ -75,7 +79,7 @@ class SpeechRequest:
         if self.text:
             like = speech.hear(self.voice, self.says) if self.voice is not None else None
             blocks = speech.blocks(self.text, one, pace)
-            return Plan("".join(blocks), len(blocks), lambda: speech.say(self.text, one, pace, like))
+            return Plan("".join(blocks), len(blocks), lambda: speech.say(blocks, one, like))
         if self.voice is not None:
             raise InputError("Type what the voice of the recording is to say.")
         return Plan("", 1, lambda: speech.babble(settings))

@@ -6,7 +6,7 @@ recording says; to write down what one says; and to babble.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from ..diffusion.joint import JointDiffusion
 
 DURATIONS, RECOGNIZER = "durations", "judges/speech"  # shipped checkpoints
-LEAST_LIKELY = (
-    -3.0
-)  # mean log-probability of the letters of a text that a recording says; what it does not say has less
+LEAST_LIKELY = -3.0  # mean log-probability of the letters of a text that a recording says
 BABBLE = 4 * FRAMES_PER_SECOND  # frames of what comes from nothing
 
 
@@ -78,8 +76,8 @@ class Speech:
         Raises:
             InputError: it is too long or empty, no word is heard in it, or it does not say the text.
         """
-        codec, frame = self.model.codecs[self.sound], self.model.frames[self.sound]
-        wave = frame.fit(codec.load(recording).tensor)  # (samples,)
+        item = self.model.codecs[self.sound].load(recording)
+        wave = self.model.frames[self.sound].fit(item.tensor)  # (samples,)
         posteriors = self.recognizer.posteriors(wave)  # (T, outputs)
         said = text or read(posteriors)
         if not said:
@@ -87,26 +85,30 @@ class Speech:
         frames, likely = align(posteriors, said)
         if text and likely < LEAST_LIKELY:
             raise InputError(f"The recording does not seem to say “{spoken(text)[:60]}”: type what it says.")
-        return Heard(wave, self.model.frame(self.sound, (16_000, wave.numpy())).codes.cpu(), frames)
+        return Heard(wave, self.model.frame(self.sound, item).codes.cpu(), frames)
 
     def blocks(self, text: str, settings: SamplingSettings, pace: float = 1.0) -> list[str]:
-        """What is said in every frame, block by block. Raises InputError as `say`."""
+        """What is said in every frame, block by block.
+
+        Args:
+            pace: 2 is twice as fast.
+
+        Raises:
+            InputError: the text cannot be said, or there is no such voice or pace.
+        """
         most = self.model.streams[self.sound].shape[0]
         (voice,) = settings.styles
         return sentences(text, self.durations, voice, settings.seed, pace, most)
 
-    def say(
-        self, text: str, settings: SamplingSettings, pace: float = 1.0, like: Heard | None = None
-    ) -> Iterator[SpokenStep]:
-        """Say a text, yielding every step.
+    def say(self, blocks: Sequence[str], settings: SamplingSettings, like: Heard | None = None) -> Iterator[SpokenStep]:
+        """Say what `blocks` gave, yielding every step.
 
         Args:
-            pace: 2 is twice as fast. like: a recording whose voice speaks.
+            like: a recording whose voice speaks.
 
         Raises:
-            InputError: the text cannot be said, or a setting cannot be used.
+            InputError: a setting cannot be used.
         """
-        blocks = self.blocks(text, settings, pace)
         voice = like.voice if like else None
         return say(self.model, blocks, settings, voice, sound=self.sound, text=self.text)
 

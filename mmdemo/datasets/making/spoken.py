@@ -6,7 +6,6 @@ the texts. Read speech by people (speechocean762) may be added: their voices hav
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import random
@@ -22,7 +21,7 @@ from ...files import atomic_write, check_folder, write_bytes
 from ...modalities import text as text_files
 from ...modalities.audio import SAMPLE_RATE
 from ...speech.recognizer import HOP
-from ..place import need
+from ..speech import speech_rows
 from ..spoken import LONGEST, SpokenClip, write_list
 from .splits import share_of
 from .voices import VOICES, Speaker, Voice, speakers
@@ -189,10 +188,7 @@ def levelled(wave: Tensor) -> Tensor:
 def _people(out: Path, folder: Path) -> Iterator[tuple[SpokenClip, float]]:
     """The recordings of speechocean762; every twentieth speaker of its training part is for validation."""
     for split in ("train", "test"):
-        rows = csv.DictReader(
-            need(folder / f"{split}.tsv", "speechocean762").read_text("utf-8").splitlines(), delimiter="\t"
-        )
-        for row in rows:
+        for row in speech_rows(folder, split):
             length = soundfile.info(folder / row["path"]).duration
             held = split == "train" and int(row["speaker"]) % 20 == 0
             if length <= LONGEST:

@@ -23,7 +23,7 @@ SIDE = 64  # pixels; more than a digit model sees, few enough for an address
 MAX_CODE = 24_000  # characters of one input in an address
 MAX_URI = 4_000_000  # characters of a picture from the page
 MAX_SECONDS = 3.0
-MAX_SPEECH = 1_200_000  # characters of a recording that is kept as it is
+MAX_SPEECH, MAX_SPEECH_SECONDS = 1_200_000, 30.0  # characters, and length, of a recording that is kept as it is
 BLANK = 2  # grey levels that a canvas may vary and still count as empty
 
 
@@ -117,7 +117,7 @@ def unpack_sound(code: str) -> tuple[int, np.ndarray]:
     try:
         raw = _raw(code, MAX_SPEECH)
         with soundfile.SoundFile(io.BytesIO(raw)) as file:
-            most = 30.0 if raw[:4] == b"fLaC" else 2 * MAX_SECONDS
+            most = MAX_SPEECH_SECONDS if raw[:4] == b"fLaC" else 2 * MAX_SECONDS
             if file.frames > most * file.samplerate:
                 raise InputError("The recording in this link is too long.")
             return file.samplerate, file.read(dtype="float32", always_2d=True).mean(axis=1)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
+from mmdemo.diffusion.interface import FORMS
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.settings import SamplingSettings
 from mmdemo.diffusion.suggestions import SUGGESTIONS
@@ -22,8 +23,6 @@ from mmdemo.ui.generate.messages import Step, messages, shown
 from mmdemo.ui.generate.settings import MODALITIES, USES, Choices, Settings
 from mmdemo.ui.shared.store import shortened
 
-FORMS = ("", "digits", "speech")  # the general form, that of digits and numbers, and that of texts that are said
-
 
 def choices_of(model: JointDiffusion, name: str = "") -> Choices:
     """What a model offers to the controls of this tab, by the interface in its checkpoint.
@@ -35,7 +34,7 @@ def choices_of(model: JointDiffusion, name: str = "") -> Choices:
         InputError: its streams are not one of a kind by the name of that kind, which is what the controls are for, or
             it asks for another form than there is.
     """
-    if model.interface.form not in FORMS:
+    if model.interface.form not in ("", *FORMS):
         raise InputError(
             f"The model {model.name!r} asks for a form {model.interface.form!r}, which this page does not have. "
             "`mmdemo generate` takes any."
@@ -139,19 +138,19 @@ def plan(model: JointDiffusion, settings: Settings, given: Mapping[str, Any]) ->
         again=(marked[0], marked[-1] + 1) if marked else None,
         allowed=settings.may_use,
     )
-    usual = {name: getattr(settings, name) for name in ("n", "steps", "guidance", "sampler", "seed")}
-    return request.plan(_speech(model), SamplingSettings(**usual, style=settings.speaker or None))
+    return request.plan(_speech(model), SamplingSettings(**_usual(settings), style=settings.speaker or None))
+
+
+def _usual(settings: Settings) -> dict[str, Any]:
+    """Settings of the sampler that have the same names there."""
+    return {name: getattr(settings, name) for name in ("n", "steps", "guidance", "sampler", "seed")}
 
 
 def sampler(model: JointDiffusion, settings: Settings, given: dict[str, Any]) -> Callable[[], Iterator[Step]]:
     """What starts the run that the settings ask for."""
     usual: dict[str, Any] = {
+        **_usual(settings),
         "want": settings.want,
-        "n": settings.n,
-        "steps": settings.steps,
-        "guidance": settings.guidance,
-        "sampler": settings.sampler,
-        "seed": settings.seed,
         "style": tuple(model.styles) if settings.in_all_styles else settings.speaker or None,
     }
     if settings.number:

@@ -16,6 +16,7 @@ from mmdemo.digits.number import read_number
 from mmdemo.digits.words import CHINESE, read_digit
 from mmdemo.errors import InputError
 from mmdemo.speech.duration import PACES
+from mmdemo.speech.request import made_of
 from mmdemo.speech.say import LONGEST_TEXT
 from mmdemo.ui.generate import mask as mask_text
 from mmdemo.ui.generate.mask import Masks
@@ -163,8 +164,7 @@ class Settings:
         masks = self.masks() if self.audio else {}
         set_("edit", mask_text.written(masks))
         set_("text", "" if masks else self.text)
-        heard = ("text",) if self.audio else self.choices.modalities
-        set_("want", ("audio",) if self.text or masks else heard)
+        set_("want", made_of(bool(self.text or masks), bool(self.audio)))
         for name, value in (("image", ""), ("n", 1), ("to", ""), ("strength", STRENGTH[1])):
             set_(name, value)
         if self.vs:
@@ -249,19 +249,14 @@ class Settings:
         """
         values = {"tab": "generate", **{k: v for k, v in self.plain().items() if v != ""}, "run": 1}
         values |= {name: short(values[name]) for name in ("image", "audio") if name in values}
-        for name in ("strength", "weight", "film"):
+        for name in ("strength", "weight", "film", "use", "pace", "may_use"):
             del values[name]
         values |= {"want": ",".join(self.want), "guidance": f"{self.guidance:g}"}
         values |= {"strength": f"{self.strength:g}"} if self.edit else {}
         values |= {"weight": f"{self.weight:g}"} if self.mix else {}
         values |= {"film": 1} if self.film else {}
-        speaks = {
-            "use": self.use if self.audio and self.text else "",
-            "pace": f"{self.pace:g}" if self.pace != 1 else "",
-        }
-        for name, value in {**speaks, "may_use": ""}.items():
-            values.pop(name, None)
-            values |= {name: value} if value else {}
+        values |= {"use": self.use} if self.choices.speaks and self.audio and self.text else {}
+        values |= {"pace": f"{self.pace:g}"} if self.pace != 1 else {}
         values |= {"model": self.choices.model} if self.choices.model != DEFAULT_MODEL else {}
         return "?" + urlencode(values, safe=",:")
 

@@ -33,10 +33,10 @@ export const wordAt = (words, seconds, rate) =>
 // Fills `box` with the words of `frames` under a sound of `total` samples; nothing changes while they are the same.
 export function showWords(box, frames, total, chosen, onclick) {
   const key = `${frames} ${total}`;
-  if (box.dataset.key !== key) {
-    box.dataset.key = key;
+  if (box.shown !== key) {
+    Object.assign(box, { shown: key, words: wordsOf(frames) });
     const percent = (count) => `${(100 * count * FRAME) / total}%`;
-    box.replaceChildren(...wordsOf(frames).map((word, at) => el("button", { type: "button", class: "mp-said-word", title: word.word,
+    box.replaceChildren(...box.words.map((word, at) => el("button", { type: "button", class: "mp-said-word", title: word.word,
       "aria-label": word.word, style: `left:${percent(word.start)};width:${percent(word.end - word.start)}`,
       onclick: (event) => {
         event.stopPropagation();
@@ -48,9 +48,8 @@ export function showWords(box, frames, total, chosen, onclick) {
 
 // Lights up the word that is heard, as long as `sound` plays what `button` stands for.
 export function followWords(sound, button, box, rate) {
-  const words = wordsOf((box.dataset.key || "").replace(/ \d+$/, ""));
   const step = () => {
-    const now = sound.playing?.button === button ? wordAt(words, sound.at(), rate) : null;
+    const now = sound.playing?.button === button ? wordAt(box.words || [], sound.at(), rate) : null;
     [...box.children].forEach((word, at) => word.classList.toggle("mp-now", at === now));
     if (now !== null && box.isConnected) requestAnimationFrame(step);
   };
