@@ -9,11 +9,12 @@ from typing import Any
 
 import gradio as gr
 import httpx
+import load
 import pytest
 from generate_model import RandomContext, served
 
 from mmdemo.ui import app
-from mmdemo.ui.serving.inputs import check_types
+from mmdemo.ui.serving.inputs import FULL, check_types
 
 WRONG = {
     "text": [True, 1.5, ["a"], {"a": 1}],
@@ -80,3 +81,25 @@ def test_programs_are_told(tmp_path):
             begun = httpx.post(f"{url}/gradio_api/call/reconstruct_text", json={"data": data}, timeout=60).json()
             answer = httpx.get(f"{url}/gradio_api/call/reconstruct_text/{begun['event_id']}", timeout=60).text
             assert json.loads(answer.split("data: ", 1)[1])["error"] == sentence
+
+
+def test_null_stands_for_what_is_left_out(page):
+    seen = set()
+    for fn in page.fns.values():
+        if not any(isinstance(place, FULL) for place in fn.inputs):
+            continue
+        values = asyncio.run(page.preprocess_data(fn, [None] * len(fn.inputs), None))
+        for place, value in zip(fn.inputs, values, strict=True):
+            if isinstance(place, FULL):
+                assert value == place.value
+                seen.add(type(place))
+    assert seen == set(FULL)
+
+
+def test_a_run_with_null_for_every_default(tmp_path):
+    with served(RandomContext(tmp_path / "digits")) as url:
+        begun = httpx.post(
+            f"{url}/gradio_api/call/generate", json={"data": load.run(weight=None, film=None)}, timeout=60
+        )
+        answer = httpx.get(f"{url}/gradio_api/call/generate/{begun.json()['event_id']}", timeout=60).text
+        assert '"end"' in answer.replace('\\"', '"') and "event: error" not in answer

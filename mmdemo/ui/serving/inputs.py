@@ -16,6 +16,7 @@ from gradio.utils import get_upload_folder
 from gradio_client.utils import is_file_obj, is_http_url_like
 
 REFUSED = "A file has to be uploaded: the server fetches nothing from an address."
+FULL = (gr.Slider, gr.CheckboxGroup)  # places that are never empty
 FOREIGN = "A file has to be uploaded: the server opens no other."
 
 
@@ -30,7 +31,14 @@ class CheckedInputs(gr.Blocks):
         """Raises gr.Error where an input is the address of a file, a file that was not uploaded, or of a wrong type."""
         check_files(inputs)
         check_types(block_fn.fn, block_fn.inputs, inputs)
-        return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
+        return await super().preprocess_data(block_fn, filled(block_fn.inputs, inputs), *args, **kwargs)
+
+
+def filled(places: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """The values, with its own where a place got null that cannot be empty: Gradio would compare null with the ends of
+    a slider, or count the ticks in it."""
+    own = [place.value if isinstance(place, FULL) else None for place in places]
+    return [mine if value is None else value for value, mine in zip(values, own, strict=False)]
 
 
 def check_files(inputs: Any) -> None:
