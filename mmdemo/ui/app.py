@@ -60,6 +60,7 @@ def build(ctx: Context | None = None, folder: Path | None = None) -> gr.Blocks:
     _tell_one(demo, addressed)
     demo.queue(api_open=False)  # what waits in the queue on the page waits for everybody
     demo._queue = FairQueue(demo, folder=folder, forget=ctx.forget)
+    demo.splashes = ctx.splashes
     return demo
 
 

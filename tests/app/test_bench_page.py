@@ -24,7 +24,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_served", "_browser"):
         monkeypatch.setattr(bench_page, name, nothing)
     within = bench_page._within
-    monkeypatch.setattr(bench_page, "_tabs", lambda *a: iter([within(1, "first paint, image", 0.25)]))
+    monkeypatch.setattr(bench_page, "_tabs", lambda *a: iter([within(1, "first example moves, image", 0.25)]))
     monkeypatch.setattr(bench_page, "_image", lambda *a: iter([within(150, "stroke", [90.0, 400.0, 300.0])]))
     monkeypatch.setattr(bench_page, "_codebook", lambda *a: iter([within(None, "all other codecs", 7.5)]))
 
@@ -32,7 +32,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_times_are_printed(measured: None):
     result = CliRunner().invoke(app, ["bench", "page"])
     assert result.exit_code == 0, result.output
-    assert all(word in result.stdout for word in ("first paint, image", "0.25", "300", "7.5"))
+    assert all(word in result.stdout for word in ("first example moves, image", "0.25", "300", "7.5"))
 
 
 def test_times_are_told_to_programs_with_what_they_should_be(measured: None):

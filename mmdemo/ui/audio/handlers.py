@@ -18,7 +18,7 @@ from mmdemo.tokens import Tokens
 from mmdemo.ui.audio import baselines, view
 from mmdemo.ui.audio.maths import explain
 from mmdemo.ui.audio.session import AudioSession, open_tokens, start
-from mmdemo.ui.shared import place
+from mmdemo.ui.shared import place, splash
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of
@@ -31,6 +31,7 @@ from mmdemo.ui.shared.visit import visit_value
 
 OUTPUTS = 6  # how many values `show` gives
 START_LEVELS = 3  # what the level control shows at first
+SPLASH = (440, 165)  # pixels of a spectrogram while the page starts
 VISITORS = 1000  # whose newest request is remembered
 
 
@@ -54,9 +55,12 @@ class AudioHandlers(EditorHandlers):
         return replace(self._examples[index], ident=new_id(), example=index)
 
     def prepare(self) -> None:
-        """Make the first example ready before anybody comes."""
+        """Make the first example ready before anybody comes, and heard on one level, two, …"""
         if self.examples:
-            self.start_example(0).wave_at(self.codec, START_LEVELS)
+            clip = self.start_example(0)
+            waves = [clip.wave_at(self.codec, n) for n in range(1, clip.tokens.levels + 1)]
+            clip.wave_at(self.codec, START_LEVELS)
+            self.ctx.splashes["audio"] = splash.of_pictures([view.spectrogram(wave, SPLASH) for wave in waves])
 
     def start_own(self, path: Path) -> AudioSession:
         """The clip of a visitor's own sound, which is kept for its link."""

@@ -103,9 +103,14 @@ def thumbnail(clip: AudioSession, width: int = 88, height: int = 44) -> str:
     """A small spectrogram as a data URI, for the strip of this visit; "" where there is no sound to draw."""
     if clip.wave is None or not len(clip.wave):
         return ""
-    low_first = mel(clip.wave)
-    small = Image.fromarray(np.ascontiguousarray(low_first[::-1])).resize((width, height), Image.Resampling.BOX)
-    return png_uri(ImageOps.colorize(small, "#0c1c1e", "#f5eeb4", "#0f7c74"))
+    return png_uri(spectrogram(clip.wave, (width, height)))
+
+
+def spectrogram(wave: Tensor, size: tuple[int, int]) -> Image.Image:
+    """A mel spectrogram (width, height) of a sound, high tones on top."""
+    low_first = mel(wave)
+    small = Image.fromarray(np.ascontiguousarray(low_first[::-1])).resize(size, Image.Resampling.BOX)
+    return ImageOps.colorize(small, "#0c1c1e", "#f5eeb4", "#0f7c74")
 
 
 def source_bytes(clip: AudioSession, path: Path) -> tuple[bytes, str]:

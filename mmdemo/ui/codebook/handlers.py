@@ -16,7 +16,7 @@ from mmdemo.ui.codebook import view
 from mmdemo.ui.codebook.kinds import KINDS, NOT_SEARCHED
 from mmdemo.ui.codebook.maths import explain
 from mmdemo.ui.codebook.session import Inputs
-from mmdemo.ui.shared import code_sheet
+from mmdemo.ui.shared import code_sheet, splash
 from mmdemo.ui.shared.i18n import DEFAULT, LANGUAGES, lang_of
 from mmdemo.ui.shared.state import Context, friendly, parse_int
 
@@ -135,9 +135,14 @@ def _decoded(data: Any) -> bytes:
 
 
 def warm(ctx: Context) -> None:
-    """Load the models and read what the tab shows of them; where that is not shipped, draw it and keep it."""
+    """Load the models and read what the tab shows of them; where that is not shipped, draw it and keep it.
+
+    The codes of pictures move while the page starts.
+    """
     for model in MODELS:
         with suppress(InputError):  # who opens the tab is told
             codec = ctx.codec(model)
             for level in range(codec.levels):
                 view.level_view(codec, level)
+            if sheets := view.code_pictures(codec):
+                ctx.splashes.setdefault("codebook", splash.of_pictures(sheets))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from mmdemo.codec import Codec, codebook
@@ -32,6 +34,12 @@ def level_view(codec: Codec, level: int) -> dict[str, Any]:
     training relative to the mean; orders of the codes; and for each level how much of it was used in training.
     """
     return _level(_Key(codec, level))
+
+
+def code_pictures(codec: Codec) -> list[Image.Image]:
+    """The codes of all levels, drawn; none of codes that are no pictures."""
+    sheets = [atlas(codec, level).sheet for level in range(codec.levels)] if codec.modality == "image" else []
+    return [Image.open(io.BytesIO(sheet.data)) for sheet in sheets]
 
 
 class _Key:

@@ -24,7 +24,7 @@ from mmdemo.ui.generate.mask import written
 from mmdemo.ui.generate.maths import explain
 from mmdemo.ui.generate.noise_panel import text_table
 from mmdemo.ui.generate.reopen import params_of
-from mmdemo.ui.generate.run import as_the_model_sees, caption, choices_of, reused, run
+from mmdemo.ui.generate.run import as_the_model_sees, caption, choices_of, pictures_of, reused, run
 from mmdemo.ui.generate.settings import (
     ALL,
     DEFAULT_MODEL,
@@ -37,10 +37,10 @@ from mmdemo.ui.generate.settings import (
     is_number,
     says_no_digit,
 )
-from mmdemo.ui.shared import store
+from mmdemo.ui.shared import splash, store
 from mmdemo.ui.shared.gpu import gpu
 from mmdemo.ui.shared.i18n import lang_of, tr
-from mmdemo.ui.shared.state import Context, Latest, friendly
+from mmdemo.ui.shared.state import BORROWED_GPU, Context, Latest, friendly
 
 log = logging.getLogger("mmdemo.ui")
 
@@ -73,6 +73,14 @@ class GenerateHandlers:
             raise reason
         # A model that draws whatever one types is the better first sight.
         self.models = dict(sorted(found.items(), key=lambda item: (item[1].form == "digits", item[0])))
+
+    def prepare(self) -> None:
+        """A run of the model that the page opens with, as it asks for one: it moves while the page starts."""
+        name, choices = next(iter(self.models.items()))
+        if BORROWED_GPU:
+            return
+        if pictures := pictures_of(self.ctx.joint(name), first_settings(choices)):
+            self.ctx.splashes["generate"] = splash.of_pictures(pictures, steps=True)
 
     @property
     def choices(self) -> Choices:

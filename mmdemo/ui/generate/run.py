@@ -9,6 +9,8 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
+from PIL import Image
+
 from mmdemo.diffusion.interface import FORMS
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.diffusion.settings import SamplingSettings
@@ -17,7 +19,7 @@ from mmdemo.digits.number import sample_number
 from mmdemo.errors import InputError
 from mmdemo.speech.request import Plan, SpeechRequest
 from mmdemo.speech.speech import Speech
-from mmdemo.ui.generate.export import sound_from
+from mmdemo.ui.generate.export import sheet, sound_from
 from mmdemo.ui.generate.inputs import pack_sound, pack_uri, unpack_picture, unpack_sound
 from mmdemo.ui.generate.messages import Step, messages, shown
 from mmdemo.ui.generate.settings import MODALITIES, USES, Choices, Settings
@@ -168,6 +170,13 @@ def sampler(model: JointDiffusion, settings: Settings, given: dict[str, Any]) ->
         strength=settings.strength if masks else SamplingSettings.strength,
         to_seed=to_seed if settings.n > 1 or not settings.film else None,
     )
+
+
+def pictures_of(model: JointDiffusion, settings: Settings) -> list[Image.Image]:
+    """The pictures that a run makes, all of a step on one sheet; none where it makes no pictures."""
+    if "image" not in settings.want:
+        return []
+    return [sheet(step.preview("image")) for step in sampler(model, settings, {})()]
 
 
 def native_inputs(settings: Settings) -> dict[str, Any]:

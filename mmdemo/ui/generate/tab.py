@@ -54,6 +54,7 @@ def build(ctx: Context) -> None:
         return
     for why in handlers.left_out.values():
         gr.Markdown(str(why))
+    ctx.at_start(handlers.prepare)
     form = Form()
     with gr.Row(elem_classes=["mm-gen"]):
         with gr.Column(elem_classes=["mm-gen-ask"]):

@@ -22,12 +22,12 @@ from mmdemo.ui.image.session import (
     load_picture,
     open_tokens,
 )
-from mmdemo.ui.shared import place, thumbnail
+from mmdemo.ui.shared import place, splash, thumbnail
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.ids import new_id
-from mmdemo.ui.shared.payload import as_image, png_uri
+from mmdemo.ui.shared.payload import as_image, from_uri, png_uri
 from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.state import Context, Latest, ends_quietly, friendly, parse_int
 from mmdemo.ui.shared.store import store
@@ -122,6 +122,8 @@ class ImageHandlers(EditorHandlers):
             for _ in picture.stages(1):
                 pass
             self._shown[0] = picture
+            shown = [from_uri(uri) for _, uri in sorted(picture.shown.items())]
+            self.ctx.splashes["image"] = splash.of_pictures(shown)
 
     def _with_edit(self, picture: ImageSession, code: str, levels: int, request: gr.Request) -> ImageSession:
         """The picture with the edit of a link; without it, and a word, where it is none of this picture."""

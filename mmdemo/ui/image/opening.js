@@ -1,7 +1,7 @@
 // How a visit begins: the picture builds up level by level, then one token finds its nearest codeword. Once, and any
 // input ends it.
 import { el, number } from "../shared/base.js";
-import { skippable } from "../shared/motion.js";
+import { seenBefore, skippable } from "../shared/motion.js";
 
 const STEP = 240, PAUSE = 700; // milliseconds
 const LIFTED = 76; // pixels a side of the token when it has been lifted out
@@ -10,7 +10,7 @@ const LIFTED = 76; // pixels a side of the token when it has been lifted out
 export function openPicture({ say, stage, value, show, has, rest }) {
   const { opening, levels, stride, width } = value;
   return skippable(async (run) => {
-    for (let n = 1; n <= levels; n++) {
+    for (let n = Math.min(levels, seenBefore() + 1); n <= levels; n++) {
       await run.until(() => has(n));
       show(n);
       await run.wait(STEP);

@@ -7,13 +7,16 @@ values of the types that they name: Gradio would make a text of a list, and 2 of
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 from gradio_client.utils import is_file_obj, is_http_url_like
+
+from mmdemo.ui.shared.splash import Splash
 
 REFUSED = "A file has to be uploaded: the server fetches nothing from an address."
 FULL = (gr.Slider, gr.CheckboxGroup)  # places that are never empty
@@ -25,7 +28,12 @@ class CheckedInputs(gr.Blocks):
     opens any path on the machine for who leaves out the mark by which it knows a file.
 
     Both the queue and the requests beside it come through here.
+
+    Attributes:
+        splashes: what moves in a tab's place until the page has started, by the name of the tab.
     """
+
+    splashes: Mapping[str, Splash] = MappingProxyType({})
 
     async def preprocess_data(self, block_fn: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Raises gr.Error where an input is the address of a file, a file that was not uploaded, or of a wrong type."""

@@ -2,6 +2,13 @@
 
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+// How many levels were seen while the page started: an opening goes on from there, once.
+export function seenBefore(root = globalThis.document?.documentElement) {
+  const seen = Number(root?.dataset.mmShown) || 0;
+  if (root) delete root.dataset.mmShown;
+  return seen;
+}
+
 const INPUTS = ["pointerdown", "keydown", "wheel", "touchstart", "input", "dragenter"];
 class Over extends Error {}
 

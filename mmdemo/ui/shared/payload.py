@@ -52,6 +52,11 @@ def png_uri(image: Image.Image, compress_level: int = 6) -> str:
     return f"data:image/png;base64,{to_base64(buffer.getvalue())}"
 
 
+def from_uri(uri: str) -> Image.Image:
+    """The picture of a data URI of ours."""
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+
+
 def finite(value: Any, digits: int | None = None) -> float | None:
     """JSON has no infinity: None for what is no finite number, else the number, rounded where `digits` are given."""
     if value is None or not math.isfinite(float(value)):

@@ -29,6 +29,7 @@ from mmdemo.errors import InputError
 from mmdemo.threads import free_threads
 from mmdemo.tokens import Tokens
 from mmdemo.ui.shared.i18n import lang_of, tr
+from mmdemo.ui.shared.splash import Splash
 
 log = logging.getLogger("mmdemo.ui")
 _END = object()
@@ -101,6 +102,7 @@ class Context:
         self.lock = threading.RLock()
         self._models: dict[str, Any] = {}
         self._opened: OrderedDict[tuple[str, str], list[Opened]] = OrderedDict()  # newest first
+        self.splashes: dict[str, Splash] = {}  # tab -> what moves there until the page has started
         self._first: list[Callable[[], None]] = []
 
     def at_start(self, prepare: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ earlier in the header, and leaves it in `window.mmLang` for our components and i
 
 from __future__ import annotations
 
+import gzip
 import html
 import re
 from collections.abc import Mapping
@@ -15,9 +16,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.middleware import Middleware
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 
 from mmdemo.ui.shared.i18n import COOKIE, DEFAULT, table, tr
+from mmdemo.ui.shell import splash
 
 EARLY_SCRIPT = """<script>(function () {
   var asked = new URLSearchParams(location.search).get("lang");
@@ -42,6 +44,8 @@ html[data-mm-lang="zh"] [data-lang="en"] { display: none !important; }
 
 
 CARD, CARD_FILE = "/card.jpg", Path(__file__).with_name("card.jpg")  # made by tools/make_card.py
+
+GZIP_LEVEL = 5  # a fifth of the bytes in a hundredth of a second; more would not be much less
 
 # What Gradio says of every page of its own: another title, a literal "{url}", a picture of its own.
 PREVIEW_TAGS = re.compile(rb"""<meta\s+(?:property|name)=["'](?:(?:og|twitter):|description["'])[^>]*>\s*""")
@@ -84,13 +88,23 @@ def _base(scope: Mapping[str, Any]) -> str:
     return f"{scheme}://{host}"
 
 
+def _takes_gzip(scope: Mapping[str, Any]) -> bool:
+    """Whether the browser that sent a request takes gzip."""
+    accepted = b",".join(value for name, value in scope.get("headers", ()) if name.lower() == b"accept-encoding")
+    encodings = [part.replace(b" ", b"") for part in accepted.lower().split(b",")]
+    return any(part.split(b";")[0] == b"gzip" and not part.endswith(b";q=0") for part in encodings)
+
+
 def middleware() -> list[Middleware]:
-    """Serves every HTML page with the early script in its head."""
+    """Serves every HTML page with the early script in its head, and what moves until it has started."""
     return [Middleware(EarlyScript)]
 
 
 class EarlyScript:
-    """ASGI middleware: puts `EARLY_SCRIPT` and `preview` first in the head of whole pages, and no more."""
+    """ASGI middleware: puts `EARLY_SCRIPT` and `preview` first in the head of whole pages, and a splash in their body.
+
+    Such a page is a megabyte of settings for Gradio: it travels compressed where the browser takes that.
+    """
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -98,9 +112,13 @@ class EarlyScript:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             return await self.app(scope, receive, send)
-        if scope["path"].removeprefix(scope.get("root_path", "")) == CARD:
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path == CARD:
             headers = {"cache-control": "public, max-age=86400"}
             return await FileResponse(CARD_FILE, headers=headers)(scope, receive, send)
+        splashes = splash.of_app(scope)
+        if moving := splash.picture(path, splashes):
+            return await Response(moving, media_type="image/webp")(scope, receive, send)
         start: dict[str, Any] | None = None
         body = b""
 
@@ -116,17 +134,21 @@ class EarlyScript:
                 body += message.get("body", b"")
                 if message.get("more_body"):
                     return
-                await self._finish(start, body, send, preview(scope))
+                await self._finish(start, splash.put(body, scope, splashes), send, scope)
                 return
             await send(message)
 
         await self.app(scope, receive, rewriting)
 
     @staticmethod
-    async def _finish(start: dict[str, Any], body: bytes, send: Any, tags: bytes) -> None:
+    async def _finish(start: dict[str, Any], body: bytes, send: Any, scope: Mapping[str, Any]) -> None:
         if body:
+            tags = preview(scope)
             body = PREVIEW_TAGS.sub(b"", body).replace(b"<head>", b"<head>" + EARLY_SCRIPT + tags, 1)
             headers = [(k, v) for k, v in start["headers"] if k.lower() != b"content-length"]
+            if _takes_gzip(scope):
+                body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+                headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
             start = {**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
         await send(start)
         await send({"type": "http.response.body", "body": body})

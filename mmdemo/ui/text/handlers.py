@@ -12,11 +12,11 @@ import gradio as gr
 
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
-from mmdemo.ui.shared import place
+from mmdemo.ui.shared import place, splash
 from mmdemo.ui.shared.common import notes_html
 from mmdemo.ui.shared.editing import EditorHandlers, from_link, step
 from mmdemo.ui.shared.filedrop import dropped_file
-from mmdemo.ui.shared.i18n import lang_of, tr
+from mmdemo.ui.shared.i18n import DEFAULT, lang_of, tr
 from mmdemo.ui.shared.level_control import levels_value
 from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.save import save_value
@@ -29,6 +29,7 @@ from mmdemo.ui.text.session import MAX_EXACT_BYTES, TextSession, keep_bytes, ope
 
 OUTPUTS, CHIPS, PICKER = 9, 3, 4  # how many values `show` gives, and which are the chips and the code picker
 MOST_IN_LINK = 400  # characters of a text that stand in its address
+SPLASH = 400  # characters of a text while the page starts
 VISITORS = 1000  # whose newest change is remembered
 
 
@@ -168,6 +169,14 @@ class TextHandlers(EditorHandlers):
         most = session.tokens.levels if session else self.codec.levels
         control = levels_value(min(parse_int(levels, 1, 64), most), most)
         return [gr.skip(), control, gr.skip(), *values]
+
+    def prepare(self) -> None:
+        """Decode the first example on one level, two, …, for who comes before the page has started."""
+        if self.texts:
+            session = start(self.codec, self.texts[0], DEFAULT)
+            said = [session.bytes_at(self.codec, n) for n in range(1, session.tokens.levels + 1)]
+            texts = [data.decode("utf-8", errors="replace") for data in said]
+            self.ctx.splashes["text"] = splash.of_texts([text[:SPLASH] for text in texts])
 
     def _opening(self, session: TextSession | None, request: gr.Request) -> list[str]:
         """The reconstruction on one level, two, …: with it the page shows what each adds."""

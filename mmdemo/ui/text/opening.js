@@ -1,5 +1,5 @@
 // How a visit to the Text tab begins: the reconstruction on one level, then two, until every byte is right.
-import { skippable } from "../shared/motion.js";
+import { seenBefore, skippable } from "../shared/motion.js";
 
 const STEP = 900; // milliseconds a level
 
@@ -17,7 +17,7 @@ export function openText(panes) {
   shown.after(stage);
   shown.hidden = true;
   return skippable(async (run) => {
-    for (let n = 1; n <= panes.length; n++) {
+    for (let n = Math.min(panes.length, seenBefore() + 1); n <= panes.length; n++) {
       show(n);
       stage.animate?.([{ opacity: 0.35 }, { opacity: 1 }], { duration: 300 });
       await run.wait(STEP);

@@ -42,6 +42,7 @@ def build(ctx: Context) -> None:
         return handlers.code_colours()[first:]
 
     intro("text.intro")
+    ctx.at_start(handlers.prepare)
     session = gr.State(None, time_to_live=state.KEPT_SECONDS)
     texts = handlers.texts
     pills = Pills({lang: [_title(text) for text in texts] for lang in LANGUAGES}, 0, elem_id="mm-text-examples")
