@@ -216,3 +216,47 @@ def test_endpoint_refuses_in_one_sentence(app_url: str):
 
     with pytest.raises(Exception, match="There is no codebook"):
         Client(app_url, verbose=False).predict("../secret", 0, api_name="/codebook")
+
+
+def test_an_input_of_ones_own_has_an_address_that_lasts(context, handlers):
+    texts = TextHandlers(context)
+    context.openers["text"] = texts.reopen
+    texts.typed("Grüße an alle", None, 3, False, request("ida"))
+    value, _ = handlers.show(dict(TEXT), request("ida"))
+    assert value["mine"] and value["place"] == {"typed": "Grüße an alle"}
+    texts.typed("x" * 1000, None, 3, False, request("ida"))
+    value, _ = handlers.show(dict(TEXT), request("ida"))
+    assert list(value["place"]) == ["input"]
+    mine, _ = handlers.show({**TEXT, "input": value["place"]}, request("ida"))
+    assert mine["id"] == value["id"]
+    # Somebody else who has the link, and later than this visit.
+    theirs, _ = handlers.show({**TEXT, "input": value["place"]}, request("otto"))
+    assert "".join(theirs["spans"]) == "x" * 1000 and theirs["mine"] and theirs["place"] == value["place"]
+    assert handlers.place({"model": "text", "input": theirs["id"], "place": [3]})["levels"]
+    typed, _ = handlers.show({**TEXT, "input": {"typed": "Grüße an alle"}}, request("otto"))
+    assert "".join(typed["spans"]) == "Grüße an alle"
+
+
+@pytest.mark.parametrize("gone", [{"input": "aaaaaaaaaaaa"}, {"input": "../../etc"}, {"odd": "1"}, {}])
+def test_what_a_link_names_and_is_gone_is_said_and_an_example_shown(context, handlers, gone):
+    context.openers["text"] = TextHandlers(context).reopen
+    with pytest.warns(UserWarning, match="is gone"):
+        value, _ = handlers.show({**TEXT, "input": gone}, request("late"))
+    assert value["id"].startswith("example-")
+
+
+def test_an_example_that_was_opened_is_no_input_of_ones_own(context, handlers):
+    texts = TextHandlers(context)
+    texts.typed(texts.texts[1], None, 3, False, request("eva"))
+    value, _ = handlers.show(dict(TEXT), request("eva"))
+    assert not value["mine"] and value["id"] == f"example-{texts.examples[1].name}"
+    assert value["place"] == {"example": texts.examples[1].stem} and not any(c.get("mine") for c in value["choices"])
+
+
+def test_an_edited_example_is_ones_own_and_has_no_address(context, handlers):
+    texts = TextHandlers(context)
+    shown = texts.typed(texts.texts[0], None, 3, False, request("kim"))
+    painted = {"do": "paint", "runs": [[0, 1]], "levels": [0], "paint": "random", "seed": 1, "shown": 3}
+    texts.edit(shown[0], SimpleNamespace(_data=painted), request("kim"))
+    value, _ = handlers.show(dict(TEXT), request("kim"))
+    assert value["mine"] and value["place"] == {}

@@ -167,6 +167,22 @@ def test_an_example_and_a_place_in_it_have_an_address_and_back_leads_to_them(pag
     assert page.locator(".mm-codebook [data-level='1']").get_attribute("aria-pressed") == "true"
 
 
+def test_ones_own_input_has_an_address_that_somebody_else_can_open(page: Any, app_url: str, browser: Any):
+    page.goto(f"{app_url}/?tab=text&typed=Own words to be found again")
+    page.wait_for_selector("#mm-text-chips .chip")
+    page.click("#mm-tab-codebook-button")
+    page.locator("[role=tab][data-model=text]").click()
+    page.wait_for_function("document.querySelector('.mm-chooser summary').innerText.includes('Own words')")
+    page.locator(".mm-lives [role=option], .mm-lives button").first.wait_for()
+    in_address(page, "typed=Own", "model=text")
+    other = browser.new_page()
+    other.goto(page.url)
+    other.wait_for_function(
+        "document.querySelector('.mm-chooser summary')?.innerText.includes('Own words')", timeout=WAIT
+    )
+    other.close()
+
+
 def test_the_map_zooms_and_is_walked_by_keys(page: Any, app_url: str):
     opened(page, app_url)
     board = page.locator(".mm-map-board")

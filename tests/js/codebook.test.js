@@ -20,12 +20,20 @@ test("an address names model, level and code, and comes back", () => {
 });
 
 test("an address names an example and the place that was chosen in it, counted from 1", () => {
-  const address = addressOf("", { model: "image", level: 0, code: 5, example: "cat", at: [2, 0] });
+  const address = addressOf("", { model: "image", level: 0, code: 5, source: { example: "cat" }, at: [2, 0] });
   assert.equal(address, "?tab=codebook&model=image&level=1&code=5&example=cat&at=3,1");
   const { input, at } = asked(address, MODELS);
   assert.deepEqual([input, at, numberOf([4, 7], at)], ["example-cat", [2, 0], 14]);
   assert.equal(numberOf([9], [8]), 8);
   for (const [grid, odd] of [[[4, 7], [4, 0]], [[4, 7], [0, 7]], [[4, 7], [3]], [[9], [-1]], [[9], null]]) assert.equal(numberOf(grid, odd), null);
+});
+
+test("an input of one's own has an address too", () => {
+  for (const source of [{ input: "abcdefgh2345" }, { typed: "a&b = c 七" }]) {
+    const address = addressOf("", { model: "text", level: 1, code: 0, source, at: [3] });
+    const back = asked(address, MODELS);
+    assert.deepEqual([back.input, back.at, back.level], [source, [3], 1]);
+  }
 });
 
 test("a visit begins with the codes that are used most, the most used last", () => {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from mmdemo.ui.shared.i18n import lang_of
 from mmdemo.ui.shared.ids import new_id
 from mmdemo.ui.shared.level_control import levels_value
 from mmdemo.ui.shared.place import Place
-from mmdemo.ui.shared.state import Context, ends_quietly, friendly, parse_int
+from mmdemo.ui.shared.state import Context, Opened, ends_quietly, friendly, parse_int
 from mmdemo.ui.shared.store import store
 from mmdemo.ui.shared.visit import visit_value
 
@@ -83,6 +83,12 @@ class AudioHandlers(EditorHandlers):
         clip.place, clip.title, clip.look = {"input": link["input"]}, link["input"], place.looks(link)
         return clip
 
+    def reopen(self, link: Mapping[str, str], lang: str) -> Opened:
+        """What a link of another tab leads to. Raises InputError for what is gone."""
+        path = store().path(link.get("input", ""), lang)
+        clip = open_tokens(self.codec, path.read_bytes(), lang) if path.suffix == ".mmt" else start(self.codec, path)
+        return Opened(clip.tokens, clip.wave, place.source(link))
+
     def show(
         self, clip: AudioSession | None, levels: int, request: gr.Request, with_original: bool, opening: bool = False
     ) -> list[Any]:
@@ -91,7 +97,7 @@ class AudioHandlers(EditorHandlers):
             return [None, None, "", None, "", None]
         lang = lang_of(request)
         clip.thumb = clip.thumb or view.thumbnail(clip)
-        self.ctx.remember(request, clip.tokens, clip.wave)
+        self.ctx.remember(request, clip.tokens, clip.wave, place.unchanged(clip.place, clip.history))
         levels = self._levels(clip, levels)
         self.newest[request.session_hash or ""] = clip.ident, clip.version, levels
         while len(self.newest) > VISITORS:
@@ -186,7 +192,7 @@ class AudioHandlers(EditorHandlers):
         levels = parse_int(asked.get("shown"), 1, clip.tokens.levels)
         wave, box = self.decoders.follow(clip.ident, self.codec, history.tokens, levels, clip.tokens)
         changed = clip.edited(history, levels, wave)
-        self.ctx.remember(request, history.tokens, clip.wave)
+        self.ctx.remember(request, history.tokens, clip.wave, place.unchanged(clip.place, history))
         self.newest[request.session_hash or ""] = changed.ident, changed.version, levels
         control = levels_value(levels, clip.tokens.levels) if asked.get("raised") is True else gr.skip()
         return [control, changed, view.edit_value(changed, levels, wave, box)]

@@ -69,6 +69,7 @@ def build(ctx: Context) -> None:
     handlers.folder = restored.GRADIO_CACHE
 
     ctx.at_start(handlers.prepare)
+    ctx.openers["audio"] = handlers.reopen
     outputs = [session, lab, tiles, table, maths, visit]
     model = {**state.QUIET, "concurrency_id": state.CONCURRENCY_ID}
     opening = {**model, "concurrency_id": state.OPENING_ID}

@@ -258,9 +258,9 @@ export default function browser({ element, props, server, trigger, watch }) {
 
   // What a link needs to come back to the same input and place.
   function whereOf() {
-    const { input, place, level, code } = view, example = /^example-(.+)\.\w+$/.exec(input?.id || "")?.[1] || "";
-    const at = example && view.own && level < input.levels && codeOf(level, place) === code ? placeOf(input.grid, place) : null;
-    return { example, at };
+    const { input, place, level, code } = view, source = input?.place ?? {};
+    const at = Object.keys(source).length && view.own && level < input.levels && codeOf(level, place) === code ? placeOf(input.grid, place) : null;
+    return { source, at };
   }
 
   // A code chosen by hand is heard too.

@@ -102,7 +102,11 @@ class CodebookHandlers:
         """The input's view and the fold-out of the level."""
         codec, level = self.codec(asked)
         lang = lang_of(request)
-        chosen = self.inputs.choose(codec, asked.get("input"), request)
+        try:
+            chosen = self.inputs.choose(codec, asked.get("input"), request)
+        except InputError as error:  # it was kept for a day: what there is is shown, and this is said
+            gr.Warning(str(error))
+            chosen = self.inputs.choose(codec, None, request)
         if chosen is None:
             return None, explain(codec, None, level, lang)
         value = view.input_view(codec, chosen, self.inputs.own(codec, request), lang)

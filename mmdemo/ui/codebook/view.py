@@ -107,6 +107,7 @@ def input_view(codec: Codec, chosen: Input, own: Sequence[Opened], lang: str) ->
         "modality": codec.modality,
         "name": kind.example_name(chosen.file, lang) if chosen.file else kind.label(tokens, chosen.source, lang),
         "mine": chosen.file is None,
+        "place": dict(chosen.place),
         "levels": tokens.levels,
         "grid": list(tokens.positions),
         "stride": int(codec.tokenizer.stride),

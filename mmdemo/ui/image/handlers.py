@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.ids import new_id
 from mmdemo.ui.shared.payload import as_image, from_uri, png_uri
 from mmdemo.ui.shared.place import Place
-from mmdemo.ui.shared.state import Context, Latest, ends_quietly, friendly, parse_int
+from mmdemo.ui.shared.state import Context, Latest, Opened, ends_quietly, friendly, parse_int
 from mmdemo.ui.shared.store import store
 
 Shown = tuple[dict[str, Any], ImageSession | None]  # the viewer's value, the session's picture
@@ -125,6 +125,16 @@ class ImageHandlers(EditorHandlers):
             shown = [from_uri(uri) for _, uri in sorted(picture.shown.items())]
             self.ctx.splashes["image"] = splash.of_pictures(shown)
 
+    def reopen(self, link: Mapping[str, str], lang: str) -> Opened:
+        """What a link of another tab leads to. Raises InputError for what is gone."""
+        path = store().path(link.get("input", ""), lang)
+        picture = (
+            open_tokens(self.codec, path.read_bytes(), "tokens", lang)
+            if path.suffix == ".mmt"
+            else encode_picture(self.codec, load_picture(self.codec, path, lang), "picture", path)
+        )
+        return Opened(picture.tokens, picture.original, place.source(link))
+
     def _with_edit(self, picture: ImageSession, code: str, levels: int, request: gr.Request) -> ImageSession:
         """The picture with the edit of a link; without it, and a word, where it is none of this picture."""
         try:
@@ -175,7 +185,7 @@ class ImageHandlers(EditorHandlers):
         run = self.latest.bump(request)  # what is still worked out of the step before would only hold this one up
         output, box = self.decoders.follow(picture.ident, picture.codec, history.tokens, levels, picture.tokens)
         changed = picture.edited(history, levels, output, run)
-        self.ctx.remember(request, history.tokens, picture.original)
+        self.ctx.remember(request, history.tokens, picture.original, place.unchanged(picture.place, history))
         return view.edit_value(changed, levels, box), changed
 
     @friendly
@@ -293,7 +303,7 @@ class ImageHandlers(EditorHandlers):
         self, picture: ImageSession, start: int, asked: dict[str, Any] | None, request: gr.Request
     ) -> Iterator[Shown]:
         """Show a picture on `start` levels. `settle` follows: nobody else's picture waits for the other levels."""
-        self.ctx.remember(request, picture.tokens, picture.original)
+        self.ctx.remember(request, picture.tokens, picture.original, place.unchanged(picture.place, picture.history))
         picture.run = (asked or {}).get("request_id", self.latest.now(request))
         for _ in picture.stages(start):
             if self._stale(asked, request):

@@ -86,6 +86,7 @@ def build(ctx: Context) -> None:
 
     add_api(ctx)
     ctx.at_start(handlers.prepare)
+    ctx.openers["image"] = handlers.reopen
 
     def follow(run: Any) -> None:
         """After a picture is shown: its other levels, and what follows them."""

@@ -20,6 +20,12 @@ export function addressOf(search, tab, place) {
 // The same, whole, to be copied.
 export const linkTo = (tab, place) => location.origin + location.pathname + addressOf("", tab, place);
 
+// What an address says of which input it is: {example}, {input} or {typed}, or nothing.
+export function sourceIn(query) {
+  const name = SOURCE.find((one) => query.get(one));
+  return name ? { [name]: query.get(name) } : {};
+}
+
 export function sourceOf(place) {
   return SOURCE.map((name) => place[name] || "").join("\n");
 }

@@ -7,11 +7,13 @@ from typing import Any
 
 import gradio as gr
 
+from mmdemo.codec.edit import History
 from mmdemo.errors import InputError
 from mmdemo.ui.shared.i18n import lang_of, tr
 from mmdemo.ui.shared.store import store
 
 Place = dict[str, str]
+SOURCES = ("example", "input", "typed")  # what is looked at: the first of them counts
 LOOKS = ("mode", "level", "at")  # how a link looks at its input, beside the number of levels: told to the tab's script
 
 
@@ -48,6 +50,16 @@ def index(place: Mapping[str, str], names: list[str], request: gr.Request | None
     if name and name not in names:
         raise InputError(tr("common.no_example", lang_of(request)))
     return names.index(name) if name else None
+
+
+def source(place: Mapping[str, str]) -> Place:
+    """What of a place says which input it is, without how that is looked at."""
+    return {name: place[name] for name in SOURCES if place.get(name)}
+
+
+def unchanged(place: Mapping[str, str], history: History) -> Place:
+    """What leads back to an input whose tokens are as they came; to tokens changed by hand nothing does."""
+    return {} if bool(history.changed.any()) else source(place)
 
 
 def kept(place: Mapping[str, str], request: gr.Request | None = None) -> Any:

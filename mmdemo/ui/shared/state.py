@@ -60,10 +60,12 @@ CACHE_AGE = (3600, 6 * 3600)  # clean the upload folder every hour of what is ol
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """What a visitor opened: its tokens, and what they were made of where that is known."""
+    """What a visitor opened: its tokens, what they were made of where that is known, and what in an address leads back
+    to it (`shared.place`), if anything does."""
 
     tokens: Tokens
     source: Tensor | bytes | None = None
+    place: Mapping[str, str] = field(default_factory=dict)
     ident: str = field(default_factory=lambda: secrets.token_urlsafe(9))
 
     def continues(self, before: Opened) -> bool:
@@ -103,6 +105,7 @@ class Context:
         self._models: dict[str, Any] = {}
         self._opened: OrderedDict[tuple[str, str], list[Opened]] = OrderedDict()  # newest first
         self.splashes: dict[str, Splash] = {}  # tab -> what moves there until the page has started
+        self.openers: dict[str, Callable[[Mapping[str, str], str], Opened]] = {}  # modality -> opens a place again
         self._first: list[Callable[[], None]] = []
 
     def at_start(self, prepare: Callable[[], None]) -> None:
@@ -138,18 +141,25 @@ class Context:
         found = (name for name in checkpoints.list_checkpoints() if checkpoints.kind(name) == "joint")
         return list(dict.fromkeys([DIGITS, *found]))
 
-    def remember(self, request: gr.Request | None, tokens: Tokens, source: Tensor | bytes | None = None) -> None:
+    def remember(
+        self,
+        request: gr.Request | None,
+        tokens: Tokens,
+        source: Tensor | bytes | None = None,
+        place: Mapping[str, str] | None = None,
+    ) -> None:
         """Note a visitor's newest input, so that other tabs can show it too.
 
         Args:
             source: what was encoded: pixels (3, H, W) uint8, samples (T,), or bytes; None where only tokens were given.
+            place: what in an address leads back to it; of tokens changed by hand nothing does.
         """
         if request is None or not request.session_hash:
             return
         with self.lock:
             key = (request.session_hash, tokens.modality)
             before = self._opened.pop(key, [])
-            now = Opened(tokens, source)
+            now = Opened(tokens, source, dict(place or {}))
             self._opened[key] = [now, *before[now.continues(before[0]) if before else 0 :]][:KEPT_OF_ONE]
             while sum(map(len, self._opened.values())) > KEPT_INPUTS:
                 self._opened.popitem(last=False)

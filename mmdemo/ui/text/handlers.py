@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from mmdemo.ui.shared.i18n import DEFAULT, lang_of, tr
 from mmdemo.ui.shared.level_control import levels_value
 from mmdemo.ui.shared.place import Place
 from mmdemo.ui.shared.save import save_value
-from mmdemo.ui.shared.state import Context, friendly, parse_int
+from mmdemo.ui.shared.state import Context, Opened, friendly, parse_int
 from mmdemo.ui.shared.store import store
 from mmdemo.ui.shared.visit import visit_value
 from mmdemo.ui.text import compare, view
@@ -48,11 +49,11 @@ class TextHandlers(EditorHandlers):
         if session is None:
             empty = compare.pane("", tr("text.reconstruction", lang), tr("text.empty", lang))
             return [None, empty, "", None, None, "", "", None, None]
-        self.ctx.remember(request, session.tokens, session.original)
         self._note(session, request)
         session = keep_bytes(session, lossless is True)
         if not session.place:
             session = replace(session, place=self._place(session))
+        self.ctx.remember(request, session.tokens, session.original, place.unchanged(session.place, session.history))
         levels = _levels(session, levels)
         data, kept = session.bytes_at(self.codec, levels), session.at(levels)
         return [
@@ -106,17 +107,25 @@ class TextHandlers(EditorHandlers):
         place = {**session.place, "levels": str(levels), **kept} if session.place else {}
         return visit_value(place, original.decode("utf-8", errors="replace").strip())
 
+    def reopen(self, link: Mapping[str, str], lang: str) -> Opened:
+        """What a link of another tab leads to. Raises InputError for what is gone."""
+        session = self._open(link, lang)
+        return Opened(session.tokens, session.original, place.source(link))
+
+    def _open(self, link: Mapping[str, str], lang: str) -> TextSession:
+        """The text that was typed, or kept, for a link."""
+        if "typed" in link:
+            return start(self.codec, link["typed"][:MOST_IN_LINK], lang)
+        path = store().path(link.get("input", ""), lang)
+        data = path.read_bytes()
+        tokens = path.suffix == ".mmt"
+        return open_tokens(self.codec, data, lang) if tokens else start(self.codec, io.BytesIO(data), lang)
+
     def start_place(self, link: Place, request: gr.Request) -> TextSession | None:
         """What a link names. Raises InputError for what is gone."""
-        lang, path = lang_of(request), place.kept(link, request)
-        if path is not None:
-            data = path.read_bytes()
-            session = (
-                open_tokens(self.codec, data, lang)
-                if path.suffix == ".mmt"
-                else start(self.codec, io.BytesIO(data), lang)
-            )
-            session = replace(session, place={"input": link["input"]})
+        lang = lang_of(request)
+        if link.get("input"):
+            session = replace(self._open(link, lang), place={"input": link["input"]})
         else:
             index = place.index(link, [file.stem for file in self.examples], request)
             text = link.get("typed", "") if index is None else self.texts[index]
@@ -249,7 +258,7 @@ class TextHandlers(EditorHandlers):
         levels = parse_int(asked.get("shown"), 1, session.tokens.levels)
         output, _ = self.decoders.follow(session.ident, self.codec, history.tokens, levels)
         changed, data = session.edited(history), bytes(output.tolist())
-        self.ctx.remember(request, history.tokens, session.original)
+        self.ctx.remember(request, history.tokens, session.original, place.unchanged(session.place, history))
         self._note(changed, request)
         lang, position = lang_of(request), asked.get("position")
         picker = None

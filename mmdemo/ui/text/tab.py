@@ -43,6 +43,7 @@ def build(ctx: Context) -> None:
 
     intro("text.intro")
     ctx.at_start(handlers.prepare)
+    ctx.openers["text"] = handlers.reopen
     session = gr.State(None, time_to_live=state.KEPT_SECONDS)
     texts = handlers.texts
     pills = Pills({lang: [_title(text) for text in texts] for lang in LANGUAGES}, 0, elem_id="mm-text-examples")
