@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 import numpy as np
@@ -25,9 +26,12 @@ from mmdemo.ui.audio.baselines import baseline_settings
 from mmdemo.ui.audio.handlers import OUTPUTS, AudioHandlers
 from mmdemo.ui.audio.session import KEPT_BASELINES, KEPT_WAVES, RATE, AudioSession, start
 from mmdemo.ui.audio.view import mel_bytes, track
+from mmdemo.ui.generate.handlers import GenerateHandlers
+from mmdemo.ui.generate.settings import from_query
 from mmdemo.ui.shared import gallery, state
 from mmdemo.ui.shared.common import said
 from mmdemo.ui.shared.state import Context
+from mmdemo.ui.shared.store import whole
 
 
 @pytest.fixture(scope="module")
@@ -442,3 +446,20 @@ def test_endpoint(app_url: str, tab: AudioHandlers, speech: Path, tmp_path: Path
     (tmp_path / "a.wav").write_bytes(b"not a sound at all, only words")
     with pytest.raises(Exception, match="not a sound"):
         client.predict(handle_file(tmp_path / "a.wav"), 0, api_name="/reconstruct_audio")
+
+
+@pytest.mark.parametrize("frames", [40, 41])
+def test_only_what_the_transformer_makes_can_be_remade_by_it(tab: AudioHandlers, tmp_path: Path, frames: int):
+    making = GenerateHandlers(tab.ctx)
+    tab.ctx.remake = making.remake
+    clip = start(tab.codec, wav(tmp_path, tone(frames * 320 / RATE).numpy()))
+    asked = {"do": "paint", "runs": [[3, 5]], "levels": [0, 1], "paint": "random", "seed": 3, "shown": 8}
+    _, _, value = tab.edit(clip, SimpleNamespace(_data=asked), request())
+    address = value["edit"]["remake"]
+    if frames != 40:
+        assert address == ""
+        return
+    found = dict(parse_qsl(address.removeprefix("?")))
+    settings = from_query({**found, "audio": whole(found["audio"])}, making.models["digits"])
+    marked = settings.masks()["audio"].nonzero()[0].tolist()
+    assert settings.want == ("audio",) and set(marked) <= set(range(3, 8)) and len(marked) >= 3

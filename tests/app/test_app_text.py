@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 import pytest
@@ -19,6 +20,8 @@ from hypothesis import strategies as st
 from mmdemo.errors import InputError
 from mmdemo.metrics.text_diff import character_diff
 from mmdemo.tokens import Tokens
+from mmdemo.ui.generate.handlers import GenerateHandlers
+from mmdemo.ui.generate.settings import from_query
 from mmdemo.ui.shared import state
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.state import Context
@@ -225,6 +228,21 @@ def painted(tab: TextHandlers, session: Any, **data: Any) -> list[Any]:
     """What an edit of the page gives: lossless switch, slider, session, reconstruction, chips, picker."""
     what = {"do": "paint", "runs": [[2, 1]], "levels": [0], "paint": "random", "seed": 3, "shown": 3, **data}
     return tab.edit(session, SimpleNamespace(_data=what), request())
+
+
+@pytest.mark.parametrize("text", ["seven", "a sentence of more words"])
+def test_only_what_the_transformer_makes_can_be_remade_by_it(tab: TextHandlers, text: str):
+    making = GenerateHandlers(tab.ctx)
+    tab.ctx.remake = making.remake
+    session = tab.typed(text, None, 3, False, request())[0]
+    address = painted(tab, session, runs=[[1, 1]])[4]["edit"]["remake"]
+    if text != "seven":
+        assert address == ""
+        return
+    settings = from_query(dict(parse_qsl(address.removeprefix("?"))), making.models["digits"])
+    assert settings.want == ("text",) and settings.masks()["text"].tolist() == [False, True, False, False]
+    *_, last = making.trajectory(settings, False, "")
+    assert "end" in last
 
 
 def test_an_offered_text_is_what_the_swap_gives(tab: TextHandlers):

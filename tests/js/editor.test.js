@@ -76,3 +76,18 @@ test("what could not be seen raises the levels that are looked at", (context) =>
   stroke(editor);
   assert.deepEqual(seen, ["raise 4", "paint"]);
 });
+
+test("a place that a transformer can make anew has a link until another input comes", (context) => {
+  const { editor } = editing(context);
+  const link = () => editor.node.all((node) => String(node.attributes.class).includes("mm-remake"))[0];
+  const value = (more) => ({ undo: 1, redo: 0, count: 1, runs: [[0, 1]], ...more });
+  editor.fill({ grid: [1, 4], levels: 2, codes: new Uint8Array(8), value: value({ remake: "?tab=generate" }), wanted: 1 });
+  assert.deepEqual([link().hidden, link().href], [false, "?tab=generate"]);
+  editor.fill({ value: value({}) }); // what is measured later says nothing of it
+  assert.equal(link().hidden, false);
+  editor.fill({ value: value({ remake: "" }) });
+  assert.equal(link().hidden, true);
+  editor.fill({ value: value({ remake: "?tab=generate" }) });
+  editor.fresh();
+  assert.equal(link().hidden, true);
+});

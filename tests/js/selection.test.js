@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { fromHex } from "../../mmdemo/ui/generate/mask.js";
-import { boxOf, dab, historyKey, levelsOf, maskOf, placesOf, rectangle, runsOf, stepped, stroke } from "../../mmdemo/ui/shared/selection.js";
+import { boxOf, dab, historyKey, levelsOf, placesOf, rectangle, runsOf, stepped, stroke } from "../../mmdemo/ui/shared/selection.js";
 
 const GRID = [4, 6];
 
@@ -35,11 +35,6 @@ test("places travel as runs and come back", () => {
 
 test("the rectangle around places", () => {
   assert.deepEqual(boxOf(GRID, [7, 14]), { x: 1, y: 1, width: 2, height: 2 });
-});
-
-test("places to be made anew are as the Generate tab reads them", () => {
-  assert.equal(maskOf([0, 5, 15], 16), "image:8401");
-  assert.deepEqual(fromHex("8401", 16).flatMap((on, i) => (on ? [i] : [])), [0, 5, 15]);
 });
 
 test("arrow keys stay on the grid", () => {

@@ -195,7 +195,8 @@ class AudioHandlers(EditorHandlers):
         self.ctx.remember(request, history.tokens, clip.wave, place.unchanged(clip.place, history))
         self.newest[request.session_hash or ""] = changed.ident, changed.version, levels
         control = levels_value(levels, clip.tokens.levels) if asked.get("raised") is True else gr.skip()
-        return [control, changed, view.edit_value(changed, levels, wave, box)]
+        remake = self.remake(clip.tokens, history.tokens, lambda: (audio.SAMPLE_RATE, wave.numpy()))
+        return [control, changed, view.edit_value(changed, levels, wave, box, remake)]
 
     @friendly
     def settle(self, clip: AudioSession | None, request: gr.Request) -> list[Any]:

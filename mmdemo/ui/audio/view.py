@@ -66,11 +66,14 @@ def lab_value(codec: Codec, clip: AudioSession, levels: int, lang: str, with_ori
     return value
 
 
-def edit_value(clip: AudioSession, levels: int, wave: Tensor, box: list[Span] | None) -> dict[str, Any]:
+def edit_value(
+    clip: AudioSession, levels: int, wave: Tensor, box: list[Span] | None, remake: str = ""
+) -> dict[str, Any]:
     """What the lab needs at once after an edit: the samples and spectrogram where they changed, the codes.
 
     Args:
         wave: (T,) decoded from so many levels. box: where it is not as before, [(from, to)]; None: anywhere.
+        remake: the address at which a diffusion model makes that anew.
     """
     [(start, end)] = box or [(0, len(wave))]
     columns = max(1, -(-len(wave) // MEL_HOP))
@@ -84,7 +87,7 @@ def edit_value(clip: AudioSession, levels: int, wave: Tensor, box: list[Span] | 
         "at": start,
         "pcm": pcm(wave[start:end]),
         "codes": pack_codes(clip.tokens.codes, clip.tokens.codebook_size),
-        "edit": editor_value(clip.history, clip.place),
+        "edit": {**editor_value(clip.history, clip.place), "remake": remake},
     }
     if first < last:
         top = loudest(clip, wave if clip.wave is None else clip.wave)

@@ -12,10 +12,12 @@ from urllib.parse import parse_qsl
 
 import gradio as gr
 import numpy as np
+from torch import Tensor
 
 from mmdemo.diffusion.joint import JointDiffusion
 from mmdemo.errors import InputError
 from mmdemo.threads import free_threads
+from mmdemo.tokens import Tokens
 from mmdemo.ui.generate import messages
 from mmdemo.ui.generate.form import Form, filled, first_settings, parts
 from mmdemo.ui.generate.inputs import pack_sound, pack_uri, picture_uri, unpack_sound
@@ -24,7 +26,7 @@ from mmdemo.ui.generate.mask import written
 from mmdemo.ui.generate.maths import explain
 from mmdemo.ui.generate.noise_panel import text_table
 from mmdemo.ui.generate.reopen import params_of
-from mmdemo.ui.generate.run import as_the_model_sees, caption, choices_of, pictures_of, reused, run
+from mmdemo.ui.generate.run import as_the_model_sees, caption, choices_of, pictures_of, remake_query, reused, run
 from mmdemo.ui.generate.settings import (
     ALL,
     DEFAULT_MODEL,
@@ -81,6 +83,28 @@ class GenerateHandlers:
             return
         if pictures := pictures_of(self.ctx.joint(name), first_settings(choices)):
             self.ctx.splashes["generate"] = splash.of_pictures(pictures, steps=True)
+
+    def remake(self, tokens: Tokens, native: Callable[[], Any], places: Tensor) -> str:
+        """The address at which a model that makes latents of this kind and size keeps an input and makes some places of
+        it anew; "" where there is none.
+
+        Args:
+            native: what the tokens decode to. places: (*positions) bool.
+        """
+        modality = tokens.modality
+        for name, choices in self.models.items():
+            model = self.ctx.joint(name)
+            codec, frame = model.codecs.get(modality), model.frames.get(modality)
+            if codec is None or frame is None or codec.fingerprint != tokens.fingerprint:
+                continue
+            shorter = modality == "text" and tokens.positions <= frame.shape  # what follows it is left empty
+            if not (shorter or frame.takes(tokens.positions)):
+                continue
+            mask = np.zeros(choices.shapes[modality], bool)
+            mask[tuple(slice(n) for n in tokens.positions)] = places.numpy()
+            with suppress(InputError):  # of a size that no address takes, say
+                return remake_query(choices, modality, native(), mask)
+        return ""
 
     @property
     def choices(self) -> Choices:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from mmdemo.diffusion.interface import FORMS
@@ -19,8 +20,9 @@ from mmdemo.digits.number import sample_number
 from mmdemo.errors import InputError
 from mmdemo.speech.request import Plan, SpeechRequest
 from mmdemo.speech.speech import Speech
+from mmdemo.ui.generate import mask as mask_text
 from mmdemo.ui.generate.export import sheet, sound_from
-from mmdemo.ui.generate.inputs import pack_sound, pack_uri, unpack_picture, unpack_sound
+from mmdemo.ui.generate.inputs import pack_picture, pack_sound, pack_uri, unpack_picture, unpack_sound
 from mmdemo.ui.generate.messages import Step, messages, shown
 from mmdemo.ui.generate.settings import MODALITIES, USES, Choices, Settings
 from mmdemo.ui.shared.store import shortened
@@ -227,6 +229,25 @@ def reused(sample: Any, seconds: float = 0.0) -> dict[str, str]:
         "image": pack_uri(sample.get("image")),
         "audio": pack_sound(sound_from(sound), seconds=seconds) if sound else "",
     }
+
+
+def remake_query(choices: Choices, modality: str, native: Any, mask: np.ndarray) -> str:
+    """The address of a run that keeps an input and makes some places of it anew.
+
+    Args:
+        native: a picture, (sampling rate, samples), or a text. mask: (*positions) bool, true where it is made anew.
+
+    Raises:
+        InputError: the input is none that an address takes.
+    """
+    if modality == "text":
+        code = str(native)
+    else:
+        code = pack_picture(native) if modality == "image" else pack_sound(native, seconds=choices.seconds)
+    if not code:
+        raise InputError("There is nothing to keep.")
+    asked: dict[str, Any] = {modality: code, "edit": mask_text.written({modality: mask}), "want": (modality,)}
+    return Settings(**{**choices.usual, **asked}, choices=choices).query(shortened)
 
 
 def caption(model: JointDiffusion, picture: str) -> str:

@@ -55,6 +55,7 @@ def build(ctx: Context) -> None:
     for why in handlers.left_out.values():
         gr.Markdown(str(why))
     ctx.at_start(handlers.prepare)
+    ctx.remake = handlers.remake
     form = Form()
     with gr.Row(elem_classes=["mm-gen"]):
         with gr.Column(elem_classes=["mm-gen-ask"]):

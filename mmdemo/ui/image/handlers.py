@@ -186,7 +186,8 @@ class ImageHandlers(EditorHandlers):
         output, box = self.decoders.follow(picture.ident, picture.codec, history.tokens, levels, picture.tokens)
         changed = picture.edited(history, levels, output, run)
         self.ctx.remember(request, history.tokens, picture.original, place.unchanged(picture.place, history))
-        return view.edit_value(changed, levels, box), changed
+        remake = self.remake(picture.tokens, history.tokens, lambda: changed.output(levels))
+        return view.edit_value(changed, levels, box, remake), changed
 
     @friendly
     @ends_quietly

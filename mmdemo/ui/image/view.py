@@ -11,7 +11,7 @@ from mmdemo.modalities.base import Item
 from mmdemo.modalities.registry import IMAGE
 from mmdemo.ui.image.session import START_LEVELS, ImageSession
 from mmdemo.ui.shared.common import said
-from mmdemo.ui.shared.editing import editor_value, remade_by
+from mmdemo.ui.shared.editing import editor_value
 from mmdemo.ui.shared.i18n import LANGUAGES
 from mmdemo.ui.shared.ids import new_id
 from mmdemo.ui.shared.payload import data_uri, pack_codes
@@ -43,7 +43,6 @@ def viewer_value(picture: ImageSession, start: int, png: str | None = None) -> d
         "figures": {str(n): values for n, values in picture.figures.items()},
         "notes": [{lang: said(note, "image.note_", lang) for lang in LANGUAGES} for note in picture.notes],
         "example": picture.example,
-        "remake": remade_by(picture.tokens),
         "edit": editor_value(picture.history, picture.place),
         "place": picture.place,
         "look": picture.look,
@@ -52,8 +51,9 @@ def viewer_value(picture: ImageSession, start: int, png: str | None = None) -> d
     }
 
 
-def edit_value(picture: ImageSession, levels: int, box: list[Span] | None) -> dict[str, Any]:
-    """What the viewer needs at once after an edit; `box`: where the picture changed, [[y0, y1], [x0, x1]]."""
+def edit_value(picture: ImageSession, levels: int, box: list[Span] | None, remake: str = "") -> dict[str, Any]:
+    """What the viewer needs at once after an edit; `box`: where the picture changed, [[y0, y1], [x0, x1]]; `remake`:
+    the address at which a diffusion model makes that anew."""
     return {
         "id": picture.ident,
         "version": picture.version,
@@ -61,7 +61,7 @@ def edit_value(picture: ImageSession, levels: int, box: list[Span] | None) -> di
         "start": levels,
         "codes": pack_codes(picture.tokens.codes, picture.tokens.codebook_size),
         "recon": {str(n): uri for n, uri in picture.shown.items()},
-        "edit": editor_value(picture.history, picture.place),
+        "edit": {**editor_value(picture.history, picture.place), "remake": remake},
         "box": box,
     }
 

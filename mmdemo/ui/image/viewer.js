@@ -4,7 +4,7 @@ import { codeColours } from "../shared/code_colours.js";
 import { makeBoard } from "../shared/code_board.js";
 import { Sheets } from "../shared/code_sheet.js";
 import { makeEditor, placeOf } from "../shared/editor.js";
-import { boxOf, maskOf } from "../shared/selection.js";
+import { boxOf } from "../shared/selection.js";
 import { makeChangeView } from "./change_view.js";
 import { carriedBy, intoPng } from "../shared/carried.js";
 import { makeCard } from "../shared/card.js";
@@ -37,10 +37,9 @@ export default function viewer({ element, props, server, trigger, watch }) {
   const coloured = el("button", { type: "button", class: "mm-button", "aria-pressed": "false",
     onclick: () => { state.coloured = !state.coloured; draw(); } }, say("colours"));
   const peek = el("button", { type: "button", class: "mm-button mm-peek", disabled: true }, say("peek"));
-  const remake = el("a", { class: "mm-button mm-remake", target: "_blank", hidden: true }, say("remake"));
   const panel = el("div", { class: "mm-token", hidden: true },
     loupe.node,
-    el("div", { class: "mm-row mm-looks" }, coloured, peek, remake), editor.node, changeView.node);
+    el("div", { class: "mm-row mm-looks" }, coloured, peek), editor.node, changeView.node);
   const tiles = el("div", { class: "mm-tiles" });
   const notes = el("ul", { class: "mm-notes", hidden: true });
   const spoken = el("span", { class: "mm-spoken", role: "status" });
@@ -111,7 +110,7 @@ export default function viewer({ element, props, server, trigger, watch }) {
       tellExample("mm-image-examples", value.example);
       Object.assign(state, { cursor: null, before: null, area: null, touched: null });
       loupe.hide();
-      peek.disabled = remake.hidden = true;
+      peek.disabled = true;
       changeView.hide();
       tellVisit("image", { place: value.place, title: value.name.replaceAll("_", " "), picture: value.original });
       if (!state.wanted || state.wanted > value.levels) state.wanted = value.opening ? value.usual : value.start;
@@ -156,22 +155,10 @@ export default function viewer({ element, props, server, trigger, watch }) {
       state.before = before;
       state.area = { x: box.x * stride, y: box.y * stride, width: box.width * stride, height: box.height * stride };
       peek.disabled = false;
-      if (state.value.remake) offerRemake(value.recon[value.start], places).catch(() => {});
       changeView.show([before, value.recon[value.start]], state.area, width, height).catch(() => {});
     }
     draw();
     announce();
-  }
-
-  // A link to the Generate tab that keeps the picture and makes these places of it anew.
-  async function offerRemake(source, places) {
-    const { width, height, grid } = state.value, image = Object.assign(new Image(), { src: source });
-    await image.decode();
-    const canvas = el("canvas", { width, height });
-    canvas.getContext("2d").drawImage(image, 0, 0);
-    const code = canvas.toDataURL("image/png").split(",")[1].replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-    remake.href = `?${new URLSearchParams({ tab: "generate", model: state.value.remake, image: code, want: "image", edit: maskOf(places, grid[0] * grid[1]), run: "1" })}`;
-    remake.hidden = false;
   }
 
   // The places where codes differ at any level.

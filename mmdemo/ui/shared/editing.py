@@ -7,7 +7,7 @@ import binascii
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import gradio as gr
 import torch
 
-from mmdemo import checkpoints
 from mmdemo.codec import Codec, edit
 from mmdemo.codec.colours import code_colours
 from mmdemo.codec.edit import Edit, History
@@ -24,7 +23,7 @@ from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
 from mmdemo.ui.shared import code_sheet, gallery
 from mmdemo.ui.shared.payload import to_base64
-from mmdemo.ui.shared.state import DIGITS, Context, friendly, parse_int
+from mmdemo.ui.shared.state import Context, friendly, parse_int
 
 MAX_LINK = 1200  # characters of an edit in an address; a larger one travels in the file alone
 KEPT_BYTES = 400 * 2**20  # of local decoders, those of all visitors together
@@ -94,22 +93,6 @@ def editor_value(history: History, place: Mapping[str, str]) -> dict[str, Any]:
         why = "link_gone" if not place else "link_long" if len(code) > MAX_LINK else ""
         value |= {"link": None, "unlinked": why} if why else {"link": code}
     return value
-
-
-@lru_cache(maxsize=16)
-def _streams(model: str) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Of a joint model, by modality: the fingerprint of its tokenizer, and the positions of its latent."""
-    try:
-        config = checkpoints.read_config(checkpoints.find(model, hub=False))
-    except InputError:
-        return {}  # it is not here
-    shapes = {stream["name"]: tuple(stream["shape"]) for stream in config["model"]["streams"]}
-    return {name: (made["fingerprint"], shapes[name]) for name, made in config["tokenizers"].items() if name in shapes}
-
-
-def remade_by(tokens: Tokens) -> str:
-    """The model of the Generate tab that makes latents of exactly this kind and size; "" for none."""
-    return DIGITS if _streams(DIGITS).get(tokens.modality) == (tokens.fingerprint, tokens.positions) else ""
 
 
 def runs_of(places: torch.Tensor) -> list[list[int]]:
@@ -248,6 +231,17 @@ class EditorHandlers(ABC):
         self.painted_with(asked, request)
         levels = parse_int(asked.get("shown"), 1, session.tokens.levels)
         self.decoders.follow(session.ident, self.codec, session.tokens, levels)
+
+    def remake(self, before: Tokens, after: Tokens, native: Callable[[], Any]) -> str:
+        """The address at which a diffusion model makes the places anew that an edit has changed; "" where none can.
+
+        Args:
+            native: what the tokens decode to, where it is wanted.
+        """
+        changed = (before.codes != after.codes).any(0)  # (*positions)
+        if self.ctx.remake is None or not changed.any():
+            return ""
+        return self.ctx.remake(after, native, changed)
 
     def painted_with(self, asked: Mapping[str, Any], request: gr.Request) -> Tokens | None:
         """Tokens of the other input that an edit takes codes from; None where it takes none."""

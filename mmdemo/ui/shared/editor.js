@@ -18,7 +18,7 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
   const ed = { tool, paint: "nothing", scope: "one", size: 3, level: 0, code: 0, other: 0,
     picked: null, covered: new Set(), grid: [1, 1], levels: 1, codes: null, value: { undo: 0, redo: 0, count: 0, runs: [] },
     wanted: 1, shown: false };
-  let from = null, last = null, waiting = [], busy = null, resting = 0, looking = 0;
+  let from = null, last = null, waiting = [], busy = null, resting = 0, looking = 0, anew = "";
 
   const group = (name, entries, choose) => {
     const buttons = Object.fromEntries(entries.map(([key, text, sign]) => [key, el("button", { type: "button", role: "radio",
@@ -55,6 +55,8 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
     }
     note.textContent = told;
   });
+  // Of the step that was last done, where a diffusion model makes inputs of this kind and size.
+  const remake = el("a", { class: "mm-button mm-remake", target: "_blank", hidden: true }, say("remake"));
   const hint = el("p", { class: "mm-hint" });
   const now = el("div", { class: "mm-chips mm-now" });
   const codeField = el("input", { type: "number", class: "mm-number", min: 0, value: 0, "aria-label": say("code"),
@@ -71,7 +73,7 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
       el("span", { class: "mm-steps" }, undo, redo, reset)),
     el("div", { class: "mm-row" }, el("span", { class: "mm-hint" }, say("where")), levels),
     el("div", { class: "mm-row mm-paint" }, el("span", { class: "mm-hint" }, say("paint")), paints.node, scope.node),
-    codeRow, otherRow, hint, now, el("div", { class: "mm-row" }, note, linked));
+    codeRow, otherRow, hint, now, el("div", { class: "mm-row" }, note, linked, remake));
   chooser.addEventListener("toggle", () => { if (chooser.open) board.show(ed.level); });
 
   function arrows(event, buttons) {
@@ -215,6 +217,9 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
     // Codes, grid, levels and what has been done, as they are now; `wanted`: levels that are looked at.
     fill(values) {
       Object.assign(ed, values);
+      anew = ed.value.remake ?? (ed.value.count ? anew : ""); // said with the step alone
+      remake.hidden = !anew;
+      if (anew) remake.href = anew;
       ed.level = clamp(ed.level, 0, ed.levels - 1);
       if (ed.picked !== null && ed.picked >= ed.grid[0] * ed.grid[1]) ed.picked = null;
       show();
@@ -249,6 +254,8 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
       resting = setTimeout(settle, REST);
     },
     fresh() {
+      remake.hidden = true;
+      anew = "";
       if (busy) clearTimeout(busy.timer);
       clearTimeout(resting);
       busy = null;

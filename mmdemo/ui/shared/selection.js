@@ -50,14 +50,6 @@ export function boxOf([, columns], places) {
   return { x, y, width: Math.max(...xs) - x + 1, height: Math.max(...ys) - y + 1 };
 }
 
-// A picture's places as the Generate tab's address names what is made anew: a bit for each of `size`, in hex.
-export function maskOf(places, size) {
-  const set = new Set(places);
-  let hex = "";
-  for (let i = 0; i < size; i += 4) hex += [0, 1, 2, 3].reduce((sum, j) => sum * 2 + (set.has(i + j) ? 1 : 0), 0).toString(16);
-  return `image:${hex}`;
-}
-
 // Where an arrow key leads on the grid; null for another key.
 export function stepped(grid, at, key) {
   const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],

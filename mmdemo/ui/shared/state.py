@@ -106,6 +106,8 @@ class Context:
         self._opened: OrderedDict[tuple[str, str], list[Opened]] = OrderedDict()  # newest first
         self.splashes: dict[str, Splash] = {}  # tab -> what moves there until the page has started
         self.openers: dict[str, Callable[[Mapping[str, str], str], Opened]] = {}  # modality -> opens a place again
+        # Where a model makes places of an input anew: (tokens, what they decode to, (*positions) bool) -> address
+        self.remake: Callable[[Tokens, Callable[[], Any], Tensor], str] | None = None
         self._first: list[Callable[[], None]] = []
 
     def at_start(self, prepare: Callable[[], None]) -> None:

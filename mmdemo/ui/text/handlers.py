@@ -267,7 +267,10 @@ class TextHandlers(EditorHandlers):
             picker = view.picker_value(self.codec, changed, position, levels, lang)
         control = levels_value(levels, session.tokens.levels) if asked.get("raised") is True else gr.skip()
         output_pane = view.reconstruction_html(changed, data, lang)
-        return [False, control, changed, output_pane, self._chips(changed, data, levels, request), picker, None]
+        chips = self._chips(changed, data, levels, request)
+        text = data.decode("utf-8", errors="replace")
+        chips["edit"]["remake"] = self.remake(session.tokens, history.tokens, lambda: text)
+        return [False, control, changed, output_pane, chips, picker, None]
 
     @friendly
     def settle(self, session: TextSession | None, levels: int, request: gr.Request) -> list[Any]:
