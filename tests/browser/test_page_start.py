@@ -131,6 +131,18 @@ def test_slider_picture_and_figures_are_in_view(opened: Any, size: str):
         assert box["top"] >= 0 and box["bottom"] <= SIZES[size]["height"], selector
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_of_a_text_too(opened: Any, size: str):
+    page = opened("?tab=text", size=size)
+    page.wait_for_selector("#mm-text-chips .chip")
+    page.wait_for_selector("#mm-text-tiles .mm-tile")
+    boxes = page.evaluate("""() => ["#mm-text-output .compare", "#mm-text-levels input", "#mm-text-tiles .mm-tile"]
+      .map((name) => document.querySelector(name).getBoundingClientRect().toJSON())""")
+    for box in boxes:
+        assert box["width"] > 0 and box["height"] > 0 and box["top"] >= 0
+        assert box["bottom"] <= SIZES[size]["height"]
+
+
 def test_back_leads_to_the_picture_before_and_another_language_keeps_it(opened: Any, tmp_path: Path):
     page = opened("?tab=image&example=coffee&levels=5")
     page.wait_for_selector(READY)

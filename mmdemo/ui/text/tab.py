@@ -61,7 +61,7 @@ def build(ctx: Context) -> None:
             )
         with gr.Column(min_width=300):
             output = gr.HTML(elem_id="mm-text-output", apply_default_css=False)
-    with gr.Row(equal_height=True):
+    with gr.Row(equal_height=True, elem_classes=["mm-text-options"]):
         with gr.Column(scale=3, min_width=260):
             levels = LevelControl("text", 3, 3, elem_id="mm-text-levels")
         with gr.Column(scale=1, min_width=220):
