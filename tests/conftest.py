@@ -25,6 +25,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from mmdemo import checkpoints
+
 settings.register_profile("any machine", deadline=None)  # a busy one takes longer than 200 ms for what is right
 settings.load_profile("any machine")
 
@@ -87,6 +89,12 @@ def app_url() -> Iterator[str]:
         yield demo.local_url.rstrip("/")
     finally:
         demo.close(verbose=False)
+
+
+def levels_of(name: str) -> int:
+    """How many levels a shipped tokenizer has."""
+    bottleneck = checkpoints.read_config(checkpoints.find(name, hub=False))["model"]["bottleneck"]
+    return int(bottleneck["levels"])
 
 
 @pytest.fixture(scope="module")

@@ -453,7 +453,7 @@ def test_only_what_the_transformer_makes_can_be_remade_by_it(tab: AudioHandlers,
     making = GenerateHandlers(tab.ctx)
     tab.ctx.remake = making.remake
     clip = start(tab.codec, wav(tmp_path, tone(frames * 320 / RATE).numpy()))
-    asked = {"do": "paint", "runs": [[3, 5]], "levels": [0, 1], "paint": "random", "seed": 3, "shown": 8}
+    asked = {"do": "paint", "runs": [[3, 5]], "levels": [0, 1], "paint": "random", "seed": 3, "shown": 3}
     _, _, value = tab.edit(clip, SimpleNamespace(_data=asked), request())
     address = value["edit"]["remake"]
     if frames != 40:

@@ -17,6 +17,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from conftest import levels_of
 from PIL import Image
 from runs import stages
 
@@ -380,7 +381,9 @@ def test_an_edit_too_large_for_a_link_says_so(context: Context, picture_file: Pa
     handlers = ImageHandlers(context, [picture_file])
     _, picture = seen(handlers, handlers.example({"index": 0}, request()), request())
     count = picture.tokens.codes[0].numel()
-    view, _ = paint(handlers, picture, runs=[[0, count]], levels=list(range(12)), paint="random", seed=1)
+    view, _ = paint(
+        handlers, picture, runs=[[0, count]], levels=list(range(levels_of("image"))), paint="random", seed=1
+    )
     assert view["edit"]["count"] == count and view["edit"]["link"] is None
     assert view["edit"]["unlinked"] == "link_long"
 
@@ -402,11 +405,11 @@ def test_painting_with_an_example_and_with_an_earlier_picture(context: Context, 
     view, first = seen(handlers, handlers.opened(str(tmp_path / "navy.png"), None, request()), request())
     assert [entry["name"] for entry in view["earlier"]] == ["navy"]
     ramp = handlers._example(0, "en").tokens
-    _, changed = paint(handlers, first, paint="other", levels=list(range(12)), other={"example": 0})
+    _, changed = paint(handlers, first, paint="other", levels=list(range(levels_of("image"))), other={"example": 0})
     assert (changed.tokens.codes[:, 0, :3] == ramp.codes[:, 0, :3]).all()
     asked = {"index": 0, "request_id": handlers.latest.now(request())}
     _, second = seen(handlers, handlers.example(asked, request()), request())
-    _, changed = paint(handlers, second, paint="other", levels=list(range(12)), other={"earlier": 0})
+    _, changed = paint(handlers, second, paint="other", levels=list(range(levels_of("image"))), other={"earlier": 0})
     assert (changed.tokens.codes[:, 0, :3] == first.tokens.codes[:, 0, :3]).all()
 
 
@@ -417,7 +420,7 @@ def test_painting_with_an_example_and_with_an_earlier_picture(context: Context, 
         {"runs": [[10**6, 2]]},
         {"runs": "all"},
         {"runs": [[1]]},
-        {"levels": [12]},
+        {"levels": [levels_of("image")]},
         {"levels": []},
         {"paint": "code", "code": 256},
         {"paint": "other"},

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import _free_port
+from conftest import _free_port, levels_of
+
+from mmdemo.ui.generate.settings import Settings
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WAIT = 120_000  # ms
-TABS = {"image": 12, "text": 3, "audio": 8, "codebook": 12, "generate": 24}  # levels or steps
+# Levels or steps.
+TABS = {name: levels_of(name) for name in ("image", "text", "audio")}
+TABS |= {"codebook": TABS["image"], "generate": Settings.steps}
 # Noted in the page itself: a busy machine looks too seldom from outside.
 WATCH = """(() => {
   window.seen = []; window.levels = []; window.read = 0; window.texts = new Set();
@@ -77,13 +81,14 @@ def test_the_tab_goes_on_from_what_was_seen(opened: Any):
     page = opened("tab=image")
     page.wait_for_function("levels.length > 1 && levels.at(-1) === 2")
     seen, levels = page.evaluate("seen"), page.evaluate("levels")
-    assert max(levels) == 12 and set(levels) <= {1, 2, *range(seen[-1], 13)}  # 1 and 2: before it and after it
+    last = TABS["image"]
+    assert max(levels) == last and set(levels) <= {1, 2, *range(seen[-1], last + 1)}  # 1 and 2: before it and after it
 
 
 def test_nothing_moves_where_less_motion_is_wanted(opened: Any):
     page = opened("tab=image", motion=False)
     page.wait_for_selector("#mm-splash", state="detached")
-    assert page.evaluate("seen") in ([12], [])
+    assert page.evaluate("seen") in ([TABS["image"]], [])
 
 
 def test_what_a_link_leads_to_is_not_foretold(opened: Any):

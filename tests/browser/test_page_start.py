@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import WATCH_PICTURES
+from conftest import WATCH_PICTURES, levels_of
 from PIL import Image
 
 pytestmark = pytest.mark.browser
 WAIT = 300_000  # ms: a busy machine takes its time, and what works waits for nothing
 READY = ".mm-viewer[data-ready]"
+LEVELS = levels_of("image")
 SIZES = {"laptop": {"width": 1280, "height": 720}, "phone": {"width": 390, "height": 844}}
 
 
@@ -99,7 +100,7 @@ def test_the_first_picture_builds_itself_up_and_a_token_finds_its_codeword(opene
     page = opened(motion=True, script=WATCH)
     page.wait_for_function("window.lifted && !document.querySelector('.mm-lift')")
     levels, lifted = page.evaluate("[...window.levels]"), page.evaluate("window.lifted")
-    assert min(levels) <= 3 and max(levels) == 12 and len(levels) >= 5
+    assert min(levels) <= 3 and max(levels) == LEVELS and len(levels) >= 5
     assert len(lifted["all"]) > 1 and lifted["nearest"] == min(lifted["all"])
     assert level(page) == 2  # few enough to see what is lost
 
@@ -197,7 +198,11 @@ def test_every_tab_has_the_same_level_control(opened: Any, tab: str):
 @pytest.mark.parametrize(
     ("tab", "query", "shown"),
     [
-        ("image", "example=cat&levels=2&mode=tokens&at=3,4", "document.querySelectorAll('.mm-code').length === 12"),
+        (
+            "image",
+            "example=cat&levels=2&mode=tokens&at=3,4",
+            f"document.querySelectorAll('.mm-code').length === {LEVELS}",
+        ),
         (
             "text",
             "typed=one+two+three+four&at=3",
@@ -302,7 +307,7 @@ def test_the_tour_drives_the_page_by_keyboard_and_ends_in_ones_own_file(opened: 
     for _ in range(6):
         stops.append(page.get_attribute(".mm-tour", "data-stop"))
         if stops[-1] == "levels":
-            page.wait_for_function("document.querySelector('#mm-levels').value === '12'", polling=20)
+            page.wait_for_function(f"document.querySelector('#mm-levels').value === '{LEVELS}'", polling=20)
         if stops[-1] == "tokens":
             page.wait_for_selector(".mm-code")
         if len(stops) < 6:
