@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fromHex } from "../../mmdemo/ui/generate/mask.js";
 import { boxOf, dab, historyKey, levelsOf, placesOf, rectangle, runsOf, stepped, stroke } from "../../mmdemo/ui/shared/selection.js";
 
 const GRID = [4, 6];

@@ -38,6 +38,9 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
   }
   const draw = drawSoon;
 
+  // All that does not follow the pointer is drawn once and kept: who moves over a thousand codes sees one change.
+  const base = { canvas: el("canvas"), key: "" };
+
   function drawNow() {
     if (!level || !sheet || !canvas.clientWidth) return;
     const [context, width, height] = fitted(canvas), scale = window.devicePixelRatio || 1;
@@ -48,59 +51,74 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
     };
     const tone = css(canvas, `--mm-level-${level.level % 8}`), ink = css(canvas, "--mm-ink"), ground = css(canvas, "--mm-surface");
     const muted = css(canvas, "--mm-muted");
-    context.clearRect(0, 0, width, height);
-    const most = Math.max(1, ...uses), any = uses.some(Boolean);
+    const any = uses.some(Boolean), near = level.nearest[marks.selected].slice(0, 6);
     const side = Math.min(44 * scale, (frame / Math.sqrt(level.count)) * 1.3 * Math.sqrt(view.zoom));
     const inside = ([x, y]) => x > -side && y > -side && x < width + side && y < height + side;
-    context.imageSmoothingEnabled = false;
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    context.font = `${Math.max(9 * scale, side * 0.55)}px ui-monospace, Menlo, Consolas, monospace`;
-    if (any) { // the codes of the input glow
-      for (let code = 0; code < level.count; code++) {
-        const place = at(code);
-        if (!uses[code] || !inside(place)) continue;
-        const reach = side * (0.75 + 0.9 * Math.sqrt(uses[code] / most));
-        context.globalAlpha = 0.3;
-        context.fillStyle = tone;
-        circle(context, place, reach);
-        context.fill();
-      }
-      context.globalAlpha = 1;
+    const key = [level.id, kind, view.zoom, view.x, view.y, marks.selected, width, height, tone, ground].join(" ");
+    if (base.key !== key || base.uses !== uses || base.sheet !== sheet) {
+      Object.assign(base, { key, uses, sheet });
+      Object.assign(base.canvas, { width, height });
+      drawBase(ready(base.canvas.getContext("2d")));
     }
-    const near = level.nearest[marks.selected].slice(0, 6);
-    context.strokeStyle = tone;
-    context.lineWidth = 1.5 * scale;
-    for (const other of near) {
-      context.beginPath();
-      context.moveTo(...at(marks.selected));
-      context.lineTo(...at(other));
-      context.stroke();
-    }
-    const top = [marks.selected, ...(marks.hovered === null ? [] : [marks.hovered])];
-    for (let code = 0; code < level.count; code++) if (!top.includes(code)) point(code, any && !uses[code] ? side * 0.65 : side);
-    near.forEach((code) => point(code, side));
-    [...top].reverse().forEach((code) => {
+    context.clearRect(0, 0, width, height);
+    context.drawImage(base.canvas, 0, 0);
+    ready(context);
+    const top = [...(marks.hovered === null ? [] : [marks.hovered]), marks.selected];
+    for (const code of top) {
       const large = Math.max(side * 1.5, 22 * scale);
-      point(code, large);
+      point(context, code, large, true);
       const [x, y] = at(code);
       for (const [colour, line] of [[ground, 5], [code === marks.selected ? css(canvas, "--mm-accent") : ink, 2.5]]) {
         context.strokeStyle = colour;
         context.lineWidth = line * scale;
         context.strokeRect(x - large / 2, y - large / 2, large, large);
       }
-    });
+    }
 
-    function point(code, size) {
+    function ready(context) {
+      context.imageSmoothingEnabled = false;
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      context.font = `${Math.max(9 * scale, side * 0.55)}px ui-monospace, Menlo, Consolas, monospace`;
+      return context;
+    }
+
+    function drawBase(context) {
+      const most = Math.max(1, ...uses);
+      if (any) { // the codes of the input glow
+        context.globalAlpha = 0.3;
+        context.fillStyle = tone;
+        for (let code = 0; code < level.count; code++) {
+          const place = at(code);
+          if (!uses[code] || !inside(place)) continue;
+          circle(context, place, side * (0.75 + 0.9 * Math.sqrt(uses[code] / most)));
+          context.fill();
+        }
+        context.globalAlpha = 1;
+      }
+      context.strokeStyle = tone;
+      context.lineWidth = 1.5 * scale;
+      for (const other of near) {
+        context.beginPath();
+        context.moveTo(...at(marks.selected));
+        context.lineTo(...at(other));
+        context.stroke();
+      }
+      for (let code = 0; code < level.count; code++)
+        if (code !== marks.selected) point(context, code, any && !uses[code] ? side * 0.65 : side);
+      for (const code of near) point(context, code, side);
+    }
+
+    function point(context, code, size, top = false) {
       const place = at(code);
       if (!inside(place)) return;
-      if (sheet.texts && view.zoom < LEGIBLE && !top.includes(code) && !near.includes(code) && !uses[code]) {
+      if (sheet.texts && view.zoom < LEGIBLE && !top && !near.includes(code) && !uses[code]) {
         context.fillStyle = muted; // words would hide each other
         circle(context, place, 1.6 * scale);
         context.fill();
       } else if (sheet.texts) {
         context.fillStyle = any && !uses[code] ? muted : ink;
-        if (top.includes(code)) {
+        if (top) {
           context.fillStyle = ground;
           context.fillRect(place[0] - size / 2, place[1] - size / 2, size, size);
           context.fillStyle = ink;
