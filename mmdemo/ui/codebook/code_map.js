@@ -1,7 +1,7 @@
 // The map of a codebook: every code where its codeword lies, as what it stands for. Zoom, pan, walk by arrow keys, and
 // for sounds play by dragging.
 import { css, el, fitted, visible } from "../shared/base.js";
-import { cut } from "../shared/code_sheet.js";
+import { cut, patch } from "../shared/code_sheet.js";
 import { kindOf } from "./kinds.js";
 import { nearestPlace, onMap, panned, seen, towards, WHOLE, zoomed } from "./viewport.js";
 
@@ -12,8 +12,10 @@ const LEGIBLE = 3; // zoom from which on all texts are written
 export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
   const option = el("span", { role: "option", id: "mm-map-option", "aria-selected": "true", class: "mm-spoken" });
   const canvas = el("canvas", { class: "mm-map", "aria-hidden": "true" });
+  // What is pointed at lies above the map, which is drawn anew when something else is chosen, not with every move.
+  const pointed = el("div", { class: "mm-map-pointed", "aria-hidden": "true", hidden: true });
   const board = el("div", { class: "mm-map-board", role: "listbox", tabindex: "0", "aria-label": say("map_title"),
-    "aria-activedescendant": option.id }, canvas, option);
+    "aria-activedescendant": option.id }, canvas, pointed, option);
   const kinds = el("div", { class: "mm-modes mm-small", role: "group", "aria-label": say("map_kind") });
   const tools = el("div", { class: "mm-modes mm-small", role: "group", "aria-label": say("map_tool"), hidden: true });
   const zooms = [["−", 1 / 1.5, "zoom_out"], ["+", 1.5, "zoom_in"]].map(([sign, factor, word]) =>
@@ -23,6 +25,7 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
   const node = el("div", {}, el("div", { class: "mm-tools" }, kinds, tools, el("span", { class: "mm-grow" }), zooms, whole), board);
   let level = null, sheet = null, uses = [], kind = "umap", tool = "play", view = WHOLE;
   let marks = { selected: 0, hovered: null }, asked = 0;
+  let frameOf = null; // code -> [x, y, side] of its place as the map is drawn, in pixels of the page
   const held = new Map(); // pointers on the map
 
   const places = () => (kind === "umap" && level.umap) || level.map;
@@ -38,9 +41,6 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
   }
   const draw = drawSoon;
 
-  // All that does not follow the pointer is drawn once and kept: who moves over a thousand codes sees one change.
-  const base = { canvas: el("canvas"), key: "" };
-
   function drawNow() {
     if (!level || !sheet || !canvas.clientWidth) return;
     const [context, width, height] = fitted(canvas), scale = window.devicePixelRatio || 1;
@@ -51,74 +51,57 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
     };
     const tone = css(canvas, `--mm-level-${level.level % 8}`), ink = css(canvas, "--mm-ink"), ground = css(canvas, "--mm-surface");
     const muted = css(canvas, "--mm-muted");
-    const any = uses.some(Boolean), near = level.nearest[marks.selected].slice(0, 6);
+    context.clearRect(0, 0, width, height);
+    const most = Math.max(1, ...uses), any = uses.some(Boolean);
     const side = Math.min(44 * scale, (frame / Math.sqrt(level.count)) * 1.3 * Math.sqrt(view.zoom));
     const inside = ([x, y]) => x > -side && y > -side && x < width + side && y < height + side;
-    const key = [level.id, kind, view.zoom, view.x, view.y, marks.selected, width, height, tone, ground].join(" ");
-    if (base.key !== key || base.uses !== uses || base.sheet !== sheet) {
-      Object.assign(base, { key, uses, sheet });
-      Object.assign(base.canvas, { width, height });
-      drawBase(ready(base.canvas.getContext("2d")));
-    }
-    context.clearRect(0, 0, width, height);
-    context.drawImage(base.canvas, 0, 0);
-    ready(context);
-    const top = [...(marks.hovered === null ? [] : [marks.hovered]), marks.selected];
-    for (const code of top) {
-      const large = Math.max(side * 1.5, 22 * scale);
-      point(context, code, large, true);
-      const [x, y] = at(code);
-      for (const [colour, line] of [[ground, 5], [code === marks.selected ? css(canvas, "--mm-accent") : ink, 2.5]]) {
-        context.strokeStyle = colour;
-        context.lineWidth = line * scale;
-        context.strokeRect(x - large / 2, y - large / 2, large, large);
-      }
-    }
-
-    function ready(context) {
-      context.imageSmoothingEnabled = false;
-      context.textAlign = "center";
-      context.textBaseline = "middle";
-      context.font = `${Math.max(9 * scale, side * 0.55)}px ui-monospace, Menlo, Consolas, monospace`;
-      return context;
-    }
-
-    function drawBase(context) {
-      const most = Math.max(1, ...uses);
-      if (any) { // the codes of the input glow
+    context.imageSmoothingEnabled = false;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.font = `${Math.max(9 * scale, side * 0.55)}px ui-monospace, Menlo, Consolas, monospace`;
+    if (any) { // the codes of the input glow
+      for (let code = 0; code < level.count; code++) {
+        const place = at(code);
+        if (!uses[code] || !inside(place)) continue;
+        const reach = side * (0.75 + 0.9 * Math.sqrt(uses[code] / most));
         context.globalAlpha = 0.3;
         context.fillStyle = tone;
-        for (let code = 0; code < level.count; code++) {
-          const place = at(code);
-          if (!uses[code] || !inside(place)) continue;
-          circle(context, place, side * (0.75 + 0.9 * Math.sqrt(uses[code] / most)));
-          context.fill();
-        }
-        context.globalAlpha = 1;
+        circle(context, place, reach);
+        context.fill();
       }
-      context.strokeStyle = tone;
-      context.lineWidth = 1.5 * scale;
-      for (const other of near) {
-        context.beginPath();
-        context.moveTo(...at(marks.selected));
-        context.lineTo(...at(other));
-        context.stroke();
-      }
-      for (let code = 0; code < level.count; code++)
-        if (code !== marks.selected) point(context, code, any && !uses[code] ? side * 0.65 : side);
-      for (const code of near) point(context, code, side);
+      context.globalAlpha = 1;
     }
+    const near = level.nearest[marks.selected].slice(0, 6);
+    context.strokeStyle = tone;
+    context.lineWidth = 1.5 * scale;
+    for (const other of near) {
+      context.beginPath();
+      context.moveTo(...at(marks.selected));
+      context.lineTo(...at(other));
+      context.stroke();
+    }
+    const { selected } = marks, large = Math.max(side * 1.5, 22 * scale), [left, top] = at(selected);
+    for (let code = 0; code < level.count; code++) if (code !== selected) point(code, any && !uses[code] ? side * 0.65 : side);
+    near.forEach((code) => point(code, side));
+    point(selected, large);
+    for (const [colour, line] of [[ground, 5], [css(canvas, "--mm-accent"), 2.5]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = line * scale;
+      context.strokeRect(left - large / 2, top - large / 2, large, large);
+    }
+    frameOf = (code) => at(code).map((n) => n / scale).concat(large / scale);
+    drawPointed();
 
-    function point(context, code, size, top = false) {
+    function point(code, size) {
       const place = at(code);
       if (!inside(place)) return;
-      if (sheet.texts && view.zoom < LEGIBLE && !top && !near.includes(code) && !uses[code]) {
+      if (sheet.texts && view.zoom < LEGIBLE && code !== selected && !near.includes(code) && !uses[code]) {
         context.fillStyle = muted; // words would hide each other
         circle(context, place, 1.6 * scale);
         context.fill();
       } else if (sheet.texts) {
         context.fillStyle = any && !uses[code] ? muted : ink;
-        if (top) {
+        if (code === selected) {
           context.fillStyle = ground;
           context.fillRect(place[0] - size / 2, place[1] - size / 2, size, size);
           context.fillStyle = ink;
@@ -127,6 +110,15 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
         context.fillText(visible(sheet.texts[code]), ...place);
       } else cut(context, sheet, code, place[0] - size / 2, place[1] - size / 2, size, size);
     }
+  }
+
+  function drawPointed() {
+    const { hovered, selected } = marks;
+    pointed.hidden = hovered === null || hovered === selected || !frameOf;
+    if (pointed.hidden) return;
+    const [x, y, side] = frameOf(hovered);
+    pointed.style.cssText = `transform:translate(${x - side / 2}px,${y - side / 2}px);min-width:${side}px;height:${side}px`;
+    pointed.replaceChildren(patch(sheet, hovered));
   }
 
   // Where an event is, in the square of `viewport.js`.
@@ -218,9 +210,11 @@ export function makeMap({ say, name, onHover, onPick, onDrag, onLift }) {
       draw();
     },
     mark(selected, hovered) {
+      const same = marks.selected === selected;
       marks = { selected, hovered };
       option.textContent = name(selected);
-      draw();
+      if (same) drawPointed();
+      else draw();
     },
     kind: () => (level?.umap ? kind : "pca"),
     redraw: draw,
