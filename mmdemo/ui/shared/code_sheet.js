@@ -1,13 +1,13 @@
 // Sheets of codes: every code of a level decoded on its own, as one picture that is fetched once and drawn from.
 import { bytesOf, clamp, css, el, visible } from "./base.js";
 
-// {data: base64 WebP, columns, count} -> {image, columns, rows, count, width, height}, sizes of a patch in pixels.
+// {data: base64 WebP, columns, count} -> {image, address, columns, rows, count, width, height}, sizes of a patch in pixels.
 // A sheet of texts is {texts, count}.
 export async function openSheet(sheet) {
   if (sheet.texts) return { texts: sheet.texts, count: sheet.texts.length };
-  const image = await createImageBitmap(new Blob([bytesOf(sheet.data)], { type: "image/webp" }));
+  const file = new Blob([bytesOf(sheet.data)], { type: "image/webp" }), image = await createImageBitmap(file);
   const { columns, count } = sheet, rows = Math.ceil(count / columns);
-  return { image, columns, rows, count, width: image.width / columns, height: image.height / rows };
+  return { image, address: URL.createObjectURL(file), columns, rows, count, width: image.width / columns, height: image.height / rows };
 }
 
 // Sheets by a key, each asked for once; one after the other, what is looked at before what may be looked at later.
@@ -87,13 +87,13 @@ export function cut(context, sheet, code, x, y, width, height) {
   context.drawImage(sheet.image, column * sheet.width, row * sheet.height, sheet.width, sheet.height, x, y, width, height);
 }
 
-// One code as a small picture of its own, or its text.
+// One code as a small picture of its own, or its text. A window on the sheet: browsers take long over many new canvases.
 export function patch(sheet, code, side = 0, attributes = {}) {
   if (sheet.texts) return el("span", { class: "mm-text-face", ...attributes }, visible(sheet.texts[code]));
-  const canvas = el("canvas", { class: "mm-patch", width: sheet.width, height: sheet.height, ...attributes });
-  if (side) canvas.style.cssText = `width:${side}px;height:${side}px`;
-  cut(canvas.getContext("2d"), sheet, code, 0, 0, sheet.width, sheet.height);
-  return canvas;
+  const { columns, rows } = sheet, share = (at, of) => (of > 1 ? (100 * at) / (of - 1) : 0);
+  const style = `background-image:url("${sheet.address}");background-size:${100 * columns}% ${100 * rows}%;`
+    + `background-position:${share(code % columns, columns)}% ${share(Math.floor(code / columns), rows)}%`;
+  return el("span", { class: "mm-patch", style: side ? `${style};width:${side}px;height:${side}px` : style, ...attributes });
 }
 
 const GAP = 2; // pixels of the screen between two patches
