@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { axisStep, melDifference } from "../../mmdemo/ui/audio/draw.js";
 import { niceTicks } from "../../mmdemo/ui/image/rate_plot.js";
-import { base64Of, bytesOf, number, readValue, translator, unpackCodes, visible } from "../../mmdemo/ui/shared/base.js";
+import { base64Of, bytesOf, number, readValue, soon, translator, unpackCodes, visible } from "../../mmdemo/ui/shared/base.js";
 import { codeColours } from "../../mmdemo/ui/shared/code_colours.js";
 import { codeAt, columnsFor, gridOf, inOrder, moved, Sheets, sizeOf } from "../../mmdemo/ui/shared/code_sheet.js";
 import { pcmOf, samplesOfPcm, wavOf } from "../../mmdemo/ui/shared/sound.js";
@@ -147,4 +147,18 @@ test("colours, ticks and differences", () => {
   assert.deepEqual(niceTicks(21, 39, 4), [25, 30, 35]);
   assert.equal(axisStep(10, 700), 1);
   assert.deepEqual([...melDifference(new Uint8Array([100, 0]), new Uint8Array([100, 255]))], [128, 255]);
+});
+
+test("what is called often acts once in a while, with what is so by then", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  const seen = [], act = soon(() => seen.push(now), 100);
+  for (now = 1; now < 5; now++) act();
+  context.mock.timers.tick(99);
+  assert.deepEqual(seen, []);
+  context.mock.timers.tick(1);
+  assert.deepEqual(seen, [5]);
+  act();
+  context.mock.timers.tick(100);
+  assert.deepEqual(seen, [5, 5]);
 });

@@ -1,5 +1,5 @@
 // The codebook browser: all codes of a level, one of them in detail, their map, their use, and where they live.
-import { el, levelTone, number, readValue, translator, unpackCodes, visible } from "../shared/base.js";
+import { el, levelTone, number, readValue, soon, translator, unpackCodes, visible } from "../shared/base.js";
 import { calm } from "../shared/motion.js";
 import { openSheet, sheetBoard, Sheets } from "../shared/code_sheet.js";
 import { OneSound } from "../shared/sound.js";
@@ -244,17 +244,12 @@ export default function browser({ element, props, server, trigger, watch }) {
     tellSoon();
   }
 
-  // Who sweeps over the map passes many codes: browsers allow some hundred changes of the address in a minute.
-  let telling = 0;
-  function tellSoon() {
-    if (telling) return;
-    telling = setTimeout(() => {
-      telling = 0;
-      if (!view.data || view.code === null) return; // another level is on its way
-      const query = addressOf(location.search, { ...view, ...whereOf() });
-      window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "codebook", query } }));
-    }, TELL);
-  }
+  // Who sweeps over the map passes many codes.
+  const tellSoon = soon(() => {
+    if (!view.data || view.code === null) return; // another level is on its way
+    const query = addressOf(location.search, { ...view, ...whereOf() });
+    window.dispatchEvent(new CustomEvent("mm-address", { detail: { tab: "codebook", query } }));
+  }, TELL);
 
   // What a link needs to come back to the same input and place.
   function whereOf() {

@@ -36,10 +36,19 @@ export function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
-export const number = (value, digits = 0) =>
-  value === null || value === undefined || !Number.isFinite(value)
-    ? "–"
-    : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const formats = new Map(); // digits -> Intl.NumberFormat: to make one takes longer than to draw what it says
+export function number(value, digits = 0) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  if (!formats.has(digits)) formats.set(digits, new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  return formats.get(digits).format(value);
+}
+
+// A function that acts once, so many milliseconds after it is first called, however often it is called till then: browsers
+// allow some hundred changes of the address in a minute.
+export function soon(act, ms) {
+  let waiting = 0;
+  return () => { if (!waiting) waiting = setTimeout(() => { waiting = 0; act(); }, ms); };
+}
 
 export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 

@@ -1,5 +1,5 @@
 // The visit of a tab: notes its place in the address, and lists what was looked at before.
-import { el, readValue, translator } from "./base.js";
+import { el, readValue, soon, translator } from "./base.js";
 import { addressOf, noted, paramsOf } from "./place.js";
 
 const SIDE = 80; // pixels of a thumbnail
@@ -43,11 +43,8 @@ export default function visit({ element, props, trigger, watch }) {
     draw();
   }
 
-  // Sliders move fast, and levels arrive one by one: browsers allow some hundred changes of the address in a minute.
-  let waiting = 0;
-  function tellSoon() {
-    if (!waiting) waiting = setTimeout(() => { waiting = 0; tell(); }, 400);
-  }
+  // Sliders move fast, and levels arrive one by one.
+  const tellSoon = soon(tell, 400);
 
   function receive(value = readValue(props)) {
     if (!value) return;
