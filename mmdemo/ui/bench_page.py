@@ -18,8 +18,8 @@ from PIL import Image
 from mmdemo.errors import InputError
 from mmdemo.metrics import Figure
 from mmdemo.ui import app
+from mmdemo.ui.shared.splash import READY
 from mmdemo.ui.shared.state import Context
-from mmdemo.ui.shell.splash import READY
 
 WAIT = 180_000  # milliseconds until a step counts as failed
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")

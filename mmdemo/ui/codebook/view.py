@@ -37,8 +37,10 @@ def level_view(codec: Codec, level: int) -> dict[str, Any]:
 
 
 def code_pictures(codec: Codec) -> list[Image.Image]:
-    """The codes of all levels, drawn; none of codes that are no pictures."""
-    sheets = [atlas(codec, level).sheet for level in range(codec.levels)] if codec.modality == "image" else []
+    """The codes of all levels, drawn; none of codes that are heard or read."""
+    sheets = [atlas(codec, level).sheet for level in range(codec.levels)]
+    if KINDS[codec.modality].heard or any(sheet.texts for sheet in sheets):
+        return []
     return [Image.open(io.BytesIO(sheet.data)) for sheet in sheets]
 
 

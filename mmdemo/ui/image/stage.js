@@ -91,9 +91,9 @@ export function makeStage(say, onCell) {
         if (on) node.setAttribute(key, value); else node.removeAttribute(key);
     },
     swipe(on) {
+      if (swiping && !on) tip.hidden = true; // once: levels that come later leave what a finger has brought up
       swiping = on;
       node.classList.toggle("mm-swiping", on);
-      if (!on) tip.hidden = true;
     },
   };
 }

@@ -13,6 +13,13 @@ from PIL import Image
 FRAMES = 8  # at most: more of them take longer to arrive than they are seen
 WIDTH = 440  # pixels of a frame at most
 QUALITY = 60
+READY = {  # what is there when a tab shows its first example
+    "image": ".mm-viewer[data-ready]",
+    "text": "#mm-text-chips .chip",
+    "audio": "#mm-audio-lab .lab:not([hidden])",
+    "codebook": "#mm-tab-codebook canvas",
+    "generate": "#mm-generate",
+}
 
 
 @dataclass(frozen=True)

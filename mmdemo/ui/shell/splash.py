@@ -14,17 +14,10 @@ from urllib.parse import parse_qs
 
 from mmdemo.ui.shared.i18n import LANGUAGES, tr
 from mmdemo.ui.shared.modules import bundle
-from mmdemo.ui.shared.splash import Splash
+from mmdemo.ui.shared.splash import READY, Splash
 
 HERE = Path(__file__).parent
 ADDRESS = re.compile(r"^/splash/(\w+)\.webp$")
-READY = {  # what is there when a tab shows its first example
-    "image": ".mm-viewer[data-ready]",
-    "text": "#mm-text-chips .chip",
-    "audio": "#mm-audio-lab .lab:not([hidden])",
-    "codebook": "#mm-tab-codebook canvas",
-    "generate": "#mm-generate",
-}
 PLACES = ("example", "input", "typed", "run")  # what in an address leads to something else than the first example
 
 
