@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -34,7 +34,7 @@ from ..modalities.audio import SAMPLE_RATE
 from ..speech.alphabet import letters, runs, word_spans
 from ..speech.duration import duration_loss, encoded, load_duration_model
 from ..speech.recognizer import HOP, load_recognizer
-from ..speech.speech import Speech
+from ..speech.speech import Heard, Speech, SpokenStep
 from .judges import edits, listener, naturalness, word_errors
 from .sections import Measured, Request, collect
 from .speaker_probe import VoiceProbe, voice_features
@@ -77,11 +77,7 @@ class Spoken:
         rows = []
         for i, clip in enumerate(tqdm(self.clips, desc="sentences", leave=False)):
             settings = replace(SETTINGS, seed=i, style=clip.voice)
-            rows.append(
-                _last(self.speech.say(self.speech.blocks(clip.text, settings), settings)).preview(self.speech.sound)[0][
-                    1
-                ]
-            )
+            rows.append(_last(_said(self.speech, clip.text, settings)).preview(self.speech.sound)[0][1])
         return rows
 
     @cached_property
@@ -184,7 +180,7 @@ def _likeness(speech: Speech, data_dir: Path, limit: int | None) -> list[Figure]
             continue
         settings = replace(SETTINGS, seed=i)
         sentence = "The weather was fine, and everybody went to the park."
-        made.append(_last(speech.say(speech.blocks(sentence, settings), settings, heard)).preview(speech.sound)[0][1])
+        made.append(_last(_said(speech, sentence, settings, heard)).preview(speech.sound)[0][1])
         pairs.append(clips)
     if len(pairs) < 2:
         return []
@@ -210,7 +206,7 @@ def _speed(spoken: Spoken) -> list[Figure]:
     first = lasts = 0.0
     for _ in range(2):
         began, first = time.perf_counter(), 0.0
-        for step in spoken.speech.say(spoken.speech.blocks(clip.text, settings), settings):
+        for step in _said(spoken.speech, clip.text, settings):
             heard = step.preview(spoken.speech.sound)[0][1]
             first = first or time.perf_counter() - began
             lasts = (time.perf_counter() - began) / (len(heard) / SAMPLE_RATE)
@@ -232,7 +228,7 @@ def _minute(spoken: Spoken) -> list[Figure]:
         if seconds > MINUTE or len(text) > 1_700:
             break
     seams: list[float] = []
-    for step in spoken.speech.say(spoken.speech.blocks(text, settings), settings):
+    for step in _said(spoken.speech, text, settings):
         if step.step.last:
             parts.append(step.part(spoken.speech.sound)[0][1])
     whole, at = step.preview(spoken.speech.sound)[0][1], 0
@@ -373,6 +369,11 @@ def measure_durations(folder: Path, request: Request) -> Measured:
 
 
 # ------------------------------------------------------------------------------------------- parts
+
+
+def _said(speech: Speech, text: str, settings: SamplingSettings, like: Heard | None = None) -> Iterator[SpokenStep]:
+    """A text, said block by block; in the voice of `like` if given."""
+    return speech.say(speech.blocks(text, settings), settings, like)
 
 
 def _last(steps: Any) -> Any:

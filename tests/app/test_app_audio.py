@@ -8,14 +8,13 @@ import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qsl
 
 import gradio as gr
 import numpy as np
 import pytest
 import soundfile
 import torch
-from runs import stages
+from runs import linked, stages
 
 from mmdemo import metrics
 from mmdemo.evaluation import classical
@@ -27,11 +26,9 @@ from mmdemo.ui.audio.handlers import OUTPUTS, AudioHandlers
 from mmdemo.ui.audio.session import KEPT_BASELINES, KEPT_WAVES, RATE, AudioSession, start
 from mmdemo.ui.audio.view import mel_bytes, track
 from mmdemo.ui.generate.handlers import GenerateHandlers
-from mmdemo.ui.generate.settings import from_query
 from mmdemo.ui.shared import gallery, state
 from mmdemo.ui.shared.common import said
 from mmdemo.ui.shared.state import Context
-from mmdemo.ui.shared.store import whole
 
 
 @pytest.fixture(scope="module")
@@ -459,7 +456,6 @@ def test_only_what_the_transformer_makes_can_be_remade_by_it(tab: AudioHandlers,
     if frames != 40:
         assert address == ""
         return
-    found = dict(parse_qsl(address.removeprefix("?")))
-    settings = from_query({**found, "audio": whole(found["audio"])}, making.models["digits"])
+    settings = linked(address, making)
     marked = settings.masks()["audio"].nonzero()[0].tolist()
     assert settings.want == ("audio",) and set(marked) <= set(range(3, 8)) and len(marked) >= 3

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qsl
 
 import gradio as gr
 import numpy as np
@@ -19,13 +18,12 @@ import pytest
 import torch
 from conftest import levels_of
 from PIL import Image
-from runs import stages
+from runs import linked, stages
 
 from mmdemo.errors import InputError
 from mmdemo.tokens import Tokens
 from mmdemo.ui import app
 from mmdemo.ui.generate.handlers import GenerateHandlers
-from mmdemo.ui.generate.settings import from_query
 from mmdemo.ui.image import handlers as handlers_module
 from mmdemo.ui.image.baselines import rate_stages, size_stages
 from mmdemo.ui.image.handlers import ImageHandlers
@@ -37,7 +35,7 @@ from mmdemo.ui.shared import place as places_module
 from mmdemo.ui.shared.common import said
 from mmdemo.ui.shared.payload import pack_codes
 from mmdemo.ui.shared.state import Context, Latest, friendly, parse_int
-from mmdemo.ui.shared.store import Store, whole
+from mmdemo.ui.shared.store import Store
 
 UI = Path(i18n.__file__).parents[1]
 
@@ -372,8 +370,7 @@ def test_only_what_the_transformer_makes_can_be_remade_by_it(context: Context, t
     if size != 32:
         assert address == ""
         return
-    asked = dict(parse_qsl(address.removeprefix("?")))
-    settings = from_query({**asked, "image": whole(asked["image"])}, making.models["digits"])
+    settings = linked(address, making)
     assert settings.want == ("image",) and settings.masks()["image"].nonzero()[1].tolist() == [1, 2]
 
 

@@ -10,18 +10,17 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qsl
 
 import gradio as gr
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from runs import linked
 
 from mmdemo.errors import InputError
 from mmdemo.metrics.text_diff import character_diff
 from mmdemo.tokens import Tokens
 from mmdemo.ui.generate.handlers import GenerateHandlers
-from mmdemo.ui.generate.settings import from_query
 from mmdemo.ui.shared import state
 from mmdemo.ui.shared.filedrop import dropped_file
 from mmdemo.ui.shared.state import Context
@@ -239,7 +238,7 @@ def test_only_what_the_transformer_makes_can_be_remade_by_it(tab: TextHandlers, 
     if text != "seven":
         assert address == ""
         return
-    settings = from_query(dict(parse_qsl(address.removeprefix("?"))), making.models["digits"])
+    settings = linked(address, making)
     assert settings.want == ("text",) and settings.masks()["text"].tolist() == [False, True, False, False]
     *_, last = making.trajectory(settings, False, "")
     assert "end" in last

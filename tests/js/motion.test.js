@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { skippable } from "../../mmdemo/ui/shared/motion.js";
+import { seenBefore, skippable } from "../../mmdemo/ui/shared/motion.js";
 
 test("a scene runs to its end, then things are at rest", async () => {
   const seen = [];
@@ -45,4 +45,9 @@ test("what a scene starts and does not wait for fails nothing", async () => {
   await scene.done;
   await new Promise((go) => setTimeout(go, 60)); // an unhandled rejection would fail this test
   assert.ok(scene.over);
+});
+
+test("an opening goes on from what was seen of its own tab", () => {
+  const root = { dataset: { mmShown: "audio 6" } };
+  assert.deepEqual([seenBefore("text", root), seenBefore("audio", root), seenBefore("text", { dataset: {} })], [0, 6, 0]);
 });

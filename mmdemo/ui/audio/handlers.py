@@ -71,23 +71,22 @@ class AudioHandlers(EditorHandlers):
 
     def start_place(self, link: Place, request: gr.Request) -> AudioSession | None:
         """What a link names. Raises InputError for what is gone."""
-        path = place.kept(link, request)
-        if path is None:
+        if not link.get("input"):
             index = place.index(link, [file.stem for file in self.examples], request)
             return None if index is None else replace(self.start_example(index), look=place.looks(link))
-        clip = (
-            open_tokens(self.codec, path.read_bytes(), lang_of(request))
-            if path.suffix == ".mmt"
-            else start(self.codec, path)
-        )
+        clip = self._open(link, lang_of(request))
         clip.place, clip.title, clip.look = {"input": link["input"]}, link["input"], place.looks(link)
         return clip
 
     def reopen(self, link: Mapping[str, str], lang: str) -> Opened:
         """What a link of another tab leads to. Raises InputError for what is gone."""
-        path = store().path(link.get("input", ""), lang)
-        clip = open_tokens(self.codec, path.read_bytes(), lang) if path.suffix == ".mmt" else start(self.codec, path)
+        clip = self._open(link, lang)
         return Opened(clip.tokens, clip.wave, place.source(link))
+
+    def _open(self, link: Mapping[str, str], lang: str) -> AudioSession:
+        """What is kept for a link."""
+        path = store().path(link.get("input", ""), lang)
+        return open_tokens(self.codec, path.read_bytes(), lang) if path.suffix == ".mmt" else start(self.codec, path)
 
     def show(
         self, clip: AudioSession | None, levels: int, request: gr.Request, with_original: bool, opening: bool = False

@@ -10,7 +10,7 @@ const LIFTED = 76; // pixels a side of the token when it has been lifted out
 export function openPicture({ say, stage, value, show, has, rest }) {
   const { opening, levels, stride, width } = value;
   return skippable(async (run) => {
-    for (let n = Math.min(levels, seenBefore() + 1); n <= levels; n++) {
+    for (let n = Math.min(levels, seenBefore("image") + 1); n <= levels; n++) {
       await run.until(() => has(n));
       show(n);
       await run.wait(STEP);

@@ -19,8 +19,8 @@ from gradio_client.utils import is_file_obj, is_http_url_like
 from mmdemo.ui.shared.splash import Splash
 
 REFUSED = "A file has to be uploaded: the server fetches nothing from an address."
-FULL = (gr.Slider, gr.CheckboxGroup)  # places that are never empty
 FOREIGN = "A file has to be uploaded: the server opens no other."
+FULL = (gr.Slider, gr.CheckboxGroup)  # places that are never empty
 
 
 class CheckedInputs(gr.Blocks):

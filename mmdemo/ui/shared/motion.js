@@ -2,11 +2,10 @@
 
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-// How many levels were seen while the page started: an opening goes on from there, once.
-export function seenBefore(root = globalThis.document?.documentElement) {
-  const seen = Number(root?.dataset.mmShown) || 0;
-  if (root) delete root.dataset.mmShown;
-  return seen;
+// How many levels of a tab's example were seen while the page started: its opening goes on from there.
+export function seenBefore(tab, root = globalThis.document?.documentElement) {
+  const [of, seen] = (root?.dataset.mmShown ?? "").split(" ");
+  return of === tab ? Number(seen) : 0;
 }
 
 const INPUTS = ["pointerdown", "keydown", "wheel", "touchstart", "input", "dragenter"];

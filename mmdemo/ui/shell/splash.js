@@ -17,7 +17,8 @@ export default function splash({ props }) {
     texts.forEach((text, i) => { text.hidden = i !== frame; });
     output.textContent = `${counts[frame]} / ${output.dataset.total}`;
     // What has been seen here need not be seen again: the opening of the tab goes on from there.
-    node.dataset.shown = document.documentElement.dataset.mmShown = counts[frame];
+    node.dataset.shown = counts[frame];
+    document.documentElement.dataset.mmShown = `${props.tab} ${counts[frame]}`;
   }
   let moving = 0;
   function begin() {

@@ -14,11 +14,12 @@ from urllib.parse import parse_qs
 
 from mmdemo.ui.shared.i18n import LANGUAGES, tr
 from mmdemo.ui.shared.modules import bundle
+from mmdemo.ui.shared.place import SOURCES
 from mmdemo.ui.shared.splash import READY, Splash
 
 HERE = Path(__file__).parent
 ADDRESS = re.compile(r"^/splash/(\w+)\.webp$")
-PLACES = ("example", "input", "typed", "run")  # what in an address leads to something else than the first example
+PLACES = (*SOURCES, "run")  # what in an address leads to something else than the first example
 
 
 def markup(splashes: Mapping[str, Splash], scope: Mapping[str, Any]) -> bytes:
@@ -42,7 +43,8 @@ def markup(splashes: Mapping[str, Splash], scope: Mapping[str, Any]) -> bytes:
         f'<div class="mm-splash-tabs">{names}</div>{_words(f"{tab}.intro", "p")}{frames}'
     )
     script = bundle(HERE / "splash.js")
-    props = json.dumps({"ready": READY[tab], "counts": moving.counts if moving else (), "pictures": pictures})
+    counts = moving.counts if moving else ()
+    props = json.dumps({"tab": tab, "ready": READY[tab], "counts": counts, "pictures": pictures})
     called = f"(function (props, element, trigger, server, upload, watch) {{\n{script}\n}})({props});"
     return f'<div id="mm-splash" aria-hidden="true">{inside}</div><script>{called}</script>'.encode()
 

@@ -17,7 +17,7 @@ export function openText(panes) {
   shown.after(stage);
   shown.hidden = true;
   return skippable(async (run) => {
-    for (let n = Math.min(panes.length, seenBefore() + 1); n <= panes.length; n++) {
+    for (let n = Math.min(panes.length, seenBefore("text") + 1); n <= panes.length; n++) {
       show(n);
       stage.animate?.([{ opacity: 0.35 }, { opacity: 1 }], { duration: 300 });
       await run.wait(STEP);
