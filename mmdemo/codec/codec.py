@@ -201,6 +201,13 @@ class Codec:
         """Tokenizer output (B, ...) -> canonical batch: pictures clipped, waveforms clipped, logits -> bytes."""
         return self.processor.crop(self.tokenizer.to_canonical(y), meta or {})
 
+    def positions(self, meta: dict[str, Any]) -> tuple[int, ...]:
+        """How many positions along each axis an input has, of the size that ``meta`` gives."""
+        return tuple(-(-size // self.tokenizer.stride) for size in self._sizes(meta))
+
+    def _sizes(self, meta: dict[str, Any]) -> list[int]:
+        return [meta[key] for key in self.processor.meta_keys[: self.processor.axes]]
+
     def check(self, tokens: Tokens) -> None:
         """Raise InputError unless this very tokenizer made ``tokens``."""
         if tokens.modality != self.modality:
@@ -212,13 +219,12 @@ class Codec:
                 f"These tokens were made by other weights ({tokens.model} {tokens.fingerprint}); "
                 f"the model {self.name!r} here is {self.fingerprint}."
             )
-        sizes = [tokens.meta[key] for key in self.processor.meta_keys[: self.processor.axes]]
-        positions = tuple(-(-size // self.tokenizer.stride) for size in sizes)
+        positions = self.positions(tokens.meta)
         fits = tokens.codebook_size == self.codebook_size and tokens.levels <= self.levels
         if not fits or tokens.positions != positions or not tokens.count:
             raise InputError(
                 f"These tokens are none of the model {self.name!r}: {_times(tokens.codes.shape)} codes of "
-                f"{tokens.codebook_size} for a size of {_times(sizes)}, where it has up to "
+                f"{tokens.codebook_size} for a size of {_times(self._sizes(tokens.meta))}, where it has up to "
                 f"{_times([self.levels, *positions])} of {self.codebook_size}."
             )
         for level, codes in enumerate(tokens.codes):

@@ -95,7 +95,10 @@ class GenerateHandlers:
         for name, choices in self.models.items():
             model = self.ctx.joint(name)
             codec, frame = model.codecs.get(modality), model.frames.get(modality)
-            if codec is None or frame is None or codec.fingerprint != tokens.fingerprint:
+            if codec is None or frame is None:
+                continue
+            # A model may have a tokenizer of its own, which codes the input anew: only places have to be the same.
+            if codec.positions(tokens.meta) != tokens.positions:
                 continue
             shorter = modality == "text" and tokens.positions <= frame.shape  # what follows it is left empty
             if not (shorter or frame.takes(tokens.positions)):
