@@ -66,6 +66,12 @@ def list_checkpoints() -> list[str]:
     return sorted(name.as_posix() for name in found if len(name.parts) <= 2)
 
 
+def brought_along(name: str) -> list[Path]:
+    """Folders ``tokenizers/NAME`` of shipped diffusion models: what they were trained on, where that is no longer the
+    shipped one of this name; ``tokenizers/priors`` holds the priors of these."""
+    return [f for root in roots() for f in sorted(root.glob(f"*/tokenizers/{name}")) if f.is_dir()]
+
+
 def find(name: str | Path, hub: bool = True) -> Path:
     """Folder of a checkpoint, by shipped name, local folder, or Hub repository id.
 

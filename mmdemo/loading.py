@@ -48,7 +48,8 @@ def load_tokenizer(name: str | Path, device: str | torch.device = "auto", hub: b
 
 
 def load_for_tokens(tokens: Tokens | MadeBy, device: str | torch.device = "auto") -> Codec:
-    """The tokenizer that made ``tokens``, by the name in them: a shipped one, one in ``runs/``, or a folder.
+    """The tokenizer that made ``tokens``, by the name in them: a shipped one, one in ``runs/``, an earlier one that a
+    shipped diffusion model still works with, or a folder.
 
     A name in a file never opens a connection.
 
@@ -60,7 +61,7 @@ def load_for_tokens(tokens: Tokens | MadeBy, device: str | torch.device = "auto"
     if name.startswith(("//", "\\\\")):  # how Windows writes folders of other machines
         places = []
     elif re.fullmatch(r"[\w-][\w.-]*", name):
-        places.append(Path("runs") / name)
+        places += [Path("runs") / name, *checkpoints.brought_along(name)]
     for place in places:
         with suppress(MissingError, OSError):  # a name may be no name of a file
             codec = load_tokenizer(place, device, hub=False)

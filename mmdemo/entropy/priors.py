@@ -57,7 +57,8 @@ class Priors:
         return _chosen(self._trained_on(""), wanted)
 
     def _trained_on(self, tokenizer: str) -> Iterator[StoredPrior]:
-        for folder in (*self.folders, *(root / "priors" for root in checkpoints.roots())):
+        shipped = [*(root / "priors" for root in checkpoints.roots()), *checkpoints.brought_along("priors")]
+        for folder in (*self.folders, *shipped):
             for file in sorted([*folder.glob("config.json"), *folder.glob("*/config.json")]):
                 with suppress(OSError):
                     changed = file.stat().st_mtime_ns

@@ -26,9 +26,9 @@ SMALL = {
 }
 
 
-def saved(folder: Path, modality: str) -> str:
+def saved(folder: Path, modality: str, seed: int = 0) -> str:
     """A small tokenizer of a modality in ``folder``; its name is its path, which ``--model`` takes."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     tokenizer = build_tokenizer(modality, SMALL[modality])
     tokenizer.bottleneck.init_codebooks(torch.randn(500, 4))
     config = {"kind": "tokenizer", "name": str(folder), "modality": modality, "model": SMALL[modality]}

@@ -84,6 +84,19 @@ def test_tokens_find_their_tokenizer_in_runs_and_nowhere_else(asked):
     assert asked == []
 
 
+def test_tokens_of_an_earlier_tokenizer_find_it_where_a_diffusion_model_has_kept_it(asked, monkeypatch):
+    root = Path("shipped").absolute()
+    now, before = root / "mine", root / "faces" / "tokenizers" / "mine"
+    saved(now, "image")
+    saved(before, "image", seed=1)
+    monkeypatch.setattr(checkpoints, "roots", lambda: [root])
+    for folder in (now, before):
+        codec = load(folder)
+        assert load_for_tokens(tokens_of(codec, "mine")).fingerprint == codec.fingerprint
+    assert load(now).fingerprint != load(before).fingerprint
+    assert checkpoints.list_checkpoints() == ["mine"]
+
+
 def test_a_diffusion_model_is_no_tokenizer():
     with pytest.raises(InputError, match="tokenizer is needed"):
         load_tokenizer("digits", "cpu")
