@@ -425,7 +425,7 @@ def test_painting_with_an_example_and_with_an_earlier_picture(context: Context, 
         {"levels": []},
         {"paint": "code", "code": 256},
         {"paint": "other"},
-        {"shown": 13},
+        {"shown": levels_of("image") + 1},
         {"shown": None},
     ],
 )
