@@ -25,7 +25,8 @@ class StoredPrior:
 
 @dataclass(frozen=True)
 class Priors:
-    """Where the priors of a tokenizer are looked for: in folders of its own, then among the shipped ones.
+    """Where the priors of a tokenizer are looked for: in folders of its own, then among the shipped ones, then among
+    those of earlier tokenizers that shipped diffusion models keep.
 
     A prior is known by what its config.json says it was trained on, whatever its folder is called. Nothing is read
     before something is coded, so that this can be made, copied and sent to other processes at no cost.
@@ -57,13 +58,18 @@ class Priors:
         return _chosen(self._trained_on(""), wanted)
 
     def _trained_on(self, tokenizer: str) -> Iterator[StoredPrior]:
-        shipped = [*(root / "priors" for root in checkpoints.roots()), *checkpoints.brought_along("priors")]
-        for folder in (*self.folders, *shipped):
+        for folder in self._places():
             for file in sorted([*folder.glob("config.json"), *folder.glob("*/config.json")]):
                 with suppress(OSError):
                     changed = file.stat().st_mtime_ns
                     if _tokenizer_of(file.parent, changed) == tokenizer:
                         yield _read(file.parent, changed)
+
+    def _places(self) -> Iterator[Path]:
+        """Nearest first; those of earlier tokenizers are looked up only where nothing before has a prior."""
+        yield from self.folders
+        yield from (root / "priors" for root in checkpoints.roots())
+        yield from checkpoints.brought_along("priors")
 
 
 def _chosen(found: Iterator[StoredPrior], wanted: str) -> StoredPrior | None:
