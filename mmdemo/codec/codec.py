@@ -195,11 +195,11 @@ class Codec:
             tokens = tokens.truncate(levels)
         with isolated(self.device):
             y = tiling.decode(self.tokenizer, tokens.codes[None].to(self.device))
-            return self.processor.crop(y, tokens.meta)[0].cpu()
+            return self.processor.finish(y, tokens.meta)[0].cpu()
 
     def canonical(self, y: Tensor, meta: dict[str, Any] | None = None) -> Tensor:
         """Tokenizer output (B, ...) -> canonical batch: pictures clipped, waveforms clipped, logits -> bytes."""
-        return self.processor.crop(self.tokenizer.to_canonical(y), meta or {})
+        return self.processor.finish(self.tokenizer.to_canonical(y), meta or {})
 
     def positions(self, meta: dict[str, Any]) -> tuple[int, ...]:
         """How many positions along each axis an input has, of the size that ``meta`` gives."""

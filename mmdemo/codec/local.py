@@ -47,7 +47,7 @@ class LocalDecoder:
     def output(self) -> Tensor:
         """See the class."""
         whole = self._kept[-1]
-        return self.codec.processor.crop(whole, self.meta)[0].cpu().clone()
+        return self.codec.processor.finish(whole, self.meta)[0].cpu().clone()
 
     @property
     def nbytes(self) -> int:

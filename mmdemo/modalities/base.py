@@ -66,6 +66,7 @@ class Modality(ABC):
         noun: what messages call an input. kinds: its usual files, in words.
         axes: how many of a canonical tensor's last axes are its size: 2 (height, width) or 1 (samples, bytes).
         meta_keys: whole numbers of `Item.meta` that an ``.mmt`` file keeps; the first ``axes`` of them are the size.
+        rare_keys: others that are there for some inputs only; `write_meta` puts them into the same numbers.
         suffixes: of the files that it takes, where their first bytes do not tell. save_suffixes: of those that it
             writes, the usual one first.
         rate_unit: what `rate` gives.
@@ -85,6 +86,7 @@ class Modality(ABC):
     kinds: ClassVar[str]
     axes: ClassVar[int]
     meta_keys: ClassVar[tuple[str, ...]]
+    rare_keys: ClassVar[tuple[str, ...]] = ()
     suffixes: ClassVar[tuple[str, ...]]
     save_suffixes: ClassVar[tuple[str, ...]]
     rate_unit: ClassVar[str]
@@ -170,6 +172,10 @@ class Modality(ABC):
         """Canonical tensor or batch (..., *size) without what goes beyond meta's size."""
         box: list[Any] = [slice(meta.get(key)) for key in self.meta_keys[: self.axes]]
         return y[(..., *box)]
+
+    def finish(self, y: torch.Tensor, meta: Mapping[str, Any]) -> torch.Tensor:
+        """What a tokenizer gave back, canonical (..., *size) -> of meta's size, and as meta says that the input was."""
+        return self.crop(y, meta)
 
     def shown(self, y: torch.Tensor, stride: int) -> torch.Tensor:
         """Of a canonical batch of `shown_positions` of one code, what there is to see or hear."""

@@ -79,7 +79,8 @@ def load(
             for what would not be seen on white.
 
     Returns:
-        Item with tensor (3, H, W) float32 in [0, 1] and meta {"height": H, "width": W}.
+        Item with tensor (3, H, W) float32 in [0, 1] and meta {"height": H, "width": W}, and "grey": 1 where every
+        pixel is grey.
 
     Raises:
         InputError: no picture, damaged, or larger than `MAX_PIXELS` in all or `MAX_SIDE` on a side.
@@ -100,7 +101,8 @@ def load(
         array = pixels.to_rgb(_oriented(image, notes), background, notes)
         del image
     height, width = array.shape[:2]
-    return Item(pixels.to_tensor(array), {"height": height, "width": width}, tuple(notes))
+    meta = {"height": height, "width": width} | ({"grey": 1} if pixels.is_grey(array) else {})
+    return Item(pixels.to_tensor(array), meta, tuple(notes))
 
 
 def restore(tensor: torch.Tensor, meta: dict[str, Any] | None = None) -> Image.Image:

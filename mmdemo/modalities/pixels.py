@@ -31,6 +31,12 @@ def to_tensor(array: np.ndarray) -> torch.Tensor:
     return planes.div_(255) if array.dtype == np.uint8 else planes
 
 
+def is_grey(array: np.ndarray) -> bool:
+    """Whether red, green and blue of (H, W, 1 or 3) are the same at every pixel."""
+    red = array[..., 0]
+    return all(np.array_equal(red, array[..., channel]) for channel in range(1, array.shape[2]))
+
+
 def to_rgb(image: Image.Image, background: str, notes: list[str]) -> np.ndarray:
     """A decoded PIL image of any mode to RGB.
 

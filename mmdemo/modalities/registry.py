@@ -15,6 +15,7 @@ from mmdemo.modalities import audio, image, text, waveform
 from mmdemo.modalities.base import Item, Modality, Stream
 from mmdemo.registry import Registry
 
+GREY = 1 << 15  # beside the width of a grey picture in files
 MAX_SAMPLES = 1 << 40  # of a sound as a stream: two years
 
 
@@ -25,6 +26,7 @@ class ImageModality(Modality):
     noun, kinds, frame = "a picture", "PNG, JPEG, WebP, GIF, AVIF", "picture"
     axes = 2
     meta_keys = ("height", "width")
+    rare_keys = ("grey",)
     suffixes = image.SUFFIXES
     save_suffixes = image.SAVE_SUFFIXES
     rate_unit = "bpp"  # bits per pixel
@@ -43,6 +45,20 @@ class ImageModality(Modality):
 
     def meta_of(self, size: Sequence[int]) -> dict[str, Any]:
         return {"height": size[0], "width": size[1]}
+
+    def write_meta(self, meta: Mapping[str, Any]) -> list[int]:
+        """With the width, whether the picture is grey: no side is as long as 2^15."""
+        height, width = super().write_meta(meta)
+        return [height, width + (GREY if meta.get("grey") else 0)]
+
+    def read_meta(self, numbers: Sequence[int]) -> dict[str, Any]:
+        meta = super().read_meta(numbers)
+        return meta if meta["width"] < GREY else {**meta, "width": meta["width"] - GREY, "grey": 1}
+
+    def finish(self, y: Tensor, meta: Mapping[str, Any]) -> Tensor:
+        """As every modality; grey pictures are kept grey, as JPEG and PNG do: each pixel the mean of its channels."""
+        y = self.crop(y, meta)
+        return y.mean(-3, keepdim=True).expand_as(y).contiguous() if meta.get("grey") else y
 
     def takes(self, meta: Mapping[str, Any]) -> bool:
         sides = meta["height"], meta["width"]
@@ -70,6 +86,7 @@ class AudioModality(Modality):
     noun, kinds, frame = "a sound", "WAV, FLAC, OGG, MP3", "sound"
     axes = 1
     meta_keys = ("samples", "sample_rate", "channels")
+    rare_keys = ("frames",)
     suffixes = audio.SUFFIXES
     save_suffixes = audio.SAVE_SUFFIXES
     rate_unit = "kbps"  # kilobits a second

@@ -7,8 +7,9 @@ Layout, version 2 (integers are LEB128 varints unless said otherwise):
     | CRC-32 of the content (4 bytes, big endian) | CRC-16 of everything before (2 bytes, big endian)
 
     PACKED: fingerprint of the tokenizer (4 bytes), K, levels, positions per axis, META; then ceil(log2 K) bits a code
-            (META: the modality's `write_meta`. Of a sound: samples at 16 kHz, rate, and channels + 16 · the samples of
-            its own rate that it lacks of the most that those stand for)
+            (META: the modality's `write_meta`. Of a picture: height, width + 2^15 where it is grey. Of a sound:
+            samples at 16 kHz, rate, and channels + 16 · the samples of its own rate that it lacks of the most that those
+            stand for)
     PRIOR:  the same without K, and 2 bytes that identify the prior; then the codes, range coded
     EXACT:  number of bytes, 2 bytes that identify the prior over bytes; then the bytes of a text in UTF-8, range coded
     FILE:   the same, and an encoding (a length and a name); then the bytes of a text file as they are, range coded
@@ -76,8 +77,8 @@ def write(tokens: Tokens) -> list[EncodedFile]:
     Raises:
         InputError: the tokens do not agree with themselves: no program could read their file.
     """
-    size, keys = tokens.codebook_size, (*MODALITIES[tokens.modality].meta_keys, "frames")
-    meta = {k: int(tokens.meta[k]) for k in keys if k in tokens.meta}
+    size, form = tokens.codebook_size, MODALITIES[tokens.modality]
+    meta = {k: int(tokens.meta[k]) for k in (*form.meta_keys, *form.rare_keys) if k in tokens.meta}
     if not tokens.count:
         raise InputError("Tokens without codes cannot be written.")
     if not 0 <= int(tokens.codes.min()) <= int(tokens.codes.max()) < size:

@@ -135,6 +135,7 @@ def test_a_level_above_the_slider_raises_it(page: Any):
     all_levels(page)  # the slider is at 1
     page.click("button[data-mode=tokens]")
     page.locator(".mm-editor [aria-label='Level 3']").click()
+    page.click("[data-choice=random]")  # "nothing" may be there already
     stage = page.locator(".mm-stage")
     stage.focus()
     page.keyboard.press("ArrowRight")
@@ -142,6 +143,14 @@ def test_a_level_above_the_slider_raises_it(page: Any):
     page.wait_for_function("Number(document.querySelector('.mm-viewer').dataset.edits) > 0", timeout=WAIT)
     assert page.locator("#mm-levels").input_value() == "3"
     assert "raised to 3" in page.locator(".mm-said").inner_text()
+    page.click("[data-choice=nothing]")
+    for _ in range(2):
+        page.locator(".mm-stage").focus()
+        page.keyboard.press("Enter")
+    page.wait_for_function(
+        "document.querySelector('.mm-said').textContent.startsWith('Nothing changed: these codes were there already.')",
+        timeout=WAIT,
+    )
 
 
 def test_a_token_is_picked_and_given_another_code(page: Any):

@@ -13,6 +13,7 @@ from PIL import Image
 import mmdemo
 from mmdemo import checkpoints, metrics
 from mmdemo.codec.atlas import atlas
+from mmdemo.codec.local import LocalDecoder
 from mmdemo.loading import load_for_tokens
 from mmdemo.tokens import Tokens
 
@@ -92,6 +93,25 @@ def test_any_size_from_one_pixel_up(codec):
 def test_a_flat_picture_stays_flat(codec):
     out = np.array(codec("image").decode(codec("image").encode(Image.new("RGB", (64, 64), (200, 40, 90)))))
     assert np.abs(out.astype(int) - (200, 40, 90)).mean() < 12
+
+
+@pytest.mark.parametrize("levels", [1, 4, 16])
+def test_a_grey_picture_comes_back_grey_from_its_file_too(codec, levels):
+    y, x = np.mgrid[0:40, 0:56]
+    checker = Image.fromarray((255 * ((x + y) % 2)).astype(np.uint8))  # the worst for colour fringes
+    tokens = codec("image").encode(checker, levels)
+    again = Tokens.from_bytes(tokens.to_bytes())
+    out = np.asarray(codec("image").decode(again), int)
+    assert out.shape == (40, 56, 3) and again.meta == {"height": 40, "width": 56, "grey": 1}
+    assert np.ptp(out, axis=2).max() == 0 and out.std() > 0
+    follower = LocalDecoder(codec("image"), tokens, levels)
+    assert torch.equal(follower.output, codec("image").decode_tensor(tokens))
+
+
+def test_a_picture_of_colours_is_not_marked_grey(codec):
+    picture = np.full((16, 16, 3), 90, np.uint8)
+    picture[3, 5, 2] = 91
+    assert "grey" not in codec("image").encode(picture).meta
 
 
 def test_sound_keeps_its_length_and_its_words_envelope(codec):

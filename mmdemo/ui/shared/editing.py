@@ -38,7 +38,19 @@ WORDS = tuple(
         *("paint_hint_nothing_1", "paint_hint_other", "level_n", "where", "scope", "scope_one", "scope_on"),
         *("scope_all", "remake", "code", "code_n", "choose_code", "before", "after", "hint_pick"),
         *("hint_brush", "hint_rectangle", "hint_span", "changed", "unchanged", "raised", "undone"),
-        *("redone", "was_reset", "link", "link_done", "link_day", "link_long", "link_gone", "other", "earlier", "busy"),
+        *(
+            "same",
+            "redone",
+            "was_reset",
+            "link",
+            "link_done",
+            "link_day",
+            "link_long",
+            "link_gone",
+            "other",
+            "earlier",
+            "busy",
+        ),
     )
 )
 

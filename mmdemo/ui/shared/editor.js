@@ -193,7 +193,8 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
   function next(above = null) {
     const what = waiting.shift();
     if (!what) return;
-    busy = { timer: setTimeout(() => { busy = null; waiting = []; release(); settle(); }, 20000), above, what };
+    busy = { timer: setTimeout(() => { busy = null; waiting = []; release(); settle(); }, 20000), above, what,
+      codes: ed.codes };
     send({ ...what, shown: ed.wanted });
   }
 
@@ -247,7 +248,8 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
       busy = null;
       ed.covered.clear();
       const did = { undo: "undone", redo: "redone", reset: "was_reset" }[done?.what.do];
-      told = done?.above ? say("raised", { n: done.above }) : did ? say(did) : "";
+      const idle = done?.what.do === "paint" && sameCodes(done.codes, ed.codes);
+      told = [done?.above ? say("raised", { n: done.above }) : "", idle ? say("same") : "", did ? say(did) : ""].filter(Boolean).join(" ");
       show();
       if (waiting.length) return next();
       clearTimeout(resting);
@@ -317,6 +319,9 @@ export function makeEditor(say, { area, tool = "brush", detail = true, board, sw
     box: () => (ed.covered.size ? boxOf(ed.grid, [...ed.covered]) : null),
   };
 }
+
+// Whether a step left everything as it was: where a level says nothing, painting "nothing" changes nothing.
+const sameCodes = (before, after) => before?.length === after?.length && before.every((code, i) => code === after[i]);
 
 // Words of a place of a picture, and what stands there.
 export const placeOf = ([, columns], place) => ({ x: place % columns, y: Math.floor(place / columns) });
