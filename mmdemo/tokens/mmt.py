@@ -8,8 +8,8 @@ Layout, version 2 (integers are LEB128 varints unless said otherwise):
 
     PACKED: fingerprint of the tokenizer (4 bytes), K, levels, positions per axis, META; then ceil(log2 K) bits a code
             (META: the modality's `write_meta`. Of a picture: height, width + 2^15 where it is grey. Of a sound:
-            samples at 16 kHz, rate, and channels + 16 · the samples of its own rate that it lacks of the most that those
-            stand for)
+            samples at 16 kHz, rate, and channels + 16 · the samples of its own rate that it lacks of the most that
+            those stand for)
     PRIOR:  the same without K, and 2 bytes that identify the prior; then the codes, range coded
     EXACT:  number of bytes, 2 bytes that identify the prior over bytes; then the bytes of a text in UTF-8, range coded
     FILE:   the same, and an encoding (a length and a name); then the bytes of a text file as they are, range coded
