@@ -38,7 +38,7 @@ CHOSEN: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "audio": (
-        "Speech",
+        "Sounds",
         [
             "speech at <= 1.5 kbps: STOI",
             "speech at <= 1.5 kbps: PESQ-WB",
@@ -46,6 +46,13 @@ CHOSEN: dict[str, tuple[str, list[str]]] = {
             "speech at <= 3.0 kbps: PESQ-WB",
             "speech, all levels: STOI",
             "FSDD test, accuracy kept at 1.5 kbps",
+            "words understood by Whisper tiny.en, *",
+            "tones, all levels: level, worst *",
+            "tones, all levels: frames of right pitch, worst *",
+            "music at <= 3.7 kbps: log-mel distance (target: below Opus 6)",
+            "loudness of speech, all levels: *",
+            "voiced frames lost, speakers under 120 Hz: *",
+            "silence, 3 s, all levels: file",
         ],
     ),
     "text": (

@@ -176,7 +176,7 @@ def _speech(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
 
 
 def _spoken_digits(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
-    """What a digit classifier, trained on real clips only, still understands after 3 levels (1.5 kbps)."""
+    """What a digit classifier, trained on real clips only, still understands after 3 levels (at most 1.5 kbps)."""
     from ..digits.classifier import load_judge
     from ..training.digit_judge_task import real_digits
 

@@ -20,7 +20,7 @@ from .held_out import sounds
 from .judges import listener, word_errors
 
 MOST_MUSIC = 3.7  # kbps of payload for music, against Opus at its least, about 5
-FEW = 3  # levels that are 1.5 kbps
+LOW = 1.5  # kbps of payload at which things are asked for besides all levels
 DEEP = 120.0  # Hz below which a speaker's median pitch is deep
 RIGHT = 0.98  # share of frames whose strongest frequency has to be there for a pitch to count as right
 
@@ -38,12 +38,23 @@ def wide_audio_sections(codec: Codec, data_dir: Path, limit: int | None) -> list
             found.append((file, item.tensor.numpy(), codec.encode(item)))
         return found
 
+    @cache
+    def few() -> int:
+        """So many levels are at most `LOW` kbps of speech."""
+        rates = [
+            np.mean(
+                [codec.processor.rate(t.payload_bits, t.meta) for _, _, whole in speech() for t in [whole.truncate(k)]]
+            )
+            for k in range(1, codec.levels + 1)
+        ]
+        return max((k for k, rate in enumerate(rates, 1) if rate <= LOW), default=1)
+
     return [
-        lambda: _tones(codec),
+        lambda: _tones(codec, few()),
         lambda: _music(codec, limit),
         lambda: _silence(codec),
-        lambda: _speech(codec, speech()),
-        lambda: _words(codec, data_dir, speech()),
+        lambda: _speech(codec, speech(), few()),
+        lambda: _words(codec, data_dir, speech(), few()),
     ]
 
 
@@ -59,9 +70,9 @@ def _decoded(codec: Codec, tokens: Tokens, levels: int | None = None) -> np.ndar
     return codec.decode_tensor(tokens.truncate(min(levels, codec.levels)) if levels else tokens).numpy()
 
 
-def _tones(codec: Codec) -> list[Figure]:
+def _tones(codec: Codec, few: int) -> list[Figure]:
     figures = []
-    for name, levels in (("all levels", None), (f"{FEW} levels", FEW)):
+    for name, levels in (("all levels", None), (f"{few} levels", few)):
         off, right = {}, {}
         for tone, wave in sounds.tones().items():
             out = _decoded(codec, _encoded(codec, wave), levels)
@@ -111,12 +122,12 @@ def _silence(codec: Codec) -> list[Figure]:
     ]
 
 
-def _speech(codec: Codec, speech: Sequence[tuple[Path, np.ndarray, Tokens]]) -> list[Figure]:
+def _speech(codec: Codec, speech: Sequence[tuple[Path, np.ndarray, Tokens]], few: int) -> list[Figure]:
     """Loudness, and how much of deep voices is lost."""
-    off: dict[str, list[float]] = {"all levels": [], f"{FEW} levels": []}
-    lost: dict[str, list[float]] = {"all levels": [], f"{FEW} levels": [], "Opus 6": []}
+    off: dict[str, list[float]] = {"all levels": [], f"{few} levels": []}
+    lost: dict[str, list[float]] = {"all levels": [], f"{few} levels": [], "Opus 6": []}
     for _, wave, tokens in tqdm(speech, desc="loudness and pitch", leave=False):
-        outputs = {"all levels": _decoded(codec, tokens), f"{FEW} levels": _decoded(codec, tokens, FEW)}
+        outputs = {"all levels": _decoded(codec, tokens), f"{few} levels": _decoded(codec, tokens, few)}
         before = loudness(wave)
         for name, out in outputs.items():
             after = loudness(out)
@@ -151,16 +162,16 @@ def _speech(codec: Codec, speech: Sequence[tuple[Path, np.ndarray, Tokens]]) -> 
     return figures
 
 
-def _words(codec: Codec, data_dir: Path, speech: Sequence[tuple[Path, np.ndarray, Tokens]]) -> list[Figure]:
+def _words(codec: Codec, data_dir: Path, speech: Sequence[tuple[Path, np.ndarray, Tokens]], few: int) -> list[Figure]:
     """Word error rates of Whisper tiny.en against what the speakers were given to read."""
-    names = ("original", f"{FEW} levels", "codec2 3200")
+    names = ("original", f"{few} levels, {LOW} kbps", "codec2 3200")
     listen = listener()
     if listen is None:
         return [Figure(f"words understood by Whisper tiny.en, {names[1]}: word error rate", None, "", None, 0.0)]
     texts = {Path(row["path"]).name: row["text"] for row in speech_rows(data_dir / "speechocean762", "test")}
     wrong, there = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     for file, wave, tokens in tqdm(speech, desc="words", leave=False):
-        outputs = {names[0]: wave, names[1]: _decoded(codec, tokens, FEW)}
+        outputs = {names[0]: wave, names[1]: _decoded(codec, tokens, few)}
         other = codec2_point(wave, "3200", measure=False)
         if other is not None:
             outputs[names[2]] = other.output[1]

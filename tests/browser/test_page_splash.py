@@ -9,6 +9,7 @@ import pytest
 from conftest import _free_port, levels_of
 
 from mmdemo.ui.generate.settings import Settings
+from mmdemo.ui.image.session import START_LEVELS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WAIT = 120_000  # ms
@@ -79,10 +80,11 @@ def test_the_first_example_moves_until_the_tab_has_it(opened: Any, tab: str):
 
 def test_the_tab_goes_on_from_what_was_seen(opened: Any):
     page = opened("tab=image")
-    page.wait_for_function("levels.length > 1 && levels.at(-1) === 2")
+    page.wait_for_function(f"levels.length > 1 && levels.at(-1) === {START_LEVELS}")
     seen, levels = page.evaluate("seen"), page.evaluate("levels")
     last = TABS["image"]
-    assert max(levels) == last and set(levels) <= {1, 2, *range(seen[-1], last + 1)}  # 1 and 2: before it and after it
+    before, after = 1, START_LEVELS
+    assert max(levels) == last and set(levels) <= {before, after, *range(seen[-1], last + 1)}
 
 
 def test_nothing_moves_where_less_motion_is_wanted(opened: Any):

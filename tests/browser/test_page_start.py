@@ -13,6 +13,8 @@ import pytest
 from conftest import WATCH_PICTURES, levels_of
 from PIL import Image
 
+from mmdemo.ui.image.session import START_LEVELS
+
 pytestmark = pytest.mark.browser
 WAIT = 300_000  # ms: a busy machine takes its time, and what works waits for nothing
 READY = ".mm-viewer[data-ready]"
@@ -102,7 +104,7 @@ def test_the_first_picture_builds_itself_up_and_a_token_finds_its_codeword(opene
     levels, lifted = page.evaluate("[...window.levels]"), page.evaluate("window.lifted")
     assert min(levels) <= 3 and max(levels) == LEVELS and len(levels) >= 5
     assert len(lifted["all"]) > 1 and lifted["nearest"] == min(lifted["all"])
-    assert level(page) == 2  # few enough to see what is lost
+    assert level(page) == START_LEVELS  # few enough to see what is lost
 
 
 def test_any_input_ends_the_opening(opened: Any):
@@ -110,15 +112,15 @@ def test_any_input_ends_the_opening(opened: Any):
     page.wait_for_selector(READY)
     page.keyboard.press("Shift")
     page.wait_for_timeout(1500)
-    assert level(page) == 2 and page.locator(".mm-lift").count() == 0
+    assert level(page) == START_LEVELS and page.locator(".mm-lift").count() == 0
 
 
 def test_nothing_moves_where_less_motion_is_wanted(opened: Any):
     page = opened()
     page.wait_for_selector(READY)
-    assert level(page) == 2
+    assert level(page) == START_LEVELS
     page.wait_for_timeout(700)
-    assert level(page) == 2 and page.locator(".mm-lift").count() == 0
+    assert level(page) == START_LEVELS and page.locator(".mm-lift").count() == 0
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -30,7 +30,7 @@ from mmdemo.ui.shared.store import store
 from mmdemo.ui.shared.visit import visit_value
 
 OUTPUTS = 6  # how many values `show` gives
-START_LEVELS = 3  # what the level control shows at first
+START_LEVELS = 5  # what the level control shows at first
 SPLASH = (440, 165)  # pixels of a spectrogram while the page starts
 VISITORS = 1000  # whose newest request is remembered
 

@@ -60,7 +60,7 @@ def build(ctx: Context) -> None:
             table = CodecTable(elem_id="mm-audio-codecs")
             visit = Visit("audio", elem_id="mm-audio-visit")
         with gr.Column(scale=8, min_width=320, elem_classes=["mm-main"]):
-            levels = LevelControl("audio", START_LEVELS, 8, elem_id="mm-audio-levels")
+            levels = LevelControl("audio", START_LEVELS, 10, elem_id="mm-audio-levels")
             tiles = gr.HTML(elem_id="mm-audio-tiles")
             others = {lang: [{"name": name} for name in names[lang]] for lang in LANGUAGES}
             lab = SoundLab(code_sheet, code_colours, others=others, elem_id="mm-audio-lab")

@@ -27,7 +27,7 @@ from mmdemo.ui.shared.state import MAX_PICTURE_SIDE
 from mmdemo.ui.shared.tokens_file import read_tokens
 
 MAX_TOKEN_SIDE = 2048  # a .mmt file opened in the page may decode to this many pixels a side
-START_LEVELS = 2  # what the slider shows at first: few enough to see what is lost
+START_LEVELS = 4  # what the slider shows at first: few enough to see what is lost
 MAX_RATIO = 16  # a longer strip than this cannot be looked at in the page
 BACKGROUNDS = {f"on_{name}": name for name in ("white", "black", "checker")}  # by the key of the note that says so
 
