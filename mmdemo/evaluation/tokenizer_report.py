@@ -16,7 +16,6 @@ from ..codec import Codec
 from ..datasets.emoji import drawings
 from ..datasets.mnist import read_mnist
 from ..datasets.place import need
-from ..datasets.speech import speech_files
 from ..errors import MissingError
 from ..loading import load
 from ..metrics import Figure
@@ -26,7 +25,7 @@ from .lossless import lossless_figures
 from .probe import emoji_probe, word_probe
 from .scripts_report import byte_accuracy, emoji_figures, random_figures, script_figures
 from .sections import Measured, Request, collect
-from .wide_audio import wide_audio_sections
+from .wide_audio import coded_speech, low_levels, wide_audio_sections
 from .wide_image import wide_image_sections
 from .wide_text import wide_text_sections
 
@@ -146,21 +145,17 @@ def _audio(codec: Codec, data_dir: Path, limit: int | None) -> Sections:
 
 
 def _speech(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
-    files = speech_files(data_dir, "test")
-    chosen = [files[i * len(files) // 100] for i in range(100)][:limit]
     rows = []
-    for file in tqdm(chosen, desc="speech", leave=False):
-        item = codec.load(file)
-        tokens = codec.encode(item)
+    for _, x, tokens in tqdm(coded_speech(codec, data_dir, limit), desc="speech", leave=False):
         row = []
         for level in range(1, codec.levels + 1):
             part = tokens.truncate(level)
-            y, x = codec.decode_tensor(part).numpy(), item.tensor.numpy()
+            y = codec.decode_tensor(part).numpy()
             payload = codec.processor.rate(part.payload_bits, part.meta)
             row.append((payload, metrics.stoi(x, y), metrics.estoi(x, y), metrics.pesq_wb(x, y)))
         rows.append(row)
     table = np.nanmean(np.array(rows, dtype=float), axis=0)  # (levels, 4)
-    n, figures = len(chosen), []
+    n, figures = len(rows), []
     for level, (kbps, stoi, estoi, pesq) in enumerate(table, 1):
         name = f"speech, {level} level{'s' * (level > 1)}"
         figures.append(Figure(f"{name}: rate", float(kbps), "kbps", n, None, None))
@@ -176,7 +171,7 @@ def _speech(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
 
 
 def _spoken_digits(codec: Codec, data_dir: Path, limit: int | None) -> list[Figure]:
-    """What a digit classifier, trained on real clips only, still understands after 3 levels (at most 1.5 kbps)."""
+    """What a digit classifier, trained on real clips only, still understands at most 1.5 kbps of speech."""
     from ..digits.classifier import load_judge
     from ..training.digit_judge_task import real_digits
 
@@ -186,9 +181,9 @@ def _spoken_digits(codec: Codec, data_dir: Path, limit: int | None) -> list[Figu
     clips, labels = clips[:limit], labels[:limit]
     judge = load_judge("judges/audio")
     real = float((judge.verdict(clips)[0] == labels).float().mean())
-    tokenizer = codec.tokenizer
-    coded = torch.cat([tokenizer.decode(tokenizer.encode(c.to(codec.device), 3)).cpu() for c in clips.split(64)])
-    kept = float((judge.verdict(coded[:, : clips.shape[1]])[0] == labels).float().mean())
+    tokenizer, levels = codec.tokenizer, low_levels(codec, data_dir, limit)
+    coded = [tokenizer.decode(tokenizer.encode(c.to(codec.device), levels)).cpu() for c in clips.split(64)]
+    kept = float((judge.verdict(torch.cat(coded)[:, : clips.shape[1]])[0] == labels).float().mean())
     return [
         Figure("FSDD test, judge on real clips", real, "accuracy", len(clips), None, None),
         Figure("FSDD test, judge at 1.5 kbps", kept, "accuracy", len(clips), None, None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -27,28 +27,8 @@ RIGHT = 0.98  # share of frames whose strongest frequency has to be there for a 
 
 def wide_audio_sections(codec: Codec, data_dir: Path, limit: int | None) -> list[Callable[[], list[Figure]]]:
     """What measures them, a section a kind."""
-
-    @cache
-    def speech() -> list[tuple[Path, np.ndarray, Tokens]]:
-        files = speech_files(data_dir, "test")
-        chosen = [files[i * len(files) // 100] for i in range(100)][:limit]
-        found = []
-        for file in tqdm(chosen, desc="speech", leave=False):
-            item = codec.load(file)
-            found.append((file, item.tensor.numpy(), codec.encode(item)))
-        return found
-
-    @cache
-    def few() -> int:
-        """So many levels are at most `LOW` kbps of speech."""
-        rates = [
-            np.mean(
-                [codec.processor.rate(t.payload_bits, t.meta) for _, _, whole in speech() for t in [whole.truncate(k)]]
-            )
-            for k in range(1, codec.levels + 1)
-        ]
-        return max((k for k, rate in enumerate(rates, 1) if rate <= LOW), default=1)
-
+    few = partial(low_levels, codec, data_dir, limit)
+    speech = partial(coded_speech, codec, data_dir, limit)
     return [
         lambda: _tones(codec, few()),
         lambda: _music(codec, limit),
@@ -56,6 +36,27 @@ def wide_audio_sections(codec: Codec, data_dir: Path, limit: int | None) -> list
         lambda: _speech(codec, speech(), few()),
         lambda: _words(codec, data_dir, speech(), few()),
     ]
+
+
+@lru_cache(maxsize=1)
+def coded_speech(codec: Codec, data_dir: Path, limit: int | None) -> list[tuple[Path, np.ndarray, Tokens]]:
+    """100 test utterances, evenly over the speakers, or the first ``limit`` of them: file, wave (T,), all its codes."""
+    files = speech_files(data_dir, "test")
+    chosen = [files[i * len(files) // 100] for i in range(100)][:limit]
+    found = []
+    for file in tqdm(chosen, desc="speech", leave=False):
+        item = codec.load(file)
+        found.append((file, item.tensor.numpy(), codec.encode(item)))
+    return found
+
+
+@lru_cache(maxsize=1)
+def low_levels(codec: Codec, data_dir: Path, limit: int | None) -> int:
+    """So many levels are at most `LOW` kbps of speech."""
+    every = range(1, codec.levels + 1)
+    parts = [[tokens.truncate(k) for k in every] for _, _, tokens in coded_speech(codec, data_dir, limit)]
+    rates = [[codec.processor.rate(part.payload_bits, part.meta) for part in row] for row in parts]
+    return max((k for k, rate in enumerate(np.mean(rates, 0), 1) if rate <= LOW), default=1)
 
 
 def _encoded(codec: Codec, wave: np.ndarray) -> Tokens:
