@@ -67,25 +67,36 @@ def loudness(wave: Any) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def strongest(wave: Any, n_fft: int = 2048) -> tuple[Tensor, Tensor]:
-    """Frequency in Hz and level in dB of the strongest bin of each frame of 128 ms, between bins by a parabola."""
+def _peaks(wave: Any, n_fft: int) -> tuple[Tensor, Tensor]:
+    """Frequency in Hz and level in dB of the peak at each bin of each frame, between bins by a parabola: (bins, frames)
+    each; the level is -inf where there is no peak."""
     x = _tensor(wave)
     x = torch.nn.functional.pad(x, (0, max(0, n_fft - len(x))))
     window = torch.hann_window(n_fft)
     spectrum = torch.stft(x, n_fft, n_fft // 4, window=window, center=False, return_complex=True)
-    power = (spectrum.abs().square() + 1e-12).log10()  # (bins, frames)
-    at = power[1:-1].argmax(0) + 1
-    left, middle, right = (power.gather(0, (at + k)[None])[0] for k in (-1, 0, 1))
+    power = (spectrum.abs().square() + 1e-12).log10()  # (bins + 2, frames)
+    left, middle, right = power[:-2], power[1:-1], power[2:]
     offset = 0.5 * (left - right) / (left - 2 * middle + right).clamp(max=-1e-9)
-    return (at + offset) * RATE / n_fft, 10 * middle
+    at = torch.arange(1, len(power) - 1)[:, None]
+    top = (middle >= left) & (middle >= right)
+    return (at + offset) * RATE / n_fft, (10 * middle).masked_fill(~top, -math.inf)
 
 
-def pitch_kept(reference: Any, output: Any, cents: float = 35.0) -> float:
-    """Share of the reference's loud frames whose strongest frequency the output has, too."""
+def strongest(wave: Any, n_fft: int = 2048) -> tuple[Tensor, Tensor]:
+    """Frequency in Hz and level in dB of the strongest peak of each frame of 128 ms: (frames,) each."""
+    frequency, level = _peaks(wave, n_fft)
+    best, at = level.max(0)
+    return frequency.gather(0, at[None])[0], best
+
+
+def pitch_kept(reference: Any, output: Any, cents: float = 35.0, below: float = 6.0, n_fft: int = 2048) -> float:
+    """Share of the reference's loud frames whose strongest frequency the output has, too, at most ``below`` dB under its
+    own strongest: of two tones as loud as each other, as telephones have them, either may be the stronger."""
     x, y = _pair(reference, output)
-    (f, level), (g, _) = strongest(x), strongest(y)
+    (f, level), (g, there) = strongest(x, n_fft), _peaks(y, n_fft)
     loud = level > level.max() - 30
-    return float(((1200 * (g / f).log2()).abs() < cents)[loud].float().mean())
+    near = (1200 * (g / f).log2()).abs() < cents  # (bins, frames)
+    return float((near & (there >= there.amax(0) - below)).any(0)[loud].float().mean())
 
 
 def pitch_track(wave: Any) -> Tensor:

@@ -54,6 +54,13 @@ def test_the_strongest_frequency_is_found_between_bins():
     assert hearing.pitch_kept(np.sin(2 * np.pi * 1000 * T), np.sin(2 * np.pi * 1060 * T)) < 0.1
 
 
+def test_of_two_tones_either_may_be_the_stronger_but_one_alone_is_not_both():
+    low, high = np.sin(2 * np.pi * 440 * T), np.sin(2 * np.pi * 480 * T)
+    assert hearing.pitch_kept(low + 0.98 * high, 0.98 * low + high) == 1
+    assert hearing.pitch_kept(low + 0.98 * high, 0.3 * low + high) == 0
+    assert hearing.pitch_kept(low, high) == 0
+
+
 def test_mel_distance_grows_with_what_is_wrong():
     tone = buzz(200)
     small, large = (hearing.log_mel_distance(tone, tone + s * RNG.normal(size=16_000)) for s in (0.001, 0.1))
