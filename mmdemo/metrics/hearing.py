@@ -90,8 +90,8 @@ def strongest(wave: Any, n_fft: int = 2048) -> tuple[Tensor, Tensor]:
 
 
 def pitch_kept(reference: Any, output: Any, cents: float = 35.0, below: float = 6.0, n_fft: int = 2048) -> float:
-    """Share of the reference's loud frames whose strongest frequency the output has, too, at most ``below`` dB under its
-    own strongest: of two tones as loud as each other, as telephones have them, either may be the stronger."""
+    """Share of the reference's loud frames whose strongest frequency the output has, at most ``below`` dB under its own
+    strongest: of two tones as loud as each other, as telephones have them, either may be the stronger."""
     x, y = _pair(reference, output)
     (f, level), (g, there) = strongest(x, n_fft), _peaks(y, n_fft)
     loud = level > level.max() - 30
