@@ -296,8 +296,9 @@ def test_a_saved_picture_dropped_in_another_tab_brings_its_tokens_back(opened: A
     other = opened("?tab=text")
     other.wait_for_selector("#mm-text-chips .chip")
     other.evaluate(DROP, ["body", "saved.png", "image/png", data])
-    other.wait_for_function("document.querySelector('[data-figure=tokens] .mm-tile-value')?.textContent === '80'")
-    assert "original" in other.locator(".mm-notes").inner_text()  # 40 tokens on two levels, and no original
+    count = 40 * START_LEVELS
+    other.wait_for_function(f"document.querySelector('[data-figure=tokens] .mm-tile-value')?.textContent === '{count}'")
+    assert "original" in other.locator(".mm-notes").inner_text()  # 40 tokens a level, and no original
 
 
 def test_the_tour_drives_the_page_by_keyboard_and_ends_in_ones_own_file(opened: Any):
