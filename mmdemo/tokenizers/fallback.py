@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-STRIDE, LEVELS, CODES = 4, 3, 512  # what the bits add up for
+STRIDE, LEVELS, CODES = 4, 3, 512  # what the bits add up for: of more codes, templates use the first 512 of a level
 KINDS = 4  # by a byte's first two bits: ASCII below 0x40, ASCII from 0x40, continuation byte, first byte of a character
 OPEN = 256  # template entries from here on say a kind only
 LETTER = OPEN + KINDS  # … and this one a letter or digit of base64
@@ -29,19 +29,19 @@ KIND_SIGNS = "◦◦▹▸▫"  # how an open byte of each kind is shown, a lett
 class ByteFallback(nn.Module):
     """Which codes of level 1 are templates, and what codes stand for where level 1 is one.
 
-    ``templates`` (512, 4) int64 has a row for every code of level 1: one entry 0..255, a byte, and three entries
+    ``templates`` (K, 4) int64 has a row for every code of level 1, at least 512: one entry 0..255, a byte, and three entries
     ``OPEN`` + kind or ``LETTER``; or all ``NONE`` for a code that is an ordinary codeword.
     """
 
     templates: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, codes: int = CODES) -> None:
         super().__init__()
-        self.register_buffer("templates", torch.full((CODES, STRIDE), NONE))
+        self.register_buffer("templates", torch.full((codes, STRIDE), NONE))
 
     @property
     def taken(self) -> Tensor:
-        """(512,) bool: codes of level 1 that are templates."""
+        """(K,) bool: codes of level 1 that are templates."""
         return self.templates[:, 0] != NONE
 
     def encode(self, spans: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,7 +71,8 @@ class ByteFallback(nn.Module):
         """
         template = self.templates[codes[:, 0]]  # (N, 4)
         is_open = template >= OPEN
-        payload = (codes[:, 1] * (num_levels > 1) << 9) + codes[:, 2] * (num_levels > 2)  # (N,)
+        nine = codes % CODES  # a code that no template uses, painted beside one, means one that it does
+        payload = (nine[:, 1] * (num_levels > 1) << 9) + nine[:, 2] * (num_levels > 2)  # (N,)
         shares = torch.tensor([[0, 0, 0], [2, 1, 0], [2, 2, 2]], device=codes.device)
         said = shares[num_levels - 1]  # (N, 3) of open bytes
         place = (is_open.cumsum(1) - 1).clamp(min=0)  # (N, 4) which open byte each is

@@ -65,9 +65,9 @@ class TextTokenizerConfig:
             raise ValueError(f"Unknown text encoder {self.encoder!r}; choose one of {', '.join(ENCODERS)}.")
         if self.encoder == "fixed" and self.bottleneck.dim % TextTokenizer.stride:
             raise ValueError(f"A latent of {self.bottleneck.dim} channels has no equal share for each of 4 bytes.")
-        sizes = (self.bottleneck.levels, self.bottleneck.codebook_size)
-        if self.fallback and (self.encoder != "fixed" or sizes != (fallback.LEVELS, fallback.CODES)):
-            raise ValueError('Byte fallback needs the encoder "fixed" and 3 levels of 512 codes.')
+        fits = self.bottleneck.levels == fallback.LEVELS and self.bottleneck.codebook_size >= fallback.CODES
+        if self.fallback and (self.encoder != "fixed" or not fits):
+            raise ValueError('Byte fallback needs the encoder "fixed" and 3 levels of 512 codes or more.')
         inner = self.decoder_width or self.width
         encoder = self.encoder_depth * max(12, 2 * self.expansion) * self.width**2 + 4 * self.byte_width * self.width
         decoder = self.decoder_depth * 2 * (self.decoder_expansion or self.expansion) * inner**2
@@ -107,7 +107,7 @@ class TextTokenizer(Autoencoder):
         self.level_embedding = nn.Embedding(self.levels + 1, inner)  # tells the decoder how coarse its latent is
         self.project_out = nn.Linear(self.dim, inner)
         own = config.code_embeddings and self.levels > 0
-        self.fallback = ByteFallback() if config.fallback else None
+        self.fallback = ByteFallback(self.codebook_size) if config.fallback else None
         books = self.levels + (self.levels - 1 if config.fallback else 0)
         self.code_embedding = nn.Embedding(books * self.codebook_size, inner) if own else None
         expansion = config.decoder_expansion or config.expansion
@@ -263,7 +263,7 @@ class TextTokenizer(Autoencoder):
     def _embedded(self, codes: Tensor, num_levels: Tensor) -> Tensor:
         """Codes (B, l, n) -> the sum of the decoder's vectors for those of the levels in force, (B, n, inner).
 
-        The sum of codewords says all this too, but to tell 512 ** 3 sums apart is much to ask of a linear layer.
+        The sum of codewords says all this too, but to tell K ** 3 sums apart is much to ask of a linear layer.
         """
         assert self.code_embedding is not None
         levels = torch.arange(codes.shape[1], device=codes.device)

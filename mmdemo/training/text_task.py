@@ -19,6 +19,7 @@ from ..datasets.folder import read_folder
 from ..datasets.place import need
 from ..digits.words import WORDS
 from ..errors import InputError, MissingError
+from ..quantizers.kmeans import kmeans, nearest
 from ..tokenizers import fallback
 from ..tokenizers.text import TextTokenizer
 from .alphabet import alphabet
@@ -48,7 +49,7 @@ class TextData:
     folders: list[str] = field(default_factory=list)  # in --data-dir, with texts: the source "files"
     codebook_shares: list[dict[str, Weight]] = field(default_factory=list)  # what each level's k-means sees
     fallback_shares: dict[str, Weight] = field(default_factory=dict)  # what templates are chosen for
-    fallback_letters: bool = False  # whether also for misspelt letters and digits, as of base64 and hexadecimal
+    fallback_ascii: bool = False  # whether also for what is misspelt of ASCII alone, as hexadecimal and base64
 
     def __post_init__(self) -> None:
         known = {*self.corpora, *(["files"] if self.folders else []), *STRINGS, "random"}
@@ -156,7 +157,7 @@ class TextTask(TokenizerTask):
         if self.model.fallback is None or self.unfinished or self.templates_chosen or self.recipe.freeze:
             return
         self.templates_chosen = True
-        more = self.model.config.fallback - int(self.model.fallback.taken.sum())
+        more = self.model.config.fallback - int((self.model.fallback.templates[:, 0] >= 0).sum())
         if more > 0:  # all of them, or more than the checkpoint has that this training starts from
             self.start_fallback(more)
 
@@ -164,8 +165,8 @@ class TextTask(TokenizerTask):
     def start_fallback(self, count: int) -> None:
         """Turn ``count`` codes of level 1 into templates, each the one that fits most of the spans still misspelt.
 
-        It is for scripts with more letters than codewords can tell apart, so codes for ASCII stay as they are. Of the
-        others those give way that spell least of the bytes they are used for, all numbers of levels together.
+        Those that were kept free for them become it. In a checkpoint with fewer, which had none kept free, codes give
+        way that spell least of the bytes they are used for, all numbers of levels together; codes for ASCII stay.
         """
         rvq, fallbacks = self.model.rvq, self.model.fallback
         assert fallbacks is not None
@@ -176,7 +177,7 @@ class TextTask(TokenizerTask):
         def right(codes: Tensor) -> Tensor:
             return self.model.nearest_bytes(self.model.latent(codes)) == spans  # (N, 4)
 
-        codes, before = self.model.codes(z), fallbacks.taken
+        codes, before, free = self.model.codes(z), fallbacks.taken, fallbacks.templates[:, 0] == fallback.UNUSED
         score = torch.stack([right(codes[:, :n]).float().mean(1) for n in range(1, rvq.levels + 1)]).sum(0)  # (N,)
         worth, uses = torch.zeros(2, rvq.config.codebook_size, device=self.device)
         worth.index_add_(0, codes[:, 0, 0], score)
@@ -184,13 +185,11 @@ class TextTask(TokenizerTask):
         ascii_only = (self.model.nearest_bytes(rvq.codebooks[0].T[None]).view(-1, self.model.stride) < 128).all(
             1
         )  # (K,)
-        worth = (worth / uses.clamp(min=1)).masked_fill(ascii_only | before, torch.inf)
+        worth = (worth / uses.clamp(min=1)).masked_fill(ascii_only | before, torch.inf).masked_fill(free, -1)
         given_up = torch.zeros_like(ascii_only)
         given_up[worth.argsort(stable=True)[:count]] = True
         fallbacks.templates[given_up] = fallback.UNUSED  # neither codewords nor templates
-        wanted = (spans >= 128).any(1)
-        if self.data.fallback_letters:
-            wanted |= (fallback.PLACES.to(spans.device)[spans] >= 0).all(1)
+        wanted = (spans >= 128).any(1) | self.data.fallback_ascii
         misspelt = ~right(self.model.codes(z)).all(1) & wanted
         fallbacks.templates[given_up] = fallback.NONE
         rows = fallback.choose(spans, misspelt.float(), count)
@@ -214,12 +213,16 @@ class TextTask(TokenizerTask):
         A level after the first is not to make small errors smaller still: most of what it starts from are spans that
         come out misspelt before it. Nor is it for the most common ones again: a span counts as the square root of how
         often it occurs. The last level starts from one code for each byte in each place, where it has so many codes:
-        then all that is misspelt in one place by then can be put right, also what was never seen.
+        then all that is misspelt in one place by then can be put right, also what was never seen. What codes it has
+        besides start from what these leave.
+
+        Codes of level 1 that are to be templates are kept free.
         """
         if not self.model.fixed_bytes:
             return super().start_codebooks()
         rvq, codewords = self.model.rvq, self.model.byte_codewords()
-        last = rvq.levels - 1 if len(codewords) == self.model.codebook_size else None
+        size = self.model.codebook_size
+        last = rvq.levels - 1 if len(codewords) <= size else None
         generator = torch.Generator().manual_seed(self.recipe.seed + 3)
         for level, shares in enumerate(self.start_shares):
             spans = self._spans(shares, START_VECTORS * (1 + level))  # (N, 4)
@@ -232,7 +235,20 @@ class TextTask(TokenizerTask):
             if level:
                 misspelt = (self.model.nearest_bytes((z - left)[:, :, None]) != spans.to(self.device)).any(1)  # (N,)
                 left = left[misspelt | (torch.rand(len(z), generator=generator) < RIGHT_KEPT).to(self.device)]
-            rvq.init_codebook(level, left[:START_VECTORS], codewords if level == last else None)
+            left = left[:START_VECTORS]
+            start = self._with_more(codewords, left, size) if level == last else None
+            rvq.init_codebook(level, left, start, size - self.model.config.fallback if not level else None)
+        if self.model.fallback is not None:
+            self.model.fallback.templates[size - self.model.config.fallback :] = fallback.UNUSED
+
+    @staticmethod
+    def _with_more(codewords: Tensor, left: Tensor, size: int) -> Tensor:
+        """``size`` codewords: those given (k, D), and k-means of those of ``left`` (N, D) that are not near any."""
+        if len(codewords) == size:
+            return codewords
+        error = (left - codewords[nearest(left, codewords)]).square().sum(1)  # (N,)
+        far = left[error.argsort(descending=True)[: len(left) // 2]]
+        return torch.cat([codewords, kmeans(far, size - len(codewords))[0]])
 
     def _spans(self, shares: dict[str, float], number: int = START_VECTORS) -> Tensor:
         """About (number, 4) bytes that make a position, from the sources in these shares; none of them padding."""

@@ -66,6 +66,16 @@ def test_all_codes_beside_a_template_mean_bytes_of_its_kinds(fallback):
     assert (((byte >> 6) + OPEN == template) | (byte == template)).all()
 
 
+def test_codes_beyond_nine_bits_beside_a_template_mean_bytes_of_its_kinds_too():
+    fallback = ByteFallback(2 * CODES)
+    fallback.templates[900] = torch.tensor([0xE4, CONTINUES, CONTINUES, OPEN])
+    first, later = torch.tensor([900, 700, 1023]), torch.tensor([900, 700 - CODES, 1023 - CODES])
+    for levels in (2, 3):
+        byte, share = fallback.known(torch.stack([first, later]), torch.tensor([levels, levels]))
+        assert torch.equal(byte[0], byte[1]) and torch.equal(share[0], share[1])
+        assert (byte[0] >> 6).tolist() == [3, 2, 2, 0]
+
+
 def test_each_level_says_more_of_the_bytes(fallback):
     codes, found = fallback.encode(torch.tensor([list("국 ".encode())]))
     assert found.all()

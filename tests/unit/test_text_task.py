@@ -33,10 +33,11 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @torch.no_grad()
-def test_templates_take_the_place_of_codes_for_other_scripts(task):
+def test_templates_take_the_codes_kept_free_for_them(task):
     model, spans = task.model, task._spans({"letters": 1.0}, 1_000)
     task.start_codebooks()
-    plain = model.rvq.codebooks.clone()
+    plain, free = model.rvq.codebooks.clone(), model.fallback.taken.clone()
+    assert free.sum() == model.config.fallback
 
     def right() -> float:
         z = model.latent(model.encode(spans.reshape(1, -1)))
@@ -48,8 +49,7 @@ def test_templates_take_the_place_of_codes_for_other_scripts(task):
     assert 0 < taken.sum() <= model.config.fallback
     assert torch.equal(model.rvq.codebooks[1:], plain[1:])
     assert torch.equal(model.rvq.codebooks[0, ~taken], plain[0, ~taken])
-    ascii_only = (model.nearest_bytes(plain[0].T[None]).view(-1, 4) < 128).all(1)
-    assert not (taken & ascii_only).any()
+    assert not (taken & ~free).any()
     assert right() > before + 0.1
     # A template's codeword is what it says alone: its known byte is read back.
     words = model.nearest_bytes(model.rvq.codebooks[0, taken].T[None]).view(-1, 4)
@@ -65,6 +65,24 @@ def test_templates_take_the_place_of_codes_for_other_scripts(task):
     model.config.fallback += 1
     task.before_step(2, 0.0)
     assert torch.equal(model.fallback.templates, chosen)  # frozen codes keep their meaning
+    # A checkpoint with fewer than the recipe asks for: none is kept free, so a code of another script gives way.
+    ascii_only = (model.nearest_bytes(model.rvq.codebooks[0].T[None]).view(-1, 4) < 128).all(1)
+    model.config.fallback = int(taken.sum()) + 1
+    task.templates_chosen, task.recipe.freeze = False, ""
+    task.before_step(3, 0.0)
+    more = model.fallback.taken & ~taken
+    assert more.sum() == 1 and not (more & ascii_only).any()
+    assert torch.equal(model.fallback.templates[taken], chosen[taken])
+
+
+@torch.no_grad()
+def test_what_a_larger_codebook_has_beside_one_code_a_byte_and_place(tmp_path, task):
+    words = task.model.byte_codewords()
+    left = torch.cat([words[:200], words[200:400] + words[:200].flip(0)])  # one change, and two at once
+    more = task._with_more(words, left, 600)
+    assert torch.equal(more[:512], words) and task._with_more(words, left, 512) is words
+    far = torch.cdist(left[200:], more).amin(1)
+    assert far.mean() < torch.cdist(left[200:], words).amin(1).mean()
 
 
 def test_the_parts_of_short_strings_end_in_padding(task):
