@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from pydantic import BeforeValidator, model_validator
 from torch import Tensor, nn
 
-from ..config import Depth, Expansion, ExpansionOr0, Kernel, Natural, Width, WidthOr0, check_weights, settings
+from ..config import Depth, Expansion, ExpansionOr0, Kernel, Natural, Share, Width, WidthOr0, check_weights, settings
 from ..quantizers import Bottleneck
 from ..quantizers.kmeans import nearest
 from ..quantizers.residual import ResidualVQConfig
@@ -49,6 +49,7 @@ class TextTokenizerConfig:
     decoder_expansion: ExpansionOr0 = 0  # 0: as in the encoder
     code_embeddings: bool = False  # the decoder has a vector of its own for every code, beside the sum of codewords
     fallback: Natural = 0  # codes of level 1, of an encoder "fixed", for bytes which no codewords spell (`fallback.py`)
+    fallback_lead: Share = 0.0  # codewords spell a byte where they are so much nearer to it than to any other, of 1
     latent_logits: bool = False  # of an encoder "fixed": the logits begin with how near each byte's vector is
     unit_latents: bool = False  # latents of mean 0 and variance 1 at every position before they are quantised
     bottleneck: Bottleneck = field(default_factory=lambda: ResidualVQConfig(dim=16, levels=3, codebook_size=512))
@@ -146,8 +147,8 @@ class TextTokenizer(Autoencoder):
         if self.fallback is None:
             return super().codes(z, levels)
         codes = self.rvq.encode(z, barred=self.fallback.taken)  # (B, L, n)
-        wanted, got = (self.nearest_bytes(x).view(len(z), -1, self.stride) for x in (z, self.rvq.decode(codes)))
-        wrong = (wanted != got).any(2)  # (B, n)
+        wanted = self.nearest_bytes(z).view(len(z), -1, self.stride)  # (B, n, 4)
+        wrong = (self._lead(self.rvq.decode(codes), wanted) <= self.config.fallback_lead).any(2)  # (B, n)
         exact, fits = self.fallback.encode(wanted[wrong])  # (M, L), (M,)
         rows = codes.transpose(1, 2)  # (B, n, L), the same memory
         rows[wrong] = torch.where(fits[:, None], exact, rows[wrong])
@@ -200,6 +201,15 @@ class TextTokenizer(Autoencoder):
         """Latents (B, D, n) of a fixed encoder -> the bytes whose vectors are nearest, (B, 4n)."""
         parts = z.transpose(1, 2).reshape(-1, self.embed.embedding_dim)  # (B * 4n, D/4)
         return nearest(parts, self.embed.weight).view(len(z), -1)
+
+    def _lead(self, z: Tensor, wanted: Tensor) -> Tensor:
+        """How much nearer latents (B, D, n) are to the bytes (B, n, 4) than to any other, (B, n, 4); < 0: misspelt.
+
+        As a difference of products with the bytes' vectors, which are all of one length: the decoder reads these.
+        """
+        near = z.transpose(1, 2).unflatten(2, (self.stride, -1)) @ self.embed.weight.T  # (B, n, 4, 256)
+        own = near.gather(3, wanted[..., None])
+        return own[..., 0] - near.scatter(3, wanted[..., None], -torch.inf).amax(3)
 
     def byte_codewords(self) -> Tensor:
         """Codewords that each put one byte in one place and leave the others: (4 * bytes with vectors of their own, D).

@@ -136,6 +136,22 @@ def test_a_codeword_that_spells_right_is_not_replaced(tokenizer):
 
 
 @torch.no_grad()
+def test_what_codewords_spell_narrowly_goes_by_a_template_too(tokenizer):
+    with_letters(tokenizer.fallback)
+    x = torch.randint(97, 123, (1, 400), generator=torch.Generator().manual_seed(1))
+    z, spelt = tokenizer.to_latent(x), []
+    for lead in (0.0, 0.1, 0.3):
+        tokenizer.config.fallback_lead = lead
+        codes = tokenizer.codes(z)
+        taken = tokenizer.fallback.taken[codes[0, 0]]  # (n,)
+        ahead = tokenizer._lead(tokenizer.latent(codes), x.view(1, -1, 4))[0].amin(1)  # (n,)
+        assert taken.all() or ahead[~taken].min() > lead  # letters have a template for whatever they are
+        assert torch.equal(tokenizer.nearest_bytes(tokenizer.latent(codes)), x)
+        spelt.append(int((~taken).sum()))
+    assert spelt[0] > spelt[1] > spelt[2]
+
+
+@torch.no_grad()
 def test_each_row_is_known_as_far_as_its_levels_go(tokenizer):
     x = torch.tensor([list("국민의 권리".encode())] * 3)
     num_levels = torch.tensor([1, 2, 3])
