@@ -29,8 +29,8 @@ KIND_SIGNS = "◦◦▹▸▫"  # how an open byte of each kind is shown, a lett
 class ByteFallback(nn.Module):
     """Which codes of level 1 are templates, and what codes stand for where level 1 is one.
 
-    ``templates`` (K, 4) int64 has a row for every code of level 1, at least 512: one entry 0..255, a byte, and three entries
-    ``OPEN`` + kind or ``LETTER``; or all ``NONE`` for a code that is an ordinary codeword.
+    ``templates`` (K, 4) int64 has a row for every code of level 1, at least 512: one entry 0..255, a byte, and three
+    entries ``OPEN`` + kind or ``LETTER``; or all ``NONE`` for a code that is an ordinary codeword.
     """
 
     templates: Tensor
