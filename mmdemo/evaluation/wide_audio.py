@@ -30,9 +30,10 @@ def wide_audio_sections(codec: Codec, data_dir: Path, limit: int | None) -> list
     few = partial(low_levels, codec, data_dir, limit)
     speech = partial(coded_speech, codec, data_dir, limit)
     return [
-        lambda: _tones(codec, few()),
+        lambda: _tones(codec, None),
         lambda: _music(codec, limit),
         lambda: _silence(codec),
+        lambda: _tones(codec, few()),  # after those that need no data
         lambda: _speech(codec, speech(), few()),
         lambda: _words(codec, data_dir, speech(), few()),
     ]
@@ -71,20 +72,17 @@ def _decoded(codec: Codec, tokens: Tokens, levels: int | None = None) -> np.ndar
     return codec.decode_tensor(tokens.truncate(min(levels, codec.levels)) if levels else tokens).numpy()
 
 
-def _tones(codec: Codec, few: int) -> list[Figure]:
-    figures = []
-    for name, levels in (("all levels", None), (f"{few} levels", few)):
-        off, right = {}, {}
-        for tone, wave in sounds.tones().items():
-            out = _decoded(codec, _encoded(codec, wave), levels)
-            off[tone], right[tone] = level_error(wave, out) or 0.0, pitch_kept(wave, out)
-        worst, least = max(off, key=lambda k: abs(off[k])), min(right, key=lambda k: right[k])
-        label, n = f"tones, {name}", len(off)
-        figures += [
-            Figure.against(f"{label}: level, worst ({worst}, {off[worst]:+.1f})", abs(off[worst]), 1, "dB", n, True),
-            Figure.against(f"{label}: frames of right pitch, worst ({least})", right[least], RIGHT, "of all", n),
-        ]
-    return figures
+def _tones(codec: Codec, levels: int | None) -> list[Figure]:
+    off, right = {}, {}
+    for tone, wave in sounds.tones().items():
+        out = _decoded(codec, _encoded(codec, wave), levels)
+        off[tone], right[tone] = level_error(wave, out) or 0.0, pitch_kept(wave, out)
+    worst, least = max(off, key=lambda k: abs(off[k])), min(right, key=lambda k: right[k])
+    label, n = f"tones, {f'{levels} levels' if levels else 'all levels'}", len(off)
+    return [
+        Figure.against(f"{label}: level, worst ({worst}, {off[worst]:+.1f})", abs(off[worst]), 1, "dB", n, True),
+        Figure.against(f"{label}: frames of right pitch, worst ({least})", right[least], RIGHT, "of all", n),
+    ]
 
 
 def _music(codec: Codec, limit: int | None) -> list[Figure]:

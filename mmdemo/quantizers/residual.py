@@ -116,12 +116,12 @@ class ResidualVQ(Quantizer):
 
     @torch.no_grad()
     def init_codebook(
-        self, level: int, vectors: Tensor, codewords: Tensor | None = None, count: int | None = None
+        self, level: int, vectors: Tensor, codewords: Tensor | None = None, size: int | None = None
     ) -> None:
         """Codebook of one level by k-means on (N, D) vectors; with the last level, codes are in force.
 
         Args:
-            codewords: (K, D) to refine; None begins at random vectors. count: how many codes are wanted, without
+            codewords: (K, D) to refine; None begins at random vectors. size: how many codes are wanted, without
                 ``codewords``; those after them repeat the last one, for the caller to set.
         """
         first = int(self._skips(level))  # the first code that is free to move
@@ -133,7 +133,7 @@ class ResidualVQ(Quantizer):
             self.set_codes(level, torch.zeros(1).long(), nothing, (~some).float().sum()[None])
             vectors = vectors[some] if some.any() else vectors
         if codewords is None:
-            centres, assigned = kmeans(vectors, (count or self.config.codebook_size) - first)
+            centres, assigned = kmeans(vectors, (size or self.config.codebook_size) - first)
             centres = torch.cat([centres, centres[-1:].expand(self.config.codebook_size - first - len(centres), -1)])
         else:
             centres, assigned = kmeans_with_prior(vectors, codewords[first:])

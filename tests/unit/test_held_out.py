@@ -8,6 +8,7 @@ import torch
 from small import saved
 
 from mmdemo.codec import Codec
+from mmdemo.errors import MissingError
 from mmdemo.evaluation import judges, report
 from mmdemo.evaluation.held_out import pictures, sounds
 from mmdemo.evaluation.wide_audio import wide_audio_sections
@@ -64,10 +65,14 @@ def test_every_row_of_pictures_is_measured_or_said_not_to_be(codecs):
 
 
 def test_rows_of_sounds_that_need_no_data(codecs, tmp_path):
-    tones, music, silence, *_ = wide_audio_sections(codecs["audio"], tmp_path, 1)
+    tones, music, silence, low, *_ = wide_audio_sections(codecs["audio"], tmp_path, 1)
     figures = [*tones(), *music(), *silence()]
-    assert sum(f.name.startswith("tones") for f in figures) == 4 and any("Opus 6" in f.name for f in figures)
+    assert sum(f.name.startswith("tones, all levels") for f in figures) == 2 and any(
+        "Opus 6" in f.name for f in figures
+    )
     assert all(f.value is not None for f in figures)
+    with pytest.raises(MissingError, match="speechocean762"):
+        low()  # how many levels are few is measured on speech
 
 
 def test_rows_of_texts(codecs):

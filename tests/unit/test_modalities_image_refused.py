@@ -45,11 +45,11 @@ def test_a_size_just_over_the_limit_reads_as_over_it():
 @pytest.mark.parametrize("size", [(8_160, 6_144), (8_192, 6_144), (8_688, 5_792)])
 def test_cameras_of_50_megapixels_are_taken(size):
     pixels_of = np.broadcast_to(np.uint8(255), (*size[::-1], 1))
-    assert image.load(pixels_of).meta == {"height": size[1], "width": size[0]}
+    assert image.load(pixels_of).meta == {"height": size[1], "width": size[0], "grey": 1}
 
 
 def test_the_largest_side_and_the_smallest_picture_are_taken():
-    assert image.load(encoded(Image.new("L", (16_384, 1)), "PNG")).meta == {"height": 1, "width": 16_384}
+    assert image.load(encoded(Image.new("L", (16_384, 1)), "PNG")).meta == {"height": 1, "width": 16_384, "grey": 1}
     assert image.load(encoded(Image.new("L", (1, 1)), "PNG")).tensor.shape == (3, 1, 1)
 
 

@@ -162,7 +162,7 @@ def test_without_tifffile_such_kinds_are_refused_by_name(monkeypatch):
     monkeypatch.setitem(sys.modules, "tifffile", None)
     values = np.zeros((4, 4), int)
     refusal(image.load, by_hand(values, 12, 1, "<"), "12 bits", "mmdemo[media]", "save it as PNG")
-    assert image.load(by_hand(values, 4, 1, "<")).meta == {"height": 4, "width": 4}
+    assert image.load(by_hand(values, 4, 1, "<")).meta == {"height": 4, "width": 4, "grey": 1}
 
 
 def test_floats_beyond_white_are_scaled_and_noted():
