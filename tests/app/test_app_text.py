@@ -381,8 +381,8 @@ def test_unusable_files_are_one_sentence(tab: TextHandlers, name: str, data: byt
 def test_tokens_of_another_modality_or_model_are_refused(tab: TextHandlers):
     session = start(tab.codec, "one", "en")
     codes = session.tokens.codes
-    audio = Tokens(codes, "audio", "audio", 512, "00000000", {"samples": 960, "sample_rate": 16000, "channels": 1})
-    other = Tokens(codes, "text", "text", 512, "00000000", {"bytes": 3})
+    audio = Tokens(codes, "audio", "audio", 1024, "00000000", {"samples": 960, "sample_rate": 16000, "channels": 1})
+    other = Tokens(codes, "text", "text", 1024, "00000000", {"bytes": 3})
     for tokens in (audio, other):
         with pytest.raises(gr.Error, match=r"These tokens (are audio|were made by other weights)"):
             tab.opened(1, False, dropped("a.mmt", tokens.to_bytes()), request())
