@@ -48,6 +48,7 @@ WRITTEN = {
     "sound": [0.290734, 0.026675],
     "sound_wide": [0.689872, 0.269802],
     "text": "prüß\ufffdc 大小 hello",
+    "text_wide": "Grüße, zażółć gęślą jaźń, 大小 hello",
     "lossless": "Grüße, 大小 hello",
 }
 
@@ -128,6 +129,21 @@ def test_clips_of_any_length(codec, samples):
     wave = (0.1 * np.sin(np.arange(samples) / 20)).astype(np.float32)
     out = codec("audio").decode(codec("audio").encode((16_000, wave)))[1]
     assert len(out) == samples and np.isfinite(out).all()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Größere Züge fahren über Würzburg, wo es süße Brötchen gibt.",
+        "Zażółć gęślą jaźń, rzekł źrebak do żółwia.",
+        "Küçük köyümüzün çeşmesi kışın donar.",
+        "Mỗi buổi sáng, ông lão chèo chiếc thuyền nhỏ qua dòng sông.",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "TWFueSBoYW5kcyBtYWtlIGxpZ2h0IHdvcmsu/+0aZQ==",
+    ],
+)
+def test_other_languages_and_strings_that_are_none_come_back(codec, text):
+    assert codec("text").decode(codec("text").encode(text)) == text
 
 
 def test_english_comes_back_and_more_levels_help(codec):
