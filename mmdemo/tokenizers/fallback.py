@@ -1,12 +1,13 @@
 """Byte fallback: exact codes for four bytes that no sum of codewords spells.
 
 Tokenizers of language models fall back on bytes for characters that their vocabulary lacks (Kudo & Richardson 2018,
-"SentencePiece"); here positions do, mostly in scripts with thousands of letters. Some codes of level 1 are templates:
-each says what one of its four bytes is, and of which kind, the first two of eight bits, the others are. In UTF-8 that
-says where characters begin. The 3 x 6 bits still open are the codes of the two later levels, 9 bits each.
+"SentencePiece"); here positions do. Some codes of level 1 are templates: each says what one of its four bytes is, and
+of which class the others are. In UTF-8 that says where characters begin. Which of its class each of the three is, the
+two later levels tell, as three digits: the second level the first digit and half of the second, the third the rest.
 
-Or the others are of the 64 letters and digits of base64 (RFC 4648), which hexadecimal, names and numbers are of, too:
-their places among these are six bits as well.
+There are two alphabets. With 64 symbols a digit, for 512 codes a level or more, a class is what has the same first two
+of eight bits; or the letters and digits of base64 (RFC 4648), which hexadecimal, names and numbers are of, too. With
+100, for 1,000 codes or more, all that can be printed of ASCII is one class.
 """
 
 from __future__ import annotations
@@ -14,30 +15,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-STRIDE, LEVELS, CODES = 4, 3, 512  # what the bits add up for: of more codes, templates use the first 512 of a level
+STRIDE, LEVELS, CODES = 4, 3, 512  # what the digits add up for, with 64 symbols; more codes are there for 100
 KINDS = 4  # by a byte's first two bits: ASCII below 0x40, ASCII from 0x40, continuation byte, first byte of a character
-OPEN = 256  # template entries from here on say a kind only
-LETTER = OPEN + KINDS  # … and this one a letter or digit of base64
+OPEN = 256  # template entries from here on say a class only: first the kinds, then
+LETTER = OPEN + KINDS  # … a letter or digit of base64,
+PRINTABLE = LETTER + 1  # … or anything of ASCII but most control characters
 LETTERS = torch.tensor(sorted(b"+/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
-PLACES = torch.full((256,), -1).scatter(0, LETTERS, torch.arange(64))  # of each byte among them; -1: it is none
+CLASSES = [*torch.arange(256).view(KINDS, 64), LETTERS, torch.tensor([0, 9, 10, 13, *range(32, 128)])]
+SIZES = torch.tensor([len(c) for c in CLASSES])
+SYMBOLS = torch.stack([torch.cat([c, c[-1:].expand(100 - len(c))]) for c in CLASSES])  # (classes, 100), sorted
+PLACES = torch.stack([torch.full((256,), -1).scatter(0, c, torch.arange(len(c))) for c in CLASSES])  # -1: not of it
 NONE, UNUSED = -1, -2  # an ordinary codeword; a template that fits nothing
-KIND_SIGNS = "◦◦▹▸▫"  # how an open byte of each kind is shown, a letter of base64 last
+KNOWN = 2 * len(CLASSES)  # a byte of which all is said, see `ByteFallback.known`
+CLASS_SIGNS = "◦◦▹▸▫◦"  # how an open byte of each class is shown
 
 
 class ByteFallback(nn.Module):
     """Which codes of level 1 are templates, and what codes stand for where level 1 is one.
 
-    ``templates`` (K, 4) int64 has a row for every code of level 1, at least 512: one entry 0..255, a byte, and three
-    entries ``OPEN`` + kind or ``LETTER``; or all ``NONE`` for a code that is an ordinary codeword.
+    ``templates`` (K, 4) int64 has a row for every code of level 1: one entry 0..255, a byte, and three entries ``OPEN``
+    + class; or all ``NONE`` for a code that is an ordinary codeword.
+
+    Args:
+        codes: K, of every level. symbols: of a digit, 64 or 100.
     """
 
     templates: Tensor
+    _group: Tensor
+    _last: Tensor
 
-    def __init__(self, codes: int = CODES) -> None:
+    def __init__(self, codes: int = CODES, symbols: int = 64) -> None:
         super().__init__()
+        self.symbols, self.half = symbols, round(symbols**0.5)  # a digit is two of so many values
+        assert self.half**2 == symbols and self.half * symbols <= codes
         self.register_buffer("templates", torch.full((codes, STRIDE), NONE))
+        group, last = torch.zeros(2, KNOWN + 1, 256, dtype=torch.long)
+        count = 1  # 0: bytes that are not of the class
+        for share in range(len(group)):
+            for possible in self._possible(share):
+                group[share, possible], last[share, possible], count = count, possible[-1], count + 1
+        self.register_buffer("_group", group, persistent=False)  # by `share` of `known` and byte: a number
+        self.register_buffer("_last", last, persistent=False)  # … and the highest byte of that group
 
     @property
     def taken(self) -> Tensor:
@@ -49,38 +70,63 @@ class ByteFallback(nn.Module):
         number = self.taken.nonzero()[:, 0]  # (F,)
         if not len(number):
             return spans.new_zeros(len(spans), LEVELS), torch.zeros(len(spans), dtype=torch.bool, device=spans.device)
-        patterns, places = self.templates[number], PLACES.to(spans.device)  # (F, 4), (256,)
+        patterns, places = self.templates[number], PLACES.to(spans.device)  # (F, 4), (classes, 256)
         fits = []
         for part in spans.split(1 << 13):
-            kind, letter = OPEN + (part >> 6), torch.where(places[part] >= 0, LETTER, NONE)
-            each = [part[:, None] == patterns, kind[:, None] == patterns, letter[:, None] == patterns]
-            fits.append((each[0] | each[1] | each[2]).all(2).int().max(1))
+            each = [part[:, None] == patterns]
+            each += [((places[c][part] >= 0)[:, None] & (patterns == OPEN + c)) for c in self._classes]
+            fits.append(torch.stack(each).any(0).all(2).int().max(1))
         found = torch.cat([f.values for f in fits]).bool()
         first = number[torch.cat([f.indices for f in fits])]  # (N,)
-        is_open = self.templates[first] >= OPEN  # (N, 4)
-        six = torch.where(self.templates[first] == LETTER, places[spans].clamp(min=0), spans & 63)
-        payload = (six * is_open << _shift(is_open)).sum(1)  # (N,) 18 bits where a template fits
-        return torch.stack([first, payload >> 9 & 511, payload & 511], 1), found
+        template = self.templates[first]  # (N, 4)
+        is_open = template >= OPEN
+        place = places[(template - OPEN).clamp(min=0), spans].clamp(min=0)  # (N, 4)
+        digit = torch.zeros_like(place[:, 1:]).scatter_add_(1, _rank(is_open), place * is_open)  # (N, 3)
+        a, b, c = digit.unbind(1)
+        return torch.stack([first, a * self.half + b // self.half, b % self.half * self.symbols + c], 1), found
+
+    @property
+    def _classes(self) -> range | list[int]:
+        """The classes that templates of this alphabet name."""
+        return range(len(CLASSES)) if self.symbols == 100 else range(KINDS + 1)
 
     def known(self, codes: Tensor, num_levels: Tensor) -> tuple[Tensor, Tensor]:
         """What codes (N, 3) whose first is a template say with their first ``num_levels`` (N,) levels.
 
         Returns:
-            bytes (N, 4) int64, 0 in bits that are not said, and how much of each byte is: 0 its kind, 1 five bits of
-            it, 2 all; 3 that it is a letter, 4 which eight of these it is among (`LETTERS`); (N, 4) int64.
+            bytes (N, 4) int64, of those that are possible still the lowest; and ``share`` (N, 4) int64, how much is
+            said of each: twice the number of its class, one more where half a digit is said, or `KNOWN`.
         """
         template = self.templates[codes[:, 0]]  # (N, 4)
-        is_open = template >= OPEN
-        nine = codes % CODES  # a code that no template uses, painted beside one, means one that it does
-        payload = (nine[:, 1] * (num_levels > 1) << 9) + nine[:, 2] * (num_levels > 2)  # (N,)
-        shares = torch.tensor([[0, 0, 0], [2, 1, 0], [2, 2, 2]], device=codes.device)
-        said = shares[num_levels - 1]  # (N, 3) of open bytes
-        place = (is_open.cumsum(1) - 1).clamp(min=0)  # (N, 4) which open byte each is
-        low = payload[:, None] >> _shift(is_open) & 63
-        share, letter = torch.where(is_open, said.gather(1, place), 2), template == LETTER
-        kind = (template - OPEN).clamp(0, KINDS - 1) << 6
-        byte = torch.where(letter, LETTERS.to(low.device)[low], kind + low)
-        return torch.where(is_open, byte, template), torch.where(letter & (share < 2), share + 3, share)
+        is_open, kind = template >= OPEN, (template - OPEN).clamp(min=0)
+        used = self.half * self.symbols  # another code, painted beside a template, means one of these
+        codes = codes % used
+        second, third = codes[:, 1] * (num_levels > 1), codes[:, 2] * (num_levels > 2)  # (N,)
+        a, b = second // self.half, second % self.half * self.half + third // self.symbols
+        digit = torch.stack([a, b, third % self.symbols], 1)  # (N, 3)
+        said = torch.tensor([[0, 0, 0], [2, 1, 0], [2, 2, 2]], device=codes.device)[num_levels - 1]  # (N, 3)
+        rank = _rank(is_open)
+        place = digit.gather(1, rank).minimum(SIZES.to(codes.device)[kind] - 1)  # (N, 4)
+        byte = torch.where(is_open, SYMBOLS.to(codes.device)[kind, place], template)
+        share = torch.where(is_open, said.gather(1, rank), 2)
+        return byte, torch.where(share < 2, 2 * kind + share, KNOWN)
+
+    def _possible(self, share: int) -> Sequence[Tensor]:
+        """By ``share`` of `known`, the groups of bytes of which nothing more is known: a class, some of it, or one."""
+        if share == KNOWN:
+            return torch.arange(256).split(1)
+        return CLASSES[share // 2].split(self.half if share % 2 else self.symbols)
+
+    def means(self, vectors: Tensor) -> Tensor:
+        """Vectors of the bytes (256, D) -> by ``share`` of `known` and byte, the mean of what it may still be.
+
+        Returns:
+            (shares, 256, D); a byte that is known has its own vector, to the bit.
+        """
+        rows, group = vectors.repeat(len(self._group), 1), self._group.flatten()  # (shares * 256, D)
+        total = torch.zeros(int(group.max()) + 1, vectors.shape[1] + 1, device=vectors.device, dtype=vectors.dtype)
+        total.index_add_(0, group, F.pad(rows, (0, 1), value=1.0))  # the last column counts
+        return (total[:, :-1] / total[:, -1:])[self._group]
 
     def describe(self, codes: Sequence[int]) -> list[str]:
         """What the codes of one position say, level by level, where the first is a template.
@@ -96,7 +142,7 @@ class ByteFallback(nn.Module):
         if not columns:
             return []
         templates = self.templates.tolist()
-        said = [["".join(KIND_SIGNS[v - OPEN] if v >= OPEN else _byte(v) for v in templates[c[0]])] for c in columns]
+        said = [["".join(CLASS_SIGNS[v - OPEN] if v >= OPEN else _byte(v) for v in templates[c[0]])] for c in columns]
         before = self._ranges([column[:1] for column in columns])
         for level in range(2, len(columns[0]) + 1):
             now = self._ranges([column[:level] for column in columns])
@@ -114,9 +160,7 @@ class ByteFallback(nn.Module):
         levels = len(columns[0])
         codes = torch.tensor([[*column, *[0] * (LEVELS - levels)] for column in columns], device=self.templates.device)
         byte, share = self.known(codes, torch.full_like(codes[:, 0], levels))
-        high = byte + torch.tensor([63, 7, 0, 0, 0], device=byte.device)[share]
-        last = LETTERS[(PLACES[byte.cpu()].clamp(min=0) + torch.tensor([0, 0, 0, 63, 7])[share.cpu()]).clamp(max=63)]
-        high = torch.where(share > 2, last.to(byte.device), high)
+        high = self._last[share, byte]
         return [list(zip(*pair, strict=True)) for pair in zip(byte.tolist(), high.tolist(), strict=True)]
 
 
@@ -124,28 +168,31 @@ def _byte(value: int) -> str:
     return chr(value) if 0x20 <= value < 0x7F else f"{value:02X}"
 
 
-def _shift(is_open: Tensor) -> Tensor:
-    """Where each open byte's low six bits (N, 4) are in the payload: the first open one's on top."""
-    return 6 * (3 - is_open.cumsum(1)).clamp(0, 2)
+def _rank(is_open: Tensor) -> Tensor:
+    """(N, 4) bool -> which of the three open bytes each is, (N, 4); the one that is not open gets any."""
+    return (is_open.cumsum(1) - 1).clamp(min=0)
 
 
-def choose(spans: Tensor, weight: Tensor, count: int) -> Tensor:
+def choose(spans: Tensor, weight: Tensor, count: int, symbols: int = 64) -> Tensor:
     """The templates that fit most of what is given, one after the other, each by what those before it leave.
 
-    Spans of letters and digits alone have eight that fit, others four: one for each byte that it may give in full.
+    Four fit a span, one for each byte that it may give in full; with 64 symbols four more fit letters and digits alone.
 
     Args:
-        spans: (N, 4) bytes. weight: (N,) what each counts. count: how many to choose.
+        spans: (N, 4) bytes. weight: (N,) what each counts. count: how many to choose. symbols: of a digit.
 
     Returns:
         (F, 4) int64 rows of ``ByteFallback.templates``, F <= ``count``.
     """
-    kinds = spans >> 6
-    shape = (kinds * KINDS ** torch.arange(STRIDE, device=spans.device)).sum(1)  # (N,) the four kinds
+    places = PLACES.to(spans.device)
+    kinds, printable = spans >> 6, PRINTABLE - OPEN
+    if symbols == 100:
+        kinds = torch.where(places[printable][spans] >= 0, printable, kinds)
+    shape = (kinds * len(CLASSES) ** torch.arange(STRIDE, device=spans.device)).sum(1)  # (N,) the four classes
     place = torch.arange(STRIDE, device=spans.device)
     keys = (shape[:, None] * STRIDE + place) * 256 + spans  # (N, 4)
-    letters = (PLACES.to(spans.device)[spans] >= 0).all(1, keepdim=True)
-    base = KINDS**STRIDE * STRIDE * 256  # keys from here on are of templates with letters
+    letters = (places[LETTER - OPEN][spans] >= 0).all(1, keepdim=True) & (symbols == 64)
+    base = len(CLASSES) ** STRIDE * STRIDE * 256  # keys from here on are of templates with letters
     both = torch.cat([keys, torch.where(letters, base + place * 256 + spans, keys)], 1)  # (N, 8)
     keys, which = both.unique(return_inverse=True)  # (M,), (N, 8)
     again = torch.cat([torch.zeros_like(spans, dtype=torch.bool), (~letters).expand(-1, STRIDE)], 1)

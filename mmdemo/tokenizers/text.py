@@ -49,6 +49,7 @@ class TextTokenizerConfig:
     decoder_expansion: ExpansionOr0 = 0  # 0: as in the encoder
     code_embeddings: bool = False  # the decoder has a vector of its own for every code, beside the sum of codewords
     fallback: Natural = 0  # codes of level 1, of an encoder "fixed", for bytes which no codewords spell (`fallback.py`)
+    fallback_symbols: Natural = 64  # what of a byte a template leaves to later levels: one of so many, 64 or 100
     fallback_lead: Share = 0.0  # codewords spell a byte where they are so much nearer to it than to any other, of 1
     latent_logits: bool = False  # of an encoder "fixed": the logits begin with how near each byte's vector is
     unit_latents: bool = False  # latents of mean 0 and variance 1 at every position before they are quantised
@@ -66,9 +67,12 @@ class TextTokenizerConfig:
             raise ValueError(f"Unknown text encoder {self.encoder!r}; choose one of {', '.join(ENCODERS)}.")
         if self.encoder == "fixed" and self.bottleneck.dim % TextTokenizer.stride:
             raise ValueError(f"A latent of {self.bottleneck.dim} channels has no equal share for each of 4 bytes.")
-        fits = self.bottleneck.levels == fallback.LEVELS and self.bottleneck.codebook_size >= fallback.CODES
+        needed = {64: 512, 100: 1000}.get(self.fallback_symbols)
+        if needed is None:
+            raise ValueError(f"Byte fallback has 64 or 100 symbols, and not {self.fallback_symbols}.")
+        fits = self.bottleneck.levels == fallback.LEVELS and self.bottleneck.codebook_size >= needed
         if self.fallback and (self.encoder != "fixed" or not fits):
-            raise ValueError('Byte fallback needs the encoder "fixed" and 3 levels of 512 codes or more.')
+            raise ValueError(f'Byte fallback needs the encoder "fixed" and 3 levels of {needed} codes or more.')
         inner = self.decoder_width or self.width
         encoder = self.encoder_depth * max(12, 2 * self.expansion) * self.width**2 + 4 * self.byte_width * self.width
         decoder = self.decoder_depth * 2 * (self.decoder_expansion or self.expansion) * inner**2
@@ -108,7 +112,7 @@ class TextTokenizer(Autoencoder):
         self.level_embedding = nn.Embedding(self.levels + 1, inner)  # tells the decoder how coarse its latent is
         self.project_out = nn.Linear(self.dim, inner)
         own = config.code_embeddings and self.levels > 0
-        self.fallback = ByteFallback(self.codebook_size) if config.fallback else None
+        self.fallback = ByteFallback(self.codebook_size, config.fallback_symbols) if config.fallback else None
         books = self.levels + (self.levels - 1 if config.fallback else 0)
         self.code_embedding = nn.Embedding(books * self.codebook_size, inner) if own else None
         expansion = config.decoder_expansion or config.expansion
@@ -166,23 +170,10 @@ class TextTokenizer(Autoencoder):
         counted = codes.new_full((len(codes),), levels) if num_levels is None else num_levels
         told = F.pad(codes, (0, 0, 0, self.levels - levels)).transpose(1, 2)[on]  # (M, L)
         byte, share = self.fallback.known(told, counted[:, None].expand_as(on)[on])  # (M, 4) each
-        vectors = torch.stack(self._partly_known())[share, byte]  # (M, 4, D/4)
+        vectors = self.fallback.means(self.embed.weight)[share, byte]  # (M, 4, D/4)
         z = z.transpose(1, 2).clone()  # (B, n, D)
         z[on] = vectors.flatten(1).to(z.dtype)
         return z.transpose(1, 2)
-
-    def _partly_known(self) -> list[Tensor]:
-        """(256, D/4) for each answer of `ByteFallback.known` to how much is: the mean of what a byte may still be."""
-        weight = self.embed.weight
-        kinds, eighths = (weight.unflatten(0, (n, -1)).mean(1, keepdim=True) for n in (4, 32))
-        means = [v.expand(-1, 256 // len(v), -1).flatten(0, 1) for v in (kinds, eighths)]
-        letters = fallback.LETTERS.to(weight.device)
-        any_letter, one_of_eight = weight.clone(), weight.clone()
-        any_letter[letters] = weight[letters].mean(0)
-        one_of_eight[letters] = (
-            weight[letters].unflatten(0, (8, 8)).mean(1, keepdim=True).expand(-1, 8, -1).flatten(0, 1)
-        )
-        return [*means, weight, any_letter, one_of_eight]
 
     @property
     def receptive_field(self) -> ReceptiveField:

@@ -192,7 +192,7 @@ class TextTask(TokenizerTask):
         wanted = (spans >= 128).any(1) | self.data.fallback_ascii
         misspelt = ~right(self.model.codes(z)).all(1) & wanted
         fallbacks.templates[given_up] = fallback.NONE
-        rows = fallback.choose(spans, misspelt.float(), count)
+        rows = fallback.choose(spans, misspelt.float(), count, fallbacks.symbols)
         numbers = given_up.nonzero()[: len(rows), 0]
         fallbacks.templates[numbers] = rows
         first = self.model.latent(numbers[:, None, None])[:, :, 0]  # (F, D)

@@ -4,7 +4,18 @@ import pytest
 import torch
 
 from mmdemo.tokenizers import build_tokenizer
-from mmdemo.tokenizers.fallback import CODES, LETTER, LETTERS, NONE, OPEN, ByteFallback, choose
+from mmdemo.tokenizers.fallback import (
+    CODES,
+    KNOWN,
+    LETTER,
+    LETTERS,
+    NONE,
+    OPEN,
+    PLACES,
+    PRINTABLE,
+    ByteFallback,
+    choose,
+)
 from mmdemo.training.alphabet import alphabet
 
 TEXT = "국민의 권리와 의무. 人人生而自由，在尊严和权利上一律平等。 Straße, € 5, 😀😁 и Ωμέγα"
@@ -51,7 +62,7 @@ def test_codes_of_a_template_say_the_bytes_again(fallback):
     assert torch.equal(found, (spans >= 128).any(1))  # as many templates as it takes
     assert codes.min() >= 0 and codes.max() < CODES and fallback.taken[codes[found, 0]].all()
     byte, share = fallback.known(codes[found], torch.full((int(found.sum()),), 3))
-    assert torch.equal(byte, spans[found]) and (share == 2).all()
+    assert torch.equal(byte, spans[found]) and (share == KNOWN).all()
 
 
 def test_all_codes_beside_a_template_mean_bytes_of_its_kinds(fallback):
@@ -202,7 +213,7 @@ def test_base64_and_hexadecimal_are_exact(fallback):
     codes, found = with_letters(fallback).encode(spans)
     assert found.all() and (codes[:, 0] >= 300).all() and codes.min() >= 0 and codes.max() < CODES
     byte, share = fallback.known(codes, torch.full((len(codes),), 3))
-    assert torch.equal(byte, spans) and (share == 2).all()
+    assert torch.equal(byte, spans) and (share == KNOWN).all()
     assert not fallback.encode(spans_of("a=b- c_d"))[1].any()
 
 
@@ -234,3 +245,67 @@ def test_templates_of_letters_are_chosen_for_what_mixes_them():
     rows = choose(spans, torch.ones(len(spans)), 1)
     assert rows.tolist() == [[ord("q"), LETTER, LETTER, LETTER]]
     assert not (choose(spans_of(TEXT), (spans_of(TEXT) >= 128).any(1).float(), 400) == LETTER).any()
+
+
+# ------------------------------------------------------------------------- 100 symbols a digit
+
+MIXED = "(zu z.B. 7:45, ‚ku)‘ we): ¿Apó? #!/bin/sh\t{}\n\0 Đứa ~"
+
+
+def hundred(spans: torch.Tensor, count: int = 400) -> ByteFallback:
+    made = ByteFallback(1024, 100)
+    rows = choose(spans, torch.ones(len(spans)), count, 100)
+    made.templates[1024 - len(rows) :] = rows
+    return made
+
+
+def test_with_100_symbols_all_that_can_be_printed_of_ascii_is_one_class():
+    spans = spans_of(MIXED)
+    fallback = hundred(spans)
+    codes, found = fallback.encode(spans)
+    assert found.all() and codes.min() >= 0 and (codes[:, 1:] < 1000).all()
+    byte, share = fallback.known(codes, torch.full((len(codes),), 3))
+    assert torch.equal(byte, spans) and (share == KNOWN).all()
+    # A template for each first character is all that it takes for any four.
+    every = ByteFallback(1024, 100)
+    symbols = torch.tensor([b for b in range(256) if PLACES[PRINTABLE - OPEN][b] >= 0])
+    assert len(symbols) == 100
+    every.templates[:100] = torch.cat([symbols[:, None], torch.full((100, 3), PRINTABLE)], 1)
+    spans = symbols[torch.randint(100, (5000, 4), generator=torch.Generator().manual_seed(0))]
+    codes, found = every.encode(spans)
+    assert found.all() and torch.equal(every.known(codes, torch.full((5000,), 3))[0], spans)
+    assert len(codes.unique(dim=0)) == len(spans.unique(dim=0))
+
+
+def test_with_100_symbols_each_level_says_more_whatever_the_codes_are():
+    fallback = hundred(spans_of(MIXED))
+    generator = torch.Generator().manual_seed(1)
+    for first in fallback.taken.nonzero()[:40, 0].tolist():
+        codes = [first, *torch.randint(1024, (2,), generator=generator).tolist()]
+        before = [(0, 255)] * 4
+        for levels in (1, 2, 3):
+            now = fallback.ranges(codes[:levels])
+            assert all(a <= c <= d <= b for (a, b), (c, d) in zip(before, now, strict=True))
+            before = now
+        assert all(low == high for low, high in before)
+
+
+def test_the_vector_of_a_byte_half_told_is_the_mean_of_what_it_may_be():
+    fallback, vectors = hundred(spans_of(MIXED)), torch.randn(256, 5, generator=torch.Generator().manual_seed(2))
+    means = fallback.means(vectors)
+    for template in fallback.templates[fallback.taken][:20]:
+        first = int((fallback.templates == template).all(1).nonzero()[0, 0])
+        for levels, later in ((1, [0, 0]), (2, [437, 0])):
+            byte, share = fallback.known(torch.tensor([[first, *later]]), torch.tensor([levels]))
+            for at, (low, high) in enumerate(fallback.ranges([first, *later][:levels])):
+                kind = int(template[at]) - OPEN
+                may = [b for b in range(low, high + 1) if kind < 0 or PLACES[kind][b] >= 0]
+                torch.testing.assert_close(means[share[0, at], byte[0, at]], vectors[may].mean(0))
+
+
+def test_100_symbols_need_1000_codes():
+    small = {"encoder": "fixed", "fallback": 8, "fallback_symbols": 100}
+    with pytest.raises(ValueError, match="1000 codes"):
+        build_tokenizer("text", {**small, "bottleneck": {"dim": 60, "levels": 3, "codebook_size": 512}})
+    with pytest.raises(ValueError, match="64 or 100 symbols"):
+        build_tokenizer("text", {**small, "fallback_symbols": 81, "bottleneck": {"dim": 60, "levels": 3}})

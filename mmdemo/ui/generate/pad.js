@@ -98,6 +98,8 @@ export default function drawingPad({ element, props, trigger, watch }) {
   clear();
   function take() {
     if (props.value === own) return;
+    // The page's address is read once Gradio has started: what was drawn until then stays, where it says no picture.
+    if (own && !props.value && !document.body.dataset.linkRead) return void give(own);
     own = props.value;
     if (props.value) show(props.value).catch(clear); else clear();
   }

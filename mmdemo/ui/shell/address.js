@@ -59,7 +59,7 @@ export default function address({ props }) {
   let following = tabOf(location.search, tabs); // a tab that the address has already
   window.addEventListener("mm-tab", ({ detail: tab }) => {
     if (tab === current) return;
-    left[current] = following === tab ? left[current] : location.search;
+    if (following !== tab) left[current] = location.search;
     current = tab;
     if (following === tab) following = null;
     else history.pushState(history.state, "", (left[tab] || queryOf(location.search, tab)) + location.hash);
