@@ -49,8 +49,8 @@ class ByteFallback(nn.Module):
 
     def __init__(self, codes: int = CODES, symbols: int = 64) -> None:
         super().__init__()
-        self.symbols, self.half = symbols, round(symbols**0.5)  # a digit is two of so many values
-        assert self.half**2 == symbols and self.half * symbols <= codes
+        self.symbols, self.root = symbols, round(symbols**0.5)  # a digit is two of so many values
+        assert self.root**2 == symbols and self.root * symbols <= codes
         self.register_buffer("templates", torch.full((codes, STRIDE), NONE))
         group, last = torch.zeros(2, KNOWN + 1, 256, dtype=torch.long)
         count = 1  # 0: bytes that are not of the class
@@ -83,7 +83,7 @@ class ByteFallback(nn.Module):
         place = places[(template - OPEN).clamp(min=0), spans].clamp(min=0)  # (N, 4)
         digit = torch.zeros_like(place[:, 1:]).scatter_add_(1, _rank(is_open), place * is_open)  # (N, 3)
         a, b, c = digit.unbind(1)
-        return torch.stack([first, a * self.half + b // self.half, b % self.half * self.symbols + c], 1), found
+        return torch.stack([first, a * self.root + b // self.root, b % self.root * self.symbols + c], 1), found
 
     @property
     def _classes(self) -> range | list[int]:
@@ -99,23 +99,25 @@ class ByteFallback(nn.Module):
         """
         template = self.templates[codes[:, 0]]  # (N, 4)
         is_open, kind = template >= OPEN, (template - OPEN).clamp(min=0)
-        used = self.half * self.symbols  # another code, painted beside a template, means one of these
+        used = self.root * self.symbols  # another code, painted beside a template, means one of these
         codes = codes % used
         second, third = codes[:, 1] * (num_levels > 1), codes[:, 2] * (num_levels > 2)  # (N,)
-        a, b = second // self.half, second % self.half * self.half + third // self.symbols
+        a, b = second // self.root, second % self.root * self.root + third // self.symbols
         digit = torch.stack([a, b, third % self.symbols], 1)  # (N, 3)
         said = torch.tensor([[0, 0, 0], [2, 1, 0], [2, 2, 2]], device=codes.device)[num_levels - 1]  # (N, 3)
         rank = _rank(is_open)
-        place = digit.gather(1, rank).minimum(SIZES.to(codes.device)[kind] - 1)  # (N, 4)
+        said = torch.where(is_open, said.gather(1, rank), 2)  # (N, 4)
+        most = SIZES.to(codes.device)[kind] - 1  # a digit beyond its class means the last there is
+        most = torch.where(said == 1, most // self.root * self.root, most)
+        place = digit.gather(1, rank).minimum(most)  # (N, 4)
         byte = torch.where(is_open, SYMBOLS.to(codes.device)[kind, place], template)
-        share = torch.where(is_open, said.gather(1, rank), 2)
-        return byte, torch.where(share < 2, 2 * kind + share, KNOWN)
+        return byte, torch.where(said < 2, 2 * kind + said, KNOWN)
 
     def _possible(self, share: int) -> Sequence[Tensor]:
         """By ``share`` of `known`, the groups of bytes of which nothing more is known: a class, some of it, or one."""
         if share == KNOWN:
             return torch.arange(256).split(1)
-        return CLASSES[share // 2].split(self.half if share % 2 else self.symbols)
+        return CLASSES[share // 2].split(self.root if share % 2 else self.symbols)
 
     def means(self, vectors: Tensor) -> Tensor:
         """Vectors of the bytes (256, D) -> by ``share`` of `known` and byte, the mean of what it may still be.
