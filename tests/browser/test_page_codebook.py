@@ -100,7 +100,7 @@ def test_a_code_lives_in_the_picture_and_a_place_says_how_it_was_chosen(page: An
     in_address(page, "at=", "example=")
     before = page.locator(".mm-lives [role=option]").inner_text()
     lives.press("ArrowRight")
-    page.wait_for_function("b => document.querySelector('.mm-lives [role=option]').innerText !== b", arg=before)
+    page.wait_for_function("b => (document.querySelector('.mm-lives [role=option]')?.innerText ?? b) !== b", arg=before)
     page.click(".mm-strip .mm-rung >> nth=4")
     page.wait_for_selector(".mm-codebook[data-ready$='-4']")
     assert int(page.locator(".mm-strip .mm-on b").first.inner_text()) == code(page)
@@ -153,7 +153,7 @@ def test_a_place_of_the_chosen_code_is_shown_before_one_is_chosen(page: Any, app
 
 def test_an_example_and_a_place_in_it_have_an_address_and_back_leads_to_them(page: Any, app_url: str):
     opened(page, app_url, "&example=coffee&level=2&at=5,9")
-    page.wait_for_function("document.querySelector('.mm-lives [role=option]').innerText.startsWith('Row 5, column 9')")
+    page.wait_for_function("document.querySelector('.mm-lives [role=option]')?.innerText.startsWith('Row 5, column 9')")
     page.wait_for_selector(".mm-distance.mm-on")
     assert int(page.locator(".mm-strip .mm-on b").first.inner_text()) == code(page)
     was = f"code={code(page)}"
@@ -162,8 +162,8 @@ def test_an_example_and_a_place_in_it_have_an_address_and_back_leads_to_them(pag
     page.locator(".mm-choice", has_text="pagoda").click()
     page.wait_for_function("new URLSearchParams(location.search).get('example') === 'pagoda'")
     page.go_back()
-    page.wait_for_function("document.querySelector('.mm-chooser summary').innerText.includes('coffee')")
-    page.wait_for_function("document.querySelector('.mm-lives [role=option]').innerText.startsWith('Row 5, column 9')")
+    page.wait_for_function("document.querySelector('.mm-chooser summary')?.innerText.includes('coffee')")
+    page.wait_for_function("document.querySelector('.mm-lives [role=option]')?.innerText.startsWith('Row 5, column 9')")
     in_address(page, was)
     assert page.locator(".mm-codebook [data-level='1']").get_attribute("aria-pressed") == "true"
 
@@ -173,7 +173,7 @@ def test_ones_own_input_has_an_address_that_somebody_else_can_open(page: Any, ap
     page.wait_for_selector("#mm-text-chips .chip")
     page.click("#mm-tab-codebook-button")
     page.locator("[role=tab][data-model=text]").click()
-    page.wait_for_function("document.querySelector('.mm-chooser summary').innerText.includes('Own words')")
+    page.wait_for_function("document.querySelector('.mm-chooser summary')?.innerText.includes('Own words')")
     page.locator(".mm-lives [role=option], .mm-lives button").first.wait_for()
     in_address(page, "typed=Own", "model=text")
     other = browser.new_page()

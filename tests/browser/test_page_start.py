@@ -254,7 +254,7 @@ def test_an_edit_of_an_upload_has_a_link_that_opens_it(opened: Any, tmp_path: Pa
     edits = page.get_attribute(".mm-viewer", "data-edits")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click(".mm-viewer [data-step=link]")
-    page.wait_for_function("document.querySelector('.mm-said').innerText.includes('for a day')")
+    page.wait_for_function("document.querySelector('.mm-said')?.innerText.includes('for a day')")
     link = page.evaluate("navigator.clipboard.readText()")
     in_address(page, "edit")  # as it is in the address of the page itself
     other = opened("?" + link.partition("?")[2])
