@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-STRIDE, LEVELS, CODES = 4, 3, 512  # what the digits add up for, with 64 symbols; more codes are there for 100
+STRIDE, LEVELS, CODES = 4, 3, 512
+NEEDED = {64: CODES, 100: 1000}  # by the symbols of a digit: how many codes of a level its digits add up to
 KINDS = 4  # by a byte's first two bits: ASCII below 0x40, ASCII from 0x40, continuation byte, first byte of a character
 OPEN = 256  # template entries from here on say a class only: first the kinds, then
 LETTER = OPEN + KINDS  # … a letter or digit of base64,
@@ -49,14 +50,14 @@ class ByteFallback(nn.Module):
 
     def __init__(self, codes: int = CODES, symbols: int = 64) -> None:
         super().__init__()
-        self.symbols, self.root = symbols, round(symbols**0.5)  # a digit is two of so many values
-        assert self.root**2 == symbols and self.root * symbols <= codes
+        self.symbols, self.root = symbols, NEEDED[symbols] // symbols  # a digit is two of ``root`` values
         self.register_buffer("templates", torch.full((codes, STRIDE), NONE))
         group, last = torch.zeros(2, KNOWN + 1, 256, dtype=torch.long)
         count = 1  # 0: bytes that are not of the class
         for share in range(len(group)):
             for possible in self._possible(share):
                 group[share, possible], last[share, possible], count = count, possible[-1], count + 1
+        self._groups = count
         self.register_buffer("_group", group, persistent=False)  # by `share` of `known` and byte: a number
         self.register_buffer("_last", last, persistent=False)  # … and the highest byte of that group
 
@@ -99,8 +100,7 @@ class ByteFallback(nn.Module):
         """
         template = self.templates[codes[:, 0]]  # (N, 4)
         is_open, kind = template >= OPEN, (template - OPEN).clamp(min=0)
-        used = self.root * self.symbols  # another code, painted beside a template, means one of these
-        codes = codes % used
+        codes = codes % NEEDED[self.symbols]  # another one, painted beside a template, means one of these
         second, third = codes[:, 1] * (num_levels > 1), codes[:, 2] * (num_levels > 2)  # (N,)
         a, b = second // self.root, second % self.root * self.root + third // self.symbols
         digit = torch.stack([a, b, third % self.symbols], 1)  # (N, 3)
@@ -126,7 +126,7 @@ class ByteFallback(nn.Module):
             (shares, 256, D); a byte that is known has its own vector, to the bit.
         """
         rows, group = vectors.repeat(len(self._group), 1), self._group.flatten()  # (shares * 256, D)
-        total = torch.zeros(int(group.max()) + 1, vectors.shape[1] + 1, device=vectors.device, dtype=vectors.dtype)
+        total = torch.zeros(self._groups, vectors.shape[1] + 1, device=vectors.device, dtype=vectors.dtype)
         total.index_add_(0, group, F.pad(rows, (0, 1), value=1.0))  # the last column counts
         return (total[:, :-1] / total[:, -1:])[self._group]
 

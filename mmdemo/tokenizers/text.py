@@ -30,6 +30,7 @@ ENCODERS = ("conv", "gru", "fixed")
 EARLIER_NAMES = {"read_spelling": "latent_logits"}  # in config.json of earlier versions
 EARLIER_ENCODERS = {"spell": "fixed"}
 SHARP = 20.0  # unit of the weight that a fixed latent has in the logits: so it is learned as fast as the rest
+LEADS = 1 << 13  # bytes whose products with all bytes' vectors are held at once, for texts of any length
 CORRECTION = 0.45  # a codeword's part for one byte is about 1 long where it changes the byte, 0.1 where it does not
 
 
@@ -67,7 +68,7 @@ class TextTokenizerConfig:
             raise ValueError(f"Unknown text encoder {self.encoder!r}; choose one of {', '.join(ENCODERS)}.")
         if self.encoder == "fixed" and self.bottleneck.dim % TextTokenizer.stride:
             raise ValueError(f"A latent of {self.bottleneck.dim} channels has no equal share for each of 4 bytes.")
-        needed = {64: 512, 100: 1000}.get(self.fallback_symbols)
+        needed = fallback.NEEDED.get(self.fallback_symbols)
         if needed is None:
             raise ValueError(f"Byte fallback has 64 or 100 symbols, and not {self.fallback_symbols}.")
         fits = self.bottleneck.levels == fallback.LEVELS and self.bottleneck.codebook_size >= needed
@@ -198,9 +199,13 @@ class TextTokenizer(Autoencoder):
 
         As a difference of products with the bytes' vectors, which are all of one length: the decoder reads these.
         """
-        near = z.transpose(1, 2).unflatten(2, (self.stride, -1)) @ self.embed.weight.T  # (B, n, 4, 256)
-        own = near.gather(3, wanted[..., None])
-        return own[..., 0] - near.scatter(3, wanted[..., None], -torch.inf).amax(3)
+        parts = z.transpose(1, 2).reshape(-1, self.embed.embedding_dim).float()  # (B * 4n, D/4)
+        leads, vectors = [], self.embed.weight.float().T
+        for part, byte in zip(parts.split(LEADS), wanted.reshape(-1, 1).split(LEADS)):
+            near = part @ vectors  # (m, 256)
+            own = near.gather(1, byte)[:, 0]
+            leads.append(own - near.scatter_(1, byte, -torch.inf).amax(1))
+        return torch.cat(leads).view_as(wanted) if leads else parts.new_zeros(wanted.shape)
 
     def byte_codewords(self) -> Tensor:
         """Codewords that each put one byte in one place and leave the others: (4 * bytes with vectors of their own, D).
