@@ -117,6 +117,17 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+def resting(locator: Any) -> dict[str, float]:
+    """An element's box, scrolled into view, once nothing moves it: no picture that loads, no run that scrolls."""
+    locator.scroll_into_view_if_needed()
+    box = locator.bounding_box()
+    while True:
+        locator.page.wait_for_timeout(100)
+        before, box = box, locator.bounding_box()
+        if box == before and box is not None:
+            return box
+
+
 def _chromium() -> str | None:
     named = os.environ.get("MMDEMO_CHROMIUM")
     if named:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import levels_of
+from conftest import levels_of, resting
 
 pytestmark = pytest.mark.browser
 WAIT = 300_000  # ms: a busy machine takes its time, and what works waits for nothing
@@ -227,8 +227,7 @@ def test_sounds_are_one_picture_and_pointing_is_quick(page: Any, app_url: str):
     board.press("ArrowRight")  # keys play, as clicks do
     page.wait_for_function("window.heard")
     page.evaluate("window.heard = 0")
-    page.locator(".mm-map-board").scroll_into_view_if_needed()
-    area = page.locator(".mm-map-board").bounding_box()
+    area = resting(page.locator(".mm-map-board"))
     page.mouse.move(area["x"] + 0.4 * area["width"], area["y"] + 0.5 * area["height"])
     page.mouse.down()  # the map is an instrument
     page.mouse.move(area["x"] + 0.6 * area["width"], area["y"] + 0.5 * area["height"], steps=8)

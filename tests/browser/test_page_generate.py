@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import WATCH_PICTURES
+from conftest import WATCH_PICTURES, resting
 from generate_model import RandomContext, served
 from PIL import Image
 
@@ -107,9 +107,7 @@ def until(page: Any, condition: str) -> None:
 
 def drag(page: Any, place: float) -> None:
     """Drag the step slider with the mouse to a place, 0 ... 1."""
-    slider, box = page.locator(".mp-slider"), None
-    while box != (box := slider.bounding_box()):  # a run scrolls the page to its player
-        page.wait_for_timeout(100)
+    box = resting(page.locator(".mp-slider"))  # a run scrolls the page to its player
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] * 0.5, middle)
     page.mouse.down()
@@ -326,7 +324,7 @@ def test_saving_and_the_record_of_a_run(opened: Any, tmp_path: Any):
 
 def test_a_drawn_digit_is_what_is_given(opened: Any):
     page = opened()
-    box = page.locator(".pad canvas").bounding_box()
+    box = resting(page.locator(".pad canvas"))
     place = lambda x, y: (box["x"] + x * box["width"], box["y"] + y * box["height"])  # noqa: E731
     page.mouse.move(*place(0.3, 0.2))
     page.mouse.down()
@@ -398,9 +396,7 @@ def test_a_part_is_painted_and_only_that_is_made_anew(opened: Any):
     page.wait_for_selector(".mask-pane[data-modality=image]")
     assert page.locator(".pad").get_attribute("data-filled") == "1"
     assert page.locator(".mask-cells i").count() == 16
-    field = page.locator(".mask-field")
-    field.scroll_into_view_if_needed()
-    box = field.bounding_box()
+    box = resting(page.locator(".mask-field"))
     page.mouse.move(box["x"] + 5, box["y"] + box["height"] - 5)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5, steps=8)
@@ -427,9 +423,7 @@ def test_a_part_is_kept_with_all_its_steps_and_marks(opened: Any, monkeypatch: A
     page.click("[data-layout=one]")
     page.click("[data-act=reuse]")
     page.wait_for_selector(".mask-pane[data-modality=image]")
-    field = page.locator(".mask-field")
-    field.scroll_into_view_if_needed()
-    box = field.bounding_box()
+    box = resting(page.locator(".mask-field"))
     page.mouse.move(box["x"] + 5, box["y"] + box["height"] - 5)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5, steps=8)

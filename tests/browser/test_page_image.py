@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import resting
 from PIL import Image
 
 pytestmark = pytest.mark.browser
@@ -107,7 +108,7 @@ def test_painting_tokens_and_steps_back_and_forward(page: Any):
     all_levels(page)
     page.click("button[data-mode=tokens]")
     stage = page.locator(".mm-stage")
-    before, box = shown_source(page), stage.bounding_box()
+    before, box = shown_source(page), resting(stage)
     page.locator(".mm-size select").select_option("1")
     page.mouse.move(box["x"] + 60, box["y"] + 60)
     page.mouse.down()

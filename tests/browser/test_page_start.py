@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import WATCH_PICTURES, levels_of
+from conftest import WATCH_PICTURES, levels_of, resting
 from PIL import Image
 
 from mmdemo.ui.image.session import START_LEVELS
@@ -230,7 +230,7 @@ def test_a_tap_on_a_token_says_its_code_where_it_is(opened: Any):
     page = opened("?tab=image&example=cat&mode=tokens&at=2,2", size="phone")
     page.wait_for_selector(READY)
     page.wait_for_selector(".mm-code")
-    box = page.locator(".mm-stage").bounding_box()
+    box = resting(page.locator(".mm-stage"))
     page.touchscreen.tap(box["x"] + 100, box["y"] + 60)
     page.wait_for_selector(".mm-tip", state="visible")
     said, tip = page.locator(".mm-tip").inner_text(), page.locator(".mm-tip").bounding_box()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from conftest import resting
 from PIL import Image
 
 pytestmark = pytest.mark.browser
@@ -149,7 +150,7 @@ def test_a_span_of_chips_is_painted(open_page: Any):
     page = open_page("text")
     type_text(page, "one two three four five six")
     page.click("#mm-text-chips [data-choice=span]")
-    first, last = (page.locator(".chip").nth(i).bounding_box() for i in (1, 3))
+    first, last = (resting(page.locator(".chip").nth(i)) for i in (1, 3))
     page.mouse.move(first["x"] + 5, first["y"] + 5)
     page.mouse.down()
     page.mouse.move(last["x"] + 5, last["y"] + 5, steps=4)
@@ -288,7 +289,7 @@ def test_switching_keeps_the_place(open_page: Any):
 def test_a_click_on_the_tokens_plays_from_there_and_hovering_tells_the_code(open_page: Any):
     page = open_page("audio")
     grid = page.locator("canvas[data-row=tokens]")
-    box = grid.bounding_box()
+    box = resting(grid)
     grid.hover(position={"x": box["width"] / 2, "y": 4})
     assert "level 1: code" in page.locator(".lab-tip").inner_text()
     page.evaluate(
@@ -306,7 +307,7 @@ def test_a_click_on_the_tokens_plays_from_there_and_hovering_tells_the_code(open
 
 def test_zoom_keeps_the_moment_that_is_pointed_at(open_page: Any):
     page = open_page("audio")
-    box = page.locator("canvas[data-row=waveform]").bounding_box()
+    box = resting(page.locator("canvas[data-row=waveform]"))
     at = box["x"] + 0.7 * box["width"], box["y"] + 20
 
     def moment() -> float:
@@ -329,8 +330,7 @@ def test_a_span_of_sound_is_painted_and_heard_before_and_after(open_page: Any):
     page = open_page("audio")
     page.click(".lab-toggle")
     grid = page.locator("canvas[data-row=tokens]")
-    grid.scroll_into_view_if_needed()
-    box = grid.bounding_box()
+    box = resting(grid)
     assert box["height"] >= 8 * 24
     page.mouse.move(box["x"] + 200, box["y"] + 4)
     page.mouse.down()

@@ -76,6 +76,7 @@ export default function maskEditor({ element, props, trigger, watch }) {
         markAt(from[0] + share * (clientX - from[0]), from[1] + share * (clientY - from[1]));
       }
       last = [clientX, clientY];
+      asked = parsed(edited()); // an answer that comes during a stroke leaves it as it is
       paintPane(pane);
     };
     field.addEventListener("pointerdown", (event) => {
@@ -121,7 +122,10 @@ export default function maskEditor({ element, props, trigger, watch }) {
         if (shown[modality])
           panes[modality] = before && same(before.shown, shown[modality]) ? before : makePane(modality, shown[modality]);
       }
-      root.querySelector(".mask-panes").replaceChildren(...Object.values(panes).map((pane) => pane.box));
+      const boxes = Object.values(panes).map((pane) => pane.box), list = root.querySelector(".mask-panes");
+      // What is taken out and put back loses the pointer that draws on it.
+      if (boxes.length !== list.children.length || boxes.some((box, i) => box !== list.children[i]))
+        list.replaceChildren(...boxes);
       root.querySelector(".mask-note").textContent = say(Object.keys(panes).length ? "mask_paint" : "mask_empty");
     }
     for (const [modality, pane] of Object.entries(panes)) {
