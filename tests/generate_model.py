@@ -57,7 +57,7 @@ def random_prompted(folder: Path, width: int = 32, depth: int = 2) -> Path:
     """As `random_joint`: pictures from a text of any words, in three styles, as the model of emoji is built."""
     shapes: dict[str, tuple[list[int], Any]] = {"image": ([8, 8], [2, 2]), "text": ([12], 2)}
     sizes: dict[str, Any] = {"styles": PROMPTED_STYLES, "width": width, "depth": depth, "heads": 2}
-    sizes["conditions"] = [Condition("prompt", 16)]
+    sizes["conditions"] = [Condition("prompt", 16, tokens=2)]
     return _random(folder, {name: name for name in shapes}, shapes, PROMPTED_INTERFACE, sizes)
 
 

@@ -25,7 +25,7 @@ from .streams import DiTConfig, Stream
 
 
 def rotary_angles(config: DiTConfig) -> Tensor:
-    """Rotation angles of every token, (N, head_dim / 2); global tokens and the style token, last, do not rotate."""
+    """Rotation angles of every token, (N, head_dim / 2); those of no place in a stream, last, do not rotate."""
     half = config.width // config.heads // 2
     rows = []
     for stream in config.leaders:
@@ -36,8 +36,7 @@ def rotary_angles(config: DiTConfig) -> Tensor:
         grid = torch.cartesian_prod(*[torch.arange(n).float() for n in stream.grid]).reshape(-1, axes)  # (n, axes)
         angles = (grid[:, :, None] * frequency).reshape(len(grid), -1)
         rows.append(F.pad(angles, (0, half - angles.shape[1])))
-    unrotated = len(config.streams) * config.global_tokens + bool(config.styles)
-    return torch.cat([*rows, torch.zeros(unrotated, half, dtype=torch.float32)])
+    return torch.cat([*rows, torch.zeros(config.unplaced, half, dtype=torch.float32)])
 
 
 def timestep_embedding(t: Tensor, width: int) -> Tensor:
@@ -57,7 +56,8 @@ class TokenSequence(NamedTuple):
     """What all blocks need to know of the token sequence of a batch.
 
     Attributes:
-        runs: tokens of each stream, then 1 for each global token and for the style. cos, sin: (N, head_dim / 2).
+        runs: tokens of each stream, then 1 for each global token, each of a condition, and the style.
+        cos, sin: (N, head_dim / 2).
         mask: (B, 1, 1, N) bool, False on padding (None: there is none).
     """
 
@@ -65,6 +65,21 @@ class TokenSequence(NamedTuple):
     cos: Tensor
     sin: Tensor
     mask: Tensor | None
+
+
+class Given(NamedTuple):
+    """Vector conditions of a batch, as in `DiT.forward`."""
+
+    vectors: Mapping[str, Tensor]
+    known: Mapping[str, Tensor]
+
+    def embedded(self, name: str, embedder: nn.Module, null: Tensor, batch: int) -> Tensor:
+        """What a condition becomes, and ``null`` (D,) where it is not given: (B, D)"""
+        none = null.expand(batch, -1)
+        if name not in self.vectors:
+            return none
+        row = embedder(self.vectors[name])
+        return torch.where(self.known[name][:, None], row, none) if name in self.known else row
 
 
 # ------------------------------------------------------------------------------------------ block
@@ -128,7 +143,8 @@ class Block(nn.Module):
 class DiT(nn.Module):
     """Noisy latents and a time step per modality -> predicted velocity per modality.
 
-    Tokens in their order: those of each stream; a global token of each stream, if there are any; the style. A global
+    Tokens in their order: those of each stream; a global token of each stream, if there are any; those of vector
+    conditions, if they have any; the style. A global
     token is a linear map of all of a stream's latent: the first layer of a perceptron, from which a digit is read
     sooner than from tokens that see 8 x 8 pixels each. Nothing is predicted from it.
 
@@ -150,11 +166,16 @@ class DiT(nn.Module):
         self.final_layers = nn.ModuleDict({s.name: nn.Linear(width, s.token_dim) for s in config.streams})
         summarised = config.streams if config.global_tokens else []
         self.summary_proj = nn.ModuleDict({s.name: nn.Linear(s.dim * math.prod(s.shape), width) for s in summarised})
-        self.modality_embedding = nn.Embedding(k + 1 + len(summarised), width)  # streams; style; global tokens
+        of_conditions = sum(c.tokens for c in config.conditions)
+        # streams; style; global tokens; tokens of conditions
+        self.modality_embedding = nn.Embedding(k + 1 + len(summarised) + of_conditions, width)
         self.style_embedding = nn.Embedding(len(config.styles) + 1, width)  # the last entry means "any"
         # What a vector says, and what stands for it where it is not given; both start at nothing.
         self.vector_embedders = nn.ModuleDict({c.name: nn.Linear(c.dim, width) for c in config.conditions})
         self.null_vectors = nn.ParameterDict({c.name: nn.Parameter(torch.zeros(width)) for c in config.conditions})
+        worded = [c for c in config.conditions if c.tokens]
+        self.vector_tokens = nn.ModuleDict({c.name: nn.Linear(c.dim, c.tokens * width) for c in worded})
+        self.null_tokens = nn.ParameterDict({c.name: nn.Parameter(torch.zeros(c.tokens * width)) for c in worded})
         self.t_embedder = timestep_embedder(width)
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.depth)])
@@ -166,7 +187,7 @@ class DiT(nn.Module):
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
         modality = [i for i, s in enumerate(config.streams) if not s.aligned for _ in range(s.tokens)]
-        modality += range(k + 1, k + 1 + len(summarised))
+        modality += range(k + 1, k + 1 + len(summarised) + of_conditions)
         modality += [k] if config.styles else []
         self.register_buffer("modality", torch.tensor(modality), persistent=False)  # (N,)
         self._initialize_weights()
@@ -220,9 +241,10 @@ class DiT(nn.Module):
             per stream (B, D, *shape): the velocity (see `NoiseSchedule.target`).
         """
         real = {k: m | ~m.flatten(1).any(1).reshape(-1, *[1] * (m.ndim - 1)) for k, m in (mask or {}).items()}
-        h, seq = self.embed(x, style, real)  # (B, N, C)
+        given = Given(vectors or {}, known or {})
+        h, seq = self.embed(x, style, real, given)  # (B, N, C)
         c = self.embed_timesteps(t, seq.runs)  # (B, R or N, C)
-        c = c + self.embed_vectors(len(h), vectors or {}, known or {})
+        c = c + self.embed_vectors(len(h), given)
         modulation = self.modulation(c).unflatten(-1, (6, -1))  # (B, R or N, 6, C)
         for block in self.blocks:
             h = block(h, modulation, seq)  # (B, N, C)
@@ -233,9 +255,9 @@ class DiT(nn.Module):
     # ------------------------------------------------------------------------------ its parts
 
     def embed(
-        self, x: Mapping[str, Tensor], style: Tensor | None, real: Mapping[str, Tensor]
+        self, x: Mapping[str, Tensor], style: Tensor | None, real: Mapping[str, Tensor], given: Given
     ) -> tuple[Tensor, TokenSequence]:
-        """Latents and style -> tokens (B, N, C). ``real``: stream -> (B, *shape) bool, False on padding."""
+        """Latents, vectors and style -> tokens (B, N, C). ``real``: stream -> (B, *shape) bool, False on padding."""
         config = self.config
         x = without_padding(x, real)
         tokens = []
@@ -248,6 +270,9 @@ class DiT(nn.Module):
             for name, proj in self.summary_proj.items()
         ]
         batch = len(tokens[0])
+        for name, embedder in self.vector_tokens.items():
+            rows = given.embedded(name, embedder, self.null_tokens[name], batch)  # (B, tokens * C)
+            tokens += rows.reshape(batch, -1, config.width).split(1, dim=1)
         if config.styles:
             if style is None:
                 style = torch.full((batch,), self.any_style, device=tokens[0].device)
@@ -270,7 +295,9 @@ class DiT(nn.Module):
         timesteps = [rows(s, i) for i, s in enumerate(config.leaders)]
         summarised = config.streams if config.global_tokens else []
         timesteps += [t[s.name].reshape(len(t[s.name]), -1).mean(1, keepdim=True) for s in summarised]
-        c = F.pad(torch.cat(timesteps, dim=1), (0, bool(config.styles)))  # the style token is always clean: t = 0
+        # Conditions and the style are always clean: t = 0.
+        clean = config.unplaced - len(summarised)
+        c = F.pad(torch.cat(timesteps, dim=1), (0, clean))
         c = self.t_embedder(timestep_embedding(c, config.width))
         for i, leader in enumerate(config.leaders):
             before = sum(runs[:i]) if per_token else i
@@ -279,16 +306,11 @@ class DiT(nn.Module):
                 c = c + F.pad(own, (0, 0, before, c.shape[1] - before - own.shape[1]))
         return c
 
-    def embed_vectors(self, batch: int, vectors: Mapping[str, Tensor], known: Mapping[str, Tensor]) -> Tensor | float:
+    def embed_vectors(self, batch: int, given: Given) -> Tensor | float:
         """Sum of the vector conditions, (B, 1, C)."""
         total: Tensor | float = 0.0
         for name, embedder in self.vector_embedders.items():
-            null = self.null_vectors[name].expand(batch, -1)
-            row = null
-            if name in vectors:
-                row = embedder(vectors[name])
-                row = torch.where(known[name][:, None], row, null) if name in known else row
-            total = total + row[:, None]
+            total = total + given.embedded(name, embedder, self.null_vectors[name], batch)[:, None]
         return total
 
     def features(self, h: Tensor, seq: TokenSequence) -> list[Tensor]:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from . import functional as fn
-from .dit import Block, DiT, TokenSequence
+from .dit import Block, DiT, Given, TokenSequence
 
 if TYPE_CHECKING:
     from .joint import JointDiffusion
@@ -39,6 +39,10 @@ class Evaluation:
     def batch(self) -> int:
         return len(next(iter(self.x.values())))
 
+    @property
+    def given(self) -> Given:
+        return Given(self.vectors or {}, self.known or {})
+
     def rows(self, chosen: list[int]) -> Evaluation:
         """The same of some rows of the batch."""
 
@@ -56,7 +60,7 @@ class Trace:
 
     Attributes:
         attention: (B, heads, N, N), row i what token i looks at; rows sum to 1.
-        runs: how many tokens each stream has, then 1 for each global token and for the style.
+        runs: how many tokens each stream has, then 1 for each token of no place in one (`TokenSequence`).
         velocity: per stream (B, D, *shape), as `DiT.forward` gives it.
     """
 
@@ -74,7 +78,7 @@ def trace(network: DiT, seen: Evaluation, block: int) -> Trace:
     """
     if not 0 <= block < len(network.blocks):
         raise InputError(f"The model has the blocks 0 to {len(network.blocks) - 1}, and no block {block}.")
-    h, seq = network.embed(seen.x, seen.style, {})  # (B, N, C)
+    h, seq = network.embed(seen.x, seen.style, {}, seen.given)  # (B, N, C)
     modulation = _modulation(network, seen, seq.runs)  # (B, R or N, 6, C)
     maps = torch.empty(0)
     for i, layer in enumerate(network.blocks):
@@ -87,7 +91,7 @@ def trace(network: DiT, seen: Evaluation, block: int) -> Trace:
 def _modulation(network: DiT, seen: Evaluation, runs: list[int]) -> Tensor:
     """Of all blocks, before each adds its own table: (B, R or N, 6, C)."""
     c = network.embed_timesteps(seen.t, runs)
-    c = c + network.embed_vectors(seen.batch, seen.vectors or {}, seen.known or {})
+    c = c + network.embed_vectors(seen.batch, seen.given)
     return network.modulation(c).unflatten(-1, (6, -1))
 
 
@@ -118,10 +122,9 @@ def time_curve(network: DiT, seen: Evaluation, block: int, stream: str) -> dict[
     place = [s.name for s in config.leaders].index(leader)
     times = {k: (t[:1] if t.ndim == 1 else t[:1].mean(1)).expand(CURVE) for k, t in seen.t.items()}
     times[stream] = torch.linspace(0, 1, CURVE, device=table.device)
-    runs = [1] * (len(config.leaders) + len(config.streams) * config.global_tokens + bool(config.styles))
+    runs = [1] * (len(config.leaders) + config.unplaced)
     c = network.embed_timesteps(times, runs)
-    one = seen.rows([0])
-    c = c + network.embed_vectors(1, one.vectors or {}, one.known or {})
+    c = c + network.embed_vectors(1, seen.rows([0]).given)
     m = network.modulation(c).unflatten(-1, (6, -1)) + table  # (CURVE, R, 6, C)
     rms = lambda values: values[:, place].square().mean(-1).sqrt().tolist()  # noqa: E731
     return {

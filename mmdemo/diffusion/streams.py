@@ -67,6 +67,8 @@ class Condition:
 
     name: Name
     dim: Width
+    # So many tokens of the sequence say it, too: what is only added to the time embedding can but scale and shift.
+    tokens: Natural = 0
 
 
 @settings
@@ -92,13 +94,20 @@ class DiTConfig:
             if s.aligned and leaders.get(s.aligned) != s.tokens:
                 raise ValueError(f"The stream {s.name!r} cannot be aligned to {s.aligned!r}: it needs equal tokens.")
         whole = sum(math.prod(s.shape) * s.dim for s in self.streams) if self.global_tokens else 0
-        streams = sum(2 * s.token_dim for s in self.streams) + len(self.styles) + sum(c.dim for c in self.conditions)
+        streams = sum(2 * s.token_dim for s in self.streams) + len(self.styles)
+        streams += sum(c.dim * (1 + c.tokens) for c in self.conditions)
         check_weights(self.depth * (4 + 2 * self.expansion) * self.width**2 + (whole + streams) * self.width)
 
     @property
     def leaders(self) -> list[Stream]:
         """Streams with tokens of their own, in their order; the others are aligned to one of them."""
         return [s for s in self.streams if not s.aligned]
+
+    @property
+    def unplaced(self) -> int:
+        """Tokens that are of no place in a stream: global tokens, those of conditions, the style."""
+        globals_ = len(self.streams) * self.global_tokens
+        return globals_ + sum(c.tokens for c in self.conditions) + bool(self.styles)
 
     def aligned_to(self, leader: Stream) -> list[Stream]:
         return [s for s in self.streams if s.aligned == leader.name]

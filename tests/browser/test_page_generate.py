@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 from conftest import WATCH_PICTURES, resting
 from generate_model import RandomContext, served
+from generating import SHOWN, until, visits
 from PIL import Image
 
 from mmdemo.diffusion.previews import PreviewBudget
 from mmdemo.ui.generate import handlers, messages
 
 pytestmark = pytest.mark.browser
-WAIT = 300_000  # ms: a busy machine takes its time, and what works waits for nothing
 STATE = "Object.assign({}, document.querySelector('.mp').dataset)"
-SHOWN = "[...document.querySelectorAll('.mp-picture')].map((picture) => picture.src)"
 
 
 class Gate:
@@ -72,37 +71,19 @@ def url(context: RandomContext) -> Iterator[str]:
 
 @pytest.fixture
 def opened(browser: Any, url: str) -> Iterator[Any]:
-    """Opens pages, each as another visitor; checks that none had an error or fetched from elsewhere."""
-    contexts, problems = [], []
+    """Opens pages that show what is predicted clean: what is noisy comes step by step when somebody looks."""
+    with visits(browser, url) as open_page:
 
-    def open_page(query: str = "?tab=generate", width: int = 1280, **options: Any) -> Any:
-        options = {"locale": "en-US", "accept_downloads": True, **options}
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(WAIT)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else problems.append(r.url))
-        page.goto(url + "/" + query)
-        page.wait_for_selector(".mp")
-        page.click("[data-what=x0]")  # what is noisy, which is shown first, comes step by step when somebody looks
-        if "&text=&" in query:  # the address has been read when the usual word is gone
-            page.wait_for_function("document.querySelector('#mm-word').querySelector('input, textarea').value === ''")
-        return page
+        def open_clean(*args: Any, **options: Any) -> Any:
+            page = open_page(*args, **{"accept_downloads": True, **options})
+            page.click("[data-what=x0]")
+            return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert problems == []
+        yield open_clean
 
 
 def state(page: Any) -> dict[str, str]:
     return page.evaluate(STATE)
-
-
-def until(page: Any, condition: str) -> None:
-    """Wait for a JavaScript condition over `d`, the player's data attributes."""
-    page.wait_for_function(f"((d) => {condition})(document.querySelector('.mp').dataset)")
 
 
 def drag(page: Any, place: float) -> None:
@@ -331,7 +312,7 @@ def test_a_drawn_digit_is_what_is_given(opened: Any):
     page.mouse.move(*place(0.7, 0.2), steps=5)
     page.mouse.move(*place(0.4, 0.8), steps=5)
     page.mouse.up()
-    page.wait_for_function("document.querySelector('#mm-word input, #mm-word textarea').value === ''")
+    page.wait_for_function("document.querySelector('#mm-word input, #mm-word textarea')?.value === ''")
     page.click(".mm-theme")  # no white paper in the dark, though it is ink on white that is sent
     assert page.evaluate("getComputedStyle(document.querySelector('.pad canvas')).filter").startswith("invert")
     page.click(".mm-theme")
@@ -361,10 +342,10 @@ def test_how_noise_works(opened: Any):
     page.click("#mm-noise button")
     page.wait_for_selector(".np-card")
     look = "[...document.querySelectorAll('.np-shown')].map((canvas) => canvas.toDataURL())"
-    page.wait_for_function("document.querySelector('.np-card p').textContent.includes('SNR')")
+    page.wait_for_function("document.querySelector('.np-card p')?.textContent.includes('SNR')")
     before = page.evaluate(look)
     page.fill(".np-t input", "90")
-    page.wait_for_function("document.querySelector('.np').dataset.t === '0.9'")
+    page.wait_for_function("document.querySelector('.np')?.dataset.t === '0.9'")
     after = page.evaluate(look)
     assert len(after) == 3 and all(a != b for a, b in zip(before, after, strict=True))
     assert "0.10" in page.locator(".np-card").first.inner_text()  # alpha of the flow at t = 0.9
@@ -374,7 +355,7 @@ def test_noise_on_a_text_of_ones_own(opened: Any):
     page = opened()
     page.click("#mm-noise button")
     page.fill(".np-typed", "seven 七")
-    page.wait_for_function("document.querySelector('.np').dataset.kind === 'text'")
+    page.wait_for_function("document.querySelector('.np')?.dataset.kind === 'text'")
     texts = lambda: page.locator(".np-text").all_inner_texts()  # noqa: E731
     page.fill(".np-t input", "0")
     clean = texts()
@@ -385,7 +366,7 @@ def test_noise_on_a_text_of_ones_own(opened: Any):
     page.click("[data-do=again]")
     page.wait_for_function("noisy => document.querySelector('.np-text').innerText !== noisy", arg=noisy[0])
     page.fill(".np-typed", "")
-    page.wait_for_function("document.querySelector('.np').dataset.kind === 'image'")
+    page.wait_for_function("document.querySelector('.np')?.dataset.kind === 'image'")
 
 
 def test_a_part_is_painted_and_only_that_is_made_anew(opened: Any):

@@ -39,7 +39,7 @@ def page(browser: Any, app_url: str) -> Iterator[Any]:
 
 def decoded(page: Any) -> None:
     """Wait until as many levels as are asked for are shown."""
-    page.wait_for_function("document.querySelector('.mm-viewer .mm-busy').textContent === ''", timeout=WAIT)
+    page.wait_for_function("document.querySelector('.mm-viewer .mm-busy')?.textContent === ''", timeout=WAIT)
 
 
 def all_levels(page: Any) -> None:
@@ -141,7 +141,7 @@ def test_a_level_above_the_slider_raises_it(page: Any):
     stage.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")  # paints with the keyboard
-    page.wait_for_function("Number(document.querySelector('.mm-viewer').dataset.edits) > 0", timeout=WAIT)
+    page.wait_for_function("Number(document.querySelector('.mm-viewer')?.dataset.edits) > 0", timeout=WAIT)
     assert page.locator("#mm-levels").input_value() == "3"
     assert "raised to 3" in page.locator(".mm-said").inner_text()
     page.click("[data-choice=nothing]")
@@ -169,14 +169,14 @@ def test_a_token_is_picked_and_given_another_code(page: Any):
     assert page.locator(".mm-code b").first.inner_text() == str((now + 1) % 256)
     page.locator(".mm-choose summary").click()
     board = page.locator(".mm-swap .mm-board")
-    page.wait_for_function("document.querySelector('.mm-swap .mm-board').dataset.count > 0", timeout=WAIT)
+    page.wait_for_function("document.querySelector('.mm-swap .mm-board')?.dataset.count > 0", timeout=WAIT)
     board.click(position={"x": 4, "y": 4})
-    page.wait_for_function("document.querySelector('.mm-code b').textContent === '0'", timeout=WAIT)
+    page.wait_for_function("document.querySelector('.mm-code b')?.textContent === '0'", timeout=WAIT)
 
 
 def test_difference_and_the_same_bytes(page: Any):
     page.click("button[data-mode=difference]")
-    page.wait_for_function("document.querySelector('.mm-canvas').width > 1")
+    page.wait_for_function("document.querySelector('.mm-canvas')?.width > 1")
     page.wait_for_selector(".mm-rate[data-ready]:not([data-ready=''])", timeout=WAIT)
     assert page.locator(".mm-plot").count() == 2
     assert not page.get_attribute("button[data-mode=baseline]", "title")

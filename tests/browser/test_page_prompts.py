@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 from generate_model import TwoModels, served
+from generating import BOX, SHOWN, until, visits
 from PIL import Image
 
 pytestmark = pytest.mark.browser
-WAIT = 300_000  # ms: a busy machine takes its time, and what works waits for nothing
-SHOWN = "[...document.querySelectorAll('.mp-picture')].map((picture) => picture.src)"
-BOX = "#mm-word input, #mm-word textarea"
 # Typing ends when nothing comes for 1.1 s; here, when the test says so: a slow machine draws no sketch in that time.
 REST = """(() => {
   const set = setTimeout;
@@ -30,31 +28,8 @@ def url(tmp_path_factory) -> Iterator[str]:
 
 @pytest.fixture
 def opened(browser: Any, url: str) -> Iterator[Any]:
-    contexts, problems = [], []
-
-    def open_page(query: str = "?tab=generate", width: int = 1280, script: str = "", **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **{"locale": "en-US", **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(WAIT)
-        if script:
-            page.add_init_script(script)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else problems.append(r.url))
-        page.goto(url + "/" + query)
-        page.wait_for_selector(".mp")
-        page.wait_for_function("document.body.dataset.linkRead === '1'")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert problems == []
-
-
-def until(page: Any, condition: str) -> None:
-    """Wait for a JavaScript condition over `d`, the player's data attributes."""
-    page.wait_for_function(f"((d) => {condition})(document.querySelector('.mp').dataset)")
+    with visits(browser, url) as open_page:
+        yield open_page
 
 
 def test_a_prompt_is_drawn_while_one_types_mixed_and_reopened(opened: Any):
@@ -104,7 +79,7 @@ def test_suggestions_fill_the_prompt(opened: Any):
 def test_a_film_and_a_saved_picture_that_is_dropped_back(opened: Any, tmp_path: Any):
     page = opened("?tab=generate&model=prompted&text=sun&mix=moon&film=1&n=3&steps=2&want=image&run=1")
     until(page, "d.state === 'done' && d.layout === 'one'")  # the film starts by itself
-    page.wait_for_function("document.querySelector('[data-act=film]').ariaPressed === 'true'")
+    page.wait_for_function("document.querySelector('[data-act=film]')?.ariaPressed === 'true'")
     page.click("[data-layout=all]")
     page.locator(".mp-picture").first.click()
     page.click(".mp-save summary")
@@ -133,7 +108,7 @@ def test_inside_the_transformer(opened: Any):
     page = opened("?tab=generate&model=prompted&text=red%20heart&steps=3&n=1&want=image&run=1")
     until(page, "d.state === 'done' && d.what === 'x'")  # the noise is what one sees first
     page.click("#mm-inside button")
-    page.wait_for_function("document.querySelector('.in').dataset.state === 'shown'")
+    page.wait_for_function("document.querySelector('.in')?.dataset.state === 'shown'")
     assert page.locator(".in-over.image .in-cell").count() == 16
     looks = "[...document.querySelectorAll('.in-cell')].map((cell) => cell.style.getPropertyValue('--look'))"
     before = page.evaluate(looks)
@@ -143,9 +118,9 @@ def test_inside_the_transformer(opened: Any):
     page.click("[data-head='1']")
     assert page.locator(".in-row[data-stream=image] img").count() == 3
     page.fill(".in-block", "2")
-    page.wait_for_function("document.querySelector('.in').dataset.key.endsWith(',1]')")
+    page.wait_for_function("document.querySelector('.in')?.dataset.key?.endsWith(',1]')")
     page.locator(".mp").press("Home")
-    page.wait_for_function("document.querySelector('.in').dataset.step === '1'")
+    page.wait_for_function("document.querySelector('.in')?.dataset.step === '1'")
     assert page.locator(".in-diagram details").count() == 5
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from generate_model import served
+from generating import BOX, goto, until
 from speaking import SpeakingContext, speaking
 
 from mmdemo.speech.speech import Speech
@@ -17,7 +18,6 @@ from mmdemo.ui.generate import run as runs
 
 pytestmark = pytest.mark.browser
 WAIT = 60_000  # ms: a busy machine takes its time, and what works waits for nothing
-BOX = "#mm-word input, #mm-word textarea"
 WORDS = "[...document.querySelectorAll('.mp-said-word')].map((word) => word.title).join(' ')"
 PCM = "window.mmStep.views.audio.pcm"
 
@@ -45,17 +45,6 @@ def page(browser: Any, url: str) -> Iterator[Any]:
     yield page
     context.close()
     assert problems == []
-
-
-def goto(page: Any, address: str) -> None:
-    page.goto(address)
-    page.wait_for_selector(".mp")
-    page.wait_for_function("document.body.dataset.linkRead === '1'")
-
-
-def until(page: Any, condition: str) -> None:
-    """Wait for a JavaScript condition over `d`, the player's data attributes."""
-    page.wait_for_function(f"((d) => {condition})(document.querySelector('.mp').dataset)")
 
 
 def say(page: Any, text: str) -> None:

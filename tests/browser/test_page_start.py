@@ -155,7 +155,7 @@ def test_back_leads_to_the_picture_before_and_another_language_keeps_it(opened: 
     page.click(".mm-head nav a:visible")
     page.wait_for_function("document.documentElement.dataset.mmLang === 'zh'")
     page.wait_for_selector(READY)
-    page.wait_for_function("document.querySelector('[data-figure=tokens] .mm-tile-value').textContent === '200'")
+    page.wait_for_function("document.querySelector('[data-figure=tokens] .mm-tile-value')?.textContent === '200'")
     assert level(page) == 5  # 40 x 64 pixels: the upload itself, on as many levels
     assert page.locator(".mm-visit-one").count() == 2
     before = page.get_attribute(".mm-viewer", "data-ready")
@@ -176,7 +176,7 @@ def test_text_and_sound_have_addresses(opened: Any):
     page = opened("?tab=audio&example=spoken_seven&levels=2")
     page.wait_for_selector("#mm-audio-lab .lab:not([hidden])")
     in_address(page, "example", "spoken_seven")
-    page.wait_for_function("document.querySelector('#mm-audio-levels input[type=range]').value === '2'")
+    page.wait_for_function("document.querySelector('#mm-audio-levels input[type=range]')?.value === '2'")
 
 
 CONTROLS = {"image": "#mm-image-viewer", "text": "#mm-text-levels", "audio": "#mm-audio-levels"}
@@ -250,7 +250,7 @@ def test_an_edit_of_an_upload_has_a_link_that_opens_it(opened: Any, tmp_path: Pa
     upload(page, tmp_path, 7)
     page.click("button[data-mode=tokens]")
     page.locator(".mm-stage").click(position={"x": 60, "y": 60})
-    page.wait_for_function("Number(document.querySelector('.mm-viewer').dataset.edits) > 0")
+    page.wait_for_function("Number(document.querySelector('.mm-viewer')?.dataset.edits) > 0")
     edits = page.get_attribute(".mm-viewer", "data-edits")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click(".mm-viewer [data-step=link]")
@@ -310,7 +310,7 @@ def test_the_tour_drives_the_page_by_keyboard_and_ends_in_ones_own_file(opened: 
     for _ in range(6):
         stops.append(page.get_attribute(".mm-tour", "data-stop"))
         if stops[-1] == "levels":
-            page.wait_for_function(f"document.querySelector('#mm-levels').value === '{LEVELS}'", polling=20)
+            page.wait_for_function(f"document.querySelector('#mm-levels')?.value === '{LEVELS}'", polling=20)
         if stops[-1] == "tokens":
             page.wait_for_selector(".mm-code")
         if len(stops) < 6:

@@ -109,12 +109,12 @@ def test_typing_pasting_and_deleting_all_encode_again(open_page: Any):
     page.click(BOX)
     page.keyboard.press("End")
     page.keyboard.type("d")
-    wait(page, "document.querySelector('#mm-text-tiles .mm-tile-value').innerText === '4'")
+    wait(page, "document.querySelector('#mm-text-tiles .mm-tile-value')?.innerText === '4'")
     page.keyboard.press("Backspace")
     page.keyboard.press("Backspace")
-    wait(page, "document.querySelector('#mm-text-tiles .mm-tile-value').innerText === '2'")
+    wait(page, "document.querySelector('#mm-text-tiles .mm-tile-value')?.innerText === '2'")
     page.keyboard.insert_text("你好🦊")
-    wait(page, "document.querySelector('#mm-text-tiles .mm-tile-value').innerText === '5'")
+    wait(page, "document.querySelector('#mm-text-tiles .mm-tile-value')?.innerText === '5'")
     page.fill(BOX, "")
     wait(page, "!document.querySelector('#mm-text-chips .chip')")
 
@@ -186,16 +186,16 @@ def test_right_to_left_text_runs_right_to_left(open_page: Any):
 def test_files_are_dropped_saved_and_opened(open_page: Any, tmp_path: Path):
     page = open_page("text")
     drop(page, BOX, "note.txt", "dropped on the box")
-    wait(page, f"document.querySelector('{BOX}').value === 'dropped on the box'")
+    wait(page, f"document.querySelector('{BOX}')?.value === 'dropped on the box'")
     drop(page, "#mm-text-file .filedrop", "note.txt", "dropped ✓")
-    wait(page, f"document.querySelector('{BOX}').value === 'dropped ✓'")
-    wait(page, "document.querySelector('#mm-text-tiles .mm-tile-value').innerText === '9'")
+    wait(page, f"document.querySelector('{BOX}')?.value === 'dropped ✓'")
+    wait(page, "document.querySelector('#mm-text-tiles .mm-tile-value')?.innerText === '9'")
     before = codes_of(page)
     with page.expect_download() as saved:
         page.locator("#mm-text-save button").first.click()
     saved.value.save_as(tmp_path / "text.mmt")
     page.set_input_files("#mm-text-file input", tmp_path / "text.mmt")
-    wait(page, "document.querySelector('#mm-text-tiles').innerText.includes('Decoded from an .mmt file')")
+    wait(page, "document.querySelector('#mm-text-tiles')?.innerText.includes('Decoded from an .mmt file')")
     assert page.input_value(BOX) == ""
     assert [line.split("Level 1")[1] for line in codes_of(page)] == [line.split("Level 1")[1] for line in before]
 
@@ -205,14 +205,14 @@ def test_a_lossless_file_is_switched_on_saved_and_opened(open_page: Any, tmp_pat
     text = "Lossless: 你好 🦊 שלום, one two three"
     type_text(page, text)
     page.locator("#mm-text-lossless input").check()
-    wait(page, "document.querySelector('#mm-text-bars').innerText.includes('Lossless .mmt file')")
+    wait(page, "document.querySelector('#mm-text-bars')?.innerText.includes('Lossless .mmt file')")
     assert page.locator("#mm-text-output mark").count() == 0
     with page.expect_download() as saved:
         page.get_by_text("Save lossless (.mmt)").click()
     saved.value.save_as(tmp_path / "kept.mmt")
     type_text(page, "something else")
     page.set_input_files("#mm-text-file input", tmp_path / "kept.mmt")
-    wait(page, "document.querySelector('#mm-text-tiles').innerText.includes('lossless .mmt file')")
+    wait(page, "document.querySelector('#mm-text-tiles')?.innerText.includes('lossless .mmt file')")
     assert page.input_value(BOX) == text
     page.locator(".chip").nth(1).click()
     page.locator(".picker-row").first.locator(".picker-options button").first.click(timeout=WAIT)
@@ -236,7 +236,7 @@ def test_a_huge_paste_is_cut_and_said(open_page: Any):
     page.fill(BOX, "")
     page.click(BOX)
     page.keyboard.insert_text("many words " * 50_000)
-    wait(page, "document.querySelector('#mm-text-tiles').innerText.includes('first 20,000 bytes')")
+    wait(page, "document.querySelector('#mm-text-tiles')?.innerText.includes('first 20,000 bytes')")
     assert page.locator(".chip").count() < 500  # a window of them
     page.locator(".chips-next").click()
     assert page.locator(".chip").first.get_attribute("data-index") != "0"
@@ -300,7 +300,7 @@ def test_a_click_on_the_tokens_plays_from_there_and_hovering_tells_the_code(open
         }"""
     )
     grid.click(position={"x": box["width"] / 2, "y": 4})
-    wait(page, "document.querySelector('.lab').dataset.first")
+    wait(page, "document.querySelector('.lab')?.dataset.first")
     total = float(page.locator(".lab-time").inner_text().split("/")[1].split()[0])
     assert total * 0.45 < float(state(page)["first"]) <= total
 
@@ -336,14 +336,14 @@ def test_a_span_of_sound_is_painted_and_heard_before_and_after(open_page: Any):
     page.mouse.down()
     page.mouse.move(box["x"] + 260, box["y"] + 4, steps=4)
     page.mouse.up()
-    wait(page, "Number(document.querySelector('.lab').dataset.edits) > 0")
+    wait(page, "Number(document.querySelector('.lab')?.dataset.edits) > 0")
     assert page.locator(".lab-tracks [data-track=before]").count() == 1
     page.get_by_text("▶ Before").click()
     with page.expect_download(timeout=WAIT) as saved:  # saved as soon as its file has been made
         page.locator(".lab-save button").nth(1).click()
     assert Path(saved.value.path()).read_bytes().startswith(b"MMT")
     page.keyboard.press("Control+z")
-    wait(page, "document.querySelector('.lab').dataset.edits === '0'")
+    wait(page, "document.querySelector('.lab')?.dataset.edits === '0'")
 
 
 def test_the_levels_slider_changes_rate_and_sound(open_page: Any):
@@ -362,7 +362,7 @@ def test_other_codecs_are_measured_and_can_be_heard(open_page: Any):
     page = open_page("audio")
     page.wait_for_selector(".codecs [data-key=Opus]", timeout=WAIT)
     page.locator(".codecs [data-key=Opus]").click()
-    wait(page, "document.querySelector('.lab').dataset.playing === 'true'")
+    wait(page, "document.querySelector('.lab')?.dataset.playing === 'true'")
     assert state(page)["track"] == "Opus"
 
 
@@ -378,7 +378,7 @@ def test_original_reconstruction_and_other_codecs_are_compared_row_by_row(open_p
     assert all(rows.nth(i).locator("canvas").evaluate(painted) for i in range(len(names)))
     assert "kbps" in rows.nth(1).inner_text() and "STOI" in rows.nth(2).inner_text()
     rows.nth(2).locator("canvas").click()  # a click on a row plays its sound from there
-    wait(page, "document.querySelector('.lab').dataset.playing === 'true'")
+    wait(page, "document.querySelector('.lab')?.dataset.playing === 'true'")
     assert state(page)["track"] == "Opus" and page.locator(".lab-current [data-listen=Opus]").count() == 1
     rows.first.locator(".lab-listen").press("Enter")
     assert state(page)["track"] == "original"
@@ -391,7 +391,7 @@ def test_a_file_gives_the_same_samples_back(open_page: Any, tmp_path: Path):
     wave = (0.3 * np.sin(2 * np.pi * 330 * np.arange(24_000) / 16_000)).astype("float32")
     soundfile.write(tmp_path / "tone.wav", wave, 16_000)
     page.set_input_files("#mm-audio-input input[type=file]", tmp_path / "tone.wav")
-    wait(page, "document.querySelector('.lab-time').innerText.includes('1.50')")
+    wait(page, "document.querySelector('.lab-time')?.innerText.includes('1.50')")
     page.locator(".lab-tracks [data-track=original]").click()
     with page.expect_download() as saved:
         page.get_by_text("Save this sound").click()
@@ -402,7 +402,7 @@ def test_a_file_gives_the_same_samples_back(open_page: Any, tmp_path: Path):
         page.locator(".lab-save button").nth(1).click()
     saved.value.save_as(tmp_path / "tone.mmt")
     page.set_input_files("#mm-audio-file input", tmp_path / "tone.mmt")
-    wait(page, "document.querySelector('#mm-audio-tiles').innerText.includes('Decoded from an .mmt file')")
+    wait(page, "document.querySelector('#mm-audio-tiles')?.innerText.includes('Decoded from an .mmt file')")
     assert page.locator(".lab-tracks [data-track=original]").count() == 0
 
 

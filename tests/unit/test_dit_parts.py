@@ -27,10 +27,12 @@ def test_a_patch_must_not_change_what_one_position_a_token_gives():
     assert torch.equal(to_tokens(x, flat), to_tokens(x, listed))
 
 
-def small(conditions=True):
+@pytest.fixture(params=[0, 2], ids=["added", "tokens"])
+def conditioned(request):
+    """Conditioned on a vector, which is added to the time embedding, and in tokens besides."""
     torch.manual_seed(0)
-    config = DiTConfig([PICTURE, SOUND], width=32, depth=2, heads=2, conditions=[Condition("prompt", 7)] * conditions)
-    model = DiT(config).eval()
+    conditions = [Condition("prompt", 7, tokens=request.param)]
+    model = DiT(DiTConfig([PICTURE, SOUND], ["ann"], conditions, width=32, depth=2, heads=2)).eval()
     for p in model.parameters():  # past the zeros that training starts from
         torch.nn.init.normal_(p, std=0.1)
     return model
@@ -43,8 +45,8 @@ def inputs(batch=2):
 
 
 @torch.no_grad()
-def test_a_vector_reaches_every_stream_and_only_its_own_row():
-    model, (x, t) = small(), inputs()
+def test_a_vector_reaches_every_stream_and_only_its_own_row(conditioned):
+    model, (x, t) = conditioned, inputs()
     vectors = torch.randn(2, 7, generator=torch.Generator().manual_seed(2))
     out = model(x, t, vectors={"prompt": vectors})
     moved = model(x, t, vectors={"prompt": torch.stack([vectors[0], vectors[1] + 1])})
@@ -53,14 +55,24 @@ def test_a_vector_reaches_every_stream_and_only_its_own_row():
 
 
 @torch.no_grad()
-def test_an_unknown_vector_is_no_vector():
-    model, (x, t) = small(), inputs()
+def test_an_unknown_vector_is_no_vector(conditioned):
+    model, (x, t) = conditioned, inputs()
     vectors = torch.randn(2, 7, generator=torch.Generator().manual_seed(2))
     none = model(x, t)
     some = model(x, t, vectors={"prompt": vectors}, known={"prompt": torch.tensor([True, False])})
     for name in x:
         assert torch.allclose(some[name][1], none[name][1], atol=1e-6)
         assert not torch.allclose(some[name][0], none[name][0])
+
+
+@torch.no_grad()
+def test_tokens_alone_tell_of_a_vector(conditioned):
+    model, (x, t) = conditioned, inputs()
+    torch.nn.init.zeros_(model.vector_embedders["prompt"].weight)
+    vectors = torch.randn(2, 7, generator=torch.Generator().manual_seed(2))
+    out, moved = (model(x, t, vectors={"prompt": v}) for v in (vectors, vectors + 1))
+    told = not torch.allclose(out["image"], moved["image"])
+    assert told == bool(model.config.conditions[0].tokens)
 
 
 def test_one_scale_for_all_channels_keeps_their_relative_sizes():

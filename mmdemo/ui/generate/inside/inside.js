@@ -116,7 +116,8 @@ export default function inside({ element, props, server }) {
 
   function buildFields() {
     const chips = runs.filter((run) => run.kind !== "tokens").map((run) => {
-      const name = run.kind === "style" ? `${say("inside_style")} ${run.name || say("inside_any")}` : `${say("inside_global")} ${say(run.stream)}`;
+      const name = run.kind === "style" ? `${say("inside_style")} ${run.name || say("inside_any")}`
+        : run.kind === "condition" ? say("inside_condition") : `${say("inside_global")} ${say(run.stream)}`;
       return cell(run.start, name, name);
     });
     find(".in-fields").replaceChildren(...runs.filter((run) => run.kind === "tokens").map(field),

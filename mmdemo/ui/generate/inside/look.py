@@ -107,6 +107,8 @@ def _tokens(model: JointDiffusion, seen: Evaluation, runs: list[int]) -> list[di
         })  # fmt: skip
     if config.global_tokens:
         out += [{"stream": s.name, "kind": "global", "count": 1, "t": _time(seen, s.name)} for s in config.streams]
+    for c in config.conditions:
+        out += [{"stream": c.name, "kind": "condition", "count": 1, "t": 0.0}] * c.tokens
     if config.styles:
         style = seen.style
         named = int(style[0]) if style is not None else len(model.styles)
