@@ -1,8 +1,9 @@
 """A diffusion transformer (DiT) over several modalities at once.
 
 Peebles & Xie 2023 (adaLN-Zero), with one shared modulation MLP and a small table per block (PixArt-alpha, Chen et
-al. 2023), QK-norm, and rotary position embedding: axial for images, 1-D for sound and text. Each modality carries its
-own time step, so that clean modalities condition noisy ones (UniDiffuser, Bao et al. 2023).
+al. 2023), QK-norm, and rotary position embedding: axial for images, 1-D for sound and text, with learned positions
+besides where asked for. Each modality carries its own time step, so that clean modalities condition noisy ones
+(UniDiffuser, Bao et al. 2023).
 
 Shapes: B samples, N tokens, R runs of tokens that share a time step, C the width, D the channels of a latent.
 """
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from . import functional as fn
 from .patches import from_tokens, missing_positions, to_tokens, without_padding
-from .streams import DiTConfig, Stream
+from .streams import Condition, DiTConfig, Stream
 
 # ------------------------------------------------------------------------------------------ embeddings
 
@@ -137,6 +138,30 @@ class Block(nn.Module):
         return fn.modulate(self.mlp(h), gate_mlp, x, seq.runs)
 
 
+class ConditionalMean(nn.Module):
+    """What a condition and the style lead one to expect of some streams: the mean of their latents.
+
+    A perceptron gives all places at once, for a hundredth of the transformer's time, and learns what belongs where from
+    a tenth of the pictures that the transformer takes, which sees it from one noisy token at a time. Its mean is added
+    to the noisy tokens and may be trained as such, too (Grad-TTS, Popov et al. 2021, begins from an encoder's mean).
+    """
+
+    def __init__(self, condition: Condition, config: DiTConfig) -> None:
+        super().__init__()
+        self.streams = [s for s in config.leaders if s.name in condition.mean]
+        hidden = condition.hidden
+        self.fc1, self.fc2 = nn.Linear(condition.dim + config.width, hidden), nn.Linear(hidden, hidden)
+        self.fc3 = nn.Linear(hidden, sum(s.tokens * s.token_dim for s in self.streams))
+        self.embedders = nn.ModuleDict({s.name: nn.Linear(s.token_dim, config.width) for s in self.streams})
+
+    def forward(self, vector: Tensor, style: Tensor) -> dict[str, Tensor]:
+        """vector (B, dim), the style's embedding (B, C) -> per stream (B, tokens, positions of a token * D)"""
+        h = F.gelu(self.fc1(torch.cat([vector, style], dim=1)), approximate="tanh")
+        h = self.fc3(F.gelu(self.fc2(h), approximate="tanh"))
+        parts = h.split([s.tokens * s.token_dim for s in self.streams], dim=1)
+        return {s.name: p.unflatten(1, (s.tokens, -1)) for s, p in zip(self.streams, parts, strict=True)}
+
+
 # ------------------------------------------------------------------------------------------ model
 
 
@@ -169,6 +194,9 @@ class DiT(nn.Module):
         of_conditions = sum(c.tokens for c in config.conditions)
         # streams; style; global tokens; tokens of conditions
         self.modality_embedding = nn.Embedding(k + 1 + len(summarised) + of_conditions, width)
+        self.position_embedding = (
+            nn.Embedding(sum(s.tokens for s in config.leaders), width) if config.positions else None
+        )
         self.style_embedding = nn.Embedding(len(config.styles) + 1, width)  # the last entry means "any"
         # What a vector says, and what stands for it where it is not given; both start at nothing.
         self.vector_embedders = nn.ModuleDict({c.name: nn.Linear(c.dim, width) for c in config.conditions})
@@ -176,6 +204,7 @@ class DiT(nn.Module):
         worded = [c for c in config.conditions if c.tokens]
         self.vector_tokens = nn.ModuleDict({c.name: nn.Linear(c.dim, c.tokens * width) for c in worded})
         self.null_tokens = nn.ParameterDict({c.name: nn.Parameter(torch.zeros(c.tokens * width)) for c in worded})
+        self.means = nn.ModuleDict({c.name: ConditionalMean(c, config) for c in config.conditions if c.mean})
         self.t_embedder = timestep_embedder(width)
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.depth)])
@@ -207,10 +236,15 @@ class DiT(nn.Module):
         for block in self.blocks:
             with torch.no_grad():
                 block.get_parameter("scale_shift_table")[[2, 5]] = 0
+        for mean in self.means.values():
+            for embedder in mean.get_submodule("embedders").children():
+                nn.init.zeros_(embedder.get_parameter("weight"))
         for out in self.final_layers.values():
             nn.init.zeros_(out.get_parameter("weight"))
         nn.init.normal_(self.modality_embedding.weight, std=0.02)
         nn.init.normal_(self.style_embedding.weight, std=0.02)
+        if self.position_embedding is not None:
+            nn.init.normal_(self.position_embedding.weight, std=0.02)
 
     def forward(
         self,
@@ -264,22 +298,34 @@ class DiT(nn.Module):
         for s in config.leaders:
             parts = [self.x_embedders[p.name](to_tokens(x[p.name], p)) for p in (s, *config.aligned_to(s))]
             tokens.append(sum(parts[1:], parts[0]))  # (B, tokens, C)
+        batch = len(tokens[0])
+        if style is None:
+            style = torch.full((batch,), self.any_style, device=tokens[0].device)
+        styles = self.style_embedding(style)  # (B, C)
+        for name, mean in self.means.items():
+            if name in given.vectors:
+                known = given.known[name][:, None, None] if name in given.known else 1
+                told = mean(given.vectors[name], styles)
+                for i, s in enumerate(config.leaders):
+                    if s.name in told:
+                        more = mean.get_submodule(f"embedders.{s.name}")(told[s.name][:, : tokens[i].shape[1]])
+                        tokens[i] = tokens[i] + known * more
         lengths = [part.shape[1] for part in tokens]
         tokens += [
             proj(F.pad(x[name], missing_positions(x[name], self._stream(name))).flatten(1))[:, None]
             for name, proj in self.summary_proj.items()
         ]
-        batch = len(tokens[0])
         for name, embedder in self.vector_tokens.items():
             rows = given.embedded(name, embedder, self.null_tokens[name], batch)  # (B, tokens * C)
             tokens += rows.reshape(batch, -1, config.width).split(1, dim=1)
         if config.styles:
-            if style is None:
-                style = torch.full((batch,), self.any_style, device=tokens[0].device)
-            tokens.append(self.style_embedding(style)[:, None])
+            tokens.append(styles[:, None])
         runs = lengths + [1] * (len(tokens) - len(lengths))
         cos, sin, modality = (self._rows(table, lengths) for table in (self.cos, self.sin, self.modality))
         h = torch.cat(tokens, dim=1) + self.modality_embedding(modality)
+        if self.position_embedding is not None:
+            places = self._rows(self.position_embedding.weight, lengths)  # (tokens of the streams, C)
+            h = h + F.pad(places, (0, 0, 0, h.shape[1] - len(places)))
         return h, TokenSequence(runs, cos, sin, self._attention_mask(real, runs, batch))
 
     def embed_timesteps(self, t: Mapping[str, Tensor], runs: list[int]) -> Tensor:

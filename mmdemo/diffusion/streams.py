@@ -69,6 +69,8 @@ class Condition:
     dim: Width
     # So many tokens of the sequence say it, too: what is only added to the time embedding can but scale and shift.
     tokens: Natural = 0
+    mean: list[Name] = field(default_factory=list)  # streams whose mean it tells the transformer (`ConditionalMean`)
+    hidden: Width = 768  # of the perceptron that does
 
 
 @settings
@@ -84,6 +86,10 @@ class DiTConfig:
     expansion: Expansion = 4
     global_tokens: bool = False  # one more token a stream, made of its whole latent at once (see `DiT`)
 
+    # A learned vector for each place of a stream; else rotary positions alone, which say how far two tokens are apart.
+    # Where drawings stand in a frame alike, a token of noise has to know its place to know what belongs there.
+    positions: bool = False
+
     def __post_init__(self) -> None:
         if not self.streams:
             raise ValueError("A diffusion transformer needs a stream at least.")
@@ -95,8 +101,18 @@ class DiTConfig:
                 raise ValueError(f"The stream {s.name!r} cannot be aligned to {s.aligned!r}: it needs equal tokens.")
         whole = sum(math.prod(s.shape) * s.dim for s in self.streams) if self.global_tokens else 0
         streams = sum(2 * s.token_dim for s in self.streams) + len(self.styles)
-        streams += sum(c.dim * (1 + c.tokens) for c in self.conditions)
-        check_weights(self.depth * (4 + 2 * self.expansion) * self.width**2 + (whole + streams) * self.width)
+        streams += sum(c.dim * (1 + c.tokens) for c in self.conditions) + self.positions * sum(leaders.values())
+        means = sum(self._mean_weights(c) for c in self.conditions)
+        check_weights(self.depth * (4 + 2 * self.expansion) * self.width**2 + (whole + streams) * self.width + means)
+
+    def _mean_weights(self, condition: Condition) -> int:
+        """Weights of a condition's perceptron. Raises ValueError where it names what is no stream with tokens."""
+        known = {s.name: s for s in self.leaders}
+        for name in condition.mean:
+            if name not in known:
+                raise ValueError(f"The condition {condition.name!r} cannot tell of {name!r}, which has no tokens.")
+        places = sum(known[name].tokens * known[name].token_dim for name in condition.mean)
+        return condition.hidden * (condition.dim + self.width + condition.hidden + places) * bool(condition.mean)
 
     @property
     def leaders(self) -> list[Stream]:

@@ -21,7 +21,7 @@ from ..diffusion.conditions import ConditionEncoder
 from ..diffusion.dit import DiT
 from ..diffusion.interface import JointInterface, check_names
 from ..diffusion.latents import LatentNormalizer
-from ..diffusion.patches import on_positions
+from ..diffusion.patches import on_positions, to_tokens
 from ..diffusion.schedule import SCHEDULES
 from ..diffusion.streams import DiTConfig, Stream
 from ..errors import InputError
@@ -68,6 +68,7 @@ class JointLoss:
     logit_mean: dict[Name, float] = field(default_factory=dict)
     latent_std: dict[Name, Weight] = field(default_factory=dict)  # see `LatentNormalizer.measure`
     shared_scale: list[Name] = field(default_factory=list)  # streams with one scale for all channels (see the same)
+    mean: Weight = 0.0  # of the squared error of what conditions expect (`ConditionalMean`)
     aux: dict[Name, Weight] = field(default_factory=dict)  # label of the data -> weight of its auxiliary loss
 
 
@@ -109,6 +110,8 @@ class JointTask(Task):
             check_names("stream", table, [s.name for s in config.streams])
         check_names("stream", self.settings.shared_scale, [s.name for s in config.streams])
         check_names("label", self.settings.aux, train.classes)
+        if self.settings.mean and not any(c.mean for c in config.conditions):
+            raise InputError(f"The recipe {recipe.name!r} has a loss for the mean, but no condition that tells of one.")
         self.network, self.latents = DiT(config), LatentNormalizer(config.streams)
         self.aux_heads = nn.ModuleDict(
             {name: _aux_heads(config, train.classes[name]) for name, weight in self.settings.aux.items() if weight}
@@ -280,9 +283,9 @@ class JointTask(Task):
 
     def _losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Mean squared error of the velocity per stream, and the weighted auxiliary losses."""
-        x, t, targets, made = {}, {}, {}, {}
+        x, t, targets, made, clean = {}, {}, {}, {}, {}
         for s in self.streams:
-            x0 = self.latents.normalize(s.name, batch[f"x.{s.name}"])
+            x0 = clean[s.name] = self.latents.normalize(s.name, batch[f"x.{s.name}"])
             eps, t[s.name] = batch[f"eps.{s.name}"], batch[f"t.{s.name}"]
             wide = on_positions(t[s.name], s, x0)
             made[s.name] = ((wide > 0) & (wide < 1))[:, 0].expand(len(x0), *x0.shape[2:])  # what counts
@@ -301,9 +304,22 @@ class JointTask(Task):
             counted = counted.flatten(1).to(error)  # (B, positions)
             each = (error.flatten(1) * counted).sum(1) / counted.sum(1).clamp(min=1)  # (B,)
             parts[s.name] = each.sum() / (counted.sum(1) > 0).sum().clamp(min=1)
+        if self.settings.mean:
+            parts["mean"] = self.settings.mean * self._mean_error(batch, clean)
         for name, heads in self.aux_heads.items():
             parts[name] = self.settings.aux[name] * _aux_loss(heads, hidden or [], batch[f"label.{name}"])
         return parts
+
+    def _mean_error(self, batch: dict[str, Tensor], clean: Mapping[str, Tensor]) -> Tensor:
+        """Squared error of the conditions' means, over the rows that have the condition and the stream."""
+        errors = []
+        for name, mean in self.network.means.items():
+            told = mean(batch[f"vector.{name}"], self.network.style_embedding(batch["style"]))
+            for s in (s for s in self.streams if s.name in told):
+                error = (told[s.name].float() - to_tokens(clean[s.name], s)).square().mean((1, 2))  # (B,)
+                counted = (batch[f"known.{name}"] & (batch[f"t.{s.name}"].reshape(len(error), -1) < 1).all(1)).float()
+                errors.append((error * counted).sum() / counted.sum().clamp(min=1))
+        return torch.stack(errors).sum()
 
     def _conditions(self, batch: dict[str, Tensor]) -> dict[str, Any]:
         names = [c.name for c in self.network.config.conditions]

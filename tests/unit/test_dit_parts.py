@@ -75,6 +75,54 @@ def test_tokens_alone_tell_of_a_vector(conditioned):
     assert told == bool(model.config.conditions[0].tokens)
 
 
+@torch.no_grad()
+def test_a_mean_begins_at_nothing_and_reaches_the_rows_that_know_it():
+    conditions = [Condition("prompt", 7, mean=["image", "audio"], hidden=16)]
+    torch.manual_seed(0)
+    model = DiT(DiTConfig([PICTURE, SOUND], ["ann"], conditions, width=32, depth=2, heads=2)).eval()
+    embedders = [e.weight.clone() for e in model.means["prompt"].embedders.values()]
+    assert not any(weight.any() for weight in embedders)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    x, t = inputs()
+    x["audio"] = x["audio"][:, :, :8]  # shorter than the stream may be
+    vectors = {"prompt": torch.randn(2, 7, generator=torch.Generator().manual_seed(2))}
+    known = {"prompt": torch.tensor([True, False])}
+    out = model(x, t, vectors=vectors, known=known)
+    for embedder in model.means["prompt"].embedders.values():
+        torch.nn.init.zeros_(embedder.weight)
+        torch.nn.init.zeros_(embedder.bias)
+    without = model(x, t, vectors=vectors, known=known)
+    for name in x:
+        assert torch.equal(out[name][1], without[name][1]) and not torch.allclose(out[name][0], without[name][0])
+
+
+def test_a_condition_cannot_tell_of_a_stream_that_is_not_there():
+    with pytest.raises(ValueError, match="cannot tell of 'smell'"):
+        DiTConfig([PICTURE], conditions=[Condition("prompt", 7, mean=["smell"])], width=32, heads=2)
+
+
+@torch.no_grad()
+def test_learned_positions_tell_a_token_its_place():
+    torch.manual_seed(0)
+    plain = DiT(DiTConfig([PICTURE, SOUND], width=32, depth=2, heads=2)).eval()
+    placed = DiT(DiTConfig([PICTURE, SOUND], width=32, depth=2, heads=2, positions=True)).eval()
+    for parameter in plain.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    placed.load_state_dict(plain.state_dict(), strict=False)
+    x, t = inputs()
+    torch.nn.init.zeros_(placed.position_embedding.weight)
+    assert all(torch.equal(a, b) for a, b in zip(placed(x, t).values(), plain(x, t).values(), strict=True))
+    # A sound that says the same everywhere, with nothing to compare itself with: only its places can differ.
+    torch.nn.init.normal_(placed.position_embedding.weight)
+    x["audio"] = x["audio"][:, :, :1].expand(-1, -1, 8)  # shorter than the stream may be
+    for model, differ in ((plain, False), (placed, True)):
+        for block in model.blocks:
+            torch.nn.init.zeros_(block.attn.proj.weight)  # nothing is seen of other tokens
+        first, second = model(x, t)["audio"].split(4, dim=2)
+        assert torch.allclose(first, second, atol=1e-6) != differ
+
+
 def test_one_scale_for_all_channels_keeps_their_relative_sizes():
     from mmdemo.diffusion.latents import LatentNormalizer
 

@@ -250,6 +250,36 @@ def test_a_vector_of_a_text_is_never_known_where_the_text_is_made():
     assert not trained.batch(torch.Generator().manual_seed(0))["known.prompt"].any()
 
 
+def told_of_digits(mean: float) -> JointTask:
+    """Each word's vector is of its digit; the condition tells of the picture."""
+    told = torch.randn(10, 6, generator=torch.Generator().manual_seed(1)).repeat_interleave(20, dim=0)
+    asked = recipe(0.0, 200, mean=mean, p_condition=0.9, condition_weights={"text": 1.0, "image": 0.0, "audio": 0.0})
+    condition = {"name": "prompt", "dim": 6, "mean": ["image"], "hidden": 64}
+    asked.model = {**asked.model, "conditions": [condition]}
+    asked.interface = {"conditions": {"prompt": {"encoder": "ngrams", "options": {"dim": 6}}}}
+    return JointTask(asked, torch.device("cpu"), points(text={"vectors": {"prompt": told}}))
+
+
+def test_the_mean_that_a_condition_leads_to_is_that_of_its_pictures(tmp_path):
+    trained = told_of_digits(1.0)
+    Trainer(trained, tmp_path / "run", quiet=True).run()
+    network = trained.network.eval()
+    data, nobody = trained.train, torch.full((200,), network.any_style)
+    vectors = data.columns["text"].vectors["prompt"]
+    with torch.no_grad():
+        told = network.means["prompt"](vectors, network.style_embedding(nobody))["image"]  # (200, 4, 6)
+    x0 = trained.latents.normalize("image", data.latents("image").float())
+    clean = x0.flatten(2).transpose(1, 2)
+    centres = clean.unflatten(0, (10, 20)).mean(1).repeat_interleave(20, dim=0)
+    assert (told - centres).square().mean() < 0.2 * centres.square().mean()
+    assert "network.means.prompt.fc3.weight" in checkpoints.load_state(tmp_path / "run")
+
+
+def test_a_loss_for_a_mean_that_nothing_tells_of_is_refused(task):
+    with pytest.raises(InputError, match="no condition that tells of one"):
+        task(0.0, mean=0.5)
+
+
 @pytest.mark.parametrize(
     ("named", "says"),
     [
