@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .. import checkpoints
 from ..codec import Codec
-from ..config import Name, Share, Weight, from_dict, settings, to_dict
+from ..config import Name, Positive, Share, Weight, from_dict, settings, to_dict
 from ..datasets.cache import cache_folder
 from ..datasets.encoders import Encoders
 from ..datasets.paired import UNKNOWN, Mixture, PairedDataset, SetConfig, load_set
@@ -68,7 +68,10 @@ class JointLoss:
     logit_mean: dict[Name, float] = field(default_factory=dict)
     latent_std: dict[Name, Weight] = field(default_factory=dict)  # see `LatentNormalizer.measure`
     shared_scale: list[Name] = field(default_factory=list)  # streams with one scale for all channels (see the same)
-    mean: Weight = 0.0  # of the squared error of what conditions expect (`ConditionalMean`)
+    # Of the squared error of what conditions expect (`ConditionalMean`), on so many rows of its own each step: a
+    # perceptron is quick, and every row tells it something, whatever the time.
+    mean: Weight = 0.0
+    mean_rows: Positive = 512
     aux: dict[Name, Weight] = field(default_factory=dict)  # label of the data -> weight of its auxiliary loss
 
 
@@ -218,6 +221,24 @@ class JointTask(Task):
             known &= torch.rand(size, generator=generator) >= self.settings.p_drop_vector
             known &= ~self._made(self.interface.conditions[c.name].stream, t)
             out |= {f"vector.{c.name}": rows.vectors.get(c.name, torch.zeros(size, c.dim)), f"known.{c.name}": known}
+        return out | self._mean_batch(data, generator) if self.settings.mean else out
+
+    def _mean_batch(self, data: PairedDataset, generator: torch.Generator) -> dict[str, Tensor]:
+        """Rows for the conditions' means: as in `_batch`, with "mean." before, and
+        "mean.present.<stream>" (B, *shape), False where a row has nothing."""
+        size = self.settings.mean_rows
+        rows = data.draw(size, generator)
+        nowhere = torch.zeros(size, dtype=torch.bool)
+        anonymous = rows.style == UNKNOWN
+        anonymous |= torch.rand(size, generator=generator) < self.settings.p_drop_style
+        out = {"mean.style": rows.style.masked_fill(anonymous, self.network.any_style)}
+        for c in (c for c in self.network.config.conditions if c.mean):
+            out[f"mean.vector.{c.name}"] = rows.vectors.get(c.name, torch.zeros(size, c.dim))
+            out[f"mean.known.{c.name}"] = rows.known.get(c.name, nowhere)
+            for s in (s for s in self.streams if s.name in c.mean):
+                z = rows.latents.get(s.name, torch.zeros(size, s.channels, *s.shape))
+                there = rows.present.get(s.name, nowhere).reshape(-1, *[1] * len(s.shape)).expand(size, *z.shape[2:])
+                out |= {f"mean.x.{s.name}": z, f"mean.present.{s.name}": rows.masks.get(s.name, there)}
         return out
 
     def _infilled(
@@ -283,9 +304,9 @@ class JointTask(Task):
 
     def _losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Mean squared error of the velocity per stream, and the weighted auxiliary losses."""
-        x, t, targets, made, clean = {}, {}, {}, {}, {}
+        x, t, targets, made = {}, {}, {}, {}
         for s in self.streams:
-            x0 = clean[s.name] = self.latents.normalize(s.name, batch[f"x.{s.name}"])
+            x0 = self.latents.normalize(s.name, batch[f"x.{s.name}"])
             eps, t[s.name] = batch[f"eps.{s.name}"], batch[f"t.{s.name}"]
             wide = on_positions(t[s.name], s, x0)
             made[s.name] = ((wide > 0) & (wide < 1))[:, 0].expand(len(x0), *x0.shape[2:])  # what counts
@@ -305,19 +326,22 @@ class JointTask(Task):
             each = (error.flatten(1) * counted).sum(1) / counted.sum(1).clamp(min=1)  # (B,)
             parts[s.name] = each.sum() / (counted.sum(1) > 0).sum().clamp(min=1)
         if self.settings.mean:
-            parts["mean"] = self.settings.mean * self._mean_error(batch, clean)
+            parts["mean"] = self.settings.mean * self._mean_error(batch)
         for name, heads in self.aux_heads.items():
             parts[name] = self.settings.aux[name] * _aux_loss(heads, hidden or [], batch[f"label.{name}"])
         return parts
 
-    def _mean_error(self, batch: dict[str, Tensor], clean: Mapping[str, Tensor]) -> Tensor:
+    def _mean_error(self, batch: dict[str, Tensor]) -> Tensor:
         """Squared error of the conditions' means, over the rows that have the condition and the stream."""
         errors = []
+        style = self.network.style_embedding(batch["mean.style"])
         for name, mean in self.network.means.items():
-            told = mean(batch[f"vector.{name}"], self.network.style_embedding(batch["style"]))
+            told = mean(batch[f"mean.vector.{name}"], style)
             for s in (s for s in self.streams if s.name in told):
-                error = (told[s.name].float() - to_tokens(clean[s.name], s)).square().mean((1, 2))  # (B,)
-                counted = (batch[f"known.{name}"] & (batch[f"t.{s.name}"].reshape(len(error), -1) < 1).all(1)).float()
+                x0 = to_tokens(self.latents.normalize(s.name, batch[f"mean.x.{s.name}"]), s)  # (B, tokens, D)
+                error = (told[s.name][:, : x0.shape[1]].float() - x0).square().mean(2)  # (B, tokens)
+                there = to_tokens(batch[f"mean.present.{s.name}"][:, None], s).all(2)
+                counted = (batch[f"mean.known.{name}"][:, None] & there).float()
                 errors.append((error * counted).sum() / counted.sum().clamp(min=1))
         return torch.stack(errors).sum()
 

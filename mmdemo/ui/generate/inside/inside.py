@@ -24,7 +24,7 @@ class Inside(Component):
             *("inside_grid", "inside_predictions", "inside_guided", "inside_with", "inside_without", "inside_apart"),
             *("inside_unguided", "inside_time", "inside_time_hint", "inside_scale_attention", "inside_gate_attention"),
             *("inside_scale_mlp", "inside_gate_mlp", "inside_diagram", "inside_global", "inside_style", "inside_any"),
-            "inside_condition",
+            *("inside_condition", "inside_condition_row"),
             *("inside_step", "inside_looking", "inside_chosen", "inside_where", "image", "audio", "text"),
             *(f"inside_{stage}_{part}" for stage in STAGES for part in ("title", "text")),
             *("inside_stream_row", "inside_failed"),

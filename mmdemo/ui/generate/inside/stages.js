@@ -10,8 +10,10 @@ export function stages(shapes, say) {
     name: say(s.name), size: times(s.size), latent: times([s.dim, ...s.shape]), patch: times(s.patches), tokens: s.tokens,
     numbers: s.dim * product(s.patches), width, t: s.t.toFixed(2),
   }));
+  const told = (c) => (c.tokens && c.mean?.length
+    ? say("inside_condition_row", { ...c, mean: c.mean.map((name) => say(name)).join(", ") }) : `${c.name} (${c.dim})`);
   const values = {
-    tokens, width, depth, heads, headDim, hidden, styles, conditions: conditions.map((c) => `${c.name} (${c.dim})`).join(", ") || "–",
+    tokens, width, depth, heads, headDim, hidden, styles, conditions: conditions.map(told).join(", ") || "–",
     weights: (shapes.weights / 1e6).toFixed(1), block: (shapes.block_weights / 1e6).toFixed(2),
     back: streams.map((s) => `${say(s.name)} ${times([s.dim, ...s.shape])}`).join(" · "),
   };
