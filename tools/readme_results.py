@@ -72,6 +72,17 @@ CHOSEN: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "priors/bytes": ("Exact text", ["WikiText-2 test, *", "Shakespeare, *"]),
+    "emoji": (
+        "Emoji, words and pictures",
+        [
+            "text -> picture, *",
+            "style judged right",
+            "picture -> text, *",
+            "judge on real pictures*",
+            "nearest training picture, generated: RMS",
+            "nearest other concept, real: RMS",
+        ],
+    ),
     "digits": ("Digits, any to any", ["image -> *", "audio -> *", "text -> *", "nothing -> *"]),
 }
 Row = tuple[str, str, str, str]  # figure, value, target, met

@@ -148,9 +148,7 @@ def shapes(model: JointDiffusion, seen: Evaluation, runs: list[int]) -> dict[str
     count = lambda module: sum(p.numel() for p in module.parameters())  # noqa: E731
     return {
         "streams": streams,
-        "conditions": [
-            {"name": c.name, "dim": c.dim, "tokens": c.tokens, "mean": c.mean} for c in config.conditions
-        ],
+        "conditions": [{"name": c.name, "dim": c.dim, "tokens": c.tokens, "mean": c.mean} for c in config.conditions],
         "styles": len(config.styles),
         "tokens": sum(runs),
         "width": config.width,
