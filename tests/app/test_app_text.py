@@ -229,14 +229,16 @@ def painted(tab: TextHandlers, session: Any, **data: Any) -> list[Any]:
     return tab.edit(session, SimpleNamespace(_data=what), request())
 
 
-@pytest.mark.parametrize("text", ["seven", "a sentence of more words"])
+@pytest.mark.parametrize(
+    "text", ["seven", "a smiling black cat", "a sentence of more words than any of the models makes"]
+)
 def test_only_what_the_transformer_makes_can_be_remade_by_it(tab: TextHandlers, text: str):
     making = GenerateHandlers(tab.ctx)
     tab.ctx.remake = making.remake
     session = tab.typed(text, None, 3, False, request())[0]
     address = painted(tab, session, runs=[[1, 1]])[4]["edit"]["remake"]
     if text != "seven":
-        assert address == ""
+        assert ("model=emoji" in address) == (text == "a smiling black cat") and bool(address) == (len(text) < 48)
         return
     settings = linked(address, making)
     assert settings.want == ("text",) and settings.masks()["text"].tolist() == [False, True, False, False]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -92,7 +93,8 @@ class GenerateHandlers:
             native: what the tokens decode to. places: (*positions) bool.
         """
         modality = tokens.modality
-        for name, choices in self.models.items():
+        # Of several the one with the least room: made for inputs of this size.
+        for name, choices in sorted(self.models.items(), key=lambda m: math.prod(m[1].shapes.get(modality, ()))):
             model = self.ctx.joint(name)
             codec, frame = model.codecs.get(modality), model.frames.get(modality)
             if codec is None or frame is None:
