@@ -14,6 +14,7 @@ from mmdemo.config import from_dict, to_dict
 from mmdemo.diffusion.streams import DiTConfig
 from mmdemo.digits.classifier import JudgeConfig
 from mmdemo.entropy.prior import PriorConfig
+from mmdemo.emoji.matching import MatchingJudgeConfig
 from mmdemo.errors import InputError
 from mmdemo.tokenizers import REGISTRY
 
@@ -90,7 +91,7 @@ def test_settings_are_ordinary_dataclasses():
 @pytest.mark.parametrize("name", checkpoints.list_checkpoints())
 def test_the_shipped_configurations_fit(name):
     config = json.loads((checkpoints.find(name) / "config.json").read_text("utf-8"))
-    kinds = {"joint": DiTConfig, "prior": PriorConfig, "judge": JudgeConfig}
+    kinds = {"joint": DiTConfig, "prior": PriorConfig, "judge": JudgeConfig, "matching": MatchingJudgeConfig}
     cls = (
         REGISTRY[config.get("network") or config["modality"]].Config
         if config["kind"] == "tokenizer"
