@@ -13,8 +13,8 @@ from mmdemo import checkpoints
 from mmdemo.config import from_dict, to_dict
 from mmdemo.diffusion.streams import DiTConfig
 from mmdemo.digits.classifier import JudgeConfig
-from mmdemo.entropy.prior import PriorConfig
 from mmdemo.emoji.matching import MatchingJudgeConfig
+from mmdemo.entropy.prior import PriorConfig
 from mmdemo.errors import InputError
 from mmdemo.tokenizers import REGISTRY
 
