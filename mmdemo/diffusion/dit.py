@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -79,8 +79,13 @@ class Given(NamedTuple):
         none = null.expand(batch, -1)
         if name not in self.vectors:
             return none
-        row = embedder(self.vectors[name])
-        return torch.where(self.known[name][:, None], row, none) if name in self.known else row
+        return self.where_known(name, embedder(self.vectors[name]), none)
+
+    def where_known(self, name: str, told: Tensor, none: Tensor | float) -> Tensor:
+        """What a condition tells (B, ...), and ``none`` in rows that do not have it."""
+        if name not in self.known:
+            return told
+        return torch.where(self.known[name].reshape(-1, *[1] * (told.ndim - 1)), told, none)
 
 
 # ------------------------------------------------------------------------------------------ block
@@ -169,9 +174,9 @@ class DiT(nn.Module):
     """Noisy latents and a time step per modality -> predicted velocity per modality.
 
     Tokens in their order: those of each stream; a global token of each stream, if there are any; those of vector
-    conditions, if they have any; the style. A global
-    token is a linear map of all of a stream's latent: the first layer of a perceptron, from which a digit is read
-    sooner than from tokens that see 8 x 8 pixels each. Nothing is predicted from it.
+    conditions, if they have any; the style. A global token is a linear map of all of a stream's latent: the first layer
+    of a perceptron, from which a digit is read sooner than from tokens that see 8 x 8 pixels each. Nothing is predicted
+    from it.
 
     A stream that is `aligned` to another has no tokens of its own: what both say of a moment is added up to one token,
     from which both are predicted (as text is added to the frames of speech in Voicebox, Le et al. 2023, and F5-TTS,
@@ -302,14 +307,7 @@ class DiT(nn.Module):
         if style is None:
             style = torch.full((batch,), self.any_style, device=tokens[0].device)
         styles = self.style_embedding(style)  # (B, C)
-        for name, mean in self.means.items():
-            if name in given.vectors:
-                known = given.known[name][:, None, None] if name in given.known else 1
-                told = mean(given.vectors[name], styles)
-                for i, s in enumerate(config.leaders):
-                    if s.name in told:
-                        more = mean.get_submodule(f"embedders.{s.name}")(told[s.name][:, : tokens[i].shape[1]])
-                        tokens[i] = tokens[i] + known * more
+        tokens = self.add_means(tokens, styles, given)
         lengths = [part.shape[1] for part in tokens]
         tokens += [
             proj(F.pad(x[name], missing_positions(x[name], self._stream(name))).flatten(1))[:, None]
@@ -328,6 +326,17 @@ class DiT(nn.Module):
             h = h + F.pad(places, (0, 0, 0, h.shape[1] - len(places)))
         return h, TokenSequence(runs, cos, sin, self._attention_mask(real, runs, batch))
 
+    def add_means(self, tokens: list[Tensor], styles: Tensor, given: Given) -> list[Tensor]:
+        """Tokens of the leading streams (B, tokens, C), with what conditions expect of them; ``styles``: (B, C)."""
+        tokens = list(tokens)
+        for name in (name for name in self.means if name in given.vectors):
+            mean = cast(ConditionalMean, self.means[name])
+            for stream, told in mean(given.vectors[name], styles).items():
+                i = [s.name for s in self.config.leaders].index(stream)
+                more = mean.embedders[stream](told[:, : tokens[i].shape[1]])
+                tokens[i] = tokens[i] + given.where_known(name, more, 0.0)
+        return tokens
+
     def embed_timesteps(self, t: Mapping[str, Tensor], runs: list[int]) -> Tensor:
         """Time steps -> (B, R, C), or (B, N, C) where some are given per token."""
         config = self.config
@@ -341,8 +350,7 @@ class DiT(nn.Module):
         timesteps = [rows(s, i) for i, s in enumerate(config.leaders)]
         summarised = config.streams if config.global_tokens else []
         timesteps += [t[s.name].reshape(len(t[s.name]), -1).mean(1, keepdim=True) for s in summarised]
-        # Conditions and the style are always clean: t = 0.
-        clean = config.unplaced - len(summarised)
+        clean = config.unplaced - len(summarised)  # conditions and the style always are: t = 0
         c = F.pad(torch.cat(timesteps, dim=1), (0, clean))
         c = self.t_embedder(timestep_embedding(c, config.width))
         for i, leader in enumerate(config.leaders):

@@ -79,7 +79,7 @@ class DiTConfig:
 
     streams: list[Stream]
     styles: list[Name] = field(default_factory=list)  # named styles (speakers), as one extra token; may be empty
-    conditions: list[Condition] = field(default_factory=list)  # vectors added to the time embedding (adaLN)
+    conditions: list[Condition] = field(default_factory=list)  # vectors; at least added to the time embedding (adaLN)
     width: Width = 256
     depth: Depth = 8
     heads: Positive = 4

@@ -29,19 +29,12 @@ def test_a_word_is_seen_within_a_second(opened: Any):
     page = opened(script=WATCH)
     assert page.locator("#mm-model input:checked").input_value() == "emoji"
     waits = []
-    for word in (
-        "red heart",
-        "cat face",
-        "pizza",
-        "rocket",
-        "sun",
-        "blue book",
-    ):  # other work on the machine may delay some
+    for word in ("red heart", "cat face", "pizza", "rocket", "sun", "blue book"):
         page.fill(BOX, word)
         page.wait_for_function("window.drawnAt")
         waits.append(page.evaluate("window.drawnAt - window.typedAt"))
         until(page, "d.draft === '0' && d.state === 'done'")
-    assert min(waits) <= 1000, waits
+    assert min(waits) <= 1000, waits  # other work on the machine may delay some
 
 
 def test_words_are_mixed_in_another_style_and_reopened_from_the_link(opened: Any):

@@ -396,6 +396,28 @@ def test_a_part_is_painted_and_only_that_is_made_anew(opened: Any):
     assert again.locator('.mask-cells i[data-on="1"]').count() == 0
 
 
+def test_an_answer_during_a_stroke_takes_no_marks_and_no_pointer(opened: Any):
+    page = opened("?tab=generate&want=image&text=&steps=3&n=1&seed=2&run=1")
+    until(page, "d.state === 'done'")
+    page.click("[data-act=reuse]")
+    page.wait_for_selector(".mask-pane[data-modality=image]")
+    box = resting(page.locator(".mask-field"))
+    page.mouse.move(box["x"] + 5, box["y"] + box["height"] - 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 - 5, box["y"] + box["height"] - 5, steps=4)
+    bottom = [page.locator(f".mask-pane[data-modality=image] i[data-at='{at}']") for at in (12, 13, 14, 15)]
+    marks = lambda: "".join(cell.get_attribute("data-on") for cell in bottom)  # noqa: E731
+    assert marks() == "1100"
+    page.fill("#mm-word input, #mm-word textarea", "seven")  # what is given is asked for anew, and shows a word as well
+    page.wait_for_selector(".mask-pane[data-modality=text]")
+    assert marks() == "1100"
+    now = page.locator(".mask-pane[data-modality=image] .mask-field").bounding_box()
+    for share in (0.4, 0.9):  # it may have moved: back to where the stroke was, and on
+        page.mouse.move(now["x"] + share * now["width"], now["y"] + now["height"] - 5, steps=4)
+    page.mouse.up()
+    assert marks() == "1111"
+
+
 def test_a_part_is_kept_with_all_its_steps_and_marks(opened: Any, monkeypatch: Any):
     """Previews without time of their own: each step still gets its picture, nothing fails, and the marks stay."""
     monkeypatch.setattr(messages, "PreviewBudget", lambda clock: PreviewBudget(0.0, clock))

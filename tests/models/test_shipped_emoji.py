@@ -29,10 +29,9 @@ def judge() -> MatchingJudge:
     return load_matching_judge()
 
 
-def drawn(model: Any, prompt: Any, n: int = 4, **changes: Any) -> torch.Tensor:
+def drawn(model: Any, prompt: str, n: int = 4, **changes: Any) -> torch.Tensor:
     """Pictures (n, 3, 64, 64) in [0, 1] of a prompt."""
-    given = {"text": prompt} if isinstance(prompt, str) else prompt
-    step = deque(model.sample(given, ("image",), n=n, seed=1, **{**WAY, **changes}), maxlen=1)[0]
+    step = deque(model.sample({"text": prompt}, ("image",), n=n, seed=1, **WAY, **changes), maxlen=1)[0]
     return step.decoded("image")
 
 

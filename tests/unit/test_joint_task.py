@@ -250,18 +250,13 @@ def test_a_vector_of_a_text_is_never_known_where_the_text_is_made():
     assert not trained.batch(torch.Generator().manual_seed(0))["known.prompt"].any()
 
 
-def told_of_digits(mean: float) -> JointTask:
-    """Each word's vector is of its digit; the condition tells of the picture."""
+def test_the_mean_that_a_condition_leads_to_is_that_of_its_pictures(tmp_path):
     told = torch.randn(10, 6, generator=torch.Generator().manual_seed(1)).repeat_interleave(20, dim=0)
-    asked = recipe(0.0, 200, mean=mean, p_condition=0.9, condition_weights={"text": 1.0, "image": 0.0, "audio": 0.0})
+    asked = recipe(0.0, 200, mean=1.0, p_condition=0.9, condition_weights={"text": 1.0, "image": 0.0, "audio": 0.0})
     condition = {"name": "prompt", "dim": 6, "mean": ["image"], "hidden": 64}
     asked.model = {**asked.model, "conditions": [condition]}
     asked.interface = {"conditions": {"prompt": {"encoder": "ngrams", "options": {"dim": 6}}}}
-    return JointTask(asked, torch.device("cpu"), points(text={"vectors": {"prompt": told}}))
-
-
-def test_the_mean_that_a_condition_leads_to_is_that_of_its_pictures(tmp_path):
-    trained = told_of_digits(1.0)
+    trained = JointTask(asked, torch.device("cpu"), points(text={"vectors": {"prompt": told}}))
     Trainer(trained, tmp_path / "run", quiet=True).run()
     network = trained.network.eval()
     data, nobody = trained.train, torch.full((200,), network.any_style)

@@ -123,9 +123,9 @@ export default function maskEditor({ element, props, trigger, watch }) {
           panes[modality] = before && same(before.shown, shown[modality]) ? before : makePane(modality, shown[modality]);
       }
       const boxes = Object.values(panes).map((pane) => pane.box), list = root.querySelector(".mask-panes");
-      // What is taken out and put back loses the pointer that draws on it.
-      if (boxes.length !== list.children.length || boxes.some((box, i) => box !== list.children[i]))
-        list.replaceChildren(...boxes);
+      // What stays is not taken out and put back: it would lose the pointer that draws on it.
+      for (const gone of [...list.children].filter((box) => !boxes.includes(box))) gone.remove();
+      boxes.forEach((box, i) => { if (list.children[i] !== box) list.insertBefore(box, list.children[i] ?? null); });
       root.querySelector(".mask-note").textContent = say(Object.keys(panes).length ? "mask_paint" : "mask_empty");
     }
     for (const [modality, pane] of Object.entries(panes)) {
